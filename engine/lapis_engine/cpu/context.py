@@ -1,0 +1,55 @@
+"""One vCPU's saved context, opened as a window on the processor's state.
+
+What the window shows is only meaningful while the vCPU is *not* loaded in the core;
+`Core.run` loads and saves around each run.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+from typing import TYPE_CHECKING
+
+from lapis_engine.cpu.layout import HEADER, MSRS, STATE_SIZE, Head, Tail
+from lapis_engine.errors import ProcessorError
+
+if TYPE_CHECKING:
+    from unicorn import Uc
+
+
+class Context:
+    """A saved context: `head`, `tail` and `msrs` alias its bytes."""
+
+    __slots__ = ("_address", "flush", "head", "msrs", "saved", "tail")
+
+    def __init__(self, uc: Uc) -> None:
+        """Save the present state of `uc`; raise `ProcessorError` on a strange layout."""
+        self.saved = uc.context_save()
+        address = c.cast(self.saved.context, c.c_void_p).value
+        if address is None:
+            raise ProcessorError("unicorn saved no context")
+        size = c.c_size_t.from_address(address).value
+        if size != STATE_SIZE:
+            raise ProcessorError(
+                f"this build of unicorn saves {size} bytes of processor state where "
+                f"2.1.4 saves {STATE_SIZE}; install unicorn 2.1.4"
+            )
+        self._address = address + HEADER
+        self.head = Head.from_address(self._address)
+        self.tail = Tail.from_address(self._address + size - c.sizeof(Tail))
+        self.msrs = {
+            msr: c.c_uint64.from_address(self._address + offset)
+            for msr, offset in MSRS.items()
+        }
+        self.flush = True
+        """The TLB holds translations that are no longer this vCPU's."""
+
+    def state_bytes(self) -> bytes:
+        """Return the raw state, for comparing two contexts and for nothing else."""
+        return c.string_at(self._address, STATE_SIZE)
+
+    def load_bytes(self, state: bytes) -> None:
+        """Overwrite the raw state with `state_bytes` of a context of the same build."""
+        if len(state) != STATE_SIZE:
+            raise ProcessorError(f"{len(state)} bytes of state, not {STATE_SIZE}")
+        c.memmove(self._address, state, STATE_SIZE)
+        self.flush = True

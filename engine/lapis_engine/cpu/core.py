@@ -1,0 +1,317 @@
+"""One Unicorn instance, multiplexed over all vCPU contexts.
+
+`Core.run` loads a context, runs at most so many instructions and comes back with one
+`HwExit`. The hardware virtualisation underneath is QEMU's own SVM: every intercepted
+instruction and every exception arrives before it takes effect (APM Vol. 2 "Secure
+Virtual Machine"). Of guest behaviour nothing here raises.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+import mmap
+from typing import TYPE_CHECKING
+
+from unicorn import (
+    UC_ARCH_X86,
+    UC_HOOK_CODE,
+    UC_HOOK_INSN,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_UNMAPPED,
+    UC_MODE_64,
+    UC_PROT_ALL,
+    UC_PROT_EXEC,
+    UC_PROT_READ,
+    Uc,
+    UcError,
+)
+from unicorn.unicorn_const import (
+    UC_CTL_IO_WRITE,
+    UC_CTL_TLB_FLUSH,
+    UC_HOOK_MEM_PROT,
+    UC_MEM_FETCH_PROT,
+    UC_MEM_FETCH_UNMAPPED,
+    UC_MEM_WRITE_PROT,
+    UC_MEM_WRITE_UNMAPPED,
+)
+from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
+
+from lapis_engine.cpu import intercepts, layout
+from lapis_engine.cpu.context import Context
+from lapis_engine.cpu.intercepts import (
+    Breakpoint,
+    Budget,
+    Faulted,
+    Hole,
+    HwExit,
+    Intercepted,
+    PortAccess,
+    SoftwareInterrupt,
+    Unknown,
+    Window,
+)
+from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
+from lapis_engine.cpu.registers import Registers
+from lapis_engine.errors import ProcessorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lapis_engine.memory.physical import Region
+
+INTERCEPTS = sum(
+    1 << (code - 0x60)
+    for code in (
+        intercepts.RDTSC,
+        intercepts.CPUID,
+        intercepts.HLT,
+        intercepts.MSR,
+        intercepts.SHUTDOWN,
+        intercepts.RDTSCP,
+        intercepts.MONITOR,
+        intercepts.MWAIT,
+        intercepts.VINTR,
+    )
+)
+"""VMCB intercept bits, from exit code 0x60 up."""
+EXCEPTIONS = 0xFFFF_FFF7
+"""All but #BP, which arrives by its own door."""
+INTERRUPT_VIRQ = 0x100
+"""QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
+PAGE_FAULT, DEBUG = 14, 1
+DR6_BS = 1 << 14
+EXCEPTION_EXIT = 0x40
+"""SVM exit code of exception 0."""
+
+
+class Core:
+    """The processor that every vCPU runs on, one at a time."""
+
+    def __init__(self) -> None:
+        """Open the processor; raise `ProcessorError` when it is not one we know."""
+        self._uc = Uc(UC_ARCH_X86, UC_MODE_64)
+        self._vmcb = mmap.mmap(-1, 0x8000)
+        self._map(CONTROL_PAGE, self._vmcb, UC_PROT_ALL)
+        self._vmcb[0x48:0x50] = (CONTROL_PAGE + 0x4000).to_bytes(8, "little")
+        self._vmcb[0x4000:0x6000] = b"\xff" * 0x2000  # MSR bitmap: intercept them all
+        self._uc.ctl_exits_enabled(True)  # noqa: FBT003 - unicorn's signature
+        self._uc.ctl_set_exits([])
+        self._counter = find_counter(self._uc)
+        self._control: Control = find_control(self._uc)
+        self._loaded: Context | None = None
+        self._event: HwExit | None = None
+        self._begun = 0
+        self._pre = 1
+        self._fetching = False
+        self._breakpoints: dict[int, int] = {}
+        self._skip: int | None = None
+        self.retired = 0
+        """Instructions that the last `run` retired, REP iterations included."""
+        self._add_hooks()
+
+    def _add_hooks(self) -> None:
+        uc = self._uc
+        uc.hook_add(UC_HOOK_INTR, self._on_event)
+        uc.hook_add(UC_HOOK_MEM_UNMAPPED | UC_HOOK_MEM_PROT, self._on_hole)
+        uc.hook_add(UC_HOOK_INSN, self._on_in, None, 1, 0, UC_X86_INS_IN)
+        uc.hook_add(UC_HOOK_INSN, self._on_out, None, 1, 0, UC_X86_INS_OUT)
+
+    def _map(self, gpa: int, host: mmap.mmap, prot: int) -> None:
+        pointer = c.addressof(c.c_char.from_buffer(host))
+        self._uc.mem_map_ptr(gpa, len(host), prot, pointer)
+
+    # Setting up.
+
+    def map(self, region: Region) -> None:
+        """Let the processor reach a region of guest-physical memory."""
+        prot = UC_PROT_READ | UC_PROT_EXEC if region.rom else UC_PROT_ALL
+        try:
+            self._map(region.gpa, region.host, prot)
+        except UcError as error:
+            raise ProcessorError(f"cannot map {region.name}: {error}") from error
+
+    def new_registers(self) -> Registers:
+        """Return a new vCPU's registers, intercepts armed, everything else zero."""
+        context = Context(self._uc)
+        head, tail = context.head, context.tail
+        head.hflags = layout.HF_GUEST
+        head.hflags2 = layout.HF2_GIF
+        tail.vm_vmcb = CONTROL_PAGE
+        tail.intercept = INTERCEPTS
+        tail.intercept_cr_read = 1 << 8
+        tail.intercept_cr_write = (1 << 8) | 1
+        tail.intercept_exceptions = EXCEPTIONS
+        tail.old_exception, tail.exception_is_int = -1, 0
+        context.msrs[layout.EFER].value = 0
+        return Registers(context)
+
+    def intercept_iret(self, regs: Registers, *, on: bool) -> None:
+        """Report IRET, as NMI blocking needs it."""
+        bit = 1 << (intercepts.IRET - 0x60)
+        tail = regs.context.tail
+        tail.intercept = (tail.intercept | bit) if on else (tail.intercept & ~bit)
+
+    def forget_code(self, gpa: int, size: int) -> None:
+        """Drop translations of memory that was written from outside."""
+        self._uc.ctl_remove_cache(gpa, gpa + size)
+
+    def set_breakpoints(self, linears: Iterable[int]) -> None:
+        """Stop before the instruction at each of these linear addresses, and no other.
+
+        Hooks are translated into the code, so a change drops all translations.
+        """
+        wanted = set(linears)
+        if wanted == set(self._breakpoints):
+            return
+        for linear in sorted(set(self._breakpoints) - wanted):
+            self._uc.hook_del(self._breakpoints.pop(linear))
+        for linear in sorted(wanted - set(self._breakpoints)):
+            hook = self._uc.hook_add(
+                UC_HOOK_CODE, self._on_breakpoint, None, linear, linear
+            )
+            self._breakpoints[linear] = hook
+        self._uc.ctl_flush_tb()
+
+    # Running.
+
+    def run(
+        self, regs: Registers, budget: int, *, window: bool = False, past: bool = False
+    ) -> HwExit:
+        """Run `regs` for at most `budget` instructions, at least one.
+
+        `window` asks for `Window` as soon as an interrupt could be taken, `past`
+        ignores a breakpoint on the very first instruction.
+        """
+        self._skip = regs.linear_rip if past and self._breakpoints else None
+        event = self._start(regs, budget, window=window)
+        retired = self.retired
+        if self._fetching:
+            # The processor translates ahead: the fetch that failed may be of a later
+            # instruction than the one at RIP. In a shadow it takes one at a time.
+            shadow, regs.shadow = regs.shadow, True
+            event = self._start(regs, 1, window=window)
+            retired += self.retired
+            if self._fetching:
+                regs.shadow = shadow
+        self.retired = retired
+        return event
+
+    def native(self, regs: Registers, event: Intercepted) -> HwExit:
+        """Let the processor itself carry out the instruction that it reported."""
+        tail = regs.context.tail
+        saved = tail.intercept, tail.intercept_cr_read, tail.intercept_cr_write
+        if event.code < 0x10:
+            tail.intercept_cr_read &= ~(1 << event.code)
+        elif event.code < 0x20:
+            tail.intercept_cr_write &= ~(1 << (event.code - 0x10))
+        else:
+            tail.intercept &= ~(1 << (event.code - 0x60))
+        result = self.run(regs, 1, past=True)
+        tail.intercept, tail.intercept_cr_read, tail.intercept_cr_write = saved
+        return result
+
+    def _start(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
+        uc, context = self._uc, regs.context
+        uc.context_restore(context.saved)
+        if context.flush or self._loaded is not context:
+            uc.ctl(UC_CTL_TLB_FLUSH, UC_CTL_IO_WRITE)
+            context.flush = False
+            self._loaded = context
+        self._event, self._fetching = None, False
+        self._control.request.value = INTERRUPT_VIRQ if window else 0
+        failed = None
+        try:
+            uc.emu_start(context.head.eip, 0, count=budget)
+        except UcError as error:
+            failed = error
+        self._control.request.value = 0
+        event = self._event
+        if event is None:
+            uc.context_update(context.saved)
+            if failed is not None:
+                self.retired = max(self._counter.value - 1, 0)
+                return Unknown(str(failed))
+            self.retired = budget
+            return Budget()
+        if isinstance(event, Hole):
+            uc.context_update(context.saved)
+            self._fetching = event.access == "fetch"
+            self._pre = 0 if self._fetching else 1
+            self._begun = self._counter.value
+        self.retired = self._begun - self._pre
+        return event
+
+    # What the processor calls while it runs.
+
+    def _capture(self) -> Context:
+        context = self._loaded
+        assert context is not None, "an event without a vCPU"
+        self._uc.context_update(context.saved)
+        self._begun = self._counter.value  # more may begin before the stop
+        self._uc.emu_stop()
+        return context
+
+    def _on_event(self, _uc: Uc, number: int, _data: object) -> None:
+        if self._event is not None:
+            return
+        self._control.request.value = 0  # or it would be reported without end
+        context = self._capture()
+        tail = context.tail
+        error = tail.error_code
+        tail.old_exception, tail.exception_is_int = -1, 0
+        self._pre = 1
+        if number < 0x100:
+            self._pre = 0
+            self._event = SoftwareInterrupt(number)
+        elif number - 0x100 == intercepts.VINTR:
+            self._pre = 0
+            self._event = Window()
+        elif EXCEPTION_EXIT <= number - 0x100 < EXCEPTION_EXIT + 32:
+            self._event = self._exception(context, number - 0x140, error & 0xFFFF_FFFF)
+        else:
+            self._event = Intercepted(number - 0x100, error)
+
+    def _exception(self, context: Context, vector: int, error: int) -> Faulted:
+        cr2 = 0
+        if vector == PAGE_FAULT:
+            cr2 = int.from_bytes(self._vmcb[0x80:0x88], "little")
+            # A fetch fails while translating, before the count: no return address.
+            self._fetching = not context.tail.retaddr
+            self._pre = 0 if self._fetching else 1
+        elif vector == DEBUG and context.tail.dr[6] & DR6_BS:
+            self._pre = 0  # a single-step trap comes after its instruction
+        return Faulted(vector, error, cr2)
+
+    def _on_hole(
+        self, _uc: Uc, access: int, gpa: int, size: int, _value: int, _data: object
+    ) -> bool:
+        if access in {UC_MEM_WRITE_UNMAPPED, UC_MEM_WRITE_PROT}:
+            kind = "write"
+        elif access in {UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT}:
+            kind = "fetch"
+        else:
+            kind = "read"
+        self._event = Hole(gpa, size, kind)
+        return False
+
+    def _on_in(self, _uc: Uc, port: int, size: int, _data: object) -> int:
+        self._on_port(port, size, value=0, write=False)
+        return 0
+
+    def _on_out(
+        self, _uc: Uc, port: int, size: int, value: int, _data: object
+    ) -> None:
+        self._on_port(port, size, value=value, write=True)
+
+    def _on_port(self, port: int, size: int, *, value: int, write: bool) -> None:
+        self._capture()
+        self._pre = 1
+        mask = (1 << (8 * size)) - 1
+        self._event = PortAccess(port & 0xFFFF, size, write, value & mask)
+
+    def _on_breakpoint(self, _uc: Uc, linear: int, _size: int, _data: object) -> None:
+        if linear == self._skip and self._counter.value == 1:
+            return
+        self._capture()
+        self._pre = 1
+        self._event = Breakpoint(linear)

@@ -1,0 +1,43 @@
+"""Disassembly in the mode of the code segment, by capstone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import capstone
+
+_MODES = {
+    16: capstone.CS_MODE_16,
+    32: capstone.CS_MODE_32,
+    64: capstone.CS_MODE_64,
+}
+_ENGINES = {bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()}
+
+
+class Line(NamedTuple):
+    """One instruction as it is shown."""
+
+    linear: int
+    code: bytes
+    mnemonic: str
+    operands: str
+
+
+def disassemble(code: bytes, linear: int, bits: int, count: int) -> list[Line]:
+    """Return up to `count` instructions of `code`, which lies at `linear`.
+
+    A byte that begins no instruction is shown as `db`; the list is shorter where
+    `code` ends.
+    """
+    lines: list[Line] = []
+    at = 0
+    while len(lines) < count and at < len(code):
+        found = list(_ENGINES[bits].disasm_lite(code[at:], linear + at, count - len(lines)))
+        for address, size, mnemonic, operands in found:
+            raw = code[address - linear : address - linear + size]
+            lines.append(Line(address, raw, mnemonic, operands))
+            at = address - linear + size
+        if len(lines) < count and at < len(code):
+            lines.append(Line(linear + at, code[at : at + 1], "db", f"{code[at]:#04x}"))
+            at += 1
+    return lines[:count]

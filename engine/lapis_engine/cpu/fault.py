@@ -1,0 +1,25 @@
+"""How a fault travels inside the engine between its finding and its delivery.
+
+An access made on behalf of a guest instruction can fault in the middle of anything.
+`GuestFault` unwinds to the run loop, which delivers it; it never leaves the engine.
+"""
+
+from __future__ import annotations
+
+DE, DB, BP, UD, DF_, TS, NP, SS_, GP, PF_, AC_ = 0, 1, 3, 6, 8, 10, 11, 12, 13, 14, 17
+"""Vectors (SDM Vol. 3A "Exceptions and Interrupts"); DF_, SS_, PF_ and AC_ carry a
+line because their bare names are flags and a segment."""
+
+PF_P, PF_W, PF_U, PF_RSVD, PF_I = 1, 2, 4, 8, 16
+"""Page-fault error code bits 0 to 4 (SDM Vol. 3A "Page-Fault Exceptions")."""
+
+
+class GuestFault(Exception):  # noqa: N818 - it is the guest's fault, not an error of ours
+    """An exception of the processor that the present instruction or event causes."""
+
+    def __init__(self, vector: int, error: int | None = None, cr2: int = 0) -> None:
+        """Carry `vector`, its error code if it has one, and for #PF the address."""
+        super().__init__(vector, error, cr2)
+        self.vector = vector
+        self.error = error
+        self.cr2 = cr2

@@ -1,0 +1,111 @@
+"""What the processor reports when it comes back: one record a reason.
+
+All of them are reported *before* the instruction, with RIP on it, unless the record
+says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# SVM exit codes (APM Vol. 2 "SVM Intercept Codes").
+CR0_WRITE = 0x10
+CR8_READ = 0x08
+CR8_WRITE = 0x18
+VINTR = 0x64
+RDTSC = 0x6E
+CPUID = 0x72
+IRET = 0x74
+PAUSE = 0x77
+HLT = 0x78
+MSR = 0x7C
+SHUTDOWN = 0x7F
+RDTSCP = 0x87
+MONITOR = 0x8A
+MWAIT = 0x8B
+
+
+@dataclass(slots=True)
+class Budget:
+    """The instructions that were asked for have retired."""
+
+
+@dataclass(slots=True)
+class Intercepted:
+    """An instruction that the engine carries out itself."""
+
+    code: int
+    """SVM exit code."""
+    error: int
+    """For MSR: 0 read, 1 write."""
+
+
+@dataclass(slots=True)
+class Faulted:
+    """The instruction at RIP raised an exception (for #DB traps: RIP is the next)."""
+
+    vector: int
+    error: int
+    cr2: int
+    """Linear address, for #PF."""
+
+
+@dataclass(slots=True)
+class SoftwareInterrupt:
+    """INT n, INT3 or INTO; RIP is already on the next instruction."""
+
+    vector: int
+
+
+@dataclass(slots=True)
+class Hole:
+    """A guest-physical access that memory does not serve (a nested page fault)."""
+
+    gpa: int
+    size: int
+    access: str
+    """read, write or fetch."""
+
+
+@dataclass(slots=True)
+class PortAccess:
+    """IN, OUT, or one iteration of INS or OUTS."""
+
+    port: int
+    size: int
+    write: bool
+    value: int
+    """What OUT writes."""
+
+
+@dataclass(slots=True)
+class Window:
+    """RFLAGS.IF is 1 and there is no shadow: an interrupt can be taken now."""
+
+
+@dataclass(slots=True)
+class Breakpoint:
+    """RIP (as a linear address) reached a breakpoint of the user's."""
+
+    linear: int
+
+
+@dataclass(slots=True)
+class Unknown:
+    """The processor gave up for a reason of its own."""
+
+    text: str
+
+
+HwExit = (
+    Budget
+    | Intercepted
+    | Faulted
+    | SoftwareInterrupt
+    | Hole
+    | PortAccess
+    | Window
+    | Breakpoint
+    | Unknown
+)
+"""The closed union of reasons."""

@@ -1,0 +1,129 @@
+"""Where QEMU keeps the state of a processor inside a saved context of Unicorn 2.1.4.
+
+A context holds a 40-byte header, then `CPUX86State` from its start to the marker
+`end_reset_fields`. `Head` lies at the start of it, `Tail` is counted back from its
+end, and `MSRS` are offsets from the start. `context` proves all of it by behaviour
+before a guest runs.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+
+HEADER = 40
+"""Bytes of `struct uc_context` before the state; the first 8 hold the state's size."""
+
+STATE_SIZE = 5568
+"""Bytes of state that a context of Unicorn 2.1.4 holds."""
+
+
+class SegmentCache(c.Structure):
+    """QEMU `SegmentCache`: a segment register with its hidden part."""
+
+    _fields_ = (
+        ("selector", c.c_uint32),
+        ("base", c.c_uint64),
+        ("limit", c.c_uint32),
+        ("flags", c.c_uint32),
+    )
+
+
+class Head(c.Structure):
+    """`CPUX86State` from `regs` to `a20_mask`."""
+
+    _fields_ = (
+        ("regs", c.c_uint64 * 16),
+        ("eip", c.c_uint64),
+        ("eflags", c.c_uint64),
+        ("cc_dst", c.c_uint64),
+        ("cc_src", c.c_uint64),
+        ("cc_src2", c.c_uint64),
+        ("cc_op", c.c_uint32),
+        ("df", c.c_int32),
+        ("hflags", c.c_uint32),
+        ("hflags2", c.c_uint32),
+        ("segs", SegmentCache * 6),
+        ("ldt", SegmentCache),
+        ("tr", SegmentCache),
+        ("gdt", SegmentCache),
+        ("idt", SegmentCache),
+        ("cr", c.c_uint64 * 9),
+        ("a20_mask", c.c_int32),
+    )
+
+
+class Tail(c.Structure):
+    """`CPUX86State` from `error_code` to `retaddr`."""
+
+    _fields_ = (
+        ("error_code", c.c_int32),
+        ("exception_is_int", c.c_int32),
+        ("exception_next_eip", c.c_uint64),
+        ("dr", c.c_uint64 * 8),
+        ("cpu_breakpoint", c.c_uint64 * 4),
+        ("old_exception", c.c_int32),
+        ("vm_vmcb", c.c_uint64),
+        ("tsc_offset", c.c_uint64),
+        ("intercept", c.c_uint64),
+        ("intercept_cr_read", c.c_uint16),
+        ("intercept_cr_write", c.c_uint16),
+        ("intercept_dr_read", c.c_uint16),
+        ("intercept_dr_write", c.c_uint16),
+        ("intercept_exceptions", c.c_uint32),
+        ("nested_cr3", c.c_uint64),
+        ("nested_pg_mode", c.c_uint32),
+        ("v_tpr", c.c_uint8),
+        ("retaddr", c.c_uint64),
+    )
+
+
+EFER = 0xC000_0080
+MSRS = {
+    EFER: 0x250,
+    0x174: 0x12C0,  # SYSENTER_CS, 32 bits wide in the state
+    0x175: 0x12C8,  # SYSENTER_ESP
+    0x176: 0x12D0,  # SYSENTER_EIP
+    0xC000_0081: 0x12D8,  # STAR
+    0xC000_0082: 0x12E8,  # LSTAR
+    0xC000_0083: 0x12F0,  # CSTAR
+    0xC000_0084: 0x12F8,  # SFMASK
+    0xC000_0102: 0x1300,  # KERNEL_GS_BASE
+    0xC000_0103: 0x1320,  # TSC_AUX
+    0x277: 0x14A0,  # PAT
+}
+"""MSRs that the processor itself uses: number -> offset of a u64 in the state."""
+
+CPU_POINTER = 0x1B8
+"""Offset in `struct uc_struct` of the pointer to `CPUState`."""
+
+CFLAGS_NEXT_TB = 0x18
+"""Offset in `CPUState` of a u32 that is all ones when nothing is asked for."""
+
+INTERRUPT_REQUEST = 0x1C
+"""Offset in `CPUState` of the u32 with pending interrupts."""
+
+CC_OP_EFLAGS = 1
+"""`cc_op` when `cc_src` holds the status flags as they are."""
+
+# CPUX86State.hflags (QEMU `HF_*`), the processor's own summary of its mode.
+HF_CPL = 0x3
+HF_INHIBIT_IRQ = 1 << 3
+HF_CS32 = 1 << 4
+HF_SS32 = 1 << 5
+HF_ADDSEG = 1 << 6
+HF_PE = 1 << 7
+HF_TF = 1 << 8
+HF_MP_EM_TS = 7 << 9
+HF_IOPL = 3 << 12
+HF_LMA = 1 << 14
+HF_CS64 = 1 << 15
+HF_VM = 1 << 17
+HF_GUEST = 1 << 21
+HF_OSFXSR = 1 << 22
+HF_DERIVED = (
+    HF_CPL | HF_CS32 | HF_SS32 | HF_ADDSEG | HF_PE | HF_TF | HF_MP_EM_TS
+    | HF_IOPL | HF_LMA | HF_CS64 | HF_VM | HF_OSFXSR
+)  # fmt: skip
+"""What follows from CR0, CR4, EFER, RFLAGS and the segments."""
+
+HF2_GIF = 1

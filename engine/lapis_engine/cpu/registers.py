@@ -1,0 +1,305 @@
+"""A vCPU's registers under the manual's names, over its saved context.
+
+Writes keep the processor's own summary of its mode (`hflags`) in step. Nothing here
+checks an architectural rule: that is the business of who loads the register.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from unicorn.x86_const import UC_X86_REG_RFLAGS
+
+from lapis_engine.cpu import layout
+
+if TYPE_CHECKING:
+    from ctypes import Array, c_uint64
+
+    from lapis_engine.cpu.context import Context
+    from lapis_engine.cpu.layout import SegmentCache
+
+RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI = range(8)
+ES, CS, SS, DS, FS, GS = range(6)
+
+GPR_NAMES: Final = (
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+)  # fmt: skip
+SEGMENT_NAMES: Final = ("es", "cs", "ss", "ds", "fs", "gs")
+
+# RFLAGS (SDM Vol. 1 "EFLAGS Register").
+CF, PF, AF, ZF, SF, TF, IF, DF, OF = (1 << n for n in (0, 2, 4, 6, 7, 8, 9, 10, 11))
+IOPL: Final = 3 << 12
+NT, RF, VM, AC, VIF, VIP, ID = (1 << n for n in range(14, 22) if n != 15)
+STATUS_FLAGS: Final = CF | PF | AF | ZF | SF | OF
+
+# Control registers and EFER (SDM Vol. 3A "Control Registers").
+CR0_PE, CR0_TS, CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (0, 3, 16, 18, 31))
+CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_SMEP, CR4_SMAP = (1 << n for n in (4, 5, 9, 20, 21))
+EFER_SCE, EFER_LME, EFER_LMA, EFER_NXE = (1 << n for n in (0, 8, 10, 11))
+
+# Segment flags as in the high dword of a descriptor (SDM Vol. 3A "Segment
+# Descriptors"): G 23, D/B 22, L 21, P 15, DPL 14:13, S 12, type 11:8.
+SEG_G, SEG_DB, SEG_L, SEG_P, SEG_S = (1 << n for n in (23, 22, 21, 15, 12))
+SEG_CODE, SEG_CONFORMING, SEG_WRITABLE, SEG_ACCESSED = (1 << n for n in (11, 10, 9, 8))
+SEG_FLAGS: Final = 0x00F0_FF00
+"""The bits that belong to `flags`; the limit and base bits are masked."""
+
+
+class Segment(NamedTuple):
+    """A segment register with its hidden part; `limit` is in bytes."""
+
+    selector: int
+    base: int
+    limit: int
+    flags: int
+
+    @property
+    def dpl(self) -> int:
+        """Descriptor privilege level, bits 14:13."""
+        return (self.flags >> 13) & 3
+
+
+class Registers:
+    """The architectural registers of one vCPU."""
+
+    __slots__ = ("_head", "_tail", "context", "gpr")
+
+    def __init__(self, context: Context) -> None:
+        """Look at `context` by architectural names."""
+        self.context = context
+        self._head = context.head
+        self._tail = context.tail
+        self.gpr: Array[c_uint64] = context.head.regs
+        """RAX RCX RDX RBX RSP RBP RSI RDI R8..R15, 64 bits each."""
+
+    # Instruction pointer and flags.
+
+    @property
+    def rip(self) -> int:
+        """Offset of the next instruction in CS."""
+        return int(self._head.eip)
+
+    @rip.setter
+    def rip(self, value: int) -> None:
+        self._head.eip = value
+
+    @property
+    def rflags(self) -> int:
+        """RFLAGS, all bits."""
+        head = self._head
+        if head.cc_op != layout.CC_OP_EFLAGS:  # lazily kept by the processor
+            return int(self.context.saved.reg_read(UC_X86_REG_RFLAGS))
+        return int(
+            (head.eflags & ~(STATUS_FLAGS | DF))
+            | (head.cc_src & STATUS_FLAGS)
+            | (head.df & DF)
+        )
+
+    @rflags.setter
+    def rflags(self, value: int) -> None:
+        head = self._head
+        head.cc_op, head.cc_dst, head.cc_src2 = layout.CC_OP_EFLAGS, 0, 0
+        head.cc_src = value & STATUS_FLAGS
+        head.df = -1 if value & DF else 1
+        head.eflags = (value & ~(STATUS_FLAGS | DF)) | 2
+        self.sync()
+
+    @property
+    def interrupts(self) -> bool:
+        """RFLAGS.IF."""
+        return bool(self._head.eflags & IF)
+
+    @property
+    def shadow(self) -> bool:
+        """STI or MOV SS holds interrupts off for one instruction."""
+        return bool(self._head.hflags & layout.HF_INHIBIT_IRQ)
+
+    @shadow.setter
+    def shadow(self, value: bool) -> None:
+        head = self._head
+        head.hflags = (head.hflags & ~layout.HF_INHIBIT_IRQ) | (
+            layout.HF_INHIBIT_IRQ if value else 0
+        )
+
+    # Control registers.
+
+    @property
+    def cr0(self) -> int:
+        """CR0."""
+        return int(self._head.cr[0])
+
+    @cr0.setter
+    def cr0(self, value: int) -> None:
+        self._head.cr[0] = value
+        self.context.flush = True
+        self.sync()
+
+    @property
+    def cr2(self) -> int:
+        """CR2: linear address of the last #PF."""
+        return int(self._head.cr[2])
+
+    @cr2.setter
+    def cr2(self, value: int) -> None:
+        self._head.cr[2] = value
+
+    @property
+    def cr3(self) -> int:
+        """CR3."""
+        return int(self._head.cr[3])
+
+    @cr3.setter
+    def cr3(self, value: int) -> None:
+        self._head.cr[3] = value
+        self.context.flush = True
+
+    @property
+    def cr4(self) -> int:
+        """CR4."""
+        return int(self._head.cr[4])
+
+    @cr4.setter
+    def cr4(self, value: int) -> None:
+        self._head.cr[4] = value
+        self.context.flush = True
+        self.sync()
+
+    @property
+    def efer(self) -> int:
+        """IA32_EFER."""
+        return int(self.context.msrs[layout.EFER].value)
+
+    @efer.setter
+    def efer(self, value: int) -> None:
+        self.context.msrs[layout.EFER].value = value
+        self.context.flush = True
+        self.sync()
+
+    @property
+    def dr(self) -> Array[c_uint64]:
+        """DR0 to DR7."""
+        drs: Array[c_uint64] = self._tail.dr
+        return drs
+
+    # Segments and tables.
+
+    def segment(self, index: int) -> Segment:
+        """Return segment register `index` (ES CS SS DS FS GS)."""
+        return _get(self._head.segs[index])
+
+    def set_segment(self, index: int, value: Segment) -> None:
+        """Load segment register `index`, hidden part and all."""
+        _put(self._head.segs[index], value)
+        self.sync()
+
+    def set_base(self, index: int, base: int) -> None:
+        """Set only the base of a segment (FS.base and GS.base are MSRs)."""
+        self._head.segs[index].base = base
+
+    @property
+    def ldtr(self) -> Segment:
+        """LDTR."""
+        return _get(self._head.ldt)
+
+    @ldtr.setter
+    def ldtr(self, value: Segment) -> None:
+        _put(self._head.ldt, value)
+
+    @property
+    def tr(self) -> Segment:
+        """TR."""
+        return _get(self._head.tr)
+
+    @tr.setter
+    def tr(self, value: Segment) -> None:
+        _put(self._head.tr, value)
+
+    @property
+    def gdtr(self) -> Segment:
+        """GDTR; only base and limit mean something."""
+        return _get(self._head.gdt)
+
+    @gdtr.setter
+    def gdtr(self, value: Segment) -> None:
+        _put(self._head.gdt, value)
+
+    @property
+    def idtr(self) -> Segment:
+        """IDTR; only base and limit mean something."""
+        return _get(self._head.idt)
+
+    @idtr.setter
+    def idtr(self, value: Segment) -> None:
+        _put(self._head.idt, value)
+
+    # What follows from them.
+
+    @property
+    def cpl(self) -> int:
+        """Current privilege level."""
+        return int(self._head.hflags & layout.HF_CPL)
+
+    @property
+    def paging(self) -> bool:
+        """CR0.PG."""
+        return bool(self._head.cr[0] & CR0_PG)
+
+    @property
+    def mode(self) -> str:
+        """One of real, protected, compat, long; virtual-8086 counts as protected."""
+        hflags = self._head.hflags
+        if hflags & layout.HF_LMA:
+            return "long" if hflags & layout.HF_CS64 else "compat"
+        return "protected" if hflags & layout.HF_PE else "real"
+
+    @property
+    def code_bits(self) -> int:
+        """Default operand and address size of CS: 16, 32 or 64."""
+        hflags = self._head.hflags
+        if hflags & layout.HF_CS64:
+            return 64
+        return 32 if hflags & layout.HF_CS32 else 16
+
+    @property
+    def linear_rip(self) -> int:
+        """RIP as a linear address."""
+        head = self._head
+        if head.hflags & layout.HF_CS64:
+            return int(head.eip)
+        return int((head.segs[CS].base + head.eip) & 0xFFFF_FFFF)
+
+    def sync(self) -> None:
+        """Derive `hflags` anew (QEMU `cpu_sync_bndcs_hflags` and kin)."""
+        head = self._head
+        cs, ss = head.segs[CS].flags, head.segs[SS].flags
+        cr0 = head.cr[0]
+        bits = (ss >> 13) & layout.HF_CPL
+        bits |= (cr0 & CR0_PE) << 7
+        bits |= (cr0 << 8) & layout.HF_MP_EM_TS
+        bits |= head.eflags & (layout.HF_TF | layout.HF_VM | layout.HF_IOPL)
+        if head.cr[4] & CR4_OSFXSR:
+            bits |= layout.HF_OSFXSR
+        long_mode = self.context.msrs[layout.EFER].value & EFER_LMA
+        if long_mode:
+            bits |= layout.HF_LMA
+        if long_mode and cs & SEG_L:
+            bits |= layout.HF_CS32 | layout.HF_SS32 | layout.HF_CS64
+        else:
+            bits |= layout.HF_CS32 if cs & SEG_DB else 0
+            bits |= layout.HF_SS32 if ss & SEG_DB else 0
+            if not cs & SEG_DB or not cr0 & CR0_PE or head.eflags & VM or self._bases():
+                bits |= layout.HF_ADDSEG
+        head.hflags = (head.hflags & ~layout.HF_DERIVED) | bits
+
+    def _bases(self) -> int:
+        segs = self._head.segs
+        return int(segs[DS].base | segs[ES].base | segs[SS].base)
+
+
+def _get(cache: SegmentCache) -> Segment:
+    return Segment(cache.selector, cache.base, cache.limit, cache.flags)
+
+
+def _put(cache: SegmentCache, value: Segment) -> None:
+    cache.selector, cache.base, cache.limit, cache.flags = value

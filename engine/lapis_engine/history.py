@@ -1,0 +1,42 @@
+"""The stream of events, bounded, each with its place and time."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from lapis_engine.events import Event, Logged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT = 65_536
+"""Events kept; older ones are forgotten, their numbers are not used again."""
+
+
+class EventLog:
+    """The last events of a machine."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        """Start empty; `clock` gives the ns of virtual time."""
+        self._clock = clock
+        self._events: deque[Logged] = deque(maxlen=KEPT)
+        self.next_seq = 0
+        """Number of the next event."""
+
+    def note(self, *events: Event) -> None:
+        """Append events that have just happened."""
+        now = self._clock()
+        for event in events:
+            self._events.append(Logged(self.next_seq, now, event))
+            self.next_seq += 1
+
+    def last(self, count: int) -> list[Logged]:
+        """Return the last `count` events, oldest first."""
+        skip = max(len(self._events) - count, 0)
+        return list(islice(self._events, skip, None))
+
+    def since(self, seq: int) -> list[Logged]:
+        """Return the kept events numbered `seq` and up."""
+        return self.last(self.next_seq - seq) if seq < self.next_seq else []

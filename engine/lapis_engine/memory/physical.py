@@ -1,0 +1,105 @@
+"""RAM and ROM by guest-physical address, shared with the processor without a copy.
+
+MMIO is not here: an address without RAM or ROM is a hole, and what a hole means is
+decided by the vmm.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.errors import ConfigError, UnmappedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A run of whole pages backed by host memory."""
+
+    gpa: int
+    size: int
+    rom: bool
+    name: str
+    host: mmap.mmap
+
+    @property
+    def end(self) -> int:
+        """First guest-physical address after it."""
+        return self.gpa + self.size
+
+
+class PhysicalMemory:
+    """All RAM and ROM of a machine, regions ascending by address."""
+
+    def __init__(self) -> None:
+        """Start with nothing mapped."""
+        self.regions: list[Region] = []
+        self.on_write: Callable[[int, int], None] | None = None
+        """Told (gpa, size) of each write from outside the processor, which must
+        forget what it has translated from there."""
+
+    def add(self, gpa: int, size: int, name: str, *, rom: bool = False) -> Region:
+        """Map `size` zero bytes at `gpa`; raise `ConfigError` on a bad or used range."""
+        if gpa % PAGE or size % PAGE or size <= 0:
+            raise ConfigError(f"{name} at {gpa:#x}, {size:#x} bytes: not whole pages")
+        for other in self.regions:
+            if gpa < other.end and other.gpa < gpa + size:
+                raise ConfigError(
+                    f"{name} at {gpa:#x}, {size:#x} bytes, overlaps {other.name} at "
+                    f"{other.gpa:#x}"
+                )
+        region = Region(gpa, size, rom, name, mmap.mmap(-1, size))
+        self.regions.append(region)
+        self.regions.sort(key=lambda r: r.gpa)
+        return region
+
+    def region(self, gpa: int) -> Region | None:
+        """Return the region that holds `gpa`, or None for a hole."""
+        for region in self.regions:
+            if region.gpa <= gpa < region.end:
+                return region
+        return None
+
+    def read(self, gpa: int, size: int) -> bytes:
+        """Return `size` bytes; raise `UnmappedError` where there is a hole."""
+        region = self.region(gpa)
+        if region is not None and gpa + size <= region.end:
+            at = gpa - region.gpa
+            return region.host[at : at + size]
+        if region is None or size < 0:
+            raise UnmappedError(gpa, size)
+        head = region.end - gpa
+        return self.read(gpa, head) + self.read(region.end, size - head)
+
+    def write(self, gpa: int, data: bytes, *, force: bool = False) -> None:
+        """Store `data` in RAM, and in ROM only with `force`.
+
+        Raises `UnmappedError` when a byte of it has nowhere to go; nothing is
+        written then.
+        """
+        pieces = self._pieces(gpa, data, force=force)
+        for region, at, piece in pieces:
+            region.host[at : at + len(piece)] = piece
+        if self.on_write is not None:
+            self.on_write(gpa, len(data))
+
+    def _pieces(
+        self, gpa: int, data: bytes, *, force: bool
+    ) -> list[tuple[Region, int, bytes]]:
+        pieces = []
+        while data:
+            region = self.region(gpa)
+            if region is None:
+                raise UnmappedError(gpa, len(data))
+            if region.rom and not force:
+                raise UnmappedError(gpa, len(data), f"{region.name} is read-only")
+            piece = data[: region.end - gpa]
+            pieces.append((region, gpa - region.gpa, piece))
+            gpa, data = gpa + len(piece), data[len(piece) :]
+        return pieces

@@ -1,0 +1,244 @@
+"""What the processor reports, and how many instructions it says it retired.
+
+Expectations are counted by hand from the machine code in each test.
+"""
+
+import ctypes
+from collections.abc import Callable
+
+import pytest
+import unicorn
+
+from lapis_engine.cpu import intercepts, probe
+from lapis_engine.cpu.core import Core
+from lapis_engine.cpu.intercepts import (
+    Breakpoint,
+    Budget,
+    Faulted,
+    Hole,
+    Intercepted,
+    PortAccess,
+    SoftwareInterrupt,
+    Window,
+)
+from lapis_engine.cpu.registers import CS, Registers, Segment
+from lapis_engine.errors import ProcessorError
+from lapis_engine.memory.physical import PhysicalMemory
+
+CODE = 0x7000
+Prepare = Callable[["Rig"], None]
+
+
+class Rig:
+    """A core with 1 MiB of RAM and one vCPU in real mode at 0:7000."""
+
+    def __init__(self) -> None:
+        self.core = Core()
+        self.memory = PhysicalMemory()
+        self.core.map(self.memory.add(0, 1 << 20, "RAM"))
+        self.memory.on_write = self.core.forget_code
+        self.regs = self.vcpu()
+
+    def vcpu(self) -> Registers:
+        regs = self.core.new_registers()
+        for index in range(6):
+            regs.set_segment(index, Segment(0, 0, 0xFFFF, 0x9300))
+        regs.set_segment(CS, Segment(0, 0, 0xFFFF, 0x9B00))
+        regs.cr0, regs.rflags, regs.rip = 0x6000_0010, 2, CODE
+        regs.gpr[4] = 0x5000
+        return regs
+
+    def code(self, text: str) -> None:
+        self.memory.write(CODE, bytes.fromhex(text))
+
+    def page_first_64k(self) -> None:
+        """32-bit flat segments, pages 0 to 15 mapped to themselves, present and RW."""
+        for index in range(6):
+            self.regs.set_segment(index, Segment(8, 0, 0xFFFF_FFFF, 0xCF_9300))
+        self.regs.set_segment(CS, Segment(8, 0, 0xFFFF_FFFF, 0xCF_9B00))
+        table = b"".join((n << 12 | 3).to_bytes(4, "little") for n in range(16))
+        self.memory.write(0x3000, table)
+        self.memory.write(0x2000, (0x3003).to_bytes(4, "little"))
+        self.regs.cr3, self.regs.cr0 = 0x2000, 0xE000_0011
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+@pytest.mark.parametrize(
+    ("code", "event", "retired", "rip"),
+    [
+        ("90 90 90 90", Budget(), 100, None),
+        ("90 90 0f0b", Faulted(6, 0, 0), 2, 0x7002),  # UD2
+        ("90 31c9 f7f1", Faulted(0, 0, 0), 2, 0x7003),  # DIV by zero
+        ("68 0201 9d 90 90", Faulted(1, 0, 0), 3, 0x7005),  # POPF sets TF: trap after
+        ("90 cd21", SoftwareInterrupt(0x21), 2, 0x7003),
+        ("90 cc", SoftwareInterrupt(3), 2, 0x7002),
+        ("f4", Intercepted(intercepts.HLT, 0), 0, 0x7000),
+        ("90 0fa2", Intercepted(intercepts.CPUID, 0), 1, 0x7001),
+        ("0f31", Intercepted(intercepts.RDTSC, 0), 0, 0x7000),
+        ("0f32", Intercepted(intercepts.MSR, 0), 0, 0x7000),
+        ("0f30", Intercepted(intercepts.MSR, 1), 0, 0x7000),
+        ("0f22c0", Intercepted(intercepts.CR0_WRITE, 0), 0, 0x7000),
+        ("b0aa e680", PortAccess(0x80, 1, True, 0xAA), 1, 0x7002),
+        ("e4 60", PortAccess(0x60, 1, False, 0), 0, 0x7000),
+        ("ba5500 b90300 f36c", PortAccess(0x55, 1, False, 0), 2, 0x7006),
+        ("90 90 ea ffff ffff", Hole(0x10_FFEF, 1, "fetch"), 3, 0xFFFF),
+    ],
+)
+def test_each_event_arrives_before_its_instruction_and_is_counted_exactly(
+    rig: Rig, code: str, event: object, retired: int, rip: int | None
+) -> None:
+    rig.code(code)
+    assert rig.core.run(rig.regs, 100) == event
+    assert rig.core.retired == retired
+    assert rip is None or rig.regs.rip == rip
+
+
+def test_rep_iterations_count_as_instructions(rig: Rig) -> None:
+    rig.code("b90500 be0080 bf0090 f3a4 f4")
+    assert rig.core.run(rig.regs, 6) == Budget()
+    assert (rig.core.retired, rig.regs.gpr[1], rig.regs.rip) == (6, 2, 0x7009)
+
+
+@pytest.mark.parametrize(
+    ("code", "retired", "rip"),
+    [
+        ("90 fb 90 90 90", 3, 0x7003),  # STI shields the instruction after it
+        ("6802 02 9d 90 90", 2, 0x7004),  # POPF does not
+        ("fb fb 90 90", 2, 0x7002),  # the second STI is the shielded instruction
+    ],
+)
+def test_the_window_opens_at_the_first_boundary_where_if_allows(
+    rig: Rig, code: str, retired: int, rip: int
+) -> None:
+    rig.code(code)
+    assert rig.core.run(rig.regs, 100, window=True) == Window()
+    assert (rig.core.retired, rig.regs.rip) == (retired, rip)
+
+
+def test_no_window_while_interrupts_stay_off(rig: Rig) -> None:
+    rig.code("90 ebfd")
+    assert rig.core.run(rig.regs, 1000, window=True) == Budget()
+    assert rig.core.retired == 1000
+
+
+def test_page_faults_carry_their_address_and_the_count_before_them(rig: Rig) -> None:
+    rig.page_first_64k()
+    rig.code("90 90 a1 00000500")
+    assert rig.core.run(rig.regs, 100) == Faulted(14, 0, 0x5_0000)
+    assert (rig.core.retired, rig.regs.rip) == (2, 0x7002)
+
+
+def test_a_jump_to_an_unmapped_page_has_retired(rig: Rig) -> None:
+    rig.page_first_64k()
+    rig.code("90 90 e900000500")
+    assert rig.core.run(rig.regs, 100) == Faulted(14, 0, 0x5_7007)
+    assert (rig.core.retired, rig.regs.rip) == (3, 0x5_7007)
+
+
+def test_an_instruction_across_an_unmapped_page_faults_with_its_own_rip(
+    rig: Rig,
+) -> None:
+    # The processor translates ahead and would name the NOP before it.
+    rig.page_first_64k()
+    rig.memory.write(0xFFFE, bytes.fromhex("90a1"))
+    rig.code("90 b8feff0000 ffe0")
+    assert rig.core.run(rig.regs, 100) == Faulted(14, 0, 0x1_0000)
+    assert (rig.core.retired, rig.regs.rip) == (4, 0xFFFF)
+    assert not rig.regs.shadow
+
+
+@pytest.mark.parametrize("code", ["a1 20f00000", "a3 20f00000"])
+def test_a_hole_is_reported_by_its_guest_physical_address(rig: Rig, code: str) -> None:
+    rig.page_first_64k()
+    rig.memory.write(0x3000 + 4 * 15, (0xFEE0_0003).to_bytes(4, "little"))
+    rig.code(code)
+    access = "read" if code.startswith("a1") else "write"
+    assert rig.core.run(rig.regs, 100) == Hole(0xFEE0_0020, 4, access)
+    assert (rig.core.retired, rig.regs.rip) == (0, CODE)
+
+
+def test_a_breakpoint_stops_before_its_instruction_and_can_be_passed(rig: Rig) -> None:
+    rig.code("90 90 90 ebfb")
+    rig.core.set_breakpoints([0x7002])
+    for _ in range(3):
+        assert rig.core.run(rig.regs, 100, past=True) == Breakpoint(0x7002)
+        assert rig.regs.rip == 0x7002
+    rig.core.set_breakpoints([])
+    assert rig.core.run(rig.regs, 100) == Budget()
+
+
+def test_a_write_from_outside_is_seen_by_code_that_was_translated(rig: Rig) -> None:
+    rig.code("b001 ebfc")
+    rig.core.run(rig.regs, 10)
+    assert rig.regs.gpr[0] & 0xFF == 1
+    rig.code("b002 ebfc")
+    rig.core.run(rig.regs, 10)
+    assert rig.regs.gpr[0] & 0xFF == 2
+
+
+def test_code_that_one_vcpu_writes_is_seen_by_another(rig: Rig) -> None:
+    rig.code("b001 ebfc")
+    other = rig.vcpu()
+    rig.core.run(other, 10)
+    rig.memory.write(0x6000, bytes.fromhex("c606017003 f4"))  # mov byte [7001], 3
+    rig.regs.rip = 0x6000
+    rig.core.run(rig.regs, 1)
+    rig.core.run(other, 10)
+    assert other.gpr[0] & 0xFF == 3
+
+
+def test_vcpus_keep_their_own_registers(rig: Rig) -> None:
+    rig.code("40 ebfd")  # inc ax
+    other = rig.vcpu()
+    rig.core.run(rig.regs, 10)
+    rig.core.run(other, 4)
+    assert (rig.regs.gpr[0], other.gpr[0]) == (5, 2)
+
+
+def test_flags_read_back_as_written(rig: Rig) -> None:
+    for flags in (0x2, 0x8D7, 0x246, 0x602, 0x3_0202):
+        rig.regs.rflags = flags
+        assert rig.regs.rflags == flags | 2
+    rig.regs.rflags = 2
+    rig.code("31c0 90")  # xor ax, ax: ZF and PF
+    rig.core.run(rig.regs, 1)
+    assert rig.regs.rflags & 0x8D5 == 0x44
+
+
+def test_native_carries_out_the_one_instruction(rig: Rig) -> None:
+    rig.code("0fa2 0fa2")
+    event = rig.core.run(rig.regs, 10)
+    assert isinstance(event, Intercepted)
+    assert rig.core.native(rig.regs, event) == Budget()
+    assert (rig.regs.rip, rig.core.retired) == (0x7002, 1)
+    assert rig.regs.gpr[3] & 0xFFFF_FFFF == int.from_bytes(b"Genu", "little")
+    assert isinstance(rig.core.run(rig.regs, 10), Intercepted)
+
+
+def test_rom_takes_no_writes(rig: Rig) -> None:
+    rom = rig.memory.add(0x10_0000, 0x1000, "ROM", rom=True)
+    rig.core.map(rom)
+    rig.regs.set_segment(3, Segment(0xFFFF, 0xF_FFF0, 0xFFFF, 0x9300))
+    rig.code("a21000")  # mov [0x10], al
+    assert rig.core.run(rig.regs, 1) == Hole(0x10_0000, 1, "write")
+
+
+def test_another_version_of_unicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unicorn, "__version__", "2.1.9")
+    with pytest.raises(ProcessorError, match=r"unicorn 2\.1\.9.*2\.1\.4"):
+        Core()
+
+
+def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe.layout, "CFLAGS_NEXT_TB", 0x40)
+    with pytest.raises(ProcessorError, match="laid out otherwise"):
+        Core()
+
+
+def test_the_control_page_lies_where_no_page_table_can_point() -> None:
+    assert probe.CONTROL_PAGE >= 1 << 52
+    assert ctypes.sizeof(ctypes.c_void_p) == 8
