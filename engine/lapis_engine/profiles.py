@@ -23,6 +23,9 @@ class Profile:
     apic_version: int = 0x0005_0014
     """Local APIC VERSION register: 6 = highest LVT index with no CMCI. illumos:
     0x00060014, with CMCI (`vlapic_reset`)."""
+    apic_timer_hz: int = 1_000_000_000
+    """Input clock of the APIC timer, before division. A processor takes its bus or
+    crystal clock; bhyve: 128 MiHz (`VLAPIC_BUS_FREQ`)."""
     x2apic_by_guest: bool = True
     """APICBASE.EXTD may be set by the guest (SDM Vol. 3A "x2APIC State
     Transitions"); illumos: only the host can (`vlapic_set_apicbase`)."""
@@ -57,6 +60,7 @@ ILLUMOS = replace(
     summary="bhyve of today's illumos.",
     max_vcpus=32,
     apic_version=0x0006_0014,
+    apic_timer_hz=134_217_728,
     x2apic_by_guest=False,
     apicbase_relocates=False,
     apic_disable_resets=False,

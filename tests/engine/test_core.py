@@ -209,6 +209,25 @@ def test_flags_read_back_as_written(rig: Rig) -> None:
     assert rig.regs.rflags & 0x8D5 == 0x44
 
 
+@pytest.mark.parametrize(
+    "leave", ["e680", "f4", "0f0b", "cd21", "a100f0", "0f31", "90", "ea ffffffff"]
+)
+@pytest.mark.parametrize("make", ["f9", "f8", "31c0", "fd", "38c0", "b001 2c02", "fd f9"])
+def test_flags_survive_every_way_out(rig: Rig, make: str, leave: str) -> None:
+    rig.code(make + "9c 58" + "90" * 20)  # pushf; pop ax
+    rig.core.run(rig.regs, make.count(" ") + 3)
+    wanted = rig.regs.gpr[0] & 0xFFFF
+    fresh = rig.vcpu()
+    rig.memory.write(0x6000, bytes.fromhex(make + leave))
+    fresh.rip = 0x6000
+    rig.core.run(fresh, 1 + make.count(" ") + 1)
+    assert fresh.rflags & 0xFFFF == wanted
+    fresh.set_segment(CS, Segment(0, 0, 0xFFFF, 0x9B00))
+    fresh.rip = 0x7000 + len(bytes.fromhex(make))
+    rig.core.run(fresh, 2)
+    assert fresh.gpr[0] & 0xFFFF == wanted
+
+
 def test_native_carries_out_the_one_instruction(rig: Rig) -> None:
     rig.code("0fa2 0fa2")
     event = rig.core.run(rig.regs, 10)

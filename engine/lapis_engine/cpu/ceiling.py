@@ -1,4 +1,4 @@
-"""The processor underneath with nothing of ours around it: what `lapis bench` divides by.
+"""The processor with nothing of ours around it: what `lapis bench` divides by.
 
 Each method does a piece of work and leaves the timing to the caller.
 """

@@ -22,7 +22,7 @@ class Context:
     __slots__ = ("_address", "flush", "head", "msrs", "saved", "tail")
 
     def __init__(self, uc: Uc) -> None:
-        """Save the present state of `uc`; raise `ProcessorError` on a strange layout."""
+        """Save the state of `uc`; raise `ProcessorError` on a strange layout."""
         self.saved = uc.context_save()
         address = c.cast(self.saved.context, c.c_void_p).value
         if address is None:

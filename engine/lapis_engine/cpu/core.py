@@ -34,7 +34,7 @@ from unicorn.unicorn_const import (
     UC_MEM_WRITE_PROT,
     UC_MEM_WRITE_UNMAPPED,
 )
-from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
+from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_REG_RFLAGS
 
 from lapis_engine.cpu import intercepts, layout
 from lapis_engine.cpu.context import Context
@@ -219,22 +219,23 @@ class Core:
             self._loaded = context
         self._event, self._fetching = None, False
         self._control.request.value = INTERRUPT_VIRQ if window else 0
-        failed = None
+        failed = ""
         try:
             uc.emu_start(context.head.eip, 0, count=budget)
         except UcError as error:
-            failed = error
+            failed = str(error)
         self._control.request.value = 0
+        return self._finish(context, budget, failed)
+
+    def _finish(self, context: Context, budget: int, failed: str) -> HwExit:
+        """Sort out what ended a start, and how many instructions it retired."""
         event = self._event
         if event is None:
-            uc.context_update(context.saved)
-            if failed is not None:
-                self.retired = max(self._counter.value - 1, 0)
-                return Unknown(str(failed))
-            self.retired = budget
-            return Budget()
+            self._uc.context_update(context.saved)
+            self.retired = max(self._counter.value - 1, 0) if failed else budget
+            return Unknown(failed) if failed else Budget()
         if isinstance(event, Hole):
-            uc.context_update(context.saved)
+            self._uc.context_update(context.saved)
             self._fetching = event.access == "fetch"
             self._pre = 0 if self._fetching else 1
             self._begun = self._counter.value
@@ -247,6 +248,8 @@ class Core:
         context = self._loaded
         assert context is not None, "an event without a vCPU"
         self._uc.context_update(context.saved)
+        # In flight the flags are split; what starts again takes them from `eflags`.
+        context.head.eflags = context.saved.reg_read(UC_X86_REG_RFLAGS)
         self._begun = self._counter.value  # more may begin before the stop
         self._uc.emu_stop()
         return context
@@ -298,9 +301,7 @@ class Core:
         self._on_port(port, size, value=0, write=False)
         return 0
 
-    def _on_out(
-        self, _uc: Uc, port: int, size: int, value: int, _data: object
-    ) -> None:
+    def _on_out(self, _uc: Uc, port: int, size: int, value: int, _data: object) -> None:
         self._on_port(port, size, value=value, write=True)
 
     def _on_port(self, port: int, size: int, *, value: int, write: bool) -> None:

@@ -32,7 +32,9 @@ def disassemble(code: bytes, linear: int, bits: int, count: int) -> list[Line]:
     lines: list[Line] = []
     at = 0
     while len(lines) < count and at < len(code):
-        found = list(_ENGINES[bits].disasm_lite(code[at:], linear + at, count - len(lines)))
+        found = list(
+            _ENGINES[bits].disasm_lite(code[at:], linear + at, count - len(lines))
+        )
         for address, size, mnemonic, operands in found:
             raw = code[address - linear : address - linear + size]
             lines.append(Line(address, raw, mnemonic, operands))

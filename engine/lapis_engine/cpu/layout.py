@@ -120,9 +120,11 @@ HF_CS64 = 1 << 15
 HF_VM = 1 << 17
 HF_GUEST = 1 << 21
 HF_OSFXSR = 1 << 22
+HF_SMAP = 1 << 23
 HF_DERIVED = (
     HF_CPL | HF_CS32 | HF_SS32 | HF_ADDSEG | HF_PE | HF_TF | HF_MP_EM_TS
     | HF_IOPL | HF_LMA | HF_CS64 | HF_VM | HF_OSFXSR
+    | HF_SMAP
 )  # fmt: skip
 """What follows from CR0, CR4, EFER, RFLAGS and the segments."""
 

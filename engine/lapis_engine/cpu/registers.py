@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from unicorn.x86_const import UC_X86_REG_RFLAGS
-
 from lapis_engine.cpu import layout
 
 if TYPE_CHECKING:
@@ -87,22 +85,16 @@ class Registers:
     @property
     def rflags(self) -> int:
         """RFLAGS, all bits."""
-        head = self._head
-        if head.cc_op != layout.CC_OP_EFLAGS:  # lazily kept by the processor
-            return int(self.context.saved.reg_read(UC_X86_REG_RFLAGS))
-        return int(
-            (head.eflags & ~(STATUS_FLAGS | DF))
-            | (head.cc_src & STATUS_FLAGS)
-            | (head.df & DF)
-        )
+        return int(self._head.eflags)
 
     @rflags.setter
     def rflags(self, value: int) -> None:
-        head = self._head
-        head.cc_op, head.cc_dst, head.cc_src2 = layout.CC_OP_EFLAGS, 0, 0
-        head.cc_src = value & STATUS_FLAGS
-        head.df = -1 if value & DF else 1
-        head.eflags = (value & ~(STATUS_FLAGS | DF)) | 2
+        # Between runs `eflags` holds everything: the processor takes its split form
+        # from there when it starts (QEMU `x86_cpu_exec_enter`).
+        self._head.eflags = value | 2
+        self._head.cc_op = layout.CC_OP_EFLAGS
+        self._head.cc_src = value & STATUS_FLAGS
+        self._head.df = -1 if value & DF else 1
         self.sync()
 
     @property
@@ -280,6 +272,8 @@ class Registers:
         bits |= head.eflags & (layout.HF_TF | layout.HF_VM | layout.HF_IOPL)
         if head.cr[4] & CR4_OSFXSR:
             bits |= layout.HF_OSFXSR
+        if head.cr[4] & CR4_SMAP:
+            bits |= layout.HF_SMAP
         long_mode = self.context.msrs[layout.EFER].value & EFER_LMA
         if long_mode:
             bits |= layout.HF_LMA

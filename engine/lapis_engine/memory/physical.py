@@ -45,7 +45,7 @@ class PhysicalMemory:
         forget what it has translated from there."""
 
     def add(self, gpa: int, size: int, name: str, *, rom: bool = False) -> Region:
-        """Map `size` zero bytes at `gpa`; raise `ConfigError` on a bad or used range."""
+        """Map `size` zero bytes at `gpa`; raise `ConfigError` on a bad range."""
         if gpa % PAGE or size % PAGE or size <= 0:
             raise ConfigError(f"{name} at {gpa:#x}, {size:#x} bytes: not whole pages")
         for other in self.regions:

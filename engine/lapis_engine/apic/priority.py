@@ -1,0 +1,108 @@
+"""IRR, ISR and PPR: what is accepted, what is deliverable, what EOI ends.
+
+Why one integer for IRR, ISR and TMR: the highest vector is `bit_length() - 1`, 29 ns
+where a loop over eight words takes 160 and more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.regs import ESR_RECEIVE_ILLEGAL
+from lapis_engine.events import (
+    Oddity,
+    VectorAccepted,
+    VectorDelivered,
+    VectorEnded,
+    VectorRefused,
+)
+
+if TYPE_CHECKING:
+    from lapis_engine.apic.state import ApicState
+
+LOWEST_LEGAL = 16
+"""Vectors 0 to 15 are illegal (SDM Vol. 3A "Valid Interrupt Vectors")."""
+
+
+def highest(bits: int) -> int:
+    """Return the highest vector set in a 256-bit register, or -1."""
+    return bits.bit_length() - 1
+
+
+def vectors(bits: int) -> list[int]:
+    """Return the vectors set in a 256-bit register, ascending."""
+    found = []
+    while bits:
+        low = bits & -bits
+        found.append(low.bit_length() - 1)
+        bits ^= low
+    return found
+
+
+def ppr(tpr: int, isr: int) -> int:
+    """Return the PPR (SDM Vol. 3A "Task and Processor Priorities").
+
+    The whole TPR byte when its class, bits 7:4, is not below the class of the highest
+    vector in service; else that class with a sub-class of 0.
+    """
+    in_service = max(highest(isr), 0)
+    return tpr if tpr >> 4 >= in_service >> 4 else in_service & 0xF0
+
+
+def set_tpr(state: ApicState, value: int) -> None:
+    """Set the TPR, bits 7:0, and the PPR that follows from it."""
+    state.tpr = value & 0xFF
+    state.ppr = ppr(state.tpr, state.isr)
+
+
+def accept(
+    state: ApicState,
+    vector: int,
+    level: bool,  # noqa: FBT001 - the trigger mode of the message
+    source: str,
+) -> VectorAccepted | VectorRefused:
+    """Take a fixed interrupt into the IRR, unless the APIC is off or it is illegal.
+
+    TMR is set before IRR, as bhyve does (`vlapic_set_intr_ready`).
+    """
+    if not apic_state.is_enabled(state):
+        why = f"the APIC is off (APICBASE {state.apicbase:#x}, SVR {state.svr:#x})"
+        return VectorRefused(state.vcpu, vector, source, why)
+    if vector < LOWEST_LEGAL:
+        state.esr_pending |= ESR_RECEIVE_ILLEGAL
+        return VectorRefused(state.vcpu, vector, source, "vectors below 16 are illegal")
+    mask = 1 << vector
+    state.tmr = state.tmr | mask if level else state.tmr & ~mask
+    state.irr |= mask
+    return VectorAccepted(state.vcpu, vector, level, source)
+
+
+def deliverable(state: ApicState) -> int | None:
+    """Return the vector that would be delivered now: its class is above the PPR's."""
+    vector = state.irr.bit_length() - 1
+    return vector if vector >> 4 > state.ppr >> 4 else None
+
+
+def deliver(state: ApicState) -> VectorDelivered:
+    """Move the highest vector from the IRR to the ISR (`vlapic_intr_accepted`)."""
+    vector = highest(state.irr)
+    assert vector >> 4 > state.ppr >> 4, (vector, state.ppr)
+    state.irr &= ~(1 << vector)
+    state.isr |= 1 << vector
+    state.ppr = ppr(state.tpr, state.isr)
+    return VectorDelivered(state.vcpu, vector, state.ppr)
+
+
+def eoi(state: ApicState) -> VectorEnded | Oddity:
+    """End the highest vector in service; with nothing there, say so.
+
+    SDM Vol. 3A "Signaling Interrupt Servicing Completion".
+    """
+    vector = highest(state.isr)
+    if vector < 0:
+        return Oddity(state.vcpu, "gratuitous EOI", "EOI with nothing in service")
+    state.isr &= ~(1 << vector)
+    state.ppr = ppr(state.tpr, state.isr)
+    level = bool(state.tmr >> vector & 1)
+    return VectorEnded(state.vcpu, vector, level, state.ppr)

@@ -1,0 +1,61 @@
+"""ELF executables for x86, 32 and 64 bits: what is loaded where, and who starts.
+
+Not here: the format itself (`elf_format`, `symtab`) and multiboot kernels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.boot import symtab, tables
+from lapis_engine.boot.elf_format import CLASS_32, read_header, read_segments
+from lapis_engine.boot.image import Blob, BootPlan
+from lapis_engine.errors import ImageError
+
+if TYPE_CHECKING:
+    from lapis_engine.boot.elf_format import Header, Segment
+
+
+def load(data: bytes, memory_bytes: int, append: str = "") -> BootPlan:
+    """Plan to start an executable without a multiboot header.
+
+    32-bit ones start in flat protected mode, 64-bit ones in long mode with the first
+    4 GiB mapped one to one; `append` is the command line of the latter.
+    """
+    tables.check_memory(memory_bytes)
+    header = read_header(data)
+    segments = read_segments(data, header, memory_bytes)
+    blobs = (*read_blobs(data, segments), tables.gdt())
+    entry, symbols = entry_point(header, segments), symtab.read(data, header)
+    if header.bits == CLASS_32:
+        return BootPlan("ELF32", blobs, tables.protected_entry(entry), symbols)
+    extra = (tables.identity_map(), tables.command_line(append))
+    start = tables.long_entry(entry, memory_bytes)
+    return BootPlan("ELF64", blobs + extra, start, symbols)
+
+
+def read_blobs(data: bytes, segments: tuple[Segment, ...]) -> tuple[Blob, ...]:
+    """Return the segments' bytes, zeros after what is in the file."""
+    return tuple(
+        Blob(
+            s.physical,
+            data[s.offset : s.offset + s.file_size].ljust(s.memory_size, b"\0"),
+        )
+        for s in segments
+    )
+
+
+def entry_point(header: Header, segments: tuple[Segment, ...]) -> int:
+    """Return the physical address of the entry point.
+
+    A kernel linked high gives a virtual one (as GRUB takes it), Linux a physical one;
+    which it is shows by the segment that it lies in.
+    """
+    for segment in segments:
+        within = header.entry - segment.virtual
+        if 0 <= within < segment.memory_size:
+            return segment.physical + within
+    for segment in segments:
+        if 0 <= header.entry - segment.physical < segment.memory_size:
+            return header.entry
+    raise ImageError(f"the entry point {header.entry:#x} lies in no loaded segment")

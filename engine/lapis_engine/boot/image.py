@@ -1,0 +1,93 @@
+"""What a loader hands to the machine: blobs of memory and how the first vCPU starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that must be in memory before the first instruction."""
+
+    gpa: int
+    data: bytes
+    rom: bool = False
+    """True when the guest cannot write there; the region is `data` exactly."""
+
+    @property
+    def end(self) -> int:
+        """First guest-physical address after it."""
+        return self.gpa + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class ResetEntry:
+    """Architectural reset: F000:FFF0 with CS base 0xFFFF_0000.
+
+    SDM Vol. 3A "First Instruction Executed".
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class RealEntry:
+    """Real mode at `cs`:`ip`, other registers as after reset."""
+
+    cs: int
+    ip: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedEntry:
+    """Flat 32-bit protected mode: paging off, interrupts off, A20 open."""
+
+    eip: int
+    eax: int
+    ebx: int
+    gdt_base: int
+    """Guest-physical address of the GDT, which is in a blob."""
+    gdt_limit: int
+    """Its size in bytes, less one."""
+    cs: int
+    """Selector of the 32-bit code segment."""
+    ds: int
+    """Selector of the data segment, for DS, ES, FS, GS and SS."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongEntry:
+    """64-bit mode, the first 4 GiB mapped one to one, interrupts off."""
+
+    rip: int
+    cr3: int
+    """Guest-physical address of the PML4, which is in a blob."""
+    gdt_base: int
+    """Guest-physical address of the GDT, which is in a blob."""
+    gdt_limit: int
+    """Its size in bytes, less one."""
+    cs: int
+    """Selector of the 64-bit code segment."""
+    ds: int
+    """Selector of the data segment, for DS, ES, FS, GS and SS."""
+    rdi: int
+    """Guest-physical address of the command line, NUL-terminated."""
+    rsi: int
+    """RAM in bytes."""
+    rsp: int
+    """First address above the stack, aligned to 16."""
+
+
+Entry = ResetEntry | RealEntry | ProtectedEntry | LongEntry
+"""The closed union: a consumer matches on it and ends with `assert_never`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootPlan:
+    """All that a machine needs to start an image."""
+
+    name: str
+    """Kind of image, in a word or two."""
+    blobs: tuple[Blob, ...]
+    """In the order of loading; they do not overlap."""
+    entry: Entry
+    symbols: tuple[tuple[str, int], ...] = ()
+    """(name, linear address), ascending by address."""

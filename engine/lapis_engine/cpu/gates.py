@@ -1,0 +1,201 @@
+"""The part of event delivery that all protected modes share: gate, target, commit.
+
+SDM Vol. 2A "INT n/INTO/INT3/INT1" and Vol. 3A "Exception and Interrupt Handling".
+Nothing here changes a register before `commit`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from lapis_engine.cpu import descriptors
+from lapis_engine.cpu.descriptors import Bus, Descriptor
+from lapis_engine.cpu.fault import GP, NP, PF_, GuestFault
+from lapis_engine.cpu.registers import CS, IF, NT, RF, RSP, SEG_P, SS, TF, VM, Registers
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.paging import Linear
+    from lapis_engine.cpu.registers import Segment
+
+Kind = Literal["external", "nmi", "exception", "software"]
+
+ERROR_EXT: Final = 1
+"""Bit 0 of an error code: the event came from outside the program."""
+ERROR_IDT: Final = 2
+"""Bit 1 of an error code: it names a gate of the IDT (SDM Vol. 3A "Error Code")."""
+
+TASK_GATE: Final = 5
+GATES_PROTECTED: Final = frozenset((TASK_GATE, 0x6, 0x7, 0xE, 0xF))
+GATES_LONG: Final = frozenset((0xE, 0xF))
+"""Gate types, bits 11:8: 6 and 7 are 16-bit, E and F are 32-bit or 64-bit."""
+
+FAULTS: Final = frozenset((0, 5, 6, 7, 10, 11, 12, 13, 14, 16, 17, 19, 20, 21))
+"""Exceptions that are always of the fault class (SDM Vol. 3A "Exceptions and
+Interrupts", table of vectors); #DB may be either and is not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An event on its way to its handler.
+
+    Whether INT n is allowed in virtual-8086 mode (IOPL) was decided by the processor
+    before it reported the instruction.
+    """
+
+    # Not modelled: CR4.VME, by which INT n stays within virtual-8086 mode.
+
+    vector: int
+    kind: Kind
+    """`software` is INT n, INT3 and INTO."""
+    error: int | None
+    """Error code to push."""
+    cr2: int = 0
+    """For #PF."""
+    return_rip: int | None = None
+    """RIP to push where it is not RIP itself: after a software interrupt."""
+
+    @property
+    def ext(self) -> int:
+        """EXT, bit 0 of the error code of a fault during its delivery."""
+        return 0 if self.kind == "software" else ERROR_EXT
+
+
+class TaskSwitch(Exception):  # noqa: N818 - the guest asks for it; no error of ours
+    """The gate is a task gate. Nothing has changed yet."""
+
+    # Not modelled: switching tasks.
+
+    def __init__(self, selector: int) -> None:
+        """Carry the selector of the TSS that the gate names."""
+        super().__init__(selector)
+        self.selector = selector
+
+
+class Gate(NamedTuple):
+    """A gate of the IDT."""
+
+    selector: int
+    offset: int
+    kind: int
+    """Type, bits 11:8."""
+    ist: int
+
+    @property
+    def interrupt(self) -> bool:
+        """An interrupt gate, which clears IF; a trap gate does not."""
+        return not self.kind & 1
+
+    @property
+    def wide(self) -> bool:
+        """Not a 16-bit gate."""
+        return bool(self.kind & 8)
+
+
+class Delivery:
+    """One attempt to deliver one event: what it starts from."""
+
+    __slots__ = ("bus", "cpl", "event", "ext", "flags", "regs")
+
+    def __init__(self, regs: Registers, linear: Linear, event: Pending) -> None:
+        """Start from `regs` as they are."""
+        self.regs = regs
+        self.bus = Bus(linear)
+        self.event = event
+        self.ext = event.ext
+        self.flags = regs.rflags
+        self.cpl = 3 if self.flags & VM else regs.cpl
+
+    def fault(self, vector: int, selector: int = 0) -> GuestFault:
+        """Return a fault that names a selector, or 0."""
+        return GuestFault(vector, (selector & 0xFFFC) | self.ext)
+
+    def gate_fault(self, vector: int) -> GuestFault:
+        """Return a fault that names the gate."""
+        return GuestFault(vector, (self.event.vector << 3) | ERROR_IDT | self.ext)
+
+    @property
+    def return_rip(self) -> int:
+        """RIP to push."""
+        given = self.event.return_rip
+        return self.regs.rip if given is None else given
+
+    @property
+    def image(self) -> int:
+        """RFLAGS to push (SDM Vol. 3B "Instruction-Breakpoint Exception Condition")."""
+        # Not modelled: RF in the image when REP is interrupted between iterations.
+        fault = self.event.kind == "exception" and self.event.vector in FAULTS
+        return self.flags | (RF if fault else 0)
+
+
+@dataclass(slots=True)
+class Entry:
+    """Where an event goes: what `commit` loads."""
+
+    gate: Gate
+    cs: Segment
+    rip: int
+    rsp: int
+    ss: Segment | None
+    """None leaves SS as it is."""
+
+
+def read_gate(d: Delivery, *, long: bool) -> Gate:
+    """Return the gate of the event after every check that is about the gate."""
+    regs, bus, size = d.regs, d.bus, 16 if long else 8
+    idtr, offset = regs.idtr, d.event.vector * size
+    if offset + size - 1 > idtr.limit:
+        raise d.gate_fault(GP)
+    at = idtr.base + offset
+    low, high = bus.read(at, 4), bus.read(at + 4, 4)
+    kind = (high >> 8) & 0x1F  # S, bit 12, is 0 in a gate
+    if kind not in (GATES_LONG if long else GATES_PROTECTED):
+        raise d.gate_fault(GP)
+    if d.event.kind == "software" and (high >> 13) & 3 < d.cpl:
+        raise d.gate_fault(GP)
+    if not high & SEG_P:
+        raise d.gate_fault(NP)
+    if kind == TASK_GATE:
+        raise TaskSwitch(low >> 16)
+    target = (low & 0xFFFF) | (high & 0xFFFF_0000)
+    if long:
+        return Gate(low >> 16, target | bus.read(at + 8, 4) << 32, kind, high & 7)
+    return Gate(low >> 16, target if kind & 8 else target & 0xFFFF, kind, 0)
+
+
+def find_code(d: Delivery, selector: int) -> Descriptor:
+    """Return the code segment that a gate names, checked."""
+    if descriptors.is_null(selector):
+        raise d.fault(GP)
+    code = descriptors.find(d.regs, d.bus, selector)
+    if code is None or not code.code or code.dpl > d.cpl:
+        raise d.fault(GP, selector)
+    if not code.present:
+        raise d.fault(NP, selector)
+    return code
+
+
+def load_code(d: Delivery, code: Descriptor, cpl: int) -> Segment:
+    """Return CS for a handler at `cpl`; set A of its descriptor in memory."""
+    code.mark_accessed(d.bus)
+    return code.segment._replace(selector=(code.selector & 0xFFFC) | cpl)
+
+
+def commit(d: Delivery, entry: Entry) -> None:
+    """Load the registers; nothing can fault any more."""
+    regs = d.regs
+    regs.set_segment(CS, entry.cs)
+    if entry.ss is not None:
+        regs.set_segment(SS, entry.ss)
+    regs.rip = entry.rip
+    regs.gpr[RSP] = entry.rsp
+    cleared = TF | NT | VM | RF | (IF if entry.gate.interrupt else 0)
+    regs.rflags = d.flags & ~cleared
+    finish(d)
+
+
+def finish(d: Delivery) -> None:
+    """Do what every delivery ends with, in real mode too."""
+    d.regs.shadow = False
+    if d.event.kind == "exception" and d.event.vector == PF_:
+        d.regs.cr2 = d.event.cr2

@@ -1,0 +1,230 @@
+"""Linear memory as a vCPU sees it, for accesses that the engine makes in its place.
+
+Walks the guest's page tables anew each time. Says nothing about segments: limits and
+canonical addresses are checked by who makes the access.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lapis_engine.cpu.fault import PF_, PF_I, PF_P, PF_RSVD, PF_U, PF_W, GuestFault
+from lapis_engine.cpu.page_formats import (
+    ACCESSED,
+    ADDRESS,
+    ALL_RIGHTS,
+    DIRTY,
+    LARGE,
+    NX,
+    PAGE,
+    PRESENT,
+    USER,
+    WRITABLE,
+    format_of,
+    page_address,
+)
+from lapis_engine.cpu.registers import (
+    AC,
+    CR0_WP,
+    CR4_PAE,
+    CR4_PSE,
+    CR4_SMAP,
+    CR4_SMEP,
+    EFER_LMA,
+    EFER_NXE,
+)
+from lapis_engine.errors import UnmappedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.memory.physical import PhysicalMemory
+
+MASK32: Final = 0xFFFF_FFFF
+MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
+
+
+class LinearHole(Exception):  # noqa: N818 - neither the guest's fault nor our error
+    """An access that the page tables allow reaches no memory (or writes to ROM)."""
+
+    def __init__(self, gpa: int, size: int, *, write: bool) -> None:
+        """Carry the first `size` bytes at `gpa`, within one page, without memory."""
+        super().__init__(gpa, size, write)
+        self.gpa = gpa
+        self.size = size
+        self.write = write
+
+
+class Leaf(NamedTuple):
+    """Where a walk ended."""
+
+    gpa: int
+    at: int
+    """Guest-physical address of the entry that maps the page."""
+    entry: int
+    rights: int
+
+
+class Linear:
+    """Linear memory under the present paging mode of one vCPU.
+
+    `user` asks for the rights of CPL 3; everything else is a supervisor access.
+    """
+
+    # Differs from the SDM: translations are never cached, and neither are the PDPTEs
+    # of PAE paging, whose reserved bits are therefore found by the walk.
+    # Not modelled: protection keys and 5-level paging, which the processor lacks.
+
+    __slots__ = ("_memory", "_regs")
+
+    def __init__(self, regs: Registers, memory: PhysicalMemory) -> None:
+        """See `memory` through the paging mode and tables that `regs` names."""
+        self._regs = regs
+        self._memory = memory
+
+    def translate(
+        self,
+        linear: int,
+        *,
+        write: bool = False,
+        user: bool = False,
+        fetch: bool = False,
+    ) -> int:
+        """Return the gpa behind `linear`; set A and D as the access would.
+
+        Raises `GuestFault` (#PF) with its error code (SDM Vol. 3A "Page-Fault
+        Exceptions").
+        """
+        regs = self._regs
+        linear &= MASK64 if regs.efer & EFER_LMA else MASK32
+        if not regs.paging:
+            return linear
+        code = (PF_W if write else 0) | (PF_U if user else 0)
+        leaf = self._walk(linear, touch=True)
+        if isinstance(leaf, int):
+            raise GuestFault(PF_, code | leaf | self._fetch_bit(fetch=fetch), linear)
+        if not self._allowed(leaf.rights, write=write, user=user, fetch=fetch):
+            raise GuestFault(PF_, code | PF_P | self._fetch_bit(fetch=fetch), linear)
+        self._mark(leaf.at, leaf.entry, ACCESSED | (DIRTY if write else 0))
+        return leaf.gpa
+
+    def peek(self, linear: int) -> int | None:
+        """Return the gpa behind `linear`, or None; sets no bit and asks no rights."""
+        linear &= MASK64 if self._regs.efer & EFER_LMA else MASK32
+        if not self._regs.paging:
+            return linear
+        leaf = self._walk(linear, touch=False)
+        return None if isinstance(leaf, int) else leaf.gpa
+
+    def read(self, linear: int, size: int, *, user: bool = False) -> bytes:
+        """Return `size` bytes; raise `GuestFault`, or `LinearHole` without memory."""
+        pieces = [
+            (self.translate(at, user=user), n) for at, n in _by_page(linear, size)
+        ]
+        for gpa, n in pieces:
+            if self._memory.region(gpa) is None:
+                raise LinearHole(gpa, n, write=False)
+        return b"".join(self._memory.read(gpa, n) for gpa, n in pieces)
+
+    def write(self, linear: int, data: bytes, *, user: bool = False) -> None:
+        """Store `data`, all or nothing; raise `GuestFault` or `LinearHole`."""
+        pieces = [
+            (self.translate(at, write=True, user=user), n)
+            for at, n in _by_page(linear, len(data))
+        ]
+        for gpa, n in pieces:
+            region = self._memory.region(gpa)
+            if region is None or region.rom:
+                raise LinearHole(gpa, n, write=True)
+        for gpa, n in pieces:
+            self._memory.write(gpa, data[:n])
+            data = data[n:]
+
+    def read_uint(self, linear: int, size: int, *, user: bool = False) -> int:
+        """Return a little-endian integer of `size` bytes, as `read`."""
+        return int.from_bytes(self.read(linear, size, user=user), "little")
+
+    def write_uint(
+        self, linear: int, size: int, value: int, *, user: bool = False
+    ) -> None:
+        """Store `value` as a little-endian integer of `size` bytes, as `write`."""
+        self.write(linear, value.to_bytes(size, "little"), user=user)
+
+    def _walk(self, linear: int, *, touch: bool) -> Leaf | int:
+        """Return the leaf, or bits P and RSVD of the error code."""
+        regs = self._regs
+        cr4, efer = regs.cr4, regs.efer
+        form = format_of(
+            bool(cr4 & CR4_PAE),
+            bool(efer & EFER_LMA),
+            bool(cr4 & CR4_PSE),
+            bool(efer & EFER_NXE),
+        )
+        table, rights = regs.cr3 & form.root, ALL_RIGHTS
+        for level in form.levels:
+            at = table + ((linear >> level.shift) & form.index_mask) * form.size
+            entry = self._entry(at, form.size)
+            if not entry & PRESENT:
+                return 0
+            leaf = level.shift == 12 or (level.large and bool(entry & LARGE))
+            large = leaf and level.shift != 12
+            if entry & (level.reserved_large if large else level.reserved):
+                return PF_P | PF_RSVD
+            if level.rights:
+                rights &= entry ^ NX
+            if leaf:
+                return Leaf(
+                    page_address(entry, level.shift, form.size, linear),
+                    at,
+                    entry,
+                    rights,
+                )
+            if touch and level.rights:
+                self._mark(at, entry, ACCESSED)
+            table = entry & ADDRESS
+        raise AssertionError(f"a walk of {linear:#x} without a leaf")
+
+    def _entry(self, at: int, size: int) -> int:
+        try:
+            return int.from_bytes(self._memory.read(at, size), "little")
+        except UnmappedError:
+            return 0  # Not modelled: paging structures outside memory; not present
+
+    def _mark(self, at: int, entry: int, bits: int) -> None:
+        region = self._memory.region(at)
+        if bits & ~entry and region is not None and not region.rom:
+            # All of A and D lie in the entry's low byte.
+            self._memory.write(at, bytes(((entry | bits) & 0xFF,)))
+
+    def _allowed(self, rights: int, *, write: bool, user: bool, fetch: bool) -> bool:
+        """Apply SDM Vol. 3A "Determination of Access Rights"."""
+        regs = self._regs
+        if fetch and not rights & NX:
+            return False
+        if user:
+            return bool(rights & USER) and (not write or bool(rights & WRITABLE))
+        if rights & USER:
+            if fetch:
+                return not regs.cr4 & CR4_SMEP
+            if regs.cr4 & CR4_SMAP and not self._may_touch_user():
+                return False
+        return not write or bool(rights & WRITABLE) or not regs.cr0 & CR0_WP
+
+    def _may_touch_user(self) -> bool:
+        # Differs from the SDM: RFLAGS.AC also covers implicit accesses (to descriptor
+        # tables and the TSS) at CPL 0 to 2, as it does in the processor underneath.
+        return self._regs.cpl < 3 and bool(self._regs.rflags & AC)
+
+    def _fetch_bit(self, *, fetch: bool) -> int:
+        cr4 = self._regs.cr4
+        nx = cr4 & CR4_PAE and self._regs.efer & EFER_NXE
+        return PF_I if fetch and (nx or cr4 & CR4_SMEP) else 0
+
+
+def _by_page(linear: int, size: int) -> Iterator[tuple[int, int]]:
+    """Split a run of bytes where pages meet: (linear address, bytes)."""
+    while size:
+        n = min(size, PAGE - linear % PAGE)
+        yield linear, n
+        linear, size = linear + n, size - n

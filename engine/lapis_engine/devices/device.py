@@ -1,0 +1,110 @@
+"""What a device is to the machine: its state, its access functions, its addresses.
+
+A device changes only its own state. What must reach someone else comes back as
+signals, which the machine alone routes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Bytes that the guest wrote to a console (`com1`, `debugcon`)."""
+
+    port: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PoweredOff:
+    """The guest asked for the machine to end."""
+
+    code: int
+    """Status that the guest gave; 0 where the device carries none."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResetRequested:
+    """The guest asked for a reset of the machine."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChanged:
+    """An ISA interrupt line moved."""
+
+    irq: int
+    asserted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExtIntChanged:
+    """The INTR output of the 8259 pair moved."""
+
+    asserted: bool
+
+
+Signal = Printed | PoweredOff | ResetRequested | LineChanged | ExtIntChanged
+Signals = tuple[Signal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`size` consecutive ports or guest-physical bytes from `first`."""
+
+    first: int
+    size: int
+
+    def __contains__(self, address: int) -> bool:
+        """Tell whether `address` lies inside."""
+        return self.first <= address < self.first + self.size
+
+
+class Access(Protocol):
+    """The functions of a device's `access` module (a module satisfies this).
+
+    `address` is the full port number or guest-physical address, `size` 1, 2, 4 or 8
+    bytes, `now` virtual time in ns.
+    """
+
+    def read(self, state: Any, address: int, size: int, now: int) -> int:
+        """Return what the guest reads, side effects on `state` included."""
+        ...
+
+    def write(
+        self, state: Any, address: int, size: int, value: int, now: int
+    ) -> Signals:
+        """Take what the guest writes; return what must reach someone else."""
+        ...
+
+
+class Timed(Protocol):
+    """The functions of a device's `timer` module, for a device that acts by itself."""
+
+    def deadline(self, state: Any) -> int | None:
+        """Return the ns of virtual time at which `advance` is next needed."""
+        ...
+
+    def advance(self, state: Any, now: int) -> Signals:
+        """Do what has become due by `now`."""
+        ...
+
+
+@dataclass(slots=True)
+class Device:
+    """A device as it is put on the machine."""
+
+    name: str
+    state: Any
+    """A slots dataclass of ints, bytes and tuples."""
+    access: Access
+    ports: tuple[Range, ...] = ()
+    mmio: tuple[Range, ...] = ()
+    timer: Timed | None = None
+    reset: Any = field(default=None)
+    """Fresh state for a machine reset, or None to leave the state alone."""

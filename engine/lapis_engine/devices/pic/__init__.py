@@ -1,0 +1,19 @@
+"""The 8259A pair of a PC, with the edge/level registers beside it.
+
+Lines come in through `priority.set_line`; the INTR output goes out as `ExtIntChanged`;
+the processor's INTA cycle is `priority.acknowledge`. Not here: where INTR is wired.
+
+INTR is signalled by accesses and by `set_line`. `acknowledge` returns a vector and no
+signals, so its caller looks at `priority.pending` afterwards.
+"""
+
+from __future__ import annotations
+
+from lapis_engine.devices.device import Device
+from lapis_engine.devices.pic import access, regs, timer
+from lapis_engine.devices.pic.state import PicState
+
+
+def device() -> Device:
+    """Return the pair at ports 0x20, 0xA0 and 0x4D0."""
+    return Device("pic", PicState(), access, regs.PORTS, timer=timer, reset=PicState())

@@ -1,0 +1,75 @@
+"""Command words of the 8259A and the edge/level control registers.
+
+Sources: Intel 8259A datasheet "Initialization Command Words" and "Operation Command
+Words"; Intel 82371AB PIIX4 "ELCR1" and "ELCR2".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lapis_engine.bits import bit, bits
+from lapis_engine.devices.device import Range
+
+MASTER: Final = 0x20
+"""First of the two ports of the pair's first chip (IRQ 0 to 7)."""
+SLAVE: Final = 0xA0
+"""First of the two ports of the second chip (IRQ 8 to 15)."""
+ELCR: Final = 0x4D0
+"""Edge/level control, one port a chip; 1 is level."""
+
+PORTS: Final = (Range(MASTER, 2), Range(SLAVE, 2), Range(ELCR, 2))
+
+A0: Final = bit(0)
+"""Port: the chip's address input."""
+
+CASCADE: Final = 2
+"""Input of the first chip that the second one drives."""
+
+ELCR_WRITABLE: Final = (bits(7, 3), bits(7, 6) | bits(4, 1))
+"""IRQ 0, 1, 2, 8 and 13 are always edge."""
+
+ICW1: Final = bit(4)
+"""A write with A0 = 0 is ICW1."""
+LTIM: Final = bit(3)
+"""ICW1: all inputs are level-triggered."""
+SNGL: Final = bit(1)
+"""ICW1: no cascade, and no ICW3."""
+IC4: Final = bit(0)
+"""ICW1: ICW4 follows."""
+
+VECTOR_BASE: Final = bits(7, 3)
+"""ICW2: upper bits of every vector."""
+
+SFNM: Final = bit(4)
+"""ICW4: special fully nested mode."""
+AEOI: Final = bit(1)
+"""ICW4: automatic end of interrupt."""
+
+OCW3: Final = bit(3)
+"""A write with A0 = 0, ICW1 clear: OCW3 when set, OCW2 when clear."""
+R: Final = bit(7)
+"""OCW2: rotate priorities."""
+SL: Final = bit(6)
+"""OCW2: LEVEL says which input."""
+EOI: Final = bit(5)
+"""OCW2: end of interrupt."""
+LEVEL: Final = bits(2, 0)
+"""OCW2: an input."""
+
+ESMM: Final = bit(6)
+"""OCW3: SMM is meant."""
+SMM: Final = bit(5)
+"""OCW3: special mask mode."""
+P: Final = bit(2)
+"""OCW3: the next read is a poll."""
+RR: Final = bit(1)
+"""OCW3: RIS is meant."""
+RIS: Final = bit(0)
+"""OCW3: reads with A0 = 0 give the ISR, not the IRR."""
+
+POLL_REQUEST: Final = bit(7)
+"""Poll word: there is an interrupt; its input is in [2:0]."""
+
+SPURIOUS: Final = 7
+"""Input whose vector is given when the request has gone."""

@@ -1,0 +1,134 @@
+"""Guest accesses to a serial port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.devices import bytewise
+from lapis_engine.devices.device import Printed, Range
+from lapis_engine.devices.uart import regs
+from lapis_engine.devices.uart.priority import (
+    identify,
+    modem_lines,
+    receive,
+    settle,
+)
+
+if TYPE_CHECKING:
+    from lapis_engine.devices.device import Signals
+    from lapis_engine.devices.uart.state import UartState
+
+
+def read(state: UartState, address: int, size: int, now: int) -> int:
+    """Read a register; RBR, IIR, LSR and MSR change by being read."""
+    ports = (Range(state.base, regs.SIZE),)
+    value = bytewise.read(_read, ports, state, address, size, now)
+    if (identify(state) != regs.IIR_NONE) != state.line:
+        state.settle_at = now + 1
+    return value
+
+
+def write(state: UartState, address: int, size: int, value: int, now: int) -> Signals:
+    """Write a register; the transmitter prints at once."""
+    ports = (Range(state.base, regs.SIZE),)
+    return bytewise.write(_write, ports, state, address, size, value, now)
+
+
+def _read(state: UartState, port: int, now: int) -> int:  # noqa: ARG001 - the shape that `bytewise` calls
+    offset = port - state.base
+    if offset <= regs.IER and state.lcr & regs.DLAB:
+        return (state.divisor >> (8 * offset)) & 0xFF
+    match offset:
+        case regs.RBR:
+            return _take(state)
+        case regs.IER:
+            return state.ier
+        case regs.IIR:
+            return _identify(state)
+        case regs.LCR:
+            return state.lcr
+        case regs.MCR:
+            return state.mcr
+        case regs.LSR:
+            return _line_status(state)
+        case regs.MSR:
+            delta, state.delta = state.delta, 0
+            return modem_lines(state.mcr) | delta
+        case _:
+            return state.scr
+
+
+def _take(state: UartState) -> int:
+    first, state.received = state.received[:1], state.received[1:]
+    return first[0] if first else 0
+
+
+def _identify(state: UartState) -> int:
+    pending = identify(state)
+    if pending == regs.IIR_THRE:
+        state.transmitted = False
+    return pending | (regs.IIR_FIFO if state.fcr & regs.FIFO_ENABLE else 0)
+
+
+def _line_status(state: UartState) -> int:
+    status = regs.THRE | regs.TEMT
+    if state.received:
+        status |= regs.DR
+    if state.overrun:
+        status |= regs.OE
+    state.overrun = False
+    return status
+
+
+def _write(state: UartState, port: int, value: int, now: int) -> Signals:  # noqa: ARG001 - the shape that `bytewise` calls
+    offset = port - state.base
+    if offset <= regs.IER and state.lcr & regs.DLAB:
+        shift = 8 * offset
+        state.divisor = (state.divisor & ~(0xFF << shift)) | (value << shift)
+        return ()
+    match offset:
+        case regs.RBR:
+            return _transmit(state, value)
+        case regs.IER:
+            rose = value & ~state.ier & regs.ETBEI
+            state.transmitted = bool(rose) or state.transmitted
+            state.ier = value & regs.IER_WRITABLE
+        case regs.IIR:
+            _control_fifo(state, value)
+        case regs.LCR:
+            state.lcr = value
+        case regs.MCR:
+            _control_modem(state, value)
+        case regs.SCR:
+            state.scr = value
+        case _:
+            pass  # LSR and MSR: only a factory test writes them
+    return settle(state)
+
+
+def _transmit(state: UartState, value: int) -> Signals:
+    """Send a byte: THRE falls and, the transmitter being fast, rises again."""
+    state.transmitted = False
+    low = settle(state)
+    state.transmitted = True
+    data = bytes((value,))
+    if state.mcr & regs.LOOP:
+        return (*low, *receive(state, data))
+    return (*low, Printed(state.port, data), *settle(state))
+
+
+def _control_fifo(state: UartState, value: int) -> None:
+    toggled = (value ^ state.fcr) & regs.FIFO_ENABLE
+    if toggled or value & regs.FIFO_CLEAR_RECEIVER:
+        state.received = b""
+    state.fcr = value & regs.FIFO_ENABLE
+
+
+def _control_modem(state: UartState, value: int) -> None:
+    before = modem_lines(state.mcr)
+    state.mcr = value & regs.MCR_WRITABLE
+    after = modem_lines(state.mcr)
+    changed = (before ^ after) >> 4
+    if not before & regs.RI:
+        changed &= ~regs.TERI
+    state.delta |= changed

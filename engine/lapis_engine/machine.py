@@ -1,0 +1,431 @@
+"""A whole machine: its schedule, its history, and the verbs that sessions use.
+
+Every choice of the schedule follows from the configuration and from what was asked,
+so the same acts give the same history. Splitting a run into smaller runs changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import state as apic_state
+from lapis_engine.cpu.disasm import Line, disassemble
+from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedError
+from lapis_engine.events import Exited, IpiSent
+from lapis_engine.history import EventLog
+from lapis_engine.profiles import SDM, Profile
+from lapis_engine.vie import context
+from lapis_engine.vie.request import InoutRequest, MmioRequest
+from lapis_engine.vmm import arbitration, exits, fabric, loading, runstate
+from lapis_engine.vmm.entry import (
+    DEFAULT,
+    DiscardInstr,
+    Entry,
+    FulfillInout,
+    FulfillMmio,
+)
+from lapis_engine.vmm.vm import Vm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_engine.boot.image import BootPlan
+    from lapis_engine.devices.device import Device
+    from lapis_engine.vmm.exits import Exit
+    from lapis_engine.vmm.vcpu import Vcpu
+
+MIB = 1 << 20
+MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
+"""RAM is one piece from 0; the devices begin at 0xC000_0000.
+# Not modelled: RAM above 4 GiB."""
+SCHEDULES = ("round-robin", "lockstep", "only")
+QUIET = (exits.Bogus, exits.Hlt, exits.RunState)
+"""Exits that concern the schedule and not the user."""
+
+
+class NotRunnableError(EngineError):
+    """A vCPU was to be stepped that cannot run."""
+
+    title = "Not runnable"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineConfig:
+    """What a machine is made of, beside its image and its devices."""
+
+    cpus: int = 2
+    memory: int = 64 * MIB
+    """RAM in bytes, whole MiB."""
+    profile: Profile = SDM
+    quantum: int = 1000
+    """Instructions of a vCPU before round-robin moves on."""
+    float_ports: bool = False
+    """Unclaimed ports read all ones instead of asking the user."""
+    tsc_hz: int = 1_000_000_000
+    """TSC ticks in a second of virtual time; an instruction takes 1 ns."""
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the first value that cannot be."""
+        if not 1 <= self.cpus <= self.profile.max_vcpus:
+            raise ConfigError(
+                f"{self.cpus} vCPUs: profile {self.profile.name} takes 1 to "
+                f"{self.profile.max_vcpus}"
+            )
+        if not MIN_MEMORY <= self.memory <= MAX_MEMORY or self.memory % MIB:
+            raise ConfigError(
+                f"memory of {self.memory} bytes: it must be whole MiB from "
+                f"{MIN_MEMORY // MIB} to {MAX_MEMORY // MIB}"
+            )
+        if self.quantum < 1:
+            raise ConfigError(f"quantum {self.quantum}: at least 1 instruction")
+        if self.tsc_hz < 1:
+            raise ConfigError(f"TSC frequency {self.tsc_hz}: at least 1 Hz")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why the machine stopped."""
+
+    reason: str
+    """budget, exit, breakpoint, halted or suspended."""
+    retired: int
+    """Instructions of all vCPUs since the verb began."""
+    vcpu: int
+    """vCPU that the stop is about, or that would run next."""
+    exit: Exit | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A request that waits for an answer."""
+
+    vcpu: int
+    kind: str
+    """mmio, inout, or inst-emul, which can only be discarded."""
+    read: bool
+    address: int
+    """Guest-physical address or port."""
+    bytes: int
+    data: int
+    """What is written; 0 for a read."""
+
+
+class Machine:
+    """vCPUs under a deterministic schedule."""
+
+    def __init__(
+        self, config: MachineConfig, plan: BootPlan, devices: Sequence[Device]
+    ) -> None:
+        """Build the machine and load `plan`; raise `ConfigError` or `ImageError`."""
+        config.check()
+        self.config = config
+        self.plan = plan
+        self.log = EventLog(self._clock)
+        self.vm = Vm(
+            config.cpus,
+            config.profile,
+            devices,
+            self.log.note,
+            float_ports=config.float_ports,
+            tsc_hz=config.tsc_hz,
+        )
+        loading.load(self.vm, plan, config.memory)
+        self.schedule = "round-robin"
+        self.only = 0
+        """The vCPU that schedule "only" runs."""
+        self.breakpoints: list[int] = []
+        self._current = 0
+        self._quantum_left = config.quantum
+
+    def _clock(self) -> int:
+        return self.vm.now if hasattr(self, "vm") else 0
+
+    @property
+    def now(self) -> int:
+        """Virtual time in ns."""
+        return self.vm.now
+
+    @property
+    def vcpus(self) -> list[Vcpu]:
+        """The vCPUs by number."""
+        return self.vm.vcpus
+
+    @property
+    def consoles(self) -> dict[str, bytearray]:
+        """What the guest printed, by port."""
+        return self.vm.consoles
+
+    # Running.
+
+    def run(self, limit: int) -> Stop:
+        """Run the schedule until something happens, at most `limit` instructions."""
+        ran = 0
+        while ran < limit:
+            vcpu = self._choose()
+            if vcpu is None:
+                return self._all_asleep(ran)
+            alone = self._is_alone(vcpu)
+            budget = limit - ran if alone else min(self._quantum_left, limit - ran)
+            out = self.vm.run(vcpu, DEFAULT, budget)
+            ran += self.vm.ran
+            self._charge(vcpu, self.vm.ran, alone=alone)
+            if not isinstance(out, QUIET):
+                return self._stop(vcpu, out, ran)
+        return Stop("budget", ran, self._current, None, f"{ran} instructions")
+
+    def step(self, number: int, count: int = 1) -> Stop:
+        """Run vCPU `number` alone for `count` instructions, everything else frozen.
+
+        Raises `NotRunnableError` at once, with the reason, when it cannot run.
+        """
+        vcpu = self.vcpu(number)
+        why = self.why_not_runnable(number)
+        if why:
+            raise NotRunnableError(f"vCPU {number} cannot be stepped: {why}")
+        ran = 0
+        while ran < count:
+            out = self.vm.run(vcpu, DEFAULT, count - ran)
+            ran += self.vm.ran
+            if isinstance(out, (exits.Hlt, exits.RunState)):
+                return Stop("halted", ran, number, None, self.why_not_runnable(number))
+            if not isinstance(out, exits.Bogus):
+                return self._stop(vcpu, out, ran)
+        return Stop("budget", ran, number, None, f"{ran} instructions")
+
+    def _choose(self) -> Vcpu | None:
+        """Return the vCPU whose turn it is, letting time pass while all sleep."""
+        if self.schedule == "only":
+            vcpu = self.vcpus[self.only]
+            return vcpu if self._has_turn(vcpu) or self._sleep([vcpu]) else None
+        count = len(self.vcpus)
+        while True:
+            for turn in range(count):
+                number = (self._current + turn) % count
+                if self._has_turn(self.vcpus[number]):
+                    if turn:
+                        self._current, self._quantum_left = number, self._quantum
+                    return self.vcpus[number]
+            if not self._sleep(self.vcpus):
+                return None
+
+    @property
+    def _quantum(self) -> int:
+        return 1 if self.schedule == "lockstep" else self.config.quantum
+
+    def _has_turn(self, vcpu: Vcpu) -> bool:
+        """Tell whether an entry would do something or has something to report."""
+        if self.vm.suspended is not None or context.pending(vcpu.vie) is not None:
+            return True
+        if runstate.is_pending(vcpu.run_state) and not self._can_boot(vcpu):
+            return False
+        return not vcpu.halted or bool(arbitration.wake_reason(self.vm, vcpu))
+
+    def _can_boot(self, vcpu: Vcpu) -> bool:
+        state = vcpu.run_state
+        if state & runstate.PEND_INIT:
+            return True
+        ready = runstate.INIT | runstate.PEND_SIPI
+        return state & (ready | runstate.RUN) == ready
+
+    def _is_alone(self, vcpu: Vcpu) -> bool:
+        if self.schedule == "only":
+            return True
+        return not any(self._has_turn(v) for v in self.vcpus if v is not vcpu)
+
+    def _sleep(self, vcpus: list[Vcpu]) -> bool:
+        """Jump to the next deadline until one of `vcpus` has a turn.
+
+        Tells whether one has; a timer that wakes nobody for ever is given up after
+        as many deadlines as an hour of virtual time at 1 kHz has.
+        """
+        for _ in range(3_600_000):
+            deadline = self.vm.deadline()
+            if deadline is None or not any(self._could_wake(v) for v in vcpus):
+                return False
+            self.vm.pass_time(max(deadline, self.vm.now))
+            if any(self._has_turn(v) for v in vcpus):
+                return True
+        return False
+
+    def _could_wake(self, vcpu: Vcpu) -> bool:
+        """Tell whether an interrupt could ever wake it: halted with IF set."""
+        running = not runstate.is_pending(vcpu.run_state)
+        return running and vcpu.halted and vcpu.regs.interrupts
+
+    def _charge(self, vcpu: Vcpu, ran: int, *, alone: bool) -> None:
+        """Take what was run from the quantum and move on when it is used up."""
+        if self.schedule == "only":
+            return
+        if not alone:
+            self._quantum_left -= ran
+        if (alone and self.vm.kick) or self._quantum_left <= 0:
+            self._current = (vcpu.id + 1) % len(self.vcpus)
+            self._quantum_left = self._quantum
+
+    def _all_asleep(self, ran: int) -> Stop:
+        """Stop because no vCPU can run and no timer will change that."""
+        text = "; ".join(
+            f"vCPU {v.id} {self.why_not_runnable(v.id)}" for v in self.vcpus
+        )
+        return Stop("halted", ran, self._current, None, text)
+
+    def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop:
+        rip = vcpu.regs.rip
+        self.log.note(Exited(vcpu.id, out.code, out.text, rip))
+        reason = "exit"
+        if isinstance(out, exits.SuspendedExit):
+            reason = "suspended"
+        elif isinstance(out, exits.Debug):
+            reason = "breakpoint"
+        return Stop(reason, ran, vcpu.id, out, out.text)
+
+    # Requests.
+
+    def pending(self) -> list[PendingRequest]:
+        """Return what waits for an answer, by vCPU."""
+        found = []
+        for vcpu in self.vcpus:
+            request = context.pending(vcpu.vie)
+            if isinstance(request, MmioRequest):
+                item = ("mmio", request.read, request.gpa, request.bytes, request.data)
+            elif isinstance(request, InoutRequest):
+                item = ("inout", request.read, request.port, request.bytes, request.eax)
+            elif request is not None:
+                item = ("inst-emul", False, request.gpa, len(request.code), 0)
+            else:
+                continue
+            found.append(PendingRequest(vcpu.id, *item))
+        return found
+
+    def pending_on(self, number: int) -> PendingRequest:
+        """Return the request of vCPU `number`; raise `EntryError` when it has none."""
+        self.vcpu(number)
+        for request in self.pending():
+            if request.vcpu == number:
+                return request
+        raise EntryError("EINVAL", f"vCPU {number} has no pending request")
+
+    def answer(self, number: int, value: int) -> None:
+        """Fulfil the request of vCPU `number`; for a write `value` is not used.
+
+        Raises `EntryError` when there is none, or when `value` does not fit in it.
+        """
+        request = self.pending_on(number)
+        if not 0 <= value < 1 << (8 * request.bytes):
+            raise EntryError(
+                "EINVAL", f"{value:#x} does not fit in {request.bytes} bytes"
+            )
+        entry: Entry
+        if request.kind == "mmio":
+            entry = FulfillMmio(request.address, request.bytes, request.read, value)
+        elif request.kind == "inout":
+            entry = FulfillInout(request.address, request.bytes, request.read, value)
+        else:
+            raise EntryError("EINVAL", "an instruction without emulation: discard it")
+        self.vm.run(self.vcpus[number], entry, 0)
+
+    def discard(self, number: int) -> None:
+        """Forget the instruction that waits; it runs again from RIP."""
+        self.pending_on(number)
+        self.vm.run(self.vcpus[number], DiscardInstr(), 0)
+
+    # The user's hand on the fabric.
+
+    def send_ipi(self, sender: int, icr: int) -> IpiSent:
+        """Send what vCPU `sender` would send by writing `icr` to its ICR.
+
+        The ICR itself keeps its value: this is the user's IPI, not the guest's.
+        """
+        vcpu = self.vcpu(sender)
+        x2apic = apic_state.mode(vcpu.apic) == "x2apic"
+        ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender)
+        return fabric.send(self.vm, ipi, "the user")
+
+    # Looking.
+
+    def vcpu(self, number: int) -> Vcpu:
+        """Return vCPU `number`; raise `EngineError` when there is none."""
+        if not 0 <= number < len(self.vcpus):
+            raise EngineError(
+                f"there is no vCPU {number}; they are 0 to {len(self.vcpus) - 1}"
+            )
+        return self.vcpus[number]
+
+    def vcpu_state(self, number: int) -> str:
+        """Return never-started, wait-for-sipi, running, halted or suspended."""
+        vcpu = self.vcpu(number)
+        if self.vm.suspended is not None:
+            return "suspended"
+        name = runstate.name(vcpu.run_state)
+        return "halted" if name == "running" and vcpu.halted else name
+
+    def why_not_runnable(self, number: int) -> str:
+        """Say why vCPU `number` would not retire an instruction now, or nothing."""
+        vcpu = self.vcpu(number)
+        if self.vm.suspended is not None:
+            return f"the machine is suspended ({self.vm.suspended.text})"
+        if context.pending(vcpu.vie) is not None:
+            return "it waits for an answer to its pending request"
+        if runstate.is_pending(vcpu.run_state) and not self._can_boot(vcpu):
+            if vcpu.run_state & runstate.INIT:
+                return "it waits for SIPI (INIT was taken)"
+            return "it was never started and waits for INIT and SIPI"
+        if vcpu.halted and not arbitration.wake_reason(self.vm, vcpu):
+            if vcpu.regs.interrupts:
+                return "it is halted and waits for an interrupt"
+            return "it is halted with IF=0 and waits for NMI or INIT"
+        return ""
+
+    def read_physical(self, gpa: int, size: int) -> bytes:
+        """Return RAM or ROM; never a device access. Raises `UnmappedError`."""
+        return self.vm.memory.read(gpa, size)
+
+    def read_memory(self, number: int, linear: int, size: int) -> bytes:
+        """Return memory as vCPU `number` sees it, without A or D bits, or faults."""
+        view = self.vcpu(number).linear
+        out = bytearray()
+        while len(out) < size:
+            at = linear + len(out)
+            gpa = view.peek(at)
+            if gpa is None:
+                raise UnmappedError(
+                    at, size - len(out), "not mapped by its page tables"
+                )
+            piece = min(size - len(out), 0x1000 - (at & 0xFFF))
+            out += self.vm.memory.read(gpa, piece)
+        return bytes(out)
+
+    def disassemble(
+        self, number: int, linear: int | None = None, count: int = 8
+    ) -> list[Line]:
+        """Disassemble for vCPU `number` in its present mode, from RIP by default."""
+        vcpu = self.vcpu(number)
+        regs = vcpu.regs
+        start = regs.linear_rip if linear is None else linear
+        code = bytearray()
+        for at in range(start, start + 15 * count):
+            gpa = vcpu.linear.peek(at)
+            byte = self.vm.peek(gpa, 1) if gpa is not None else b""
+            if not byte:
+                break
+            code += byte
+        return disassemble(bytes(code), start, regs.code_bits, count)
+
+    # Breakpoints.
+
+    def break_at(self, linear: int) -> None:
+        """Stop before the instruction at this linear address, on any vCPU."""
+        if linear not in self.breakpoints:
+            self.breakpoints = sorted([*self.breakpoints, linear])
+            self.vm.core.set_breakpoints(self.breakpoints)
+
+    def unbreak(self, linear: int) -> None:
+        """Take a breakpoint away; raise `EngineError` when there is none there."""
+        if linear not in self.breakpoints:
+            raise EngineError(f"there is no breakpoint at {linear:#x}")
+        self.breakpoints = [at for at in self.breakpoints if at != linear]
+        self.vm.core.set_breakpoints(self.breakpoints)

@@ -1,0 +1,165 @@
+"""Carry out a move that touched a device, or suspend it untouched.
+
+Every value is obtained before anything is applied. After an answer the instruction
+is run again from its start, with the answer in its slot (bhyve `vie_emulate_mmio`).
+The linear half of a MOV is not walked again: the processor has just done that, and
+reports the guest-physical address; only string instructions, which have two sides
+and further iterations, are translated here.
+
+Not modelled: an access that begins in one page and meets a hole in the other is
+UNHANDLED.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.cpu.paging import LinearHole
+from lapis_engine.cpu.registers import ES, RAX, RDI, RSI
+from lapis_engine.vie.context import fall_back, mmio_read, mmio_write
+from lapis_engine.vie.fetch import PAGE
+from lapis_engine.vie.operands import (
+    SIZE_MASK,
+    advance,
+    crosses_page,
+    operand_address,
+    set_high,
+    set_register,
+    step_index,
+    string_address,
+)
+from lapis_engine.vie.repeat import Outcome, Result, iterate
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vie.decode import Instruction
+    from lapis_engine.vie.protocols import Bus, Linear
+    from lapis_engine.vie.state import VieState
+
+_OFFSET: Final = PAGE - 1
+_DONE: Final = Outcome(Result.DONE, 1)
+_PENDING: Final = Outcome(Result.PENDING, 0)
+_UNHANDLED: Final = Outcome(Result.UNHANDLED, 0)
+
+
+def emulate(
+    state: VieState, regs: Registers, linear: Linear, bus: Bus, limit: int = 1
+) -> Outcome:
+    """Carry out the instruction that `start_mmio` put into `state`.
+
+    `limit` bounds the iterations of a REP. Raises `GuestFault` with the state reset
+    and nothing applied but iterations that had been completed by earlier calls.
+    """
+    instruction = state.instruction
+    assert instruction is not None, "no instruction was started"
+    if instruction.op in _STRINGS:
+        move = _STRINGS[instruction.op]
+        one = partial(move, state, regs, linear, bus, instruction)
+        return iterate(state, regs, instruction, limit, one)
+    address, size = operand_address(regs, instruction), instruction.memsize
+    if (address ^ state.gpa) & _OFFSET or (address & _OFFSET) + size > PAGE:
+        fall_back(state)  # as a mismatch in bhyve's `vie_verify_gla`
+        return _UNHANDLED
+    move_one = _load if instruction.load else _store
+    if not move_one(state, regs, bus, instruction):
+        return _PENDING
+    advance(regs, instruction.bits, instruction.length)
+    state.reset()
+    return _DONE
+
+
+def _load(state: VieState, regs: Registers, bus: Bus, instruction: Instruction) -> bool:
+    size, reg = instruction.memsize, instruction.reg
+    assert reg is not None, instruction
+    value = mmio_read(state, bus, state.gpa, size)
+    if value is None:
+        return False
+    if instruction.op == "movsx":
+        sign = 1 << (8 * size - 1)
+        value = (value ^ sign) - sign
+    if reg.high:
+        set_high(regs.gpr, reg.index, value)
+    else:
+        set_register(regs.gpr, reg.index, instruction.opsize, value)
+    return True
+
+
+def _store(
+    state: VieState, regs: Registers, bus: Bus, instruction: Instruction
+) -> bool:
+    size, reg = instruction.memsize, instruction.reg
+    if reg is None:
+        assert instruction.immediate is not None, instruction
+        value = instruction.immediate
+    else:
+        value = regs.gpr[reg.index] >> (8 if reg.high else 0)
+    return mmio_write(state, bus, state.gpa, size, value & SIZE_MASK[size])
+
+
+def _movs(
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: Bus,
+    instruction: Instruction,
+) -> Result:
+    size, user = instruction.memsize, regs.cpl == 3
+    source = string_address(regs, instruction, instruction.mem.segment, RSI)
+    target = string_address(regs, instruction, ES, RDI)
+    try:
+        data = linear.read(source, size, user=user)
+    except LinearHole as hole:
+        if crosses_page(source, size):
+            return Result.UNHANDLED
+        # A fault of the target comes before the device is read.
+        linear.translate(target, write=True, user=user)
+        value = mmio_read(state, bus, hole.gpa, size)
+        if value is None:
+            return Result.PENDING
+        data = value.to_bytes(size, "little")
+    result = _put(state, linear, bus, target, data, user=user)
+    if result is Result.DONE:
+        step_index(regs, instruction, RSI, size)
+        step_index(regs, instruction, RDI, size)
+    return result
+
+
+def _stos(
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: Bus,
+    instruction: Instruction,
+) -> Result:
+    size = instruction.memsize
+    target = string_address(regs, instruction, ES, RDI)
+    data = (regs.gpr[RAX] & SIZE_MASK[size]).to_bytes(size, "little")
+    result = _put(state, linear, bus, target, data, user=regs.cpl == 3)
+    if result is Result.DONE:
+        step_index(regs, instruction, RDI, size)
+    return result
+
+
+def _put(
+    state: VieState,
+    linear: Linear,
+    bus: Bus,
+    target: int,
+    data: bytes,
+    *,
+    user: bool,
+) -> Result:
+    size = len(data)
+    try:
+        linear.write(target, data, user=user)
+    except LinearHole as hole:
+        if crosses_page(target, size):
+            return Result.UNHANDLED
+        value = int.from_bytes(data, "little")
+        if not mmio_write(state, bus, hole.gpa, size, value):
+            return Result.PENDING
+    return Result.DONE
+
+
+_STRINGS: Final = {"movs": _movs, "stos": _stos}

@@ -1,0 +1,104 @@
+"""Addresses and registers as operands: widths, merges, wraps.
+
+Not modelled: segment limits and types; the processor underneath does not check them
+either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.cpu.fault import GP, GuestFault
+from lapis_engine.cpu.registers import DF, FS
+from lapis_engine.vie.fetch import PAGE
+
+if TYPE_CHECKING:
+    from ctypes import Array, c_uint64
+
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vie.decode import Instruction
+    from lapis_engine.vie.protocols import Stringlike
+
+SIZE_MASK: Final = (0, 0xFF, 0xFFFF, 0, 0xFFFF_FFFF, 0, 0, 0, (1 << 64) - 1)
+"""By size in bytes."""
+RIP_MASK: Final = {16: 0xFFFF, 32: 0xFFFF_FFFF, 64: (1 << 64) - 1}
+"""By mode of the code segment."""
+
+_LOW_HALF: Final = (1 << 47) - 1
+_HIGH_HALF: Final = (1 << 64) - (1 << 47)
+
+
+def set_register(gpr: Array[c_uint64], index: int, size: int, value: int) -> None:
+    """Write the low `size` bytes of a register as an instruction does.
+
+    4 bytes clear the upper half, 1 and 2 leave the rest (SDM Vol. 1 "General-Purpose
+    Registers in 64-Bit Mode").
+    """
+    mask = SIZE_MASK[size]
+    if size >= 4:
+        gpr[index] = value & mask
+    else:
+        gpr[index] = (gpr[index] & ~mask) | (value & mask)
+
+
+def set_high(gpr: Array[c_uint64], index: int, value: int) -> None:
+    """Write AH, CH, DH or BH."""
+    gpr[index] = (gpr[index] & ~0xFF00) | ((value & 0xFF) << 8)
+
+
+def operand_address(regs: Registers, instruction: Instruction) -> int:
+    """Return the linear address of the memory operand."""
+    mem, gpr = instruction.mem, regs.gpr
+    offset = mem.disp
+    if mem.base is not None:
+        offset += gpr[mem.base]
+    if mem.index is not None:
+        offset += gpr[mem.index] * mem.scale
+    if mem.rip_relative:
+        offset += regs.rip + instruction.length
+    offset &= SIZE_MASK[instruction.addrsize]
+    return _linear(regs, instruction.bits, mem.segment, offset)
+
+
+def string_address(
+    regs: Registers, instruction: Stringlike, segment: int, index: int
+) -> int:
+    """Return the linear address in `segment` that rSI or rDI holds.
+
+    Raises `GuestFault` #GP(0) when it is not canonical (in 64 bits no string operand
+    is in SS).
+    """
+    offset = regs.gpr[index] & SIZE_MASK[instruction.addrsize]
+    address = _linear(regs, instruction.bits, segment, offset)
+    if instruction.bits == 64 and _LOW_HALF < address < _HIGH_HALF:
+        raise GuestFault(GP, 0)
+    return address
+
+
+def _linear(regs: Registers, bits: int, segment: int, offset: int) -> int:
+    if bits == 64:
+        if segment < FS:
+            return offset
+        return (offset + regs.segment(segment).base) & SIZE_MASK[8]
+    return (offset + regs.segment(segment).base) & SIZE_MASK[4]
+
+
+def crosses_page(address: int, size: int) -> bool:
+    """Whether `size` bytes from `address` lie in two pages."""
+    return (address & (PAGE - 1)) + size > PAGE
+
+
+def step_index(regs: Registers, instruction: Stringlike, index: int, size: int) -> None:
+    """Move rSI or rDI by one element, down when RFLAGS.DF is set."""
+    step = -size if regs.rflags & DF else size
+    set_register(regs.gpr, index, instruction.addrsize, regs.gpr[index] + step)
+
+
+def advance(regs: Registers, bits: int, length: int) -> None:
+    """Step over an instruction that is done (bhyve `vie_advance_pc`).
+
+    The shadow of STI or MOV SS ends with it.
+    """
+    regs.rip = (regs.rip + length) & RIP_MASK[bits]
+    if regs.shadow:
+        regs.shadow = False

@@ -1,0 +1,190 @@
+"""Port I/O: IN, OUT, INS and OUTS, decoded and carried out.
+
+One element is one access; REP goes on by `iterate`. Whether the guest may use the
+port at all (IOPL, the TSS bitmap) is for the caller to have checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.cpu.paging import LinearHole
+from lapis_engine.cpu.registers import DS, ES, RAX, RDI, RDX, RSI
+from lapis_engine.vie.context import port_in, port_out
+from lapis_engine.vie.fetch import LONGEST, PAGE
+from lapis_engine.vie.operands import (
+    SIZE_MASK,
+    advance,
+    crosses_page,
+    set_register,
+    step_index,
+    string_address,
+)
+from lapis_engine.vie.prefixes import Cursor, read_prefixes
+from lapis_engine.vie.repeat import Outcome, Result, iterate
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vie.protocols import Linear, PortBus
+    from lapis_engine.vie.state import VieState
+
+
+@dataclass(frozen=True, slots=True)
+class PortInstruction:
+    """A decoded IN, OUT, INS or OUTS."""
+
+    bits: int
+    """Mode of the code segment: 16, 32 or 64."""
+    length: int
+    opsize: int
+    """1, 2 or 4."""
+    addrsize: int
+    """2, 4 or 8."""
+    read: bool
+    """IN or INS."""
+    string: bool
+    port: int | None = None
+    """Immediate port; None is DX."""
+    segment: int = DS
+    """Of the memory side of OUTS; INS always uses ES."""
+    repeats: bool = False
+    """REP or REPNE in front of INS or OUTS."""
+
+
+_IMMEDIATE: Final = range(0xE4, 0xE8)
+_STRING: Final = range(0x6C, 0x70)
+_OPCODES: Final = frozenset({*_IMMEDIATE, *_STRING, *range(0xEC, 0xF0)})
+
+
+@lru_cache(maxsize=256)
+def decode_port(code: bytes, bits: int) -> PortInstruction | None:
+    """Return the port instruction at the start of `code`, or None for any other."""
+    try:
+        at = read_prefixes(code[:LONGEST], bits)
+        opcode = at.byte()
+        if at.lock or opcode not in _OPCODES:
+            return None
+        return _instruction(at, opcode)
+    except IndexError:  # the bytes end before the instruction does
+        return None
+
+
+def _instruction(at: Cursor, opcode: int) -> PortInstruction:
+    string = opcode in _STRING
+    port = at.byte() if opcode in _IMMEDIATE else None
+    return PortInstruction(
+        bits=at.bits,
+        length=at.pos,
+        opsize=min(at.opsize, 4) if opcode & 1 else 1,
+        addrsize=at.addrsize,
+        read=not opcode & 2,
+        string=string,
+        port=port,
+        segment=at.segment_or(DS),
+        repeats=string and (at.rep or at.repne),
+    )
+
+
+def emulate_port(
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: PortBus,
+    *,
+    keeps_upper_rax: bool,
+    limit: int = 1,
+) -> Outcome:
+    """Carry out the port instruction that `start_inout` put into `state`.
+
+    `keeps_upper_rax` leaves RAX[63:8] or [63:16] alone on a narrow IN, as processors
+    do; without it RAX[63:32] become 0 (bhyve `vie_emulate_inout_port`). `limit` bounds
+    the iterations of a REP. Raises `GuestFault` with the state reset.
+    """
+    instruction = state.port
+    assert instruction is not None, "no port instruction was started"
+    if instruction.string:
+        one = partial(
+            _ins if instruction.read else _outs, state, regs, linear, bus, instruction
+        )
+        return iterate(state, regs, instruction, limit, one)
+    if not _plain(state, regs, bus, instruction, keeps_upper_rax=keeps_upper_rax):
+        return Outcome(Result.PENDING, 0)
+    advance(regs, instruction.bits, instruction.length)
+    state.reset()
+    return Outcome(Result.DONE, 1)
+
+
+def _port(regs: Registers, instruction: PortInstruction) -> int:
+    if instruction.port is None:
+        return regs.gpr[RDX] & 0xFFFF
+    return instruction.port
+
+
+def _plain(
+    state: VieState,
+    regs: Registers,
+    bus: PortBus,
+    instruction: PortInstruction,
+    *,
+    keeps_upper_rax: bool,
+) -> bool:
+    gpr, size, port = regs.gpr, instruction.opsize, _port(regs, instruction)
+    if not instruction.read:
+        return port_out(state, bus, port, size, gpr[RAX] & SIZE_MASK[size])
+    value = port_in(state, bus, port, size)
+    if value is None:
+        return False
+    set_register(gpr, RAX, size, value)
+    if not keeps_upper_rax:
+        # As bhyve: the 32-bit carrier `eax` replaces all of RAX.
+        gpr[RAX] &= 0xFFFF_FFFF
+    return True
+
+
+def _ins(
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: PortBus,
+    instruction: PortInstruction,
+) -> Result:
+    size, user = instruction.opsize, regs.cpl == 3
+    address = string_address(regs, instruction, ES, RDI)
+    # Faults come before the port is read, which may have side effects.
+    linear.translate(address, write=True, user=user)
+    if crosses_page(address, size):
+        linear.translate((address | (PAGE - 1)) + 1, write=True, user=user)
+    try:
+        linear.read(address, size, user=user)  # is it memory at all?
+        value = port_in(state, bus, _port(regs, instruction), size)
+        if value is None:
+            return Result.PENDING
+        linear.write(address, value.to_bytes(size, "little"), user=user)
+    except LinearHole as hole:
+        if not hole.write:
+            # As bhyve: the memory side of INS and OUTS must be memory.
+            return Result.UNHANDLED
+    step_index(regs, instruction, RDI, size)
+    return Result.DONE
+
+
+def _outs(
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: PortBus,
+    instruction: PortInstruction,
+) -> Result:
+    size = instruction.opsize
+    address = string_address(regs, instruction, instruction.segment, RSI)
+    try:
+        data = linear.read(address, size, user=regs.cpl == 3)
+    except LinearHole:
+        return Result.UNHANDLED
+    value = int.from_bytes(data, "little")
+    if not port_out(state, bus, _port(regs, instruction), size, value):
+        return Result.PENDING
+    step_index(regs, instruction, RSI, size)
+    return Result.DONE

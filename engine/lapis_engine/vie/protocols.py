@@ -1,0 +1,90 @@
+"""What the emulator needs of the world: guest memory, devices, ports.
+
+Only shapes; the machine decides what stands behind them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Memory(Protocol):
+    """Guest-physical RAM and ROM (`memory.physical.PhysicalMemory`)."""
+
+    def read(self, gpa: int, size: int, /) -> bytes:
+        """Return `size` bytes; raise `UnmappedError` where there are none."""
+        ...
+
+
+class Peeker(Protocol):
+    """The part of `Linear` that changes nothing."""
+
+    def peek(self, linear: int, /) -> int | None:
+        """Return the gpa behind `linear`, or None; no bit of a page table is set."""
+        ...
+
+
+class Linear(Protocol):
+    """Memory as the present vCPU sees it (`cpu.paging.Linear`)."""
+
+    def translate(
+        self, linear: int, /, *, write: bool = False, user: bool = False
+    ) -> int:
+        """Return the gpa behind `linear`; raise `GuestFault`."""
+        ...
+
+    def read(self, linear: int, size: int, /, *, user: bool = False) -> bytes:
+        """Read memory; raise `GuestFault`, or `LinearHole` where there is none."""
+        ...
+
+    def write(self, linear: int, data: bytes, /, *, user: bool = False) -> None:
+        """Write memory; raise `GuestFault`, or `LinearHole` where there is none."""
+        ...
+
+
+class Bus(Protocol):
+    """The devices of the engine by guest-physical address."""
+
+    def read(self, gpa: int, size: int, /) -> int | None:
+        """Return what a device answers, or None when the user must."""
+        ...
+
+    def write(self, gpa: int, size: int, value: int, /) -> bool:
+        """Hand `value` to a device; False when the user must take it."""
+        ...
+
+
+class PortBus(Protocol):
+    """The devices of the engine by port."""
+
+    def port_in(self, port: int, size: int, /) -> int | None:
+        """Return what a device answers, or None when the user must."""
+        ...
+
+    def port_out(self, port: int, size: int, value: int, /) -> bool:
+        """Hand `value` to a device; False when the user must take it."""
+        ...
+
+
+class Stringlike(Protocol):
+    """What a repeated instruction has in common (`Instruction`, `PortInstruction`)."""
+
+    @property
+    def bits(self) -> int:
+        """Mode of the code segment: 16, 32 or 64."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Bytes of the instruction."""
+        ...
+
+    @property
+    def addrsize(self) -> int:
+        """Bytes of rCX, rSI and rDI that count: 2, 4 or 8."""
+        ...
+
+    @property
+    def repeats(self) -> bool:
+        """Repeat by rCX."""
+        ...

@@ -1,0 +1,99 @@
+"""One vCPU's instruction in the making (bhyve `struct vie`).
+
+Holds and never decides: `context` and `execute` move it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lapis_engine.vie.decode import Instruction
+    from lapis_engine.vie.ports import PortInstruction
+
+# Bits 0 to 10 of `status`, in the order of bhyve's `enum vie_status`.
+(
+    VIES_INIT,
+    VIES_MMIO,
+    VIES_INOUT,
+    VIES_OTHER,
+    VIES_INST_FETCH,
+    VIES_INST_DECODE,
+    VIES_PENDING_MMIO,
+    VIES_PENDING_INOUT,
+    VIES_REPEAT,
+    VIES_USER_FALLBACK,
+    VIES_COMPLETE,
+) = (1 << n for n in range(11))
+
+VIES_PENDING = VIES_PENDING_MMIO | VIES_PENDING_INOUT | VIES_USER_FALLBACK
+"""The user owes an answer (bhyve `vie_pending`)."""
+
+VR_NONE, VR_PENDING, VR_DONE = range(3)
+"""States of a slot (bhyve `enum vie_req`)."""
+
+
+@dataclass(slots=True)
+class MmioSlot:
+    """Half of an instruction's memory traffic with devices (`struct vie_mmio`)."""
+
+    data: int = 0
+    gpa: int = 0
+    bytes: int = 0
+    """1, 2, 4 or 8."""
+    state: int = VR_NONE
+
+    def clear(self) -> None:
+        """Go back to `VR_NONE`."""
+        self.data = self.gpa = self.bytes = self.state = 0
+
+
+@dataclass(slots=True)
+class InoutSlot:
+    """An instruction's port access; `data` is bhyve's `eax` and `inout_req_val`."""
+
+    data: int = 0
+    port: int = 0
+    bytes: int = 0
+    """1, 2 or 4."""
+    read: bool = False
+    state: int = VR_NONE
+
+    def clear(self) -> None:
+        """Go back to `VR_NONE`."""
+        self.data = self.port = self.bytes = self.state = 0
+        self.read = False
+
+
+@dataclass(slots=True)
+class VieState:
+    """The instruction being emulated, if any, and what it waits for."""
+
+    status: int = 0
+    """`VIES_*` bits; 0 when there is no instruction."""
+    gpa: int = 0
+    """Guest-physical address that the processor reported (`mmio_gpa`)."""
+    code: bytes = b""
+    """Instruction bytes, up to 15, with what follows the instruction."""
+    instruction: Instruction | None = None
+    port: PortInstruction | None = None
+    read: MmioSlot = field(default_factory=MmioSlot)
+    write: MmioSlot = field(default_factory=MmioSlot)
+    inout: InoutSlot = field(default_factory=InoutSlot)
+
+    def clear_requests(self) -> None:
+        """Empty all slots, for the next iteration of a REP."""
+        if self.read.state:
+            self.read.clear()
+        if self.write.state:
+            self.write.clear()
+        if self.inout.state:
+            self.inout.clear()
+
+    def reset(self) -> None:
+        """Forget the instruction (bhyve `vie_reset`)."""
+        self.status = self.gpa = 0
+        self.code = b""
+        self.instruction = self.port = None
+        self.clear_requests()

@@ -1,0 +1,135 @@
+"""What goes into the processor at an entry: at most one event, in a fixed order.
+
+bhyve `svm_inject_events`, `vcpu_run_state`: the event that an exit interrupted, then
+NMI, then ExtINT, then the APIC's vector; the rest waits for a window.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import priority
+from lapis_engine.apic import state as apic_state
+from lapis_engine.cpu.delivery import Pending, TaskSwitch, deliver_all
+from lapis_engine.devices.pic import priority as pic
+from lapis_engine.events import (
+    ExceptionRaised,
+    ExtIntDelivered,
+    NmiDelivered,
+    Woken,
+)
+from lapis_engine.vmm import exits, fabric, reset, runstate
+
+if TYPE_CHECKING:
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+NMI_VECTOR = 2
+PAGE_FAULT = 14
+
+
+def boot(vm: Vm, vcpu: Vcpu) -> bool:
+    """Move the boot state machine (`vm_handle_run_state`); tell whether it runs."""
+    if vcpu.run_state & runstate.PEND_INIT:
+        restart = vcpu.id == 0 and vm.profile.bsp_restarts_on_init
+        _init(vm, vcpu)
+        vm.note(runstate.take_init(vcpu, restart=restart))
+    started = runstate.take_sipi(vcpu)
+    if started is not None:
+        reset.start_at(vcpu.regs, vcpu.sipi_vector)
+        vm.note(started)
+    return bool(vcpu.run_state & runstate.RUN)
+
+
+def _init(vm: Vm, vcpu: Vcpu) -> None:
+    """INIT: registers, APIC and everything that was pending (`vcpu_arch_reset`)."""
+    reset.reset(vcpu.regs)
+    vm.core.intercept_iret(vcpu.regs, on=False)
+    apic_state.init(vcpu.apic, vm.profile)
+    vcpu.vie.reset()
+    vcpu.event, vcpu.stopped_at = None, None
+    vcpu.nmi_pending = vcpu.nmi_blocked = vcpu.halted = False
+    vm.timers_moved = True
+
+
+def wake(vm: Vm, vcpu: Vcpu) -> bool:
+    """Tell whether a halted vCPU goes on, and let it."""
+    why = wake_reason(vm, vcpu)
+    if why:
+        vcpu.halted = False
+        vm.note(Woken(vcpu.id, why))
+    return bool(why)
+
+
+def wake_reason(vm: Vm, vcpu: Vcpu) -> str:
+    """Say what wakes a halted vCPU now, or nothing."""
+    if vcpu.event is not None:
+        return "an event in delivery"
+    if vcpu.nmi_pending and not vcpu.nmi_blocked:
+        return "NMI"
+    if vcpu.regs.interrupts:
+        vector = priority.deliverable(vcpu.apic)
+        if vector is not None:
+            return f"vector {vector:#04x}"
+        if fabric.extint_pending(vm, vcpu):
+            return "ExtINT"
+    return ""
+
+
+def inject(vm: Vm, vcpu: Vcpu) -> bool | exits.TaskSwitch:
+    """Deliver one event if one can be; tell whether a window is wanted."""
+    regs = vcpu.regs
+    if vcpu.event is not None:
+        event, vcpu.event = vcpu.event, None
+        return _deliver(vm, vcpu, event) or _wants_window(vm, vcpu)
+    if vcpu.nmi_pending and not vcpu.nmi_blocked and not regs.shadow:
+        vcpu.nmi_pending, vcpu.nmi_blocked = False, True
+        vm.core.intercept_iret(regs, on=True)
+        vm.note(NmiDelivered(vcpu.id))
+        return _deliver(vm, vcpu, Pending(NMI_VECTOR, "nmi", None)) or _wants_window(
+            vm, vcpu
+        )
+    if not _wants_window(vm, vcpu):
+        return False
+    if not regs.interrupts or regs.shadow:
+        return True
+    vector = _acknowledge(vm, vcpu)
+    return _deliver(vm, vcpu, Pending(vector, "external", None)) or _wants_window(
+        vm, vcpu
+    )
+
+
+def _wants_window(vm: Vm, vcpu: Vcpu) -> bool:
+    return priority.deliverable(vcpu.apic) is not None or fabric.extint_pending(
+        vm, vcpu
+    )
+
+
+def _acknowledge(vm: Vm, vcpu: Vcpu) -> int:
+    """INTA: ExtINT before the APIC's vector, whatever the PPR."""
+    if vm.pic is not None and fabric.extint_pending(vm, vcpu):
+        vector = pic.acknowledge(vm.pic)
+        vm.note(ExtIntDelivered(vcpu.id, vector))
+        return vector
+    delivered = priority.deliver(vcpu.apic)
+    vm.note(delivered)
+    return delivered.vector
+
+
+def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> exits.TaskSwitch | None:
+    rip = vcpu.regs.rip
+    try:
+        tried, triple = deliver_all(vcpu.regs, vcpu.linear, event)
+    except TaskSwitch as switch:
+        vcpu.event = event
+        return exits.TaskSwitch(switch.selector)
+    for item in tried:
+        if item.kind in {"exception", "software"}:
+            cr2 = item.cr2 if item.vector == PAGE_FAULT else None
+            software = item.kind == "software"
+            vm.note(
+                ExceptionRaised(vcpu.id, item.vector, item.error, rip, cr2, software)
+            )
+    if triple:
+        vm.triple_fault(vcpu)
+    return None

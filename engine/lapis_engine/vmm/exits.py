@@ -1,0 +1,188 @@
+"""Exit records: why `vm_run` came back (bhyve `struct vm_exit`, `vm_exitcode`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Bogus:
+    """Nothing for the user to do: the budget is used up, or a bail-out was asked."""
+
+    code: ClassVar[str] = "BOGUS"
+    text: ClassVar[str] = "budget used up"
+
+
+@dataclass(frozen=True, slots=True)
+class Inout:
+    """A port access that nobody serves: answer with FULFILL_INOUT."""
+
+    code: ClassVar[str] = "INOUT"
+    port: int
+    bytes: int
+    read: bool
+    eax: int
+    """What OUT writes; 0 for IN."""
+
+    @property
+    def text(self) -> str:
+        """The access in words."""
+        if self.read:
+            return f"IN {self.bytes} from port {self.port:#x}"
+        return f"OUT {self.bytes} to port {self.port:#x} = {self.eax:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mmio:
+    """A memory access that nobody serves: answer with FULFILL_MMIO."""
+
+    code: ClassVar[str] = "MMIO"
+    gpa: int
+    bytes: int
+    read: bool
+    data: int
+    """What is written; 0 for a read."""
+
+    @property
+    def text(self) -> str:
+        """The access in words."""
+        if self.read:
+            return f"read {self.bytes} bytes at {self.gpa:#x}"
+        return f"write {self.bytes} bytes at {self.gpa:#x} = {self.data:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class InstEmul:
+    """An instruction that the engine cannot emulate; `inst` may be empty."""
+
+    code: ClassVar[str] = "INST_EMUL"
+    inst: bytes
+    gpa: int
+
+    @property
+    def text(self) -> str:
+        """The instruction's bytes."""
+        what = self.inst.hex(" ") or "not fetched"
+        return f"cannot emulate [{what}] on {self.gpa:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hlt:
+    """The vCPU sleeps in HLT (kept inside the kernel by bhyve)."""
+
+    code: ClassVar[str] = "HLT"
+    interrupts: bool
+
+    @property
+    def text(self) -> str:
+        """What could wake it."""
+        return f"halted with IF={int(self.interrupts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """The vCPU has not been started (kept inside the kernel by bhyve)."""
+
+    code: ClassVar[str] = "RUN_STATE"
+    state: int
+
+    @property
+    def text(self) -> str:
+        """What it waits for."""
+        return "waits for SIPI" if self.state & 1 else "waits for INIT and SIPI"
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """An instruction fetch from where there is no memory."""
+
+    code: ClassVar[str] = "PAGING"
+    gpa: int
+    fault_type: int
+    """PROT_EXEC of the host's mmap: 4."""
+
+    @property
+    def text(self) -> str:
+        """Where the fetch went."""
+        return f"fetch from {self.gpa:#x}, where there is no memory"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSwitch:
+    """An interrupt went through a task gate, which the engine does not emulate."""
+
+    code: ClassVar[str] = "TASK_SWITCH"
+    tsssel: int
+
+    @property
+    def text(self) -> str:
+        """The selector of the task."""
+        return f"task switch to selector {self.tsssel:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendedExit:
+    """The whole machine has stopped for good."""
+
+    code: ClassVar[str] = "SUSPENDED"
+    how: str
+    """reset, poweroff, halt or triple-fault."""
+    source: int
+    """vCPU that caused it, or -1."""
+    when: int
+    """ns of virtual time."""
+    status: int
+    """Status that the guest gave to a power-off device; 0 otherwise."""
+    why: str
+
+    @property
+    def text(self) -> str:
+        """How and why."""
+        return f"{self.how}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Debug:
+    """A breakpoint of the user's, before the instruction."""
+
+    code: ClassVar[str] = "DEBUG"
+    linear: int
+
+    @property
+    def text(self) -> str:
+        """Where."""
+        return f"breakpoint at {self.linear:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """The processor underneath gave up; the machine can be looked at."""
+
+    code: ClassVar[str] = "SVM"
+    why: str
+
+    @property
+    def text(self) -> str:
+        """Its own words."""
+        return f"the processor gave up: {self.why}"
+
+
+Exit = (
+    Bogus | Inout | Mmio | InstEmul | Hlt | RunState | Paging | TaskSwitch
+    | SuspendedExit | Debug | Processor
+)  # fmt: skip
+"""The closed union of exits."""
+
+BOGUS = Bogus()
+
+
+def to_dict(record: Exit) -> dict[str, object]:
+    """Return the record as plain data, with its code and its text."""
+    fields: dict[str, object] = {"code": record.code}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        fields[field.name] = value.hex() if isinstance(value, bytes) else value
+    fields["text"] = record.text
+    return fields

@@ -1,0 +1,190 @@
+"""What the engine does about each thing that the processor reports.
+
+A handler returns the exit that the user must see, or None to go on. Faults that it
+finds are delivered to the guest, never raised to the caller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from lapis_engine.apic import access as apic
+from lapis_engine.cpu import fault as faults
+from lapis_engine.cpu import intercepts
+from lapis_engine.cpu.delivery import Pending
+from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.intercepts import (
+    Breakpoint,
+    Budget,
+    Faulted,
+    Hole,
+    HwExit,
+    Intercepted,
+    PortAccess,
+    SoftwareInterrupt,
+    Unknown,
+    Window,
+)
+from lapis_engine.cpu.registers import RAX, RCX, RDX
+from lapis_engine.events import Halted, ModeChanged, MsrAccessed
+from lapis_engine.vmm import cpuid, emulation, exits, fabric, msr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+MASK32 = 0xFFFF_FFFF
+HAS_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
+"""Exceptions that push an error code (SDM Vol. 3A "Exceptions and Interrupts")."""
+SHORT_BREAKPOINTS = frozenset({3, 4})
+"""INT3 and INTO have one-byte forms."""
+
+
+def handle(vm: Vm, vcpu: Vcpu, hw: HwExit) -> exits.Exit | None:
+    """Deal with one report of the processor."""
+    match hw:
+        case Budget() | Window():
+            return None
+        case Hole():
+            return emulation.hole(vm, vcpu, hw)
+        case PortAccess():
+            return emulation.port(vm, vcpu, hw)
+        case Intercepted():
+            return _intercepted(vm, vcpu, hw)
+        case Faulted():
+            error = hw.error if hw.vector in HAS_ERROR_CODE else None
+            vm.raise_fault(vcpu, GuestFault(hw.vector, error, hw.cr2))
+            return None
+        case SoftwareInterrupt():
+            return _software_interrupt(vm, vcpu, hw)
+        case Breakpoint():
+            vcpu.stopped_at = hw.linear
+            return exits.Debug(hw.linear)
+        case Unknown():
+            return exits.Processor(hw.text)
+        case _:
+            assert_never(hw)
+
+
+def _software_interrupt(vm: Vm, vcpu: Vcpu, hw: SoftwareInterrupt) -> exits.Exit | None:
+    """INT n: RIP is on the next instruction, and goes back should delivery fault."""
+    regs = vcpu.regs
+    after = regs.rip
+    before = vcpu.linear.peek(regs.linear_rip - 2)
+    code = vm.peek(before, 2) if before is not None else b""
+    one_byte = hw.vector in SHORT_BREAKPOINTS and code != bytes((0xCD, hw.vector))
+    regs.rip = after - (1 if one_byte else 2)
+    vcpu.event = Pending(hw.vector, "software", None, return_rip=after)
+    return None
+
+
+def _intercepted(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+    handler = INTERCEPTED.get(hw.code)
+    if handler is None:
+        return exits.Processor(f"intercept {hw.code:#x} that was not asked for")
+    return handler(vm, vcpu, hw)
+
+
+def _hlt(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+    emulation.skip(vm, vcpu)
+    vcpu.halted = True
+    vm.note(Halted(vcpu.id, vcpu.regs.interrupts))
+
+
+def _cpuid(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+    leaf = vcpu.regs.gpr[RAX] & MASK32
+    result = vm.native(vcpu, hw)
+    if isinstance(result, Budget):
+        cpuid.patch(vcpu, leaf, len(vm.vcpus), vm.profile)
+        return None
+    return handle(vm, vcpu, result)
+
+
+def _rdtsc(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
+    gpr = vcpu.regs.gpr
+    value = (vm.tsc() + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
+    gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
+    if hw.code == intercepts.RDTSCP:
+        gpr[RCX] = vcpu.regs.context.msrs[0xC000_0103].value & MASK32
+    emulation.skip(vm, vcpu)
+
+
+def _msr(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
+    gpr = vcpu.regs.gpr
+    number = gpr[RCX] & MASK32
+    write = bool(hw.error)
+    if write:
+        value = (gpr[RDX] & MASK32) << 32 | (gpr[RAX] & MASK32)
+        outcome = msr.write(vcpu, number, value, vm.now, vm.tsc(), vm.profile)
+        failed = outcome is None
+    else:
+        got = msr.read(vcpu, number, vm.now, vm.tsc(), vm.profile)
+        failed, value, outcome = got is None, got or 0, ()
+    vm.note(MsrAccessed(vcpu.id, number, write, value, failed))
+    if failed:
+        vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
+        return
+    if not write:
+        gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
+    emulation.skip(vm, vcpu)
+    fabric.route(vm, outcome or ())
+
+
+def _cr8(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
+    """MOV to and from CR8: the register is in ModRM.rm, extended by REX.B."""
+    register = emulation.modrm_rm(vm, vcpu)
+    gpr = vcpu.regs.gpr
+    if hw.code == intercepts.CR8_READ:
+        gpr[register] = apic.read_cr8(vcpu.apic)
+    else:
+        outcome = apic.write_cr8(vcpu.apic, gpr[register])
+        if outcome is None:
+            vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
+            return
+        fabric.route(vm, outcome)
+    emulation.skip(vm, vcpu)
+
+
+def _cr0(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+    regs = vcpu.regs
+    before = regs.mode
+    result = vm.native(vcpu, hw)
+    after = regs.mode
+    if after != before:
+        vm.note(ModeChanged(vcpu.id, before, after, regs.rip))
+    return handle(vm, vcpu, result)
+
+
+def _iret(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+    """IRET ends NMI blocking, even if it faults (SDM "Handling Multiple NMIs")."""
+    vcpu.nmi_blocked = False
+    vm.core.intercept_iret(vcpu.regs, on=False)
+    return handle(vm, vcpu, vm.native(vcpu, hw))
+
+
+def _undefined(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+    """MONITOR and MWAIT, which CPUID does not offer."""
+    vm.raise_fault(vcpu, GuestFault(faults.UD))
+
+
+def _shutdown(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+    vm.triple_fault(vcpu)
+
+
+INTERCEPTED: dict[int, Callable[[Vm, Vcpu, Intercepted], exits.Exit | None]] = {
+    intercepts.HLT: _hlt,
+    intercepts.CPUID: _cpuid,
+    intercepts.RDTSC: _rdtsc,
+    intercepts.RDTSCP: _rdtsc,
+    intercepts.MSR: _msr,
+    intercepts.CR8_READ: _cr8,
+    intercepts.CR8_WRITE: _cr8,
+    intercepts.CR0_WRITE: _cr0,
+    intercepts.IRET: _iret,
+    intercepts.MONITOR: _undefined,
+    intercepts.MWAIT: _undefined,
+    intercepts.SHUTDOWN: _shutdown,
+}
+"""SVM exit code -> handler."""

@@ -1,0 +1,94 @@
+"""Putting a boot plan into a machine: RAM, images, and the BSP's first registers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from lapis_engine.boot.image import (
+    BootPlan,
+    LongEntry,
+    ProtectedEntry,
+    RealEntry,
+    ResetEntry,
+)
+from lapis_engine.cpu.registers import (
+    CR0_PE,
+    CR0_PG,
+    CR4_PAE,
+    CS,
+    EFER_LMA,
+    EFER_LME,
+    RAX,
+    RBX,
+    RDI,
+    RSI,
+    RSP,
+    Segment,
+)
+from lapis_engine.errors import ImageError, UnmappedError
+from lapis_engine.vmm import reset, runstate
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vmm.vm import Vm
+
+PAGE = 0x1000
+CODE32, DATA32, CODE64 = 0xCF_9B00, 0xCF_9300, 0xAF_9B00
+LIMIT32 = 0xFFFF_FFFF
+CR0_RESET = 0x6000_0010
+
+
+def load(vm: Vm, plan: BootPlan, memory: int) -> None:
+    """Map `memory` bytes of RAM and the plan's ROMs; start the BSP where it says.
+
+    Raises `ImageError` when a piece of the image lies outside RAM.
+    """
+    vm.memory.add(0, memory, "RAM")
+    for blob in plan.blobs:
+        if blob.rom:
+            size = -(-len(blob.data) // PAGE) * PAGE
+            vm.memory.add(blob.gpa, size, "ROM", rom=True)
+    for region in vm.memory.regions:
+        vm.core.map(region)
+    for blob in plan.blobs:
+        try:
+            vm.memory.write(blob.gpa, blob.data, force=blob.rom)
+        except UnmappedError as error:
+            raise ImageError(
+                f"{plan.name}: {len(blob.data)} bytes at {blob.gpa:#x} do not fit in "
+                f"{memory >> 20} MiB of RAM"
+            ) from error
+    bsp = vm.vcpus[0]
+    bsp.run_state = runstate.RUN
+    _enter(bsp.regs, plan.entry)
+
+
+def _enter(
+    regs: Registers, entry: ResetEntry | RealEntry | ProtectedEntry | LongEntry
+) -> None:
+    match entry:
+        case ResetEntry():
+            return
+        case RealEntry():
+            reset.real_entry(regs, entry.cs, entry.ip)
+        case ProtectedEntry():
+            regs.cr0 = CR0_RESET | CR0_PE
+            regs.gdtr = Segment(0, entry.gdt_base, entry.gdt_limit, 0)
+            _segments(regs, entry.cs, CODE32, entry.ds)
+            regs.gpr[RAX], regs.gpr[RBX], regs.rip = entry.eax, entry.ebx, entry.eip
+        case LongEntry():
+            regs.cr3, regs.cr4 = entry.cr3, CR4_PAE
+            regs.efer = EFER_LME | EFER_LMA
+            regs.cr0 = CR0_RESET | CR0_PE | CR0_PG
+            regs.gdtr = Segment(0, entry.gdt_base, entry.gdt_limit, 0)
+            _segments(regs, entry.cs, CODE64, entry.ds)
+            regs.gpr[RDI], regs.gpr[RSI] = entry.rdi, entry.rsi
+            regs.gpr[RSP], regs.rip = entry.rsp, entry.rip
+        case _:
+            assert_never(entry)
+
+
+def _segments(regs: Registers, code: int, flags: int, data: int) -> None:
+    for index in range(6):
+        regs.set_segment(index, Segment(data, 0, LIMIT32, DATA32))
+    regs.set_segment(CS, Segment(code, 0, LIMIT32, flags))

@@ -1,0 +1,116 @@
+"""The MSR space of a vCPU: who serves which number.
+
+None means #GP(0). Numbers are those of SDM Vol. 4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import access as apic
+from lapis_engine.cpu.registers import (
+    EFER_LMA,
+    EFER_LME,
+    EFER_NXE,
+    EFER_SCE,
+    FS,
+    GS,
+)
+
+if TYPE_CHECKING:
+    from lapis_engine.apic.access import Outcome
+    from lapis_engine.profiles import Profile
+    from lapis_engine.vmm.vcpu import Vcpu
+
+TSC, APICBASE, EFER = 0x10, 0x1B, 0xC000_0080
+FS_BASE, GS_BASE = 0xC000_0100, 0xC000_0101
+EFER_WRITABLE = EFER_SCE | EFER_LME | EFER_NXE
+
+STORED = {
+    0x17: 0,  # IA32_PLATFORM_ID
+    0x3A: 1,  # IA32_FEATURE_CONTROL: locked, nothing on
+    0x8B: 0,  # IA32_BIOS_SIGN_ID
+    0xFE: 0x508,  # IA32_MTRRCAP: 8 variable, fixed, write-combining
+    0x179: 0,  # IA32_MCG_CAP: no banks
+    0x17A: 0,  # IA32_MCG_STATUS
+    0x1A0: 1,  # IA32_MISC_ENABLE: fast strings
+    0x2FF: 0,  # IA32_MTRR_DEF_TYPE
+    **dict.fromkeys(range(0x200, 0x210), 0),  # IA32_MTRR_PHYSBASEn, PHYSMASKn
+    **dict.fromkeys((0x250, 0x258, 0x259, *range(0x268, 0x270)), 0),  # fixed MTRRs
+}
+"""MSRs that are stored and have no effect on emulated memory, with reset values."""
+READ_ONLY = {0x17, 0x3A, 0xFE, 0x179}
+
+
+def is_x2apic(msr: int) -> bool:
+    """Tell whether `msr` lies in the range of the x2APIC (0x800 to 0x8FF)."""
+    return 0x800 <= msr <= 0x8FF
+
+
+def read(vcpu: Vcpu, msr: int, now: int, tsc: int, profile: Profile) -> int | None:
+    """Return the value of `msr`, or None for #GP(0)."""
+    regs = vcpu.regs
+    if is_x2apic(msr):
+        return apic.read_msr(vcpu.apic, msr, now, profile)
+    if msr == TSC:
+        return (tsc + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
+    if msr == APICBASE:
+        return vcpu.apic.apicbase
+    if msr in {FS_BASE, GS_BASE}:
+        return regs.segment(FS if msr == FS_BASE else GS).base
+    if msr in regs.context.msrs:
+        return int(regs.context.msrs[msr].value)
+    if msr in STORED:
+        return vcpu.msrs.get(msr, STORED[msr])
+    return None
+
+
+def write(
+    vcpu: Vcpu, msr: int, value: int, now: int, tsc: int, profile: Profile
+) -> Outcome | None:
+    """Set `msr`; return what came of it, or None for #GP(0)."""
+    if is_x2apic(msr):
+        return apic.write_msr(vcpu.apic, msr, value, now, profile)
+    if msr == APICBASE:
+        return apic.write_apicbase(vcpu.apic, value, profile)
+    return () if _write_plain(vcpu, msr, value, tsc) else None
+
+
+def _write_plain(vcpu: Vcpu, msr: int, value: int, tsc: int) -> bool:
+    regs = vcpu.regs
+    if msr == TSC:
+        vcpu.tsc_offset = value - tsc
+    elif msr in {FS_BASE, GS_BASE}:
+        if not is_canonical(value):
+            return False
+        regs.set_base(FS if msr == FS_BASE else GS, value)
+    elif msr == EFER:
+        return _write_efer(vcpu, value)
+    elif msr in regs.context.msrs:
+        if msr in {0xC000_0082, 0xC000_0083, 0xC000_0102, 0x175, 0x176}:
+            if not is_canonical(value):
+                return False
+        elif msr in {0x174, 0xC000_0084, 0xC000_0103}:
+            value &= 0xFFFF_FFFF
+        regs.context.msrs[msr].value = value
+    elif msr in STORED and msr not in READ_ONLY:
+        vcpu.msrs[msr] = value
+    else:
+        return False
+    return True
+
+
+def _write_efer(vcpu: Vcpu, value: int) -> bool:
+    """EFER: LMA follows, LME cannot change under paging, the rest is reserved."""
+    regs = vcpu.regs
+    if value & ~(EFER_WRITABLE | EFER_LMA):
+        return False
+    if regs.paging and (value ^ regs.efer) & EFER_LME:
+        return False
+    regs.efer = (value & EFER_WRITABLE) | (regs.efer & EFER_LMA)
+    return True
+
+
+def is_canonical(address: int) -> bool:
+    """Tell whether bits 63:47 of a linear address are all alike."""
+    return (address >> 47) in {0, 0x1FFFF}

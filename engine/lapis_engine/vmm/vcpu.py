@@ -1,0 +1,44 @@
+"""What belongs to one vCPU beside its registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lapis_engine.vie.state import VieState
+from lapis_engine.vmm import runstate
+
+if TYPE_CHECKING:
+    from lapis_engine.apic.state import ApicState
+    from lapis_engine.cpu.delivery import Pending
+    from lapis_engine.cpu.paging import Linear
+    from lapis_engine.cpu.registers import Registers
+
+
+@dataclass(slots=True)
+class Vcpu:
+    """A virtual processor."""
+
+    id: int
+    """Number, and initial APIC id."""
+    regs: Registers
+    linear: Linear
+    """Its view of memory through its own page tables."""
+    apic: ApicState
+    run_state: int = runstate.HALT
+    sipi_vector: int = 0
+    halted: bool = False
+    """In HLT."""
+    nmi_pending: bool = False
+    nmi_blocked: bool = False
+    """From the delivery of an NMI to the next IRET."""
+    event: Pending | None = None
+    """Event whose delivery the next entry owes (bhyve `exit_intinfo`)."""
+    vie: VieState = field(default_factory=VieState)
+    retired: int = 0
+    """Instructions, since the machine was made."""
+    msrs: dict[int, int] = field(default_factory=dict)
+    """MSRs that are stored and have no effect (MTRRs, IA32_MISC_ENABLE)."""
+    tsc_offset: int = 0
+    stopped_at: int | None = None
+    """Linear address of the breakpoint that was reported last."""

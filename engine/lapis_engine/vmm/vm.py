@@ -1,0 +1,228 @@
+"""`vm_run`: the loop between one entry and one exit (bhyve `vm_run`).
+
+Order of a round: entry command, what is pending, run-state, sleep, one event into
+the processor, run, deal with what it reports.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import state as apic_state
+from lapis_engine.apic import timer as apic_timer
+from lapis_engine.cpu.core import Core
+from lapis_engine.cpu.delivery import Pending
+from lapis_engine.cpu.paging import Linear
+from lapis_engine.errors import EntryError
+from lapis_engine.events import Suspended
+from lapis_engine.memory.iospace import IoSpace
+from lapis_engine.memory.physical import PhysicalMemory
+from lapis_engine.vmm import (
+    arbitration,
+    emulation,
+    exits,
+    fabric,
+    handlers,
+    reset,
+    runstate,
+)
+from lapis_engine.vmm.bus import Bus
+from lapis_engine.vmm.entry import DEFAULT, Entry
+from lapis_engine.vmm.vcpu import Vcpu
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lapis_engine.cpu.fault import GuestFault
+    from lapis_engine.cpu.intercepts import HwExit, Intercepted
+    from lapis_engine.devices.device import Device
+    from lapis_engine.profiles import Profile
+
+NS = 1_000_000_000
+MAX_SLICE = 1 << 24
+"""Instructions in one run of the processor, at most."""
+
+
+class Vm:
+    """A virtual machine: vCPUs, their APICs, memory and devices."""
+
+    def __init__(
+        self,
+        vcpus: int,
+        profile: Profile,
+        devices: Sequence[Device],
+        note: Callable[..., None],
+        *,
+        float_ports: bool = False,
+        tsc_hz: int = NS,
+    ) -> None:
+        """Build a machine without memory, every vCPU in run-state HALT.
+
+        `note` is told every event, in order. With `float_ports` a port that no device
+        claims reads all ones, as on an ISA bus; else it is a request to the user.
+        """
+        self.profile = profile
+        self.note = note
+        self.float_ports = float_ports
+        self.tsc_hz = tsc_hz
+        self.now = 0
+        self.ran = 0
+        """Instructions that the last `run` retired."""
+        self._budget = 0
+        self.kick = False
+        """Something may have made another vCPU able to run."""
+        self.timers_moved = True
+        """`deadline` must be found anew."""
+        self._deadline: int | None = None
+        self.consoles: dict[str, bytearray] = {}
+        self.suspended: exits.SuspendedExit | None = None
+        self.core = Core()
+        self.memory = PhysicalMemory()
+        self.memory.on_write = self.core.forget_code
+        self.ports, self.mmio = IoSpace("port"), IoSpace("mmio")
+        self.devices = list(devices)
+        for device in devices:
+            for where in device.ports:
+                self.ports.claim(where, device)
+            for where in device.mmio:
+                self.mmio.claim(where, device)
+        self.pic = next((d.state for d in devices if d.name == "pic"), None)
+        self.vcpus = [self._new_vcpu(number) for number in range(vcpus)]
+        self.buses = [Bus(self, vcpu) for vcpu in self.vcpus]
+
+    def _new_vcpu(self, number: int) -> Vcpu:
+        regs = self.core.new_registers()
+        reset.reset(regs)
+        linear = Linear(regs, self.memory)
+        return Vcpu(number, regs, linear, apic_state.reset(number, self.profile))
+
+    # Time.
+
+    def tsc(self) -> int:
+        """Return the time-stamp counter of a vCPU without offset."""
+        return self.now * self.tsc_hz // NS
+
+    def deadline(self) -> int | None:
+        """Return the ns at which a timer next needs attention, or None."""
+        if self.timers_moved:
+            times = [apic_timer.deadline(v.apic) for v in self.vcpus]
+            times += [d.timer.deadline(d.state) for d in self.devices if d.timer]
+            due = [at for at in times if at is not None]
+            self._deadline = min(due) if due else None
+            self.timers_moved = False
+        return self._deadline
+
+    def account(self, vcpu: Vcpu, retired: int) -> None:
+        """Let `retired` instructions of `vcpu` pass on the clock."""
+        vcpu.retired += retired
+        self.ran += retired
+        self.pass_time(self.now + retired)
+
+    def pass_time(self, now: int) -> None:
+        """Move the clock to `now` ns and fire what has become due."""
+        self.now = now
+        deadline = self.deadline()
+        if deadline is None or now < deadline:
+            return
+        for vcpu in self.vcpus:
+            due = apic_timer.deadline(vcpu.apic)
+            if due is not None and due <= now:
+                fabric.route(self, apic_timer.expire(vcpu.apic, now, self.profile))
+        for device in self.devices:
+            if device.timer is not None:
+                due = device.timer.deadline(device.state)
+                if due is not None and due <= now:
+                    fabric.signal(self, device.timer.advance(device.state, now), -1)
+        self.timers_moved = self.kick = True
+
+    # What others ask of it.
+
+    def peek(self, gpa: int, size: int) -> bytes:
+        """Return memory without a fault; short where it ends."""
+        region = self.memory.region(gpa)
+        if region is None:
+            return b""
+        return self.memory.read(gpa, min(size, region.end - gpa))
+
+    def native(self, vcpu: Vcpu, hw: Intercepted) -> HwExit:
+        """Let the processor do what it reported, and count it."""
+        result = self.core.native(vcpu.regs, hw)
+        self.account(vcpu, self.core.retired)
+        return result
+
+    def raise_fault(self, vcpu: Vcpu, fault: GuestFault) -> None:
+        """Owe the guest an exception at the next entry."""
+        vcpu.event = Pending(fault.vector, "exception", fault.error, cr2=fault.cr2)
+
+    def suspend(self, how: str, source: int, why: str, status: int = 0) -> None:
+        """Stop the whole machine for good; the first cause wins (`vm_suspend`)."""
+        if self.suspended is None:
+            self.suspended = exits.SuspendedExit(how, source, self.now, status, why)
+            self.note(Suspended(source, how, why))
+
+    def triple_fault(self, vcpu: Vcpu) -> None:
+        """Shut down: a fault while #DF was delivered."""
+        rip = vcpu.regs.rip
+        self.suspend("triple-fault", vcpu.id, f"vCPU {vcpu.id} at RIP {rip:#x}")
+
+    # Running.
+
+    def run(self, vcpu: Vcpu, entry: Entry = DEFAULT, budget: int = 1) -> exits.Exit:
+        """Enter `vcpu` for at most `budget` instructions; say why it came back.
+
+        Raises `EntryError` when `entry` is refused.
+        """
+        self.ran = 0
+        self._budget = budget
+        self.kick = False
+        if self.suspended is not None and not isinstance(entry, type(DEFAULT)):
+            raise EntryError(
+                "EINVAL", f"the machine is suspended ({self.suspended.how})"
+            )
+        out = emulation.enter(self, vcpu, entry)
+        while out is None:
+            out = self._round(vcpu, budget)
+        return out
+
+    def _round(self, vcpu: Vcpu, budget: int) -> exits.Exit | None:
+        blocked = self._blocked(vcpu)
+        if blocked is not None:
+            return blocked
+        if self.ran >= budget and vcpu.event is None:
+            return exits.BOGUS
+        window = arbitration.inject(self, vcpu)
+        if isinstance(window, exits.TaskSwitch):
+            return window
+        if self.ran >= budget or self.kick:
+            return self.suspended or exits.BOGUS
+        if self.suspended is not None:
+            return None  # reported by the next round
+        return self._execute(vcpu, window=window)
+
+    def _blocked(self, vcpu: Vcpu) -> exits.Exit | None:
+        """Say what keeps the vCPU from the guest (`vm_loop_checks`)."""
+        waiting = emulation.pending(vcpu)
+        if waiting is not None:
+            return waiting
+        if self.suspended is not None:
+            return self.suspended
+        if runstate.is_pending(vcpu.run_state) and not arbitration.boot(self, vcpu):
+            return exits.RunState(vcpu.run_state)
+        if vcpu.halted and not arbitration.wake(self, vcpu):
+            return exits.Hlt(vcpu.regs.interrupts)
+        return None
+
+    def left(self) -> int:
+        """Return how many instructions may retire before the loop must look again."""
+        left = min(self._budget - self.ran, MAX_SLICE)
+        deadline = self.deadline()
+        if deadline is not None:
+            left = min(left, deadline - self.now)
+        return max(left, 1)
+
+    def _execute(self, vcpu: Vcpu, *, window: bool) -> exits.Exit | None:
+        linear, vcpu.stopped_at = vcpu.stopped_at, None
+        past = linear is not None and linear == vcpu.regs.linear_rip
+        hw = self.core.run(vcpu.regs, self.left(), window=window, past=past)
+        self.account(vcpu, self.core.retired)
+        return handlers.handle(self, vcpu, hw)

@@ -1,0 +1,273 @@
+"""The 8259A pair against its datasheet, set up as a PC's firmware does."""
+
+from __future__ import annotations
+
+import pytest
+
+from lapis_engine.devices import pic
+from lapis_engine.devices.device import Device, ExtIntChanged, Signals
+from lapis_engine.devices.pic.priority import acknowledge, peek, pending, set_line
+
+RAISED, LOWERED = (ExtIntChanged(asserted=True),), (ExtIntChanged(asserted=False),)
+
+
+def read(device: Device, port: int, now: int = 0) -> int:
+    return device.access.read(device.state, port, 1, now)
+
+
+def write(device: Device, port: int, value: int) -> Signals:
+    return device.access.write(device.state, port, 1, value, 0)
+
+
+def ready(icw4: int = 0x01) -> Device:
+    """Vectors 0x08 and 0x70, nothing masked."""
+    device = pic.device()
+    for port, base, wiring in ((0x20, 0x08, 0x04), (0xA0, 0x70, 0x02)):
+        write(device, port, 0x11)
+        for word in (base, wiring, icw4, 0x00):
+            write(device, port + 1, word)
+    return device
+
+
+def line(device: Device, irq: int, *, asserted: bool = True) -> Signals:
+    return set_line(device.state, irq, asserted)
+
+
+def pulse(device: Device, irq: int) -> Signals:
+    return line(device, irq) + line(device, irq, asserted=False)
+
+
+def test_an_uninitialised_pair_asks_for_nothing() -> None:
+    device = pic.device()
+    assert pulse(device, 0) == ()
+    assert not pending(device.state)
+    assert peek(device.state) is None
+
+
+def test_an_edge_is_kept_until_it_is_acknowledged() -> None:
+    device = ready()
+    assert pulse(device, 0) == RAISED
+    assert read(device, 0x20) == 0x01
+    assert peek(device.state) == 0x08
+    assert acknowledge(device.state) == 0x08
+    assert not pending(device.state)
+    write(device, 0x20, 0x0B)
+    assert read(device, 0x20) == 0x01
+    assert write(device, 0x20, 0x20) == ()
+    assert read(device, 0x20) == 0x00
+
+
+def test_a_line_that_stays_high_is_one_edge() -> None:
+    device = ready()
+    line(device, 3)
+    line(device, 3)
+    assert acknowledge(device.state) == 0x0B
+    assert write(device, 0x20, 0x20) == ()
+    line(device, 3, asserted=False)
+    assert line(device, 3) == RAISED
+
+
+def test_the_slaves_vector_is_its_own_and_both_are_in_service() -> None:
+    device = ready()
+    assert pulse(device, 12) == RAISED
+    assert read(device, 0x20) == 0x04
+    assert peek(device.state) == 0x74
+    assert acknowledge(device.state) == 0x74
+    for port, isr in ((0x20, 0x04), (0xA0, 0x10)):
+        write(device, port, 0x0B)
+        assert read(device, port) == isr
+
+
+def test_the_irr_shows_the_cascade_beside_the_masters_own_inputs() -> None:
+    device = ready()
+    pulse(device, 12)
+    pulse(device, 0)
+    assert read(device, 0x20) == 0x05
+    assert read(device, 0xA0) == 0x10
+    assert acknowledge(device.state) == 0x08
+
+
+def test_a_lower_input_waits_for_eoi_and_a_higher_one_does_not() -> None:
+    device = ready()
+    pulse(device, 3)
+    assert acknowledge(device.state) == 0x0B
+    assert pulse(device, 4) == ()
+    assert pulse(device, 1) == RAISED
+    assert acknowledge(device.state) == 0x09
+    assert write(device, 0x20, 0x20) == ()  # ends input 1
+    assert write(device, 0x20, 0x20) == RAISED  # ends input 3
+    assert acknowledge(device.state) == 0x0C
+
+
+def test_the_same_input_waits_for_its_own_eoi() -> None:
+    device = ready()
+    pulse(device, 3)
+    acknowledge(device.state)
+    assert pulse(device, 3) == ()
+    assert write(device, 0x20, 0x20) == RAISED
+
+
+def test_the_mask_holds_a_request_back_and_does_not_lose_it() -> None:
+    device = ready()
+    write(device, 0x21, 0x10)
+    assert pulse(device, 4) == ()
+    assert read(device, 0x21) == 0x10
+    assert write(device, 0x21, 0x00) == RAISED
+    assert write(device, 0x21, 0x10) == LOWERED
+
+
+def test_a_specific_eoi_ends_the_input_it_names() -> None:
+    device = ready()
+    pulse(device, 3)
+    acknowledge(device.state)
+    pulse(device, 1)
+    acknowledge(device.state)
+    write(device, 0x20, 0x63)
+    write(device, 0x20, 0x0B)
+    assert read(device, 0x20) == 0x02
+
+
+def test_a_level_that_falls_before_inta_gives_the_spurious_vector() -> None:
+    device = ready()
+    write(device, 0x4D0, 0xFF)
+    assert read(device, 0x4D0) == 0xF8
+    assert line(device, 5) == RAISED
+    assert line(device, 5, asserted=False) == LOWERED
+    assert acknowledge(device.state) == 0x0F
+    write(device, 0x20, 0x0B)
+    assert read(device, 0x20) == 0x00
+
+
+def test_a_level_that_stays_high_asks_again_after_eoi() -> None:
+    device = ready()
+    write(device, 0x4D1, 0xFF)
+    assert read(device, 0x4D1) == 0xDE
+    assert line(device, 10) == RAISED
+    assert acknowledge(device.state) == 0x72
+    assert write(device, 0xA0, 0x20) == ()
+    assert write(device, 0x20, 0x20) == RAISED
+    assert acknowledge(device.state) == 0x72
+
+
+def test_icw1_ltim_makes_every_input_level_triggered() -> None:
+    device = pic.device()
+    for port, value in ((0x20, 0x19), (0x21, 0x08), (0x21, 4), (0x21, 1)):
+        write(device, port, value)
+    assert line(device, 0) == RAISED
+    assert line(device, 0, asserted=False) == LOWERED
+
+
+def test_automatic_eoi_leaves_nothing_in_service() -> None:
+    device = ready(icw4=0x03)
+    pulse(device, 6)
+    pulse(device, 7)
+    assert acknowledge(device.state) == 0x0E
+    assert device.state.intr
+    assert acknowledge(device.state) == 0x0F
+    write(device, 0x20, 0x0B)
+    assert read(device, 0x20) == 0x00
+
+
+def test_rotation_on_automatic_eoi() -> None:
+    device = ready(icw4=0x03)
+    write(device, 0x20, 0x80)
+    pulse(device, 0)
+    assert acknowledge(device.state) == 0x08
+    pulse(device, 0)
+    pulse(device, 7)
+    assert acknowledge(device.state) == 0x0F
+
+
+def test_rotate_on_eoi_makes_the_ended_input_the_lowest() -> None:
+    device = ready()
+    pulse(device, 4)
+    acknowledge(device.state)
+    write(device, 0x20, 0xA0)
+    pulse(device, 4)
+    pulse(device, 5)
+    assert acknowledge(device.state) == 0x0D
+
+
+def test_set_priority_names_the_lowest_input() -> None:
+    device = ready()
+    write(device, 0x20, 0xC5)
+    pulse(device, 0)
+    pulse(device, 6)
+    pulse(device, 5)
+    assert acknowledge(device.state) == 0x0E
+
+
+def test_special_mask_mode_lets_lower_inputs_in_past_a_masked_one() -> None:
+    device = ready()
+    pulse(device, 3)
+    acknowledge(device.state)
+    pulse(device, 6)
+    assert not pending(device.state)
+    write(device, 0x21, 0x08)
+    assert not pending(device.state)
+    assert write(device, 0x20, 0x68) == RAISED
+    assert acknowledge(device.state) == 0x0E
+    write(device, 0x20, 0x20)  # cannot end the masked input 3
+    write(device, 0x20, 0x0B)
+    assert read(device, 0x20) == 0x08
+
+
+def test_special_fully_nested_mode_lets_the_slave_interrupt_itself() -> None:
+    device = ready(icw4=0x11)
+    pulse(device, 12)
+    assert acknowledge(device.state) == 0x74
+    assert pulse(device, 8) == RAISED
+    assert acknowledge(device.state) == 0x70
+
+
+def test_without_it_the_master_blocks_its_slave() -> None:
+    device = ready()
+    pulse(device, 12)
+    acknowledge(device.state)
+    assert pulse(device, 8) == ()
+
+
+def test_a_poll_acknowledges_and_intr_follows() -> None:
+    device = ready()
+    pulse(device, 3)
+    write(device, 0x20, 0x0C)
+    assert read(device, 0x20, now=50) == 0x83
+    assert device.timer is not None
+    assert device.timer.deadline(device.state) == 51
+    assert device.timer.advance(device.state, 50) == ()
+    assert device.timer.advance(device.state, 51) == LOWERED
+    assert read(device, 0x20) == 0x00  # IRR: polled once only
+    write(device, 0x20, 0x0C)
+    assert read(device, 0x20) == 0x00
+
+
+def test_icw1_forgets_masks_edges_and_service() -> None:
+    device = ready()
+    pulse(device, 3)
+    acknowledge(device.state)
+    line(device, 4)
+    write(device, 0x21, 0xFF)
+    for port, value in ((0x20, 0x11), (0x21, 0x20), (0x21, 4), (0x21, 1)):
+        write(device, port, value)
+    assert read(device, 0x21) == 0x00
+    assert read(device, 0x20) == 0x00
+    assert line(device, 4) == ()  # still high: no new edge
+    assert pulse(device, 3) == RAISED
+    assert peek(device.state) == 0x23
+
+
+def test_icw1_without_icw4_and_single_needs_one_word_more() -> None:
+    device = pic.device()
+    write(device, 0x20, 0x12)
+    assert pulse(device, 1) == ()
+    write(device, 0x21, 0x47)
+    write(device, 0x21, 0xFE)
+    assert read(device, 0x21) == 0xFE
+    assert device.state.master.base == 0x40
+
+
+@pytest.mark.parametrize("irq", [2])
+def test_irq_2_is_the_cascade(irq: int) -> None:
+    device = ready()
+    assert pulse(device, irq) == ()
+    assert device.state.master.lines == 0

@@ -1,0 +1,104 @@
+"""What holds for every device, whatever a guest does to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lapis_engine.devices import (
+    cmos,
+    debugcon,
+    fw_cfg,
+    isa_debug_exit,
+    pci,
+    pic,
+    pit,
+    post_code,
+    ps2,
+    uart,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.devices.device import Device
+
+DEVICES: dict[str, Callable[[], Device]] = {
+    "cmos": lambda: cmos.device(1 << 25, 2),
+    "debugcon": debugcon.device,
+    "fw_cfg": lambda: fw_cfg.device(1 << 25, 2, (("etc/a", b"abc"),)),
+    "isa_debug_exit": isa_debug_exit.device,
+    "pci": pci.device,
+    "pic": pic.device,
+    "pit": pit.device,
+    "post_code": post_code.device,
+    "ps2": ps2.device,
+    "uart": uart.device,
+}
+
+ACCESSES = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.integers(0, 7),
+        st.sampled_from((1, 1, 1, 2, 4, 8)),
+        st.one_of(st.integers(0, 255), st.integers(0, 2**64 - 1)),
+        st.one_of(st.integers(0, 2_000), st.integers(0, 2**48)),
+    ),
+    max_size=40,
+)
+
+
+@pytest.mark.parametrize("name", sorted(DEVICES))
+@given(accesses=ACCESSES)
+@settings(max_examples=60, deadline=None)
+def test_no_access_raises_reads_fit_and_deadlines_lie_ahead(
+    name: str, accesses: list[tuple[bool, int, int, int, int]]
+) -> None:
+    device = DEVICES[name]()
+    ports = [r.first + i for r in device.ports for i in range(r.size)]
+    now = 0
+    for is_write, which, size, value, later in accesses:
+        now += later
+        if device.timer is not None:
+            device.timer.advance(device.state, now)
+        port = ports[which % len(ports)]
+        if is_write:
+            mask = (1 << (8 * size)) - 1
+            device.access.write(device.state, port, size, value & mask, now)
+        else:
+            got = device.access.read(device.state, port, size, now)
+            assert 0 <= got < 1 << (8 * size)
+        if device.timer is not None:
+            due = device.timer.deadline(device.state)
+            assert due is None or due > now
+
+
+@pytest.mark.parametrize("name", sorted(DEVICES))
+@given(accesses=ACCESSES)
+@settings(max_examples=20, deadline=None)
+def test_the_same_accesses_give_the_same_history(
+    name: str, accesses: list[tuple[bool, int, int, int, int]]
+) -> None:
+    def history() -> list[object]:
+        device = DEVICES[name]()
+        ports = [r.first + i for r in device.ports for i in range(r.size)]
+        seen: list[object] = []
+        for is_write, which, size, value, now in accesses:
+            port = ports[which % len(ports)]
+            if is_write:
+                seen.append(device.access.write(device.state, port, size, value, now))
+            else:
+                seen.append(device.access.read(device.state, port, size, now))
+        return [*seen, device.state]
+
+    assert history() == history()
+
+
+@pytest.mark.parametrize("name", sorted(DEVICES))
+def test_the_reset_state_is_not_the_live_one(name: str) -> None:
+    device = DEVICES[name]()
+    assert device.reset is None or device.reset is not device.state
+    assert device.reset is None or device.reset == device.state

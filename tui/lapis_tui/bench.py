@@ -1,0 +1,127 @@
+"""`lapis bench`: how close the layers above stay to the processor underneath.
+
+Machines are noisy, so each figure is the best of several rounds, and each is taken
+beside its ceiling in the same process. Nothing here is a test.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_engine.boot import flat
+from lapis_engine.cpu.ceiling import RawProcessor
+from lapis_engine.machine import Machine, MachineConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROUNDS = 5
+LOOP = 20_000_000
+STEPS = 20_000
+READS = 10_000
+BASE = 0x1_0000
+MEMORY_LOOP = bytes.fromhex("66ff060050 ebf9")
+"""`inc dword [0x5000]; jmp $-5`, 16-bit code."""
+APIC_LOOP = bytes.fromhex(
+    # cli; lgdt [cs:0x20]; mov eax, 1; mov cr0, eax; jmp dword 8:0x10040
+    "fa 2e0f01162000 66b801000000 0f22c0 66ea4000010008 00".replace(" ", "")
+).ljust(0x20, b"\x90")
+GDT = bytes.fromhex("0000000000000000 ffff0000009bcf00 ffff00000093cf00")
+APIC_READ = bytes.fromhex("66b81000 8ed8 a12000e0fe ebf9")
+"""`mov ax, 16; mov ds, ax; mov eax, [0xfee00020]; jmp $-5`, 32-bit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure beside its ceiling."""
+
+    name: str
+    value: float
+    unit: str
+    ceiling: float
+    """The same work done by the processor alone, in the same unit."""
+    ratio: float
+    target: str
+    met: bool
+
+
+def _best(work: Callable[[], object], amount: int) -> float:
+    """Return the best rate of `ROUNDS` rounds, a second."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        start = perf_counter()
+        work()
+        best = max(best, amount / (perf_counter() - start))
+    return best
+
+
+def _machine(code: bytes, cpus: int = 1) -> Machine:
+    plan = flat.load(code, memory_bytes=16 << 20)
+    return Machine(MachineConfig(cpus=cpus, memory=16 << 20), plan, [])
+
+
+def _apic_guest() -> bytes:
+    pointer = (0x17).to_bytes(2, "little") + (BASE + 0x28).to_bytes(4, "little")
+    code = APIC_LOOP + pointer.ljust(8, b"\0") + GDT
+    return code[:0x40].ljust(0x40, b"\x90") + APIC_READ
+
+
+def loop(raw: RawProcessor) -> Figure:
+    """Counted execution of a memory loop, against the same loop on the processor."""
+    machine = _machine(MEMORY_LOOP)
+    ours = _best(lambda: machine.run(LOOP), LOOP)
+    ceiling = _best(lambda: raw.loop(LOOP), LOOP)
+    ratio = ours / ceiling
+    return Figure(
+        "counted memory loop", ours, "instructions/s", ceiling, ratio,
+        "ratio >= 0.85", ratio >= 0.85,
+    )  # fmt: skip
+
+
+def steps(raw: RawProcessor) -> Figure:
+    """Single steps through `Machine.step`."""
+    machine = _machine(MEMORY_LOOP)
+
+    def work() -> None:
+        for _ in range(STEPS):
+            machine.step(0, 1)
+
+    ours = _best(work, STEPS)
+    ceiling = _best(lambda: raw.steps(STEPS), STEPS)
+    return Figure(
+        "single steps", ours, "steps/s", ceiling, ours / ceiling,
+        ">= 30000/s", ours >= 30_000,
+    )  # fmt: skip
+
+
+def apic_reads(raw: RawProcessor) -> Figure:
+    """Reads of the APIC ID register by MMIO, served in the engine."""
+    machine = _machine(_apic_guest())
+    machine.run(100)
+    ours = _best(lambda: machine.run(2 * READS), READS)
+    ceiling = _best(lambda: raw.holes(READS), READS)
+    return Figure(
+        "APIC reads by MMIO", ours, "reads/s", ceiling, ours / ceiling,
+        ">= 30000/s", ours >= 30_000,
+    )  # fmt: skip
+
+
+def main(*, as_json: bool) -> bool:
+    """Measure and print everything; tell whether every target is met."""
+    raw = RawProcessor()
+    figures = [measure(raw) for measure in (loop, steps, apic_reads)]
+    if as_json:
+        click.echo(json.dumps([asdict(figure) for figure in figures], indent=2))
+    else:
+        for f in figures:
+            verdict = "met" if f.met else "MISSED"
+            click.echo(
+                f"{f.name:22} {f.value:14,.0f} {f.unit:15} ceiling {f.ceiling:14,.0f}"
+                f"  ratio {f.ratio:5.2f}  {f.target} {verdict}"
+            )
+    return all(figure.met for figure in figures)

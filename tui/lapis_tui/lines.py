@@ -1,0 +1,157 @@
+"""Lines of styled text, as panes return them: plain data, no widget, no theme.
+
+A span's role ("dim", "changed", "address" ...) says what the text means. How it looks
+is decided once, by the theme (`lapis_tui.panes.base`); nothing is said by the role
+alone, so that a screen without colour says the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Span = tuple[str, str]
+"""Text and its role; "" is the plain role."""
+
+ROLES = (
+    "dim", "label", "title", "strong", "changed", "address", "symbol", "mnemonic",
+    "here", "cursor", "rule", "good", "warn", "bad", "held",
+)  # fmt: skip
+"""Every role that a pane may use."""
+
+ELLIPSIS = "…"
+
+
+class Line:
+    """One line of spans, built from left to right."""
+
+    __slots__ = ("role", "spans", "width")
+
+    def __init__(self, text: str = "", role: str = "") -> None:
+        """Start with `text` in `role`."""
+        self.spans: list[Span] = [(text, role)] if text else []
+        self.width = len(text)
+        """Cells; every text of Lapis is one cell a character."""
+        self.role = ""
+        """Role of the whole line, beneath its spans: "cursor", "here" or nothing."""
+
+    def add(self, text: str, role: str = "") -> Self:
+        """Append `text` and return the line itself."""
+        if text:
+            self.spans.append((text, role))
+            self.width += len(text)
+        return self
+
+    def extend(self, other: Line) -> Self:
+        """Append the spans of `other`."""
+        self.spans += other.spans
+        self.width += other.width
+        return self
+
+    def pad(self, column: int) -> Self:
+        """Append blanks up to `column`; at least one when it is already behind it."""
+        return self.add(" " * max(column - self.width, 1 if self.width else 0))
+
+    def fit(self, width: int) -> Line:
+        """Return this line with exactly `width` cells; what is cut is marked."""
+        if self.width == width:
+            return self
+        out = Line()
+        out.role = self.role
+        if self.width < width:
+            out.extend(self)
+            return out.add(" " * (width - self.width))
+        room = width - 1
+        for text, role in self.spans:
+            out.add(text[: room - out.width], role)
+            if out.width >= room:
+                break
+        return out.add(ELLIPSIS, "dim") if width > 0 else out
+
+    @property
+    def plain(self) -> str:
+        """The text alone."""
+        return "".join(text for text, _ in self.spans)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Line)
+            and self.role == other.role
+            and self.spans == other.spans
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # lines are built in place
+
+    def __repr__(self) -> str:
+        return f"Line({self.plain!r})"
+
+
+def number(value: int, digits: int, role: str = "", *, mark: bool = False) -> Line:
+    """Return `value` in hex with `digits` digits, the leading zeros held back.
+
+    With `mark` a `*` before it says that it has changed.
+
+    >>> number(0x31, 4).plain, number(0x31, 4, mark=True).plain
+    (' 0031', '*0031')
+    """
+    text = f"{value:0{digits}x}"
+    head = min(len(text) - len(text.lstrip("0")), digits - 1)
+    line = Line("*" if mark else " ", "changed")
+    role = "changed" if mark else role
+    return line.add(text[:head], "dim").add(text[head:], role)
+
+
+def columns(blocks: Sequence[Sequence[Line]], widths: Sequence[int]) -> list[Line]:
+    """Set blocks of lines side by side, each as wide as told, ruled apart."""
+    height = max((len(block) for block in blocks), default=0)
+    out = []
+    for row in range(height):
+        line = Line()
+        for index, (block, width) in enumerate(zip(blocks, widths, strict=True)):
+            if index:
+                line.add("│", "rule")
+            piece = block[row] if row < len(block) else Line()
+            line.extend(_within(piece.fit(width)))
+        out.append(line)
+    return out
+
+
+def _within(line: Line) -> Line:
+    """Give the role of a whole line to its spans, for it becomes part of another."""
+    if not line.role:
+        return line
+    out = Line()
+    for text, role in line.spans:
+        out.add(text, f"{role} {line.role}".strip())
+    return out
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """Return the text of `lines`, as tests and the clipboard want it."""
+    return "\n".join(line.plain.rstrip() for line in lines)
+
+
+def count(value: int) -> str:
+    """Return a decimal number with its thousands apart.
+
+    >>> count(1234567)
+    '1,234,567'
+    """
+    return f"{value:,}"
+
+
+def time(ns: int) -> str:
+    """Return virtual time in a unit that leaves few digits.
+
+    >>> time(950), time(12_345), time(3_200_000), time(61_000_000_000)
+    ('950 ns', '12.345 us', '3.200000 ms', '61.000000000 s')
+    """
+    if ns < 1_000:
+        return f"{ns} ns"
+    if ns < 1_000_000:
+        return f"{ns // 1_000}.{ns % 1_000:03} us"
+    if ns < 1_000_000_000:
+        return f"{ns // 1_000_000}.{ns % 1_000_000:06} ms"
+    return f"{ns // 1_000_000_000}.{ns % 1_000_000_000:09} s"

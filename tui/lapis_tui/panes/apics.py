@@ -1,0 +1,59 @@
+"""The APIC pane: IRR, ISR, TMR, and the arithmetic of PPR, a column a vCPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_tui import lines
+from lapis_tui.layout import BESIDE, COLUMN
+from lapis_tui.lines import Line
+from lapis_tui.panes import ladder
+from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.vcpus import shown
+
+if TYPE_CHECKING:
+    from lapis_sessions.snapshot import ApicSnapshot, VcpuSnapshot
+    from lapis_tui.view import View
+
+IF = 1 << 9
+SVR_ENABLE = 1 << 8
+
+
+def render(view: View, size: tuple[int, int]) -> list[Line]:
+    """Return the APICs of the vCPUs that have a column."""
+    ids, widths = shown(view, size[0])
+    blocks = [
+        column(view.now.vcpus[number], view.before.vcpus[number], width)
+        for number, width in zip(ids, widths, strict=True)
+    ]
+    return lines.columns(blocks, widths)
+
+
+def column(vcpu: VcpuSnapshot, before: VcpuSnapshot, width: int) -> list[Line]:
+    """Return one APIC; in a wide column what is in words stands beside the classes."""
+    apic = vcpu.apic
+    if apic.mode == "disabled":
+        return [Line(" APIC disabled by APICBASE", "dim")]
+    classes = [Line(" ").extend(line) for line in _classes(apic, before.apic)]
+    words = [Line(" ").extend(line) for line in _words(vcpu)]
+    if width >= BESIDE:
+        return lines.columns([classes, words], [COLUMN, width - COLUMN - 1])
+    return classes + words
+
+
+def _classes(apic: ApicSnapshot, before: ApicSnapshot) -> list[Line]:
+    head = ladder.ruler().add(f"  {apic.mode} id {apic.id:02x} ", "label")
+    on = bool(apic.svr & SVR_ENABLE)
+    head.add("on" if on else "software-off", "good" if on else "warn")
+    ppr = ladder.priority_row(apic.ppr)
+    changed = apic.ppr != before.ppr
+    ppr.add(" *" if changed else "  ", "changed")
+    ppr.add(f"{apic.ppr:02x}", "changed" if changed else "strong")
+    ppr.add(f" = {ladder.winner(apic.tpr, apic.isr)}")
+    return [
+        head,
+        ladder.vectors_row("IRR", apic.irr, before.irr),
+        ladder.vectors_row("ISR", apic.isr, before.isr),
+        ladder.vectors_row("TMR", apic.tmr, before.tmr),
+        ppr,
+    ]

@@ -1,0 +1,145 @@
+"""What every pane has in common: lines shown row by row, selectable, cheap to refresh.
+
+A pane holds the lines that its pure `render` function made and repaints only the rows
+that differ from the ones on the screen (a row costs about a third of a pane).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from lapis_tui.lines import ROLES, Line, plain
+from lapis_tui.theme import ROLE_CSS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.binding import BindingType
+    from textual.selection import Selection
+
+
+class LinePane(ScrollView, can_focus=True):
+    """A pane of lines."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{role}" for role in ROLES}
+    DEFAULT_CSS = ROLE_CSS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k,up", "scroll_up", "Up", show=False),
+        Binding("j,down", "scroll_down", "Down", show=False),
+        Binding("ctrl+u,pageup", "page_up", "Page up", show=False),
+        Binding("ctrl+d,pagedown", "page_down", "Page down", show=False),
+        Binding("g,home", "scroll_home", "First line", show=False),
+        Binding("G,end", "scroll_end", "Last line", show=False),
+    ]
+    follows = False
+    """Stay at the last line while it is in view."""
+
+    def __init__(self, title: str = "", *, id: str) -> None:  # noqa: A002 - Textual's word
+        """Make an empty pane with `title` in its top border."""
+        super().__init__(id=id)
+        self.border_title = title
+        self.lines: Sequence[Line] = []
+        self._styles_of: dict[str, Style] = {}
+
+    # What is shown.
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show `lines` instead of what is there, repainting only what differs."""
+        before, self.lines = self.lines, lines
+        at_end = self.is_vertical_scroll_end
+        size = Size(max((line.width for line in lines), default=0), len(lines))
+        if size != self.virtual_size:
+            self.virtual_size = size
+            self.refresh()
+            if self.follows and at_end:
+                self.scroll_end(animate=False, immediate=True, x_axis=False)
+            return
+        for row, line in enumerate(lines):
+            if line != before[row]:
+                self.refresh_row(row)
+
+    def refresh_row(self, row: int) -> None:
+        """Repaint one row of the content, if it is in view."""
+        at = row - self.scroll_offset.y
+        if 0 <= at < self.size.height:
+            self.refresh(Region(0, at, self.size.width, 1))
+
+    def line_at(self, row: int) -> Line | None:
+        """Return the line of content row `row`, or None below the last."""
+        return self.lines[row] if 0 <= row < len(self.lines) else None
+
+    # Textual's side.
+
+    @property
+    def allow_select(self) -> bool:
+        """Text of a pane can be selected by the mouse and copied."""
+        return True
+
+    def notify_style_update(self) -> None:
+        """Forget the looks of the roles when the theme changes."""
+        super().notify_style_update()
+        self._styles_of.clear()
+
+    def style_of(self, roles: str) -> Style:
+        """Return the look of one role, or of several with the later ones beneath."""
+        style = self._styles_of.get(roles)
+        if style is None:
+            style = Style.null()
+            for role in reversed(roles.split()):
+                style += self.get_component_rich_style(f"line--{role}", partial=True)
+            self._styles_of[roles] = style
+        return style
+
+    def strip_of(self, line: Line, width: int) -> Strip:
+        """Return `line` painted, `width` cells wide."""
+        base = self.rich_style
+        if line.role:
+            base += self.style_of(line.role)
+        segments = [
+            Segment(text, base + self.style_of(role) if role else base)
+            for text, role in line.spans
+        ]
+        return Strip(segments, line.width).extend_cell_length(width, base)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint the row `y` of the widget."""
+        left, top = self.scroll_offset
+        width, row = self.size.width, y + top
+        line = self.line_at(row)
+        if line is None:
+            return Strip.blank(width, self.rich_style)
+        strip = self.strip_of(line, left + width)
+        if self.text_selection is not None:
+            strip = self._selected(strip, line, row)
+        return strip.crop(left, left + width).apply_offsets(left, row)
+
+    def _selected(self, strip: Strip, line: Line, row: int) -> Strip:
+        selection = self.text_selection
+        span = selection.get_span(row) if selection is not None else None
+        if span is None:
+            return strip
+        start, end = span
+        end = line.width if end == -1 else min(end, line.width)
+        if end <= start:
+            return strip
+        pieces = list(strip.divide([start, end, strip.cell_length]))
+        look = self.screen.get_component_rich_style("screen--selection", partial=True)
+        pieces[1] = Strip(
+            [Segment(s.text, (s.style or Style.null()) + look) for s in pieces[1]]
+        )
+        return Strip.join(pieces)
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
+        """Repaint when the mouse selects."""
+        self.refresh()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the selected text, for the clipboard."""
+        return selection.extract(plain(self.lines)), "\n"

@@ -1,0 +1,115 @@
+"""Registers of one vCPU as a block of lines, in the widths of its mode.
+
+A register that differs from the stop before has a `*` in front of its value. The
+block needs `layout.COLUMN` cells at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_tui.lines import Line, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONG = (("rax", "r8"), ("rbx", "r9"), ("rcx", "r10"), ("rdx", "r11"),
+        ("rsi", "r12"), ("rdi", "r13"), ("rbp", "r14"), ("rsp", "r15"),
+        ("rip", "rflags"))  # fmt: skip
+LEGACY = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp")
+SEGMENTS = ("cs", "ss", "ds", "es", "fs", "gs")
+FLAGS = (
+    (11, "of"), (10, "df"), (9, "if"), (8, "tf"), (7, "sf"), (6, "zf"), (4, "af"),
+    (2, "pf"), (0, "cf"), (14, "nt"), (16, "rf"), (17, "vm"), (18, "ac"),
+)  # fmt: skip
+"""SDM Vol. 1 "EFLAGS Register": bit and name."""
+ALWAYS = 9
+"""So many of them are shown also when they are clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """Register values by name, and those of the stop before."""
+
+    now: Mapping[str, int]
+    before: Mapping[str, int]
+
+    def cell(self, name: str, digits: int, label: str = "") -> Line:
+        """Return `name value`, marked when it has changed."""
+        value = self.now.get(name, 0)
+        text = label or name
+        line = Line(f"{text:<3}", "label")
+        return line.extend(number(value, digits, mark=self.changed(name)))
+
+    def changed(self, name: str) -> bool:
+        """Tell whether it differs from the stop before."""
+        return self.before.get(name, self.now.get(name)) != self.now.get(name)
+
+
+def render(regs: Registers, *, long: bool) -> list[Line]:
+    """Return the block for 64-bit registers or for the legacy ones."""
+    lines = _long(regs) if long else _legacy(regs)
+    return [Line(" ").extend(line) for line in lines]
+
+
+def _long(regs: Registers) -> list[Line]:
+    lines = []
+    for left, right in LONG:
+        label = "rfl" if right == "rflags" else ""
+        line = regs.cell(left, 16).add("  ").extend(regs.cell(right, 16, label))
+        lines.append(line)
+    lines.append(_flags(regs))
+    lines.append(_join(regs, ("cr0", 8), ("cr2", 16), ("efer", 4)))
+    lines.append(_join(regs, ("cr3", 16), ("cr4", 8)))
+    lines.append(_join(regs, *((name, 4) for name in SEGMENTS)))
+    fs, gs = regs.cell("fs.base", 16, "fs:"), regs.cell("gs.base", 16, "gs:")
+    lines.append(fs.add("  ").extend(gs))
+    return lines
+
+
+def _legacy(regs: Registers) -> list[Line]:
+    tables: list[tuple[str, bool]] = [(name, True) for name in SEGMENTS]
+    tables += [("gdtr", False), ("idtr", False)]
+    lines = []
+    for name, (table, selector) in zip(LEGACY, tables, strict=True):
+        line = regs.cell(name, 8, f"e{name[1:]}").add("  ")
+        lines.append(line.extend(_table(regs, table, selector=selector)))
+    lines.append(_join(regs, ("rip", 8, "eip"), ("rflags", 8, "efl")))
+    lines.append(_flags(regs))
+    lines.append(_join(regs, ("cr0", 8), ("cr2", 8), ("efer", 4)))
+    lines.append(_join(regs, ("cr3", 8), ("cr4", 8)))
+    return lines
+
+
+def _table(regs: Registers, name: str, *, selector: bool) -> Line:
+    line = regs.cell(name, 4) if selector else Line(f"{name:<8}", "label")
+    base, limit = f"{name}.base", f"{name}.limit"
+    line.add(" ").extend(regs.cell(base, 8, "at"))
+    return line.add(" ").extend(number(regs.now.get(limit, 0), 8, "held"))
+
+
+def _join(regs: Registers, *cells: tuple[str, int] | tuple[str, int, str]) -> Line:
+    line = Line()
+    for index, (name, digits, *label) in enumerate(cells):
+        line.add(" " if index else "")
+        line.extend(regs.cell(name, digits, label[0] if label else _short(name)))
+    return line
+
+
+def _short(name: str) -> str:
+    return name[:2] if name in SEGMENTS else name
+
+
+def _flags(regs: Registers) -> Line:
+    """Name the flags: in capitals when set."""
+    now = regs.now.get("rflags", 0)
+    before = regs.before.get("rflags", now)
+    line = Line("flags", "label")
+    for index, (bit, name) in enumerate(FLAGS):
+        is_set, changed = now >> bit & 1, (now ^ before) >> bit & 1
+        if index < ALWAYS or is_set:
+            role = "changed" if changed else "strong" if is_set else "dim"
+            line.add("*" if changed else " ", "changed")
+            line.add(name.upper() if is_set else name, role)
+    return line.add("  iopl ", "label").add(str(now >> 12 & 3))

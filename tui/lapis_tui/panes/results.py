@@ -1,0 +1,37 @@
+"""The results pane: each command and what it brought, newest last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_tui.lines import Line
+from lapis_tui.panes.base import LinePane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KEPT = 5_000
+"""Rows; older ones are dropped."""
+
+
+def render(line: str, text: str, *, ok: bool) -> list[Line]:
+    """Return the rows for one command."""
+    rows = [Line(" : ", "dim").add(line, "label")]
+    for row in text.splitlines() or [""]:
+        body = Line("   " if ok else " ! ", "bad")
+        rows.append(body.add(row.expandtabs(), "" if ok else "warn"))
+    return rows
+
+
+class ResultsPane(LinePane):
+    """A transcript."""
+
+    follows = True
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__("commands", id="results")
+
+    def add(self, rows: Sequence[Line]) -> None:
+        """Append rows."""
+        self.show([*self.lines, *rows][-KEPT:])
