@@ -170,6 +170,7 @@ class Machine:
                 return self._all_asleep(ran)
             alone = self._is_alone(vcpu)
             budget = limit - ran if alone else min(self._quantum_left, limit - ran)
+            self.vm.pause_yields = not alone
             out = self.vm.run(vcpu, DEFAULT, budget)
             ran += self.vm.ran
             self._charge(vcpu, self.vm.ran, alone=alone)
@@ -187,6 +188,7 @@ class Machine:
         if why:
             raise NotRunnableError(f"vCPU {number} cannot be stepped: {why}")
         ran = 0
+        self.vm.pause_yields = False
         while ran < count:
             out = self.vm.run(vcpu, DEFAULT, count - ran)
             ran += self.vm.ran
@@ -262,14 +264,15 @@ class Machine:
             return
         if not alone:
             self._quantum_left -= ran
-        if (alone and self.vm.kick) or self._quantum_left <= 0:
+        moved_on = self.vm.yielded or (alone and self.vm.kick)
+        if moved_on or self._quantum_left <= 0:
             self._current = (vcpu.id + 1) % len(self.vcpus)
             self._quantum_left = self._quantum
 
     def _all_asleep(self, ran: int) -> Stop:
         """Stop because no vCPU can run and no timer will change that."""
         text = "; ".join(
-            f"vCPU {v.id} {self.why_not_runnable(v.id)}" for v in self.vcpus
+            f"vCPU {v.id}: {self.why_not_runnable(v.id)}" for v in self.vcpus
         )
         return Stop("halted", ran, self._current, None, text)
 

@@ -145,9 +145,9 @@ class Core:
         context.msrs[layout.EFER].value = 0
         return Registers(context)
 
-    def intercept_iret(self, regs: Registers, *, on: bool) -> None:
-        """Report IRET, as NMI blocking needs it."""
-        bit = 1 << (intercepts.IRET - 0x60)
+    def intercept(self, regs: Registers, code: int, *, on: bool) -> None:
+        """Report an instruction from now on, or no more: IRET or PAUSE."""
+        bit = 1 << (code - 0x60)
         tail = regs.context.tail
         tail.intercept = (tail.intercept | bit) if on else (tail.intercept & ~bit)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.cpu.delivery import Pending, TaskSwitch, deliver_all
+from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.devices.pic import priority as pic
 from lapis_engine.events import (
     ExceptionRaised,
@@ -44,10 +45,10 @@ def boot(vm: Vm, vcpu: Vcpu) -> bool:
 def _init(vm: Vm, vcpu: Vcpu) -> None:
     """INIT: registers, APIC and everything that was pending (`vcpu_arch_reset`)."""
     reset.reset(vcpu.regs)
-    vm.core.intercept_iret(vcpu.regs, on=False)
+    vm.core.intercept(vcpu.regs, IRET, on=False)
     apic_state.init(vcpu.apic, vm.profile)
     vcpu.vie.reset()
-    vcpu.event, vcpu.stopped_at = None, None
+    vcpu.event, vcpu.stopped_at, vcpu.mode = None, None, vcpu.regs.mode
     vcpu.nmi_pending = vcpu.nmi_blocked = vcpu.halted = False
     vm.timers_moved = True
 
@@ -84,7 +85,7 @@ def inject(vm: Vm, vcpu: Vcpu) -> bool | exits.TaskSwitch:
         return _deliver(vm, vcpu, event) or _wants_window(vm, vcpu)
     if vcpu.nmi_pending and not vcpu.nmi_blocked and not regs.shadow:
         vcpu.nmi_pending, vcpu.nmi_blocked = False, True
-        vm.core.intercept_iret(regs, on=True)
+        vm.core.intercept(regs, IRET, on=True)
         vm.note(NmiDelivered(vcpu.id))
         return _deliver(vm, vcpu, Pending(NMI_VECTOR, "nmi", None)) or _wants_window(
             vm, vcpu

@@ -41,7 +41,7 @@ class Bus:
         device = vm.mmio.find(gpa)
         if device is None:
             return None
-        vm.timers_moved = True
+        vm.timers_moved |= device.timer is not None
         return device.access.read(device.state, gpa, size, vm.now)
 
     def write(self, gpa: int, size: int, value: int) -> bool:
@@ -58,6 +58,7 @@ class Bus:
         if device is not None:
             signals = device.access.write(device.state, gpa, size, value, vm.now)
             fabric.signal(vm, signals, self._vcpu.id)
+            vm.timers_moved |= device.timer is not None
             return True
         region = vm.memory.region(gpa)
         return region is not None and region.rom
@@ -67,7 +68,7 @@ class Bus:
         vm = self._vm
         device = vm.ports.find(port)
         if device is not None:
-            vm.timers_moved = True
+            vm.timers_moved |= device.timer is not None
             return device.access.read(device.state, port, size, vm.now)
         return (1 << (8 * size)) - 1 if vm.float_ports else None
 
@@ -79,4 +80,5 @@ class Bus:
             return vm.float_ports
         signals = device.access.write(device.state, port, size, value, vm.now)
         fabric.signal(vm, signals, self._vcpu.id)
+        vm.timers_moved |= device.timer is not None
         return True

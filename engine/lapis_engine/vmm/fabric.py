@@ -82,9 +82,9 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
                 if vm.pic is not None:
                     moved = pic.set_line(vm.pic, item.irq, item.asserted)
                     signal(vm, moved, source)
+                    vm.timers_moved = True
             case device.ExtIntChanged():
                 vm.kick = True
-    vm.timers_moved = True
 
 
 def extint_pending(vm: Vm, vcpu: Vcpu) -> bool:

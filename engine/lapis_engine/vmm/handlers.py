@@ -26,7 +26,7 @@ from lapis_engine.cpu.intercepts import (
     Window,
 )
 from lapis_engine.cpu.registers import RAX, RCX, RDX
-from lapis_engine.events import Halted, ModeChanged, MsrAccessed
+from lapis_engine.events import Halted, MsrAccessed
 from lapis_engine.vmm import cpuid, emulation, exits, fabric, msr
 
 if TYPE_CHECKING:
@@ -148,20 +148,20 @@ def _cr8(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
 
 
 def _cr0(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
-    regs = vcpu.regs
-    before = regs.mode
-    result = vm.native(vcpu, hw)
-    after = regs.mode
-    if after != before:
-        vm.note(ModeChanged(vcpu.id, before, after, regs.rip))
-    return handle(vm, vcpu, result)
+    return handle(vm, vcpu, vm.native(vcpu, hw))
 
 
 def _iret(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
     """IRET ends NMI blocking, even if it faults (SDM "Handling Multiple NMIs")."""
     vcpu.nmi_blocked = False
-    vm.core.intercept_iret(vcpu.regs, on=False)
+    vm.core.intercept(vcpu.regs, intercepts.IRET, on=False)
     return handle(vm, vcpu, vm.native(vcpu, hw))
+
+
+def _pause(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+    """PAUSE: a spinning vCPU gives the rest of its quantum away."""
+    emulation.skip(vm, vcpu)
+    vm.yielded = True
 
 
 def _undefined(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
@@ -183,6 +183,7 @@ INTERCEPTED: dict[int, Callable[[Vm, Vcpu, Intercepted], exits.Exit | None]] = {
     intercepts.CR8_WRITE: _cr8,
     intercepts.CR0_WRITE: _cr0,
     intercepts.IRET: _iret,
+    intercepts.PAUSE: _pause,
     intercepts.MONITOR: _undefined,
     intercepts.MWAIT: _undefined,
     intercepts.SHUTDOWN: _shutdown,

@@ -40,5 +40,7 @@ class Vcpu:
     msrs: dict[int, int] = field(default_factory=dict)
     """MSRs that are stored and have no effect (MTRRs, IA32_MISC_ENABLE)."""
     tsc_offset: int = 0
+    mode: str = "real"
+    """Mode that was seen last, for telling of changes."""
     stopped_at: int | None = None
     """Linear address of the breakpoint that was reported last."""

@@ -12,9 +12,10 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic import timer as apic_timer
 from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.delivery import Pending
+from lapis_engine.cpu.intercepts import PAUSE
 from lapis_engine.cpu.paging import Linear
 from lapis_engine.errors import EntryError
-from lapis_engine.events import Suspended
+from lapis_engine.events import ModeChanged, Suspended
 from lapis_engine.memory.iospace import IoSpace
 from lapis_engine.memory.physical import PhysicalMemory
 from lapis_engine.vmm import (
@@ -71,6 +72,9 @@ class Vm:
         self._budget = 0
         self.kick = False
         """Something may have made another vCPU able to run."""
+        self.yielded = False
+        """The vCPU spins and gave its turn away (only with `pause_yields`)."""
+        self.pause_yields = False
         self.timers_moved = True
         """`deadline` must be found anew."""
         self._deadline: int | None = None
@@ -116,6 +120,10 @@ class Vm:
         """Let `retired` instructions of `vcpu` pass on the clock."""
         vcpu.retired += retired
         self.ran += retired
+        mode = vcpu.regs.mode
+        if mode != vcpu.mode:
+            self.note(ModeChanged(vcpu.id, vcpu.mode, mode, vcpu.regs.rip))
+            vcpu.mode = mode
         self.pass_time(self.now + retired)
 
     def pass_time(self, now: int) -> None:
@@ -174,7 +182,7 @@ class Vm:
         """
         self.ran = 0
         self._budget = budget
-        self.kick = False
+        self.kick = self.yielded = False
         if self.suspended is not None and not isinstance(entry, type(DEFAULT)):
             raise EntryError(
                 "EINVAL", f"the machine is suspended ({self.suspended.how})"
@@ -188,12 +196,12 @@ class Vm:
         blocked = self._blocked(vcpu)
         if blocked is not None:
             return blocked
-        if self.ran >= budget and vcpu.event is None:
+        if (self.ran >= budget or self.yielded) and vcpu.event is None:
             return exits.BOGUS
         window = arbitration.inject(self, vcpu)
         if isinstance(window, exits.TaskSwitch):
             return window
-        if self.ran >= budget or self.kick:
+        if self.ran >= budget or self.kick or self.yielded:
             return self.suspended or exits.BOGUS
         if self.suspended is not None:
             return None  # reported by the next round
@@ -223,6 +231,7 @@ class Vm:
     def _execute(self, vcpu: Vcpu, *, window: bool) -> exits.Exit | None:
         linear, vcpu.stopped_at = vcpu.stopped_at, None
         past = linear is not None and linear == vcpu.regs.linear_rip
+        self.core.intercept(vcpu.regs, PAUSE, on=self.pause_yields)
         hw = self.core.run(vcpu.regs, self.left(), window=window, past=past)
         self.account(vcpu, self.core.retired)
         return handlers.handle(self, vcpu, hw)

@@ -119,6 +119,8 @@ def _candidate(state: PicState, chip: ChipState) -> int | None:
     if not chip.ready:
         return None
     irr = requests(state, chip) & ~chip.imr
+    if not irr:  # nearly always, and asked at every entry
+        return None
     blocking = chip.isr
     if chip.special_mask:
         # Differs from bhyve: only a masked level stops blocking the others; there no
