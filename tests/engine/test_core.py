@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import unicorn
 
-from lapis_engine.cpu import intercepts, probe
+from lapis_engine.cpu import intercepts, layout, probe
 from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
@@ -212,7 +212,9 @@ def test_flags_read_back_as_written(rig: Rig) -> None:
 @pytest.mark.parametrize(
     "leave", ["e680", "f4", "0f0b", "cd21", "a100f0", "0f31", "90", "ea ffffffff"]
 )
-@pytest.mark.parametrize("make", ["f9", "f8", "31c0", "fd", "38c0", "b001 2c02", "fd f9"])
+@pytest.mark.parametrize(
+    "make", ["f9", "f8", "31c0", "fd", "38c0", "b001 2c02", "fd f9"]
+)
 def test_flags_survive_every_way_out(rig: Rig, make: str, leave: str) -> None:
     rig.code(make + "9c 58" + "90" * 20)  # pushf; pop ax
     rig.core.run(rig.regs, make.count(" ") + 3)
@@ -253,7 +255,7 @@ def test_another_version_of_unicorn_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe.layout, "CFLAGS_NEXT_TB", 0x40)
+    monkeypatch.setattr(layout, "CFLAGS_NEXT_TB", 0x40)
     with pytest.raises(ProcessorError, match="laid out otherwise"):
         Core()
 
