@@ -42,6 +42,8 @@ MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
 """RAM is one piece from 0; the devices begin at 0xC000_0000.
 # Not modelled: RAM above 4 GiB."""
 SCHEDULES = ("round-robin", "lockstep", "only")
+DEADLINES = 20_000
+"""Timer deadlines in a row that may wake nobody before the machine counts as halted."""
 QUIET = (exits.Bogus, exits.Hlt, exits.RunState)
 """Exits that concern the schedule and not the user."""
 
@@ -241,10 +243,10 @@ class Machine:
     def _sleep(self, vcpus: list[Vcpu]) -> bool:
         """Jump to the next deadline until one of `vcpus` has a turn.
 
-        Tells whether one has; a timer that wakes nobody for ever is given up after
-        as many deadlines as an hour of virtual time at 1 kHz has.
+        Tells whether one has. A timer that wakes nobody is given up after
+        `DEADLINES`; running again goes on from there.
         """
-        for _ in range(3_600_000):
+        for _ in range(DEADLINES):
             deadline = self.vm.deadline()
             if deadline is None or not any(self._could_wake(v) for v in vcpus):
                 return False

@@ -265,6 +265,24 @@ def test_no_code_at_all_gets_out_of_the_machine(code: bytes, cpus: int) -> None:
             return
 
 
+def test_exceptions_without_end_are_a_stop_that_can_be_looked_at() -> None:
+    m = machine(bytes.fromhex("0f0b"))
+    m.vm.memory.write(6 * 4, bytes.fromhex("00050000"))  # #UD leads to 0:0500,
+    m.vm.memory.write(0x500, bytes.fromhex("0f0b"))  # where there is UD2
+    stop = m.run(100_000)
+    assert isinstance(stop.exit, exits.Livelock)
+    assert (stop.exit.vector, stop.exit.rip) == (6, 0x500)
+    assert isinstance(m.run(100_000).exit, exits.Livelock)
+
+
+def test_the_guests_dr7_is_kept_and_never_armed() -> None:
+    # dr0 = 0x10000 (here); dr7 = L0; read it back; a NOP; hlt.
+    code = "66b800000100 0f23c0 66b801000000 0f23f8 0f21fb 90 f4"
+    m = machine(bytes.fromhex(code), 2)
+    assert m.run(1000).reason == "halted"
+    assert m.vcpus[0].regs.gpr[3] == 0x401
+
+
 def test_isa_debug_exit_ends_the_run_with_its_status() -> None:
     m = machine(bytes.fromhex("b010 e6f4 f4"))  # mov al, 0x10; out 0xf4, al
     stop = m.run(100)

@@ -140,6 +140,7 @@ class Core:
         tail.intercept = INTERCEPTS
         tail.intercept_cr_read = 1 << 8
         tail.intercept_cr_write = (1 << 8) | 1
+        tail.intercept_dr_write = 1 << 7
         tail.intercept_exceptions = EXCEPTIONS
         tail.old_exception, tail.exception_is_int = -1, 0
         context.msrs[layout.EFER].value = 0

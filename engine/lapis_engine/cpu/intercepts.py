@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 # SVM exit codes (APM Vol. 2 "SVM Intercept Codes").
 CR0_WRITE = 0x10
+DR7_WRITE = 0x37
 CR8_READ = 0x08
 CR8_WRITE = 0x18
 VINTR = 0x64

@@ -152,7 +152,7 @@ def skip(vm: Vm, vcpu: Vcpu) -> None:
     at = _opcode_at(code, regs.code_bits)
     if code[at] != 0x0F:
         length = at + 1
-    elif code[at + 1] in {0x01, 0x20, 0x22}:
+    elif code[at + 1] in {0x01, 0x20, 0x22, 0x23}:
         length = at + THREE_BYTES
     else:
         length = at + TWO_BYTES

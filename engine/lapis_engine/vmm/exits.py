@@ -169,9 +169,27 @@ class Processor:
         return f"the processor gave up: {self.why}"
 
 
+@dataclass(frozen=True, slots=True)
+class Livelock:
+    """Exceptions without end and without progress: not one of bhyve's exits."""
+
+    code: ClassVar[str] = "LIVELOCK"
+    vector: int
+    rip: int
+    count: int
+
+    @property
+    def text(self) -> str:
+        """What goes round."""
+        return (
+            f"{self.count} exceptions without an instruction retired, the last "
+            f"vector {self.vector} at RIP {self.rip:#x}"
+        )
+
+
 Exit = (
     Bogus | Inout | Mmio | InstEmul | Hlt | RunState | Paging | TaskSwitch
-    | SuspendedExit | Debug | Processor
+    | SuspendedExit | Debug | Processor | Livelock
 )  # fmt: skip
 """The closed union of exits."""
 

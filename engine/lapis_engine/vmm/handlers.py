@@ -147,6 +147,21 @@ def _cr8(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
     emulation.skip(vm, vcpu)
 
 
+def _dr7(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+    """MOV to DR7: kept, but never armed.
+
+    # Not modelled: the guest's own breakpoints. The processor keeps armed ones in
+    # lists outside a vCPU's context, which would mix the vCPUs up.
+    """
+    register = emulation.modrm_rm(vm, vcpu)
+    value = vcpu.regs.gpr[register]
+    if vcpu.regs.code_bits == 64 and value >> 32:
+        vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
+        return
+    vcpu.regs.dr[7] = (value & 0xFFFF_27FF) | 0x400
+    emulation.skip(vm, vcpu)
+
+
 def _cr0(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
     return handle(vm, vcpu, vm.native(vcpu, hw))
 
@@ -182,6 +197,7 @@ INTERCEPTED: dict[int, Callable[[Vm, Vcpu, Intercepted], exits.Exit | None]] = {
     intercepts.CR8_READ: _cr8,
     intercepts.CR8_WRITE: _cr8,
     intercepts.CR0_WRITE: _cr0,
+    intercepts.DR7_WRITE: _dr7,
     intercepts.IRET: _iret,
     intercepts.PAUSE: _pause,
     intercepts.MONITOR: _undefined,

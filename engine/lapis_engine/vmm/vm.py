@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from lapis_engine.profiles import Profile
 
 NS = 1_000_000_000
+FAULTS = 1000
+"""Exceptions without an instruction retired before the user is told."""
 MAX_SLICE = 1 << 24
 """Instructions in one run of the processor, at most."""
 
@@ -78,6 +80,7 @@ class Vm:
         self.timers_moved = True
         """`deadline` must be found anew."""
         self._deadline: int | None = None
+        self._faults = 0
         self.consoles: dict[str, bytearray] = {}
         self.suspended: exits.SuspendedExit | None = None
         self.core = Core()
@@ -118,6 +121,8 @@ class Vm:
 
     def account(self, vcpu: Vcpu, retired: int) -> None:
         """Let `retired` instructions of `vcpu` pass on the clock."""
+        if retired:
+            self._faults = 0
         vcpu.retired += retired
         self.ran += retired
         mode = vcpu.regs.mode
@@ -160,6 +165,7 @@ class Vm:
 
     def raise_fault(self, vcpu: Vcpu, fault: GuestFault) -> None:
         """Owe the guest an exception at the next entry."""
+        self._faults += 1
         vcpu.event = Pending(fault.vector, "exception", fault.error, cr2=fault.cr2)
 
     def suspend(self, how: str, source: int, why: str, status: int = 0) -> None:
@@ -214,6 +220,9 @@ class Vm:
             return waiting
         if self.suspended is not None:
             return self.suspended
+        if self._faults >= FAULTS and vcpu.event is not None:
+            count, self._faults = self._faults, 0
+            return exits.Livelock(vcpu.event.vector, vcpu.regs.rip, count)
         if runstate.is_pending(vcpu.run_state) and not arbitration.boot(self, vcpu):
             return exits.RunState(vcpu.run_state)
         if vcpu.halted and not arbitration.wake(self, vcpu):
