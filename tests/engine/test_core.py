@@ -260,6 +260,15 @@ def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         Core()
 
 
+@pytest.mark.parametrize("msr", sorted(layout.MSRS))
+def test_a_register_that_lies_elsewhere_is_found_before_a_guest_runs(
+    monkeypatch: pytest.MonkeyPatch, msr: int
+) -> None:
+    monkeypatch.setitem(layout.MSRS, msr, 0x800)
+    with pytest.raises(ProcessorError, match=r"keeps MSR|keeps"):
+        Core()
+
+
 def test_the_control_page_lies_where_no_page_table_can_point() -> None:
     assert probe.CONTROL_PAGE >= 1 << 52
     assert ctypes.sizeof(ctypes.c_void_p) == 8

@@ -36,7 +36,7 @@ from unicorn.unicorn_const import (
 )
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_REG_RFLAGS
 
-from lapis_engine.cpu import intercepts, layout
+from lapis_engine.cpu import intercepts, layout, selfcheck
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
@@ -90,6 +90,7 @@ class Core:
     def __init__(self) -> None:
         """Open the processor; raise `ProcessorError` when it is not one we know."""
         self._uc = Uc(UC_ARCH_X86, UC_MODE_64)
+        self._pristine = Context(self._uc).state_bytes()
         self._vmcb = mmap.mmap(-1, 0x8000)
         self._map(CONTROL_PAGE, self._vmcb, UC_PROT_ALL)
         self._vmcb[0x48:0x50] = (CONTROL_PAGE + 0x4000).to_bytes(8, "little")
@@ -108,6 +109,17 @@ class Core:
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
         self._add_hooks()
+        self._check_layout()
+
+    def _check_layout(self) -> None:
+        """Run `selfcheck` in a page that is gone before the guest's memory comes."""
+        size = 0x1000
+        code = selfcheck.CODE.ljust(selfcheck.MSR_CODE, b"\x90") + selfcheck.WRMSR
+        self._uc.mem_map(selfcheck.PAGE, size, UC_PROT_ALL)
+        self._uc.mem_write(selfcheck.PAGE, code)
+        selfcheck.check(self)
+        self._uc.mem_unmap(selfcheck.PAGE, size)
+        self._loaded = None
 
     def _add_hooks(self) -> None:
         uc = self._uc
@@ -133,6 +145,7 @@ class Core:
     def new_registers(self) -> Registers:
         """Return a new vCPU's registers, intercepts armed, everything else zero."""
         context = Context(self._uc)
+        context.load_bytes(self._pristine)
         head, tail = context.head, context.tail
         head.hflags = layout.HF_GUEST
         head.hflags2 = layout.HF2_GIF

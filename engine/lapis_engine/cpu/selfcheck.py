@@ -1,0 +1,90 @@
+"""Proof, before a guest runs, that the saved context is laid out as `layout` says.
+
+Known values go in through the window, a few instructions run, and what they did is
+looked for through the window again. A build of Unicorn that differs is refused here
+and not met later as a guest that goes wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.cpu import intercepts, layout
+from lapis_engine.cpu.intercepts import Budget, Intercepted, Window
+from lapis_engine.cpu.registers import CF, CS, DS, IF, RAX, RBX, RCX, RDX, Segment
+from lapis_engine.errors import ProcessorError
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.core import Core
+    from lapis_engine.cpu.registers import Registers
+
+PAGE = 0x1000
+"""Guest-physical place of the code that runs here."""
+CODE = bytes.fromhex("6601c3 f9 a11000 f4 fb 90 90").ljust(16, b"\x90") + b"\x34\x12"
+"""add ebx, eax; stc; mov ax, [0x10]; hlt; sti; nop; nop; ... and a word at 0x10."""
+WRMSR = bytes.fromhex("0f30")
+MSR_CODE = 0x40
+MSR_VALUES = {layout.EFER: 1, 0x174: 0x11, 0xC000_0103: 0x55, 0x277: 0x0106_0400}
+"""Values that the processor takes; the others take any canonical address."""
+ANY_ADDRESS = 0x1234_5678
+
+
+def check(core: Core) -> None:
+    """Raise `ProcessorError` naming the first part that is not where it should be."""
+    regs = core.new_registers()
+    _expect("DR6 and DR7", (regs.dr[6], regs.dr[7]), (0xFFFF_0FF0, 0x400))
+    _expect("old_exception", regs.context.tail.old_exception, -1)
+    _prepare(regs)
+    _registers(core, regs)
+    _intercepts(core, regs)
+    for msr in layout.MSRS:
+        _msr(core, regs, msr)
+
+
+def _prepare(regs: Registers) -> None:
+    for index in range(6):
+        regs.set_segment(index, Segment(0, 0, 0xFFFF, 0x9300))
+    regs.set_segment(CS, Segment(0x100, PAGE, 0xFFFF, 0x9B00))
+    regs.set_segment(DS, Segment(0x100, PAGE, 0xFFFF, 0x9300))
+    regs.cr0, regs.rflags, regs.rip = 0x6000_0010, 2, 0
+
+
+def _registers(core: Core, regs: Registers) -> None:
+    for index in range(16):
+        regs.gpr[index] = 0x1_0000_0000 * index + index
+    regs.gpr[RAX], regs.gpr[RBX] = 0x1111, 0x2222
+    _expect("a run of three", core.run(regs, 3), Budget())
+    _expect("EBX", regs.gpr[RBX], 0x3333)
+    _expect("EIP", regs.rip, 7)
+    _expect("CF", regs.rflags & CF, CF)
+    _expect("AX, read through DS", regs.gpr[RAX] & 0xFFFF, 0x1234)
+    _expect("R15", regs.gpr[15], 0xF_0000_000F)
+
+
+def _intercepts(core: Core, regs: Registers) -> None:
+    event = core.run(regs, 10, window=True)
+    _expect("HLT", event, Intercepted(intercepts.HLT, 0))
+    _expect("EIP at HLT", (regs.rip, core.retired), (7, 0))
+    regs.rip = 8
+    _expect("the window", core.run(regs, 10, window=True), Window())
+    _expect("EIP at the window", (regs.rip, core.retired), (10, 2))
+    _expect("IF", regs.rflags & IF, IF)
+
+
+def _msr(core: Core, regs: Registers, msr: int) -> None:
+    value = MSR_VALUES.get(msr, ANY_ADDRESS)
+    regs.gpr[RCX], regs.gpr[RAX], regs.gpr[RDX] = msr, value, 0
+    regs.rip = MSR_CODE
+    event = core.run(regs, 1)
+    _expect(f"WRMSR {msr:#x}", event, Intercepted(intercepts.MSR, 1))
+    assert isinstance(event, Intercepted)
+    _expect(f"WRMSR {msr:#x} by itself", core.native(regs, event), Budget())
+    _expect(f"MSR {msr:#x}", regs.context.msrs[msr].value, value)
+
+
+def _expect(what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise ProcessorError(
+            f"this build of unicorn keeps {what} elsewhere: {found!r} where "
+            f"{wanted!r} was put; Lapis knows unicorn 2.1.4"
+        )
