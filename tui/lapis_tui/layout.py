@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 CHROME = 3
 """Rows of status bar, command line and key hints."""
-COLUMN = 46
+COLUMN = 48
 """Cells that a vCPU's registers need."""
 BESIDE = 78
 """Cells of a column from which its disassembly stands beside its registers."""
@@ -19,18 +19,15 @@ WIDE = 100
 """Cells of the screen from which events, console and commands are all in view."""
 THREE = 170
 """Cells from which those three stand side by side."""
+TALL = 30
+"""Rows of the screen from which the pending requests have a title."""
+LEAST_BOTTOM = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A screen shared out; rows include the title of a pane."""
+    """Rows of each pane, its title included, and how the bottom is arranged."""
 
-    columns: tuple[int, ...]
-    """vCPUs shown, left to right."""
-    widths: tuple[int, ...]
-    """Cells of each column; one cell is between two."""
-    strip: bool
-    """Some vCPU has no column, so that one row lists them all."""
     vcpu_rows: int
     apic_rows: int
     pending_rows: int
@@ -39,32 +36,33 @@ class Plan:
     """tabs, two (console above commands) or three (side by side)."""
 
 
-def plan(
-    width: int, height: int, cpus: int, selected: int, pending: int, zoomed: str = ""
-) -> Plan:
+def plan(width: int, height: int, cpus: int, pending: int, zoomed: str = "") -> Plan:
     """Share out a screen; `zoomed` names the pane that has it all, or none."""
-    shown = max(1, min(cpus, (width + 1) // (COLUMN + 1)))
-    columns = visible(cpus, shown, selected)
-    widths = split(width, shown)
-    strip = shown < cpus
-    waiting = min(pending, 3) + (1 if pending and height >= 30 else 0)
-    room = max(height - CHROME - waiting, 3)
-    beside = widths[0] >= BESIDE
-    rows = share(room, beside=beside, strip=strip)
-    if zoomed:
-        rows = _zoom(room, zoomed)
+    waiting = min(pending, 3) + (1 if pending and height >= TALL else 0)
+    room = max(height - CHROME - waiting, 1)
     bottom = "tabs" if width < WIDE else "two" if width < THREE else "three"
-    return Plan(columns, widths, strip, rows[0], rows[1], waiting, rows[2], bottom)
+    if zoomed:
+        rows = {"vcpus": (room, 0, 0), "apics": (0, room, 0)}.get(zoomed, (0, 0, room))
+    else:
+        cells = columns(width, cpus, 0)[1][0]
+        strip = len(columns(width, cpus, 0)[0]) < cpus
+        rows = share(room, beside=cells >= BESIDE, strip=strip)
+    return Plan(rows[0], rows[1], waiting, rows[2], bottom)
 
 
-def visible(cpus: int, shown: int, selected: int) -> tuple[int, ...]:
-    """Return the `shown` vCPUs among which `selected` is; columns turn like pages.
+def columns(
+    width: int, cpus: int, selected: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the vCPUs that have a column, `selected` among them, and the widths.
 
-    >>> visible(5, 2, 3), visible(5, 2, 4)
-    ((2, 3), (3, 4))
+    The columns turn like pages, so that they stay while `selected` moves within.
+
+    >>> columns(120, 5, 3), columns(120, 5, 4)
+    (((2, 3), (60, 59)), ((3, 4), (60, 59)))
     """
-    first = min(selected // shown * shown, cpus - shown)
-    return tuple(range(first, first + shown))
+    count = max(1, min(cpus, (width + 1) // (COLUMN + 1)))
+    first = min(selected // count * count, cpus - count)
+    return tuple(range(first, first + count)), split(width, count)
 
 
 def split(width: int, parts: int) -> tuple[int, ...]:
@@ -80,19 +78,14 @@ def split(width: int, parts: int) -> tuple[int, ...]:
 def share(room: int, *, beside: bool, strip: bool) -> tuple[int, int, int]:
     """Return the rows of vCPUs, APICs and the bottom.
 
-    >>> share(22, beside=True, strip=True)
-    (13, 6, 3)
+    >>> share(22, beside=True, strip=True), share(37, beside=False, strip=False)
+    ((13, 6, 3), (20, 10, 7))
     """
-    least = [13 if strip else 12, 6, 3]
-    likes = [(15 if beside else 19) + strip, 7 if beside else 10, 10]
-    rows = least[:]
-    if room <= sum(least):
-        rows[0] = max(room - 9, 1) if room > 10 else room
-        rows[1] = 6 if room > 10 else 0
-        rows[2] = room - rows[0] - rows[1]
-        return rows[0], rows[1], rows[2]
-    for index in (2, 0, 1, 2):
-        want = 6 if index == 2 and rows[2] == least[2] else likes[index]
+    rows = [12 + strip, 6, LEAST_BOTTOM]
+    if room < sum(rows):
+        return _cramped(room)
+    likes = [(15 if beside else 20) + strip, 6 if beside else 10, 10]
+    for index, want in ((2, 6), (0, likes[0]), (1, likes[1]), (2, likes[2])):
         rows[index] += max(0, min(want - rows[index], room - sum(rows)))
     left = room - sum(rows)
     rows[0] += left // 2
@@ -100,7 +93,10 @@ def share(room: int, *, beside: bool, strip: bool) -> tuple[int, int, int]:
     return rows[0], rows[1], rows[2]
 
 
-def _zoom(room: int, pane: str) -> tuple[int, int, int]:
-    if pane == "vcpus":
-        return room, 0, 0
-    return (0, room, 0) if pane == "apics" else (0, 0, room)
+def _cramped(room: int) -> tuple[int, int, int]:
+    """Share out a screen that is too small: registers first, then the events."""
+    bottom = LEAST_BOTTOM if room > 14 else 0
+    apics = min(6, max(room - bottom - 12, 0))
+    if apics < 3:
+        apics = 0
+    return room - bottom - apics, apics, bottom

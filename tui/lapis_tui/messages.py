@@ -1,8 +1,7 @@
-"""What the worker tells the screen. Frozen data only, never a live object."""
+"""What the worker tells the screen: frozen data only, never a live object."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -12,45 +11,41 @@ if TYPE_CHECKING:
     from lapis_sessions.snapshot import Snapshot
 
 
-@dataclass(eq=False)
 class Seen(Message):
-    """The machine as it is now, and what happened since the message before."""
+    """The machine as it is now."""
 
-    snapshot: Snapshot
-    events: tuple[Logged, ...]
-    running: bool
-    """More is to come without a further command."""
-    marks: bool
-    """It has stopped anew: changes are counted from the stop before."""
+    def __init__(
+        self, snapshot: Snapshot, events: tuple[Logged, ...], *, running: bool
+    ) -> None:
+        """Carry a picture and what has happened since the one before.
 
-    def __post_init__(self) -> None:
-        """Let Textual set up its part."""
+        `running` tells that more will come without a further command.
+        """
         super().__init__()
+        self.snapshot = snapshot
+        self.events = events
+        self.running = running
 
 
-@dataclass(eq=False)
 class Done(Message):
     """A command is finished."""
 
-    line: str
-    """As it was typed, or would have been."""
-    ok: bool
-    text: str
-    """The result, or why there is none."""
-    quiet: bool
-    """It came from a key, whose effect is on the screen."""
+    def __init__(self, line: str, text: str, *, ok: bool, quiet: bool) -> None:
+        """Carry the line and what it brought.
 
-    def __post_init__(self) -> None:
-        """Let Textual set up its part."""
+        `quiet` tells that it came from a key, whose effect is on the screen.
+        """
         super().__init__()
+        self.line = line
+        self.text = text
+        self.ok = ok
+        self.quiet = quiet
 
 
-@dataclass(eq=False)
 class Failed(Message):
     """The worker met what it cannot go on from."""
 
-    text: str
-
-    def __post_init__(self) -> None:
-        """Let Textual set up its part."""
+    def __init__(self, text: str) -> None:
+        """Carry its words."""
         super().__init__()
+        self.text = text

@@ -5,11 +5,11 @@ Panes render a `View`; it is as immutable as the snapshots in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lapis_sessions.snapshot import Snapshot
+    from lapis_sessions.snapshot import Snapshot, VcpuSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +22,44 @@ class View:
     selected: int = 0
     """vCPU that the keys act on."""
     running: bool = False
-    cursors: dict[int, int] = field(default_factory=dict)
-    """Linear address of the cursor in the disassembly of a vCPU, while it has one."""
+    line: int | None = None
+    """Line of the disassembly that the cursor is on, or None: it is at RIP."""
+
+    @property
+    def vcpu(self) -> VcpuSnapshot:
+        """The selected vCPU."""
+        return self.now.vcpus[self.selected]
+
+    @property
+    def cursor(self) -> int:
+        """Linear address that the cursor is on."""
+        code = self.vcpu.code
+        if self.line is None or self.line >= len(code):
+            return self.vcpu.linear_rip
+        return code[self.line].linear
+
+    def moved(self, by: int) -> View:
+        """Return the view with the cursor `by` lines on."""
+        last = max(len(self.vcpu.code) - 1, 0)
+        return replace(self, line=max(0, min((self.line or 0) + by, last)))
+
+    def turned(self, vcpu: int) -> View:
+        """Return the view with another vCPU selected."""
+        return replace(self, selected=vcpu, line=None)
+
+
+def after(view: View | None, now: Snapshot, *, running: bool) -> View:
+    """Return the view when `now` has come after `view`.
+
+    Changes are counted from the last stop: while the guest runs, and when nothing has
+    moved, that stays what it was. The selection is the user's until the session moves
+    its own.
+    """
+    if view is None:
+        return View(now, now, now.selected, running)
+    old = view.now
+    moved = (now.now, now.events_total) != (old.now, old.events_total)
+    before = view.before if view.running or not moved else old
+    line = None if moved else view.line
+    chosen = now.selected if now.selected != old.selected else view.selected
+    return View(now, before, chosen, running, line)

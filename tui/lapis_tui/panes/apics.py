@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from lapis_engine.apic.regs import LVT_MASKED, LVT_MODE, LVT_VECTOR
+from lapis_engine.explain import LVT_MODES
 from lapis_tui import lines
-from lapis_tui.layout import BESIDE, COLUMN
 from lapis_tui.lines import Line
 from lapis_tui.panes import ladder
 from lapis_tui.panes.base import LinePane
-from lapis_tui.panes.vcpus import shown
+from lapis_tui.layout import BESIDE, COLUMN, columns
 
 if TYPE_CHECKING:
     from lapis_sessions.snapshot import ApicSnapshot, VcpuSnapshot
@@ -21,7 +23,7 @@ SVR_ENABLE = 1 << 8
 
 def render(view: View, size: tuple[int, int]) -> list[Line]:
     """Return the APICs of the vCPUs that have a column."""
-    ids, widths = shown(view, size[0])
+    ids, widths = columns(size[0], len(view.now.vcpus), view.selected)
     blocks = [
         column(view.now.vcpus[number], view.before.vcpus[number], width)
         for number, width in zip(ids, widths, strict=True)
@@ -57,3 +59,43 @@ def _classes(apic: ApicSnapshot, before: ApicSnapshot) -> list[Line]:
         ladder.vectors_row("TMR", apic.tmr, before.tmr),
         ppr,
     ]
+
+
+def _words(vcpu: VcpuSnapshot) -> list[Line]:
+    apic = vcpu.apic
+    enabled = bool(apic.svr & SVR_ENABLE)
+    interrupts = bool(vcpu.regs["rflags"] & IF)
+    icr = Line("ICR   ", "label").add(f"{apic.icr:08x}", "strong")
+    icr.add(f" {ladder.unusual(apic.icr_text)}" if apic.icr else " never written")
+    state = Line("SVR   ", "label").add(f"{apic.svr:03x}").add("  TPR ", "label")
+    state.add(f"{apic.tpr:02x}").add("  ESR ", "label").add(f"{apic.esr:02x}")
+    local = Line("timer ", "label").add(apic.timer_text).add("  LVT ", "label")
+    return [
+        ladder.verdict(apic.ppr, apic.irr, interrupts=interrupts, enabled=enabled),
+        icr,
+        state,
+        local.extend(_lvt(apic)),
+    ]
+
+
+def _lvt(apic: ApicSnapshot) -> Line:
+    """Return the entries that are not masked, in a few words each."""
+    line = Line()
+    for name, raw in apic.lvt:
+        if not raw & LVT_MASKED:
+            mode = LVT_MODES[LVT_MODE.get(raw)]
+            what = f"{raw & LVT_VECTOR:02x}" if mode == "fixed" else mode
+            line.add(f"{name} ").add(f"{what}  ", "strong")
+    return line if line.width else Line("all masked", "dim")
+
+
+class ApicsPane(LinePane):
+    """The APICs, in the columns of the vCPU pane."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__("local APICs", id="apics")
+
+    def update(self, view: View) -> None:
+        """Show `view`."""
+        self.draw(partial(render, view))

@@ -19,10 +19,13 @@ from lapis_tui.lines import ROLES, Line, plain
 from lapis_tui.theme import ROLE_CSS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from textual.binding import BindingType
     from textual.selection import Selection
+
+    Maker = Callable[[tuple[int, int]], Sequence[Line]]
+    """From a size, columns and rows, to lines."""
 
 
 class LinePane(ScrollView, can_focus=True):
@@ -41,29 +44,50 @@ class LinePane(ScrollView, can_focus=True):
     follows = False
     """Stay at the last line while it is in view."""
 
-    def __init__(self, title: str = "", *, id: str) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, title: str = "", *, id: str) -> None:  # noqa: A002
         """Make an empty pane with `title` in its top border."""
         super().__init__(id=id)
         self.border_title = title
         self.lines: Sequence[Line] = []
-        self._styles_of: dict[str, Style] = {}
+        self._make: Maker | None = None
+        self._at_end = True
+        self._looks: dict[str, Style] = {}
 
     # What is shown.
+
+    def draw(self, make: Maker) -> None:
+        """Show what `make` returns for the size of the pane, now and when it changes."""
+        self._make = make
+        if self.size.width:
+            self.show(make(self.extent))
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Columns and rows to fill; the last column is the scrollbar's."""
+        return max(self.size.width - 1, 0), self.size.height
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show `lines` instead of what is there, repainting only what differs."""
         before, self.lines = self.lines, lines
-        at_end = self.is_vertical_scroll_end
-        size = Size(max((line.width for line in lines), default=0), len(lines))
-        if size != self.virtual_size:
-            self.virtual_size = size
-            self.refresh()
-            if self.follows and at_end:
-                self.scroll_end(animate=False, immediate=True, x_axis=False)
+        width = max((line.width for line in lines), default=0)
+        if len(lines) != len(before) or width != self.virtual_size.width:
+            self.resize_content(width, len(lines))
             return
         for row, line in enumerate(lines):
             if line != before[row]:
                 self.refresh_row(row)
+
+    def resize_content(self, width: int, rows: int) -> None:
+        """Set the size of what is scrolled over; the end stays in view if it was."""
+        at_end = self._at_end
+        self.virtual_size = Size(width, rows)
+        self.refresh()
+        if self.follows and at_end:
+            self._to_end()
+
+    def _to_end(self) -> None:
+        self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
+        self._at_end = True
 
     def refresh_row(self, row: int) -> None:
         """Repaint one row of the content, if it is in view."""
@@ -82,28 +106,53 @@ class LinePane(ScrollView, can_focus=True):
         """Text of a pane can be selected by the mouse and copied."""
         return True
 
+    def on_resize(self) -> None:
+        """Set the lines for the new size."""
+        if self._make is not None:
+            self.show(self._make(self.extent))
+        if self.follows and self._at_end:
+            self._to_end()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Notice whether the end is in view."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.is_vertical_scroll_end:
+            self._at_end = True
+        elif new_value < old_value:
+            self._at_end = False
+
     def notify_style_update(self) -> None:
         """Forget the looks of the roles when the theme changes."""
         super().notify_style_update()
-        self._styles_of.clear()
+        self._looks.clear()
 
-    def style_of(self, roles: str) -> Style:
+    def look_of(self, roles: str) -> Style:
         """Return the look of one role, or of several with the later ones beneath."""
-        style = self._styles_of.get(roles)
-        if style is None:
-            style = Style.null()
-            for role in reversed(roles.split()):
-                style += self.get_component_rich_style(f"line--{role}", partial=True)
-            self._styles_of[roles] = style
-        return style
+        look = self._looks.get(roles)
+        if look is None:
+            look = self._looks[roles] = self._blend(reversed(roles.split()))
+        return look
+
+    def _blend(self, roles: Iterable[str]) -> Style:
+        """Blend translucent colours here, for Rich has none."""
+        ground = self.background_colors[1]
+        look = self.rich_style
+        for role in roles:
+            styles = self.get_component_styles(f"line--{role}")
+            look += styles.text_style
+            if styles.has_rule("background"):
+                ground += styles.background
+                look += Style(bgcolor=ground.rich_color)
+            if styles.has_rule("color"):
+                look += Style(color=(ground + styles.color).rich_color)
+        return look
 
     def strip_of(self, line: Line, width: int) -> Strip:
         """Return `line` painted, `width` cells wide."""
-        base = self.rich_style
-        if line.role:
-            base += self.style_of(line.role)
+        under = line.role
+        base = self.look_of(under) if under else self.rich_style
         segments = [
-            Segment(text, base + self.style_of(role) if role else base)
+            Segment(text, self.look_of(f"{role} {under}") if role else base)
             for text, role in line.spans
         ]
         return Strip(segments, line.width).extend_cell_length(width, base)
@@ -130,10 +179,8 @@ class LinePane(ScrollView, can_focus=True):
         if end <= start:
             return strip
         pieces = list(strip.divide([start, end, strip.cell_length]))
-        look = self.screen.get_component_rich_style("screen--selection", partial=True)
-        pieces[1] = Strip(
-            [Segment(s.text, (s.style or Style.null()) + look) for s in pieces[1]]
-        )
+        look = self.screen.get_component_rich_style("screen--selection")
+        pieces[1] = Strip([Segment(s.text, look) for s in pieces[1]])
         return Strip.join(pieces)
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002

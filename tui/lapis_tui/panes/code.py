@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_tui.lines import Line
+from lapis_tui.lines import ELLIPSIS, Line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 BYTES_FROM = 56
 """Cells from which the bytes of an instruction are shown."""
 SHOWN_BYTES = 7
+NARROW = 40
+"""Cells below which an address has fewer zeros in front."""
 _TARGET = re.compile(r"^0x([0-9a-f]+)$")
+_REGISTER = re.compile(r"^[a-z][a-z0-9]+$")
 _SIZES = re.compile(r"\b(byte|word|dword|qword|xmmword) ptr ")
 
 
@@ -44,7 +47,8 @@ def _instruction(item: Instruction, width: int, around: Surroundings) -> Line:
     here = item.linear == around.rip
     line = Line(">" if here else " ", "title")
     line.add("*" if item.linear in around.breakpoints else " ", "bad")
-    digits = 8 if item.linear < 1 << 32 else 16
+    digits = 6 if width < NARROW else 8
+    digits = digits if item.linear < 1 << 4 * digits else 16
     line.add(f"{item.linear:0{digits}x} ", "address")
     if width >= BYTES_FROM:
         code = item.code.hex()
@@ -52,14 +56,25 @@ def _instruction(item: Instruction, width: int, around: Surroundings) -> Line:
         text = code[: 2 * SHOWN_BYTES] + ("+" if more else " ")
         line.add(f"{text:<{2 * SHOWN_BYTES + 2}}", "dim")
     line.add(f"{item.mnemonic} ".ljust(7), "mnemonic")
-    line.add(_SIZES.sub(r"\1 ", item.operands))
-    _note(line, item, width, around.symbols)
+    line.add(operands(item.operands))
+    if not here:  # its name stands above the listing
+        _note(line, item, width, around.symbols)
     line = line.fit(width)
     if item.linear == around.cursor:
         line.role = "cursor"
     elif here:
         line.role = "here"
     return line
+
+
+def operands(text: str) -> str:
+    """Write operands as NASM does: the size of memory only where nothing else says it.
+
+    >>> operands("eax, dword ptr [rbx]"), operands("dword ptr [rbx], 1")
+    ('eax, [rbx]', 'dword [rbx], 1')
+    """
+    has_register = any(_REGISTER.match(part) for part in text.split(", "))
+    return _SIZES.sub("" if has_register else r"\1 ", text)
 
 
 def _note(
@@ -76,7 +91,9 @@ def _note(
         return
     room = width - line.width - 2
     if room >= min(len(text), 6):
-        line.pad(width - min(len(text), room) - 1).add(text[:room], role)
+        if len(text) > room:
+            text = text[: room - 1] + ELLIPSIS
+        line.pad(width - len(text) - 1).add(text, role)
 
 
 def place(linear: int, symbols: Mapping[int, str], *, reach: int = 0x1000) -> str:

@@ -6,7 +6,6 @@ are, and how they are completed, is the registry's business.
 
 from __future__ import annotations
 
-from os.path import commonprefix
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -80,6 +79,19 @@ class HistorySuggester(Suggester):
         return choices[0] if len(choices) == 1 else None
 
 
+def shared(words: Sequence[str]) -> str:
+    """Return what all of `words` begin with.
+
+    >>> shared(["vcpu", "vcpus"]), shared(["step", "quit"])
+    ('vcpu', '')
+    """
+    low, high = min(words), max(words)
+    for index, char in enumerate(low):
+        if char != high[index : index + 1]:
+            return low[:index]
+    return low
+
+
 class CommandInput(Input):
     """The field of the command line."""
 
@@ -122,7 +134,7 @@ class CommandInput(Input):
         choices = list(self.complete(self.value))
         if not choices:
             return
-        common = commonprefix(choices)
+        common = shared(choices)
         if len(choices) == 1:
             common = choices[0].rstrip() + " "
         if len(common) > len(self.value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lapis_tui.lines import Line
@@ -63,4 +64,4 @@ class ConsolePane(LinePane):
         sizes = {port: len(raw) for port, raw in consoles.items()}
         if sizes != self._shown:
             self._shown = sizes
-            self.show(render(consoles, (self.size.width, max(self.size.height, 1))))
+            self.draw(partial(render, consoles))

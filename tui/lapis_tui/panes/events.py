@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from textual.geometry import Size
-
-from lapis_engine.events import describe
+from lapis_engine.events import IpiSent, describe
 from lapis_engine.history import KEPT
-from lapis_tui import lines
-from lapis_tui.lines import Line
+from lapis_tui.lines import Line, plain
+from lapis_tui.panes.ladder import unusual
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    from textual.selection import Selection
 
     from lapis_engine.events import Event, Logged
 
@@ -35,18 +35,25 @@ MARKS = {
 """A glyph and a role for each kind of event."""
 
 
-def row(logged: Logged, width: int = 0) -> Line:
+def words(logged: Logged, width: int = 0) -> Line:
     """Return one event as a line; below 70 cells its number is left out."""
     event = logged.event
     glyph, role = MARKS.get(event.kind, (" ", "dim"))
     line = Line()
     if not 0 < width < 70:
         line.add(f"{logged.seq:>6} ", "dim")
-    line.add(f"{lines.time(logged.at):>12} ", "dim")
+    line.add(f"{logged.at // 1000:>8}.{logged.at % 1000:03} ", "dim")
     who = event.vcpu
     line.add("    " if who < 0 else f"{who:>3} ", "label")
-    line.add(f"{glyph} ", role).add(describe(event), _tone(event))
-    return line
+    return line.add(f"{glyph} ", role).add(_text(event), _tone(event))
+
+
+def _text(event: Event) -> str:
+    """Say what happened; of an ICR only what is not the usual."""
+    text = describe(event)
+    if isinstance(event, IpiSent):
+        return text.replace(event.text, unusual(event.text))
+    return text
 
 
 def _tone(event: Event) -> str:
@@ -61,7 +68,7 @@ def render(events: Sequence[Logged], size: tuple[int, int]) -> list[Line]:
     """Return the last events that fit."""
     width, height = size
     tail = list(events)[-height:] if height else []
-    return [row(event, width).fit(width) for event in tail]
+    return [words(event, width).fit(width) for event in tail]
 
 
 class EventsPane(LinePane):
@@ -71,23 +78,23 @@ class EventsPane(LinePane):
 
     def __init__(self) -> None:
         """Start without events."""
-        super().__init__("events", id="events")
+        super().__init__("events, us", id="events")
         self.events: deque[Logged] = deque(maxlen=KEPT)
-        self._window: tuple[int, list[Logged]] = (0, [])
 
-    def add(self, events: Iterable[Logged]) -> None:
+    def add(self, events: Sequence[Logged]) -> None:
         """Append events; the view stays at the newest if it was there."""
-        at_end, before = self.is_vertical_scroll_end, len(self.events)
-        self.events.extend(events)
-        self._window = (0, [])
-        self.border_subtitle = f"{len(self.events):,}"
-        self.virtual_size = Size(self.size.width, len(self.events))
-        self.refresh()
-        if at_end or before == 0:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        if events:
+            self.events.extend(events)
+            self.resize_content(self.size.width, len(self.events))
 
-    def line_at(self, number: int) -> Line | None:
-        """Put event `number` of those that are kept into words."""
-        if not 0 <= number < len(self.events):
+    def line_at(self, row: int) -> Line | None:
+        """Put event `row` of those that are kept into words."""
+        if not 0 <= row < len(self.events):
             return None
-        return row(self.events[number], self.size.width)
+        width, _ = self.extent
+        return words(self.events[row], width).fit(width)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the selected text, for the clipboard."""
+        rows = (words(event, self.extent[0]) for event in self.events)
+        return selection.extract(plain(rows)), "\n"

@@ -6,6 +6,8 @@ the line is one that could have been typed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -14,14 +16,20 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from lapis_engine.apic import ipi
+from lapis_engine.errors import EngineError
+from lapis_engine.explain import icr_text
+from lapis_engine.profiles import PROFILES
 from lapis_tui.lines import Line
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+
+    from lapis_sessions.snapshot import Snapshot
 
 MODES = ("fixed", "lowest", "nmi", "smi", "init", "sipi", "raw")
 """As the command `ipi` names them."""
@@ -30,27 +38,65 @@ DEFAULTS = {"fixed": "0x31", "lowest": "0x31", "sipi": "0x08", "raw": "0xC4500"}
 TARGETS = ("all-but-self", "all", "self")
 
 
-def command(mode: str, value: str, to: str, sender: str) -> str:
-    """Return the line that sends it.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields as they stand."""
 
-    >>> command("fixed", "0x31", "2", "0"), command("raw", "0xC4500", "", "0")
-    ('ipi fixed 0x31 --to 2 --from 0', 'ipi raw 0xC4500 --from 0')
-    """
-    words = ["ipi", mode]
-    if mode in VECTORED:
-        words.append(value.strip() or DEFAULTS[mode])
-    if mode != "raw":
-        words += ["--to", to.strip() or TARGETS[0]]
-    return " ".join([*words, "--from", sender.strip() or "0"])
+    mode: str = "fixed"
+    value: str = DEFAULTS["fixed"]
+    """Vector, or the whole ICR for raw."""
+    to: str = "all-but-self"
+    sender: str = "0"
+
+    def command(self) -> str:
+        """Return the line that sends it.
+
+        >>> Form("fixed", "0x31", "2").command(), Form("raw", "0xC4500").command()
+        ('ipi fixed 0x31 --to 2 --from 0', 'ipi raw 0xC4500 --from 0')
+        """
+        words = ["ipi", self.mode]
+        if self.mode in VECTORED:
+            words.append(self.value.strip() or DEFAULTS[self.mode])
+        if self.mode != "raw":
+            words += ["--to", self.to.strip() or TARGETS[0]]
+        return " ".join([*words, "--from", self.sender.strip() or "0"])
+
+    def icr(self, *, x2apic: bool) -> int:
+        """Return the ICR; raise `ValueError` or `EngineError` for what it cannot be."""
+        value = int(self.value, 0) if self.mode in VECTORED else 0
+        if self.mode == "raw":
+            return value
+        to = self.to.strip() or TARGETS[0]
+        if to in TARGETS:
+            return ipi.encode(self.mode, vector=value, shorthand=to, x2apic=x2apic)
+        return ipi.encode(
+            self.mode, vector=value, destination=int(to, 0), x2apic=x2apic
+        )
 
 
-def render(line: str, preview: str, size: tuple[int, int]) -> list[Line]:
-    """Return the command and what it means."""
+def render(form: Form, snapshot: Snapshot, size: tuple[int, int]) -> list[Line]:
+    """Return the command, the ICR and what it means, or what is wrong with it."""
     width, _ = size
-    rows = [Line(" : ", "dim").add(line, "strong"), Line()]
-    for text in preview.splitlines():
-        bad = text.startswith("!")
-        rows += [Line(f" {part}", "warn" if bad else "") for part in wrap(text, width)]
+    rows = [Line(" : ", "dim").add(form.command(), "strong")]
+    try:
+        sender = int(form.sender, 0)
+        vcpu = snapshot.vcpus[sender] if 0 <= sender < len(snapshot.vcpus) else None
+        x2apic = vcpu is not None and vcpu.apic.mode == "x2apic"
+        icr = form.icr(x2apic=x2apic)
+    except ValueError:
+        return [*rows, Line(" ! a field is no number", "warn")]
+    except EngineError as error:
+        return [*rows, Line(f" ! {error}", "warn")]
+    if vcpu is None:
+        return [*rows, Line(f" ! there is no vCPU {sender}", "warn")]
+    rows.append(Line(f" ICR {icr:#018x}", "changed"))
+    text = icr_text(icr, x2apic=x2apic)
+    rows += [Line(f" {part}") for part in wrap(text, width)]
+    why = ipi.refusal(
+        ipi.decode(icr, x2apic=x2apic, sender=sender), PROFILES[snapshot.profile]
+    )
+    if why:
+        rows.append(Line(f" ! it will be dropped: {why}", "warn"))
     return rows
 
 
@@ -116,10 +162,10 @@ class InjectScreen(ModalScreen[str | None]):
         Binding("escape", "cancel", "Back", show=False)
     ]
 
-    def __init__(self, to: int, sender: int, preview: Callable[[str], str]) -> None:
-        """Propose an IPI from `sender` to `to`; `preview` explains a line."""
+    def __init__(self, to: int, sender: int, snapshot: Snapshot) -> None:
+        """Propose an IPI from `sender` to `to`; `snapshot` is to judge it by."""
         super().__init__()
-        self._to, self._sender, self._preview = to, sender, preview
+        self._to, self._sender, self._snapshot = to, sender, snapshot
 
     def compose(self) -> ComposeResult:
         """A row for each field, and the preview."""
@@ -145,21 +191,20 @@ class InjectScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """Begin at the mode."""
         self.query_one(Choice).focus()
-        self.call_after_refresh(self._explain)
+        self._explain()
 
     @property
-    def line(self) -> str:
-        """The command as the fields stand."""
+    def form(self) -> Form:
+        """The fields as they stand."""
         value, to, sender = (
             self.query_one(f"#inject-{name}", Input).value
             for name in ("vector", "to", "from")
         )
-        return command(self.query_one(Choice).value, value, to, sender)
+        return Form(self.query_one(Choice).value, value, to, sender)
 
     def _explain(self) -> None:
         pane = self.query_one("#inject-preview", LinePane)
-        line = self.line
-        pane.show(render(line, self._preview(line), pane.size))
+        pane.draw(partial(render, self.form, self._snapshot))
 
     def on_choice_changed(self) -> None:
         """Give the mode its usual vector."""
@@ -177,11 +222,11 @@ class InjectScreen(ModalScreen[str | None]):
 
     def on_input_submitted(self) -> None:
         """Send."""
-        self.dismiss(self.line)
+        self.dismiss(self.form.command())
 
     def on_choice_submitted(self) -> None:
         """Send."""
-        self.dismiss(self.line)
+        self.dismiss(self.form.command())
 
     def action_cancel(self) -> None:
         """Send nothing."""
@@ -189,7 +234,7 @@ class InjectScreen(ModalScreen[str | None]):
 
 
 HINTS = {
-    "vector": "page of the start for sipi; the whole ICR for raw",
+    "vector": "sipi: start page; raw: whole ICR",
     "to": "vCPU, or all-but-self, all, self",
     "from": "vCPU that sends",
 }

@@ -76,3 +76,13 @@ def verdict(ppr: int, irr: Sequence[int], *, interrupts: bool, enabled: bool) ->
     if not interrupts:
         return line.add(f"class {top >> 4:x} > PPR {ppr >> 4:x}, held: IF=0", "warn")
     return line.add(f"deliverable: class {top >> 4:x} > PPR {ppr >> 4:x}", "good")
+
+
+def unusual(icr_text: str) -> str:
+    """Leave out of an ICR in words what is the usual.
+
+    >>> unusual("INIT, physical, assert, edge, all excluding self")
+    'INIT, all excluding self'
+    """
+    usual = {"physical", "assert", "edge"}
+    return ", ".join(word for word in icr_text.split(", ") if word not in usual)

@@ -54,7 +54,7 @@ def render(
         line.add(f"vCPU {request.vcpu} ", "label")
         line.add(words(request), "strong" if mine else "")
         line.add(f"   {remedy(request)}", "dim")
-        lines.append(line.fit(width))
+        lines.append(line if line.width <= width else line.fit(width))
     return lines
 
 
@@ -100,6 +100,8 @@ class PendingPane(Horizontal):
 
     def update(self, pending: Sequence[PendingRequest], selected: int) -> None:
         """Show the requests."""
-        self.list.show(render(pending, selected, (self.list.size.width, 1)))
+        rows = render(pending, selected, (96, 3))
+        self.list.styles.width = max((row.width for row in rows), default=0) + 2
+        self.list.show(rows)
         mine = next((r for r in pending if r.vcpu == selected), None)
         self.field.placeholder = f"0x{0:0{2 * (mine.bytes if mine else 4)}x}"

@@ -38,8 +38,7 @@ class Registers:
     def cell(self, name: str, digits: int, label: str = "") -> Line:
         """Return `name value`, marked when it has changed."""
         value = self.now.get(name, 0)
-        text = label or name
-        line = Line(f"{text:<3}", "label")
+        line = Line(label or f"{name:<3}", "label")
         return line.extend(number(value, digits, mark=self.changed(name)))
 
     def changed(self, name: str) -> bool:
@@ -63,7 +62,7 @@ def _long(regs: Registers) -> list[Line]:
     lines.append(_join(regs, ("cr0", 8), ("cr2", 16), ("efer", 4)))
     lines.append(_join(regs, ("cr3", 16), ("cr4", 8)))
     lines.append(_join(regs, *((name, 4) for name in SEGMENTS)))
-    fs, gs = regs.cell("fs.base", 16, "fs:"), regs.cell("gs.base", 16, "gs:")
+    fs, gs = regs.cell("fs.base", 16, "fsb"), regs.cell("gs.base", 16, "gsb")
     lines.append(fs.add("  ").extend(gs))
     return lines
 

@@ -1,4 +1,4 @@
-"""The status bar and the row of keys: state at the top, what to do at the bottom."""
+"""The status bar at the top, and the row of keys at the bottom."""
 
 from __future__ import annotations
 
@@ -7,6 +7,65 @@ from typing import TYPE_CHECKING
 from lapis_tui import lines
 from lapis_tui.bindings import KEYS
 from lapis_tui.lines import Line
+from lapis_tui.panes.vcpus import mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lapis_tui.view import View
+
+
+def render(view: View, width: int, *, typing: bool = False) -> Line:
+    """Return the status bar: run state, selection, virtual time, pending, profile."""
+    snapshot = view.now
+    vcpu = snapshot.vcpus[view.selected]
+    line = Line(" lapis ", "title").add(f"{snapshot.guest}  ", "label")
+    line.extend(_state(view))
+    line.add("  vCPU ", "label").add(f"{vcpu.id} {mode(vcpu)}")
+    right = _right(view, typing=typing, events=True)
+    if line.width + right.width > width:
+        right = _right(view, typing=typing, events=False)
+    return line.pad(max(width - right.width, line.width + 1)).extend(right).fit(width)
+
+
+def _right(view: View, *, typing: bool, events: bool) -> Line:
+    snapshot = view.now
+    line = Line("t ", "label").add(lines.time(snapshot.now))
+    waiting = len(snapshot.pending)
+    line.add("  pending ", "label").add(str(waiting), "changed" if waiting else "")
+    if events:
+        line.add("  events ", "label").add(lines.count(snapshot.events_total))
+    line.add(f"  {snapshot.profile} ", "label")
+    if snapshot.schedule != "round-robin":
+        line.add(f" {snapshot.schedule} ", "warn")
+    return line.add(" TYPING " if typing else "", "title")
+
+
+def _state(view: View) -> Line:
+    if view.running:
+        return Line("▶ running", "good")
+    if any(v.state == "suspended" for v in view.now.vcpus):
+        return Line("# suspended", "bad")
+    return Line("■ stopped", "strong")
+
+
+def keys(width: int, *, running: bool, pending: bool) -> Line:
+    """Return the row of keys that make sense now."""
+    if running:
+        return (
+            Line(" Ctrl-C", "strong").add(" break   ").add("q", "strong").add(" quit")
+        )
+    line = Line()
+    for key in KEYS:
+        if not key.hint or (key.id == "answer" and not pending):
+            continue
+        shown = "n p" if key.id == "previous-vcpu" else key.shown.split()[0]
+        piece = Line(f" {shown}", "strong").add(f" {key.hint} ", "held")
+        if line.width + piece.width <= width:
+            line.extend(piece)
+    return line.fit(width)
+
+
+def choices(words: Sequence[str], width: int) -> Line:
+    """Return the row of completions, as many as fit."""
+    return Line("  ".join(["", *words]), "held").fit(width)

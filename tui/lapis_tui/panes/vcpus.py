@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.message import Message
 
+from lapis_engine.cpu.registers import SEG_DB
 from lapis_tui import lines
-from lapis_tui.layout import BESIDE, COLUMN, split, visible
+from lapis_tui.layout import BESIDE, COLUMN, columns
 from lapis_tui.lines import Line
 from lapis_tui.panes import code, registers
 from lapis_tui.panes.base import LinePane
@@ -26,22 +28,14 @@ STATES = {
     "never-started": (".", "dim"), "wait-for-sipi": ("~", "warn"),
 }  # fmt: skip
 """A glyph and a role for each state."""
-MODES = {"real": "real 16", "protected": "protected", "compat": "compat", "long": "long"}
 LEAST_CODE = 4
 """Rows of disassembly at least, even where the pane must scroll."""
-
-
-def shown(view: View, width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return which vCPUs have a column and how wide each is."""
-    cpus = len(view.now.vcpus)
-    count = max(1, min(cpus, (width + 1) // (COLUMN + 1)))
-    return visible(cpus, count, view.selected), split(width, count)
 
 
 def render(view: View, size: tuple[int, int]) -> list[Line]:
     """Return the pane: a row of all vCPUs if some have no column, then the columns."""
     width, height = size
-    ids, widths = shown(view, width)
+    ids, widths = columns(width, len(view.now.vcpus), view.selected)
     out = [strip(view, width)] if len(ids) < len(view.now.vcpus) else []
     blocks = [
         column(view, number, cells, height - len(out))
@@ -52,21 +46,33 @@ def render(view: View, size: tuple[int, int]) -> list[Line]:
 
 def strip(view: View, width: int) -> Line:
     """Return the row of all vCPUs, as many around the selected one as fit."""
-    cells = []
-    for vcpu in view.now.vcpus:
-        glyph, role = STATES.get(vcpu.state, ("?", "bad"))
-        mine = vcpu.id == view.selected
-        cell = Line("[" if mine else " ", "title")
-        cell.add(f"{vcpu.id} ", "title" if mine else "").add(glyph, role)
-        cell.add(f" {vcpu.state}" if len(view.now.vcpus) <= 4 else "", role)
-        cells.append(cell.add("]" if mine else " ", "title"))
-    first = 0
-    while first < view.selected and sum(c.width for c in cells[first : view.selected + 2]) > width - 8:  # noqa: E501
-        first += 1
-    line = Line("‹" if first else " ", "dim")
+    cells = [_tab(view, vcpu) for vcpu in view.now.vcpus]
+    first, seen = 0, 0
+    for index, cell in enumerate(cells[: view.selected + 2]):
+        seen += cell.width
+        while seen > width - 2 and first < index:
+            seen -= cells[first].width
+            first += 1
+    line = Line("<" if first else " ", "dim")
     for cell in cells[first:]:
         line.extend(cell)
     return line.fit(width)
+
+
+def _tab(view: View, vcpu: VcpuSnapshot) -> Line:
+    glyph, role, state = _state(view, vcpu)
+    mine = vcpu.id == view.selected
+    cell = Line("[" if mine else " ", "title")
+    cell.add(f"{vcpu.id} ", "title" if mine else "").add(glyph, role)
+    cell.add(f" {state}" if len(view.now.vcpus) <= 4 else "", role)
+    return cell.add("]" if mine else " ", "title")
+
+
+def _state(view: View, vcpu: VcpuSnapshot) -> tuple[str, str, str]:
+    """Return glyph, role and name of a vCPU's state."""
+    if any(request.vcpu == vcpu.id for request in view.now.pending):
+        return "?", "changed", "pending"
+    return *STATES[vcpu.state], vcpu.state
 
 
 def column(view: View, number: int, width: int, height: int) -> list[Line]:
@@ -95,11 +101,11 @@ def _beside(
 def header(view: View, vcpu: VcpuSnapshot, width: int) -> Line:
     """Return the first row of a column: who, in which state and mode, how far."""
     mine = vcpu.id == view.selected
-    glyph, role = STATES.get(vcpu.state, ("?", "bad"))
+    glyph, role, state = _state(view, vcpu)
     line = Line(">" if mine else " ", "title")
     line.add(f"vCPU {vcpu.id}", "title" if mine else "label")
-    line.add("  ").add(f"{glyph} ", role).add(vcpu.state, role)
-    line.add(f"  {MODES.get(vcpu.mode, vcpu.mode)}", "strong").add(f" cpl {vcpu.cpl}")
+    line.add(f"  {glyph} {state}", role)
+    line.add(f"  {mode(vcpu)}", "strong").add(f"  cpl {vcpu.cpl}")
     retired = f"{lines.count(vcpu.retired)} retired "
     if width - line.width > len(retired) + 1:
         line.pad(width - len(retired)).add(retired, "dim")
@@ -108,14 +114,22 @@ def header(view: View, vcpu: VcpuSnapshot, width: int) -> Line:
     return line
 
 
+def mode(vcpu: VcpuSnapshot) -> str:
+    """Name the mode with the width of its code: "long 64"."""
+    if vcpu.mode == "long":
+        return "long 64"
+    return f"{vcpu.mode} {32 if vcpu.regs['cs.flags'] & SEG_DB else 16}"
+
+
 def place(view: View, vcpu: VcpuSnapshot, width: int) -> Line:
     """Return the row above the disassembly: where RIP is, and why it stays there."""
     name = code.place(vcpu.linear_rip, view.now.symbols)
-    text = f"─ {name} " if name else "─"
+    line = Line("─", "rule")
+    if name:
+        line.add(f" {name} ", "symbol").add("─", "rule")
     if vcpu.why:
-        text += f"─ {vcpu.why} "
-    line = Line(text[:width], "dim")
-    return line.add("─" * (width - line.width), "rule")
+        line.add(f" {vcpu.why.removeprefix('it ')} ", "warn")
+    return line.add("─" * (width - line.width), "rule").fit(width)
 
 
 def _code(view: View, vcpu: VcpuSnapshot, width: int, room: int) -> list[Line]:
@@ -123,8 +137,10 @@ def _code(view: View, vcpu: VcpuSnapshot, width: int, room: int) -> list[Line]:
         vcpu.linear_rip,
         view.now.breakpoints,
         view.now.symbols,
-        view.cursors.get(vcpu.id) if vcpu.id == view.selected else None,
+        view.cursor if vcpu.id == view.selected and view.line is not None else None,
     )
+    if not vcpu.code:
+        return [Line(f"  {vcpu.linear_rip:08x} no memory here", "dim")]
     return code.render(vcpu.code[:room], width, around)
 
 
@@ -160,12 +176,7 @@ class VcpusPane(LinePane):
     def update(self, view: View) -> None:
         """Show `view`."""
         self._view = view
-        self.show(render(view, self.size))
-
-    def on_resize(self) -> None:
-        """Set the columns anew."""
-        if self._view is not None:
-            self.update(self._view)
+        self.draw(partial(render, view))
 
     def action_cursor(self, by: int) -> None:
         """Ask for the cursor to move."""
@@ -175,7 +186,8 @@ class VcpusPane(LinePane):
         """Find the column that was clicked."""
         if self._view is None:
             return
-        ids, widths = shown(self._view, self.size.width)
+        view = self._view
+        ids, widths = columns(self.extent[0], len(view.now.vcpus), view.selected)
         left = 0
         for number, width in zip(ids, widths, strict=True):
             if left <= event.x < left + width:

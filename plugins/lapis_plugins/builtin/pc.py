@@ -1,0 +1,43 @@
+"""The devices of a PC: what firmware and test kernels expect to find.
+
+The local APICs are not here: they belong to the processors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.devices import (
+    cmos,
+    debugcon,
+    fw_cfg,
+    isa_debug_exit,
+    pci,
+    pic,
+    pit,
+    post_code,
+    ps2,
+    uart,
+)
+from lapis_plugins.spec import hookimpl
+
+if TYPE_CHECKING:
+    from lapis_engine.devices.device import Device
+    from lapis_engine.machine import MachineConfig
+
+
+@hookimpl
+def lapis_devices(config: MachineConfig) -> list[Device]:
+    """Return one of each."""
+    return [
+        fw_cfg.device(config.memory, config.cpus),
+        cmos.device(config.memory, config.cpus),
+        pit.device(),
+        pic.device(),
+        uart.device(),
+        debugcon.device(),
+        isa_debug_exit.device(),
+        pci.device(),
+        ps2.device(),
+        post_code.device(),
+    ]

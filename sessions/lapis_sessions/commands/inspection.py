@@ -1,0 +1,162 @@
+"""Commands that look and change nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.errors import UnmappedError
+from lapis_engine.history import KEPT
+from lapis_sessions import render, views
+from lapis_sessions.errors import CommandError
+from lapis_sessions.folding import fold
+from lapis_sessions.registry import Argument, Bound, Command
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+    from lapis_sessions.views import Json
+
+MOST_BYTES = 1 << 20
+MOST_LINES = 10_000
+VCPU = Argument("vcpu", "vcpu")
+
+
+def vcpus(session: Session, _bound: Bound) -> list[Json]:
+    """Return a row a vCPU."""
+    machine = session.machine
+    return [views.vcpu(machine, each.id) for each in machine.vcpus]
+
+
+def regs(session: Session, bound: Bound) -> Json:
+    """Return the registers of a vCPU."""
+    it = session.machine.vcpu(bound.number("vcpu", session.selected))
+    head = {"vcpu": it.id, "mode": it.regs.mode, "cpl": it.regs.cpl}
+    return head | views.registers(it.regs)
+
+
+def apic(session: Session, bound: Bound) -> Json:
+    """Return the local APIC of a vCPU."""
+    return views.apic(session.machine, bound.number("vcpu", session.selected))
+
+
+def pending(session: Session, _bound: Bound) -> list[Json]:
+    """Return what waits for an answer."""
+    return [views.pending(request) for request in session.machine.pending()]
+
+
+def events(session: Session, bound: Bound) -> list[Json]:
+    """Return the last events, repetitions folded unless --all."""
+    count = bound.number("count", 20)
+    log = session.machine.log
+    if "all" in bound:
+        return [views.event(logged) for logged in log.last(count)]
+    rows = fold(log.last(KEPT))
+    rows = rows[max(len(rows) - count, 0) :]
+    return [views.event(row.logged, row.times) for row in rows]
+
+
+def console(session: Session, bound: Bound) -> str:
+    """Return what the guest printed, one port after the other."""
+    printed = session.machine.consoles
+    port = bound.word("port")
+    if port and port not in printed:
+        known = ", ".join(sorted(printed)) or "none"
+        raise CommandError(
+            f"console: nothing was printed on {port!r}; ports with text: {known}"
+        )
+    ports = [port] if port else sorted(printed)
+    return "\n".join(printed[name].decode("utf-8", "replace") for name in ports)
+
+
+def memory(session: Session, bound: Bound) -> Json:
+    """Return bytes as the selected vCPU, or the bus, sees them."""
+    at, size = bound.number("address"), bound.number("length", 64)
+    if not 1 <= size <= MOST_BYTES:
+        raise CommandError(f"mem: length {size}: it must be 1 to {MOST_BYTES}")
+    machine = session.machine
+    if "physical" in bound:
+        data = machine.read_physical(at, size)
+    else:
+        data = machine.read_memory(session.selected, at, size)
+    return {"address": at, "bytes": data.hex()}
+
+
+def disassemble(session: Session, bound: Bound) -> list[Json]:
+    """Return instructions in the mode of the selected vCPU."""
+    count = bound.number("count", 10)
+    if not 1 <= count <= MOST_LINES:
+        raise CommandError(f"disas: count {count}: it must be 1 to {MOST_LINES}")
+    rip = session.machine.vcpu(session.selected).regs.linear_rip
+    at = bound.number("address", rip)
+    lines = session.machine.disassemble(session.selected, at, count)
+    if not lines:
+        raise UnmappedError(at, 1)
+    return [
+        views.instruction(line, rip, session.names.get(line.linear, ""))
+        for line in lines
+    ]
+
+
+def memory_map(session: Session, _bound: Bound) -> list[Json]:
+    """Return who serves which addresses."""
+    return views.memory_map(session.machine)
+
+
+def symbols(session: Session, bound: Bound) -> dict[str, int]:
+    """Return symbols whose name contains a word."""
+    part = bound.word("part")
+    return {name: at for name, at in session.symbols.items() if part in name}
+
+
+COMMANDS = (
+    Command(
+        "vcpus", "list the vCPUs with state, mode and RIP", "read-only",
+        vcpus, render.vcpus, (), ("info threads", "info cpus", "~"),
+    ),
+    Command(
+        "regs", "show the registers of a vCPU", "read-only",
+        regs, render.registers, (VCPU,), ("registers", "info registers", "i r"),
+    ),
+    Command(
+        "apic", "show the local APIC of a vCPU", "read-only",
+        apic, render.apic, (VCPU,), ("lapic", "info lapic"),
+    ),
+    Command(
+        "pending", "list the requests that wait for an answer", "read-only",
+        pending, render.pending, (), ("pend",),
+    ),
+    Command(
+        "events",
+        "show the last COUNT events (20); what repeats is shown once, with --all each time",
+        "read-only",
+        events, render.events,
+        (Argument("count", "count"), Argument("all", "flag", option=True)), ("log",),
+    ),
+    Command(
+        "console", "show what the guest printed, on PORT or on all", "read-only",
+        console, render.console, (Argument("port", "word"),),
+    ),
+    Command(
+        "mem", "show LENGTH (64) bytes of memory; linear unless --physical",
+        "read-only", memory, render.memory,
+        (
+            Argument("address", "address", required=True),
+            Argument("length", "count"),
+            Argument("physical", "flag", option=True),
+        ),
+        ("x", "memory"),
+    ),
+    Command(
+        "disas", "disassemble COUNT (10) instructions from ADDRESS or from RIP",
+        "read-only", disassemble, render.disassembly,
+        (Argument("address", "address"), Argument("count", "count")),
+        ("u", "disassemble"),
+    ),
+    Command(
+        "map", "show who serves which addresses and ports", "read-only",
+        memory_map, render.memory_map, (), ("mtree", "info mtree"),
+    ),
+    Command(
+        "symbols", "list the guest's symbols whose name contains PART", "read-only",
+        symbols, render.symbols, (Argument("part", "word"),), ("info symbols",),
+    ),
+)  # fmt: skip

@@ -1,0 +1,62 @@
+"""Commands that explain: raw values, profiles, and the commands themselves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from lapis_engine.explain import EXPLAINERS, explain
+from lapis_engine.profiles import PROFILES
+from lapis_sessions import render
+from lapis_sessions.registry import Argument, Bound, Command
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+    from lapis_sessions.views import Json
+
+
+def explain_value(_session: Session, bound: Bound) -> Json:
+    """Return a raw value in words."""
+    return asdict(explain(bound.word("what"), bound.number("raw")))
+
+
+def profiles(_session: Session, _bound: Bound) -> list[Json]:
+    """Return every profile with its switches."""
+    return [asdict(profile) for profile in PROFILES.values()]
+
+
+def help_on(session: Session, bound: Bound) -> list[Json]:
+    """Return the description of one command, or of all."""
+    registry = session.registry
+    found = registry.commands
+    if "command" in bound:
+        found = (registry.named(bound.word("command")),)
+    return [
+        {
+            "name": command.name,
+            "usage": command.usage,
+            "aliases": list(command.aliases),
+            "help": command.help,
+            "effect": command.effect,
+        }
+        for command in found
+    ]
+
+
+COMMANDS = (
+    Command(
+        "explain", "say what a raw register value means", "read-only",
+        explain_value, render.explanation,
+        (
+            Argument("what", "word", required=True, choices=tuple(EXPLAINERS)),
+            Argument("raw", "value", required=True),
+        ),
+    ),
+    Command(
+        "profiles", "list the profiles", "read-only", profiles, render.profiles,
+    ),
+    Command(
+        "help", "list the commands, or describe one", "read-only",
+        help_on, render.commands, (Argument("command", "word"),), ("?",),
+    ),
+)  # fmt: skip

@@ -1,0 +1,50 @@
+"""Commands for breakpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_sessions import render
+from lapis_sessions.registry import Argument, Bound, Command
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+
+ADDRESS = Argument("address", "address")
+
+
+def set_one(session: Session, bound: Bound) -> list[int]:
+    """Set a breakpoint; return all."""
+    rip = session.machine.vcpu(session.selected).regs.linear_rip
+    session.machine.break_at(bound.number("address", rip))
+    return list(session.machine.breakpoints)
+
+
+def delete(session: Session, bound: Bound) -> list[int]:
+    """Take away one breakpoint, or all; return what is left."""
+    machine = session.machine
+    found = [bound.number("address")] if "address" in bound else machine.breakpoints
+    for linear in list(found):
+        machine.unbreak(linear)
+    return list(machine.breakpoints)
+
+
+def breakpoints(session: Session, _bound: Bound) -> list[int]:
+    """Return all breakpoints."""
+    return list(session.machine.breakpoints)
+
+
+COMMANDS = (
+    Command(
+        "break", "stop any vCPU before the instruction at ADDRESS, or at RIP",
+        "mutating", set_one, render.addresses, (ADDRESS,), ("b", "bp", "hb"),
+    ),
+    Command(
+        "delete", "take away the breakpoint at ADDRESS, or all of them",
+        "mutating", delete, render.addresses, (ADDRESS,), ("d", "bc", "unbreak"),
+    ),
+    Command(
+        "breakpoints", "list the breakpoints", "read-only",
+        breakpoints, render.addresses, (), ("bl", "info breakpoints", "i b"),
+    ),
+)  # fmt: skip

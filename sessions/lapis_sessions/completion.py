@@ -1,0 +1,66 @@
+"""Completion of command lines from the registry: pure text in, whole lines out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_sessions.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lapis_sessions.registry import Argument, Registry
+
+MOST = 200
+"""Lines offered at once."""
+
+
+def complete(
+    registry: Registry, line: str, symbols: Iterable[str], cpus: int
+) -> list[str]:
+    """Return what `line` may become with its last word completed, as whole lines."""
+    head, blank, last = line.rpartition(" ")
+    before = head + blank
+    words = before.split()
+    if not words:
+        return [n for n in registry.names if n.startswith(last) and " " not in n]
+    found = _words(registry, words, last, symbols, cpus)
+    return [before + word for word in found if word.startswith(last)][:MOST]
+
+
+def _words(
+    registry: Registry,
+    words: Sequence[str],
+    last: str,
+    symbols: Iterable[str],
+    cpus: int,
+) -> list[str]:
+    try:
+        command, rest = registry.find(words)
+    except CommandError:
+        return []
+    options = {f"--{a.name}": a for a in command.arguments if a.option}
+    if last.startswith("-"):
+        return [name for name in options if name not in rest]
+    if rest and rest[-1] in options and options[rest[-1]].kind != "flag":
+        return _values(registry, options[rest[-1]], symbols, cpus)
+    taken = len([w for w in rest if not w.startswith("-")])
+    taken -= len([w for w in rest if w in options and options[w].kind != "flag"])
+    positional = [a for a in command.arguments if not a.option]
+    if taken >= len(positional):
+        return [name for name in options if name not in rest]
+    return _values(registry, positional[taken], symbols, cpus)
+
+
+def _values(
+    registry: Registry, argument: Argument, symbols: Iterable[str], cpus: int
+) -> list[str]:
+    if argument.choices:
+        return list(argument.choices)
+    match argument.kind:
+        case "vcpu":
+            return [str(number) for number in range(cpus)]
+        case "address":
+            return sorted(symbols)
+        case _:
+            return [c.name for c in registry.commands] * (argument.name == "command")

@@ -1,0 +1,207 @@
+"""The command registry: what a command is, how its line is read.
+
+One description of a command serves parsing, completion and help in every front end.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal
+
+from lapis_sessions import numerals
+from lapis_sessions.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lapis_sessions.session import Session
+
+Kind = Literal["count", "value", "address", "vcpu", "word", "flag"]
+Effect = Literal["read-only", "mutating", "time-moving"]
+MOST_COUNT = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a command."""
+
+    name: str
+    kind: Kind
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    """For a word: what it may be; empty for any."""
+    option: bool = False
+    """Written `--name VALUE`, or `--name` alone for a flag, anywhere in the line."""
+
+    @property
+    def usage(self) -> str:
+        """How it stands in a usage line."""
+        shown = "|".join(self.choices) or self.name.upper()
+        if self.option:
+            shown = (
+                f"--{self.name}" if self.kind == "flag" else f"--{self.name} {shown}"
+            )
+        return shown if self.required else f"[{shown}]"
+
+
+class Bound:
+    """The arguments of one command line, by name; those not given are absent."""
+
+    def __init__(self, values: Mapping[str, int | str]) -> None:
+        """Hold `values`, already read."""
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the argument was given."""
+        return name in self._values
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Return a number, or `default`."""
+        return int(self._values.get(name, default))
+
+    def word(self, name: str, default: str = "") -> str:
+        """Return a word, or `default`."""
+        return str(self._values.get(name, default))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command."""
+
+    name: str
+    help: str
+    effect: Effect
+    perform: Callable[[Session, Bound], Any]
+    """Does it; returns plain data that JSON can hold, or raises `LapisError`."""
+    render: Callable[[Any], str]
+    """Puts that data into words."""
+    arguments: tuple[Argument, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """Other names; they may be of two words."""
+
+    @property
+    def usage(self) -> str:
+        """The line in general."""
+        return " ".join([self.name, *(a.usage for a in self.arguments)])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command line that was understood."""
+
+    command: Command
+    bound: Bound
+
+
+class Registry:
+    """All commands, found by name or alias."""
+
+    def __init__(self, commands: Iterable[Command]) -> None:
+        """Take `commands` in the order in which help lists them."""
+        self.commands = tuple(commands)
+        self._by_name: dict[str, Command] = {}
+        for command in self.commands:
+            for name in (command.name, *command.aliases):
+                assert name not in self._by_name, name
+                self._by_name[name] = command
+
+    @property
+    def names(self) -> list[str]:
+        """Every name and alias."""
+        return sorted(self._by_name)
+
+    def named(self, name: str) -> Command:
+        """Return a command; raise `CommandError` with the nearest name."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            near = get_close_matches(name, self.names, 1)
+            hint = f"did you mean {near[0]}?" if near else "try help"
+            raise CommandError(f"there is no command {name[:40]!r}; {hint}") from None
+
+    def find(self, words: Sequence[str]) -> tuple[Command, list[str]]:
+        """Return the command that `words` begin with, and the rest of them."""
+        pair = " ".join(words[:2])
+        if len(words) > 1 and pair in self._by_name:
+            return self._by_name[pair], list(words[2:])
+        return self.named(words[0]), list(words[1:])
+
+    def parse(self, line: str, symbols: Mapping[str, int]) -> Call:
+        """Understand a whole line; raise `CommandError` saying what is wrong."""
+        words = split(line)
+        if not words:
+            raise CommandError("the command is empty; try help")
+        command, rest = self.find(words)
+        return Call(command, Bound(_bind(command, rest, symbols)))
+
+
+def split(line: str) -> list[str]:
+    """Split a line into words as a shell does; raise `CommandError`."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise CommandError(f"the command cannot be read: {error}") from None
+
+
+def _bind(
+    command: Command, words: Sequence[str], symbols: Mapping[str, int]
+) -> dict[str, int | str]:
+    values: dict[str, int | str] = {}
+    options = {f"--{a.name}": a for a in command.arguments if a.option}
+    positional = [a for a in command.arguments if not a.option]
+    rest = iter(words)
+    for word in rest:
+        argument = _argument(command, word, options, positional)
+        if argument.name in values:
+            raise CommandError(f"{command.name}: {word} is given twice")
+        if argument.kind == "flag":
+            values[argument.name] = 1
+            continue
+        text = next(rest, None) if argument.option else word
+        if text is None:
+            raise CommandError(f"{command.name}: {word} needs a value")
+        values[argument.name] = _read(command, argument, text, symbols)
+    required = [a.name for a in command.arguments if a.required]
+    missing = [name.upper() for name in required if name not in values]
+    if missing:
+        raise CommandError(
+            f"{command.name} needs {' and '.join(missing)}: {command.usage}"
+        )
+    return values
+
+
+def _argument(
+    command: Command,
+    word: str,
+    options: Mapping[str, Argument],
+    positional: list[Argument],
+) -> Argument:
+    """Return the argument that `word` begins, taking it from `positional`."""
+    if word.startswith("--"):
+        if word not in options:
+            known = f"it has {', '.join(options)}" if options else "it has none"
+            raise CommandError(f"{command.name} has no option {word}; {known}")
+        return options[word]
+    if not positional:
+        raise CommandError(f"{command.name}: {word!r} is too much: {command.usage}")
+    return positional.pop(0)
+
+
+def _read(
+    command: Command, argument: Argument, text: str, symbols: Mapping[str, int]
+) -> int | str:
+    what = f"{command.name}: {argument.name}"
+    match argument.kind:
+        case "count":
+            return numerals.number(text, what, MOST_COUNT)
+        case "value" | "vcpu":
+            return numerals.number(text, what)
+        case "address":
+            return numerals.address(text, symbols, what)
+        case _:
+            if argument.choices and text not in argument.choices:
+                known = ", ".join(argument.choices)
+                raise CommandError(f"{what} {text!r} is not one of {known}")
+            return text

@@ -1,0 +1,210 @@
+"""A live session: a machine, the vCPU that is looked at, and the verbs on both.
+
+A session is driven by lines (`execute`) or by its verbs; both are for one thread. It
+keeps no history yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine.errors import ConfigError, LapisError
+from lapis_engine.machine import SCHEDULES
+from lapis_sessions import completion, snapshot
+from lapis_sessions.commands import REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lapis_engine.machine import Machine, PendingRequest, Stop
+    from lapis_sessions.snapshot import Snapshot
+
+Pace = Callable[[int], int]
+"""Asked before each slice of a run with the instructions that are left to do; returns
+how many to do before it is asked again, 0 to break off. How a run is sliced changes
+nothing in what the guest does."""
+DEFAULT_LIMIT = 1_000_000_000
+ENDLESS = 1 << 62
+
+
+def whole(left: int) -> int:
+    """Do everything in one slice (a `Pace`)."""
+    return left
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one command line."""
+
+    command: str
+    """The line."""
+    ok: bool
+    result: Any
+    """Plain data that JSON can hold; None when it failed."""
+    error: str
+    """One sentence, or nothing."""
+    text: str
+    """The result, or the error, in words."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of `lapis exec --json`."""
+        tail = {"result": self.result} if self.ok else {"error": self.error}
+        return {"command": self.command, "ok": self.ok, **tail}
+
+
+class Session:
+    """A machine and its user."""
+
+    def __init__(self, machine: Machine, guest: str) -> None:
+        """Own `machine`, on which `guest` is loaded."""
+        self.machine = machine
+        self.guest = guest
+        self.registry = REGISTRY
+        self.selected = 0
+        """vCPU that commands are about unless they say otherwise."""
+        self.limit = DEFAULT_LIMIT
+        """Instructions of a run that names no limit."""
+        self.pace: Pace = whole
+        self.symbols: Mapping[str, int] = MappingProxyType(dict(machine.plan.symbols))
+        """Linear addresses by name."""
+        names: dict[int, str] = {}
+        for name, linear in machine.plan.symbols:
+            names.setdefault(linear, name)
+        self.names: Mapping[int, str] = MappingProxyType(names)
+        """Names by linear address."""
+
+    # Lines.
+
+    def execute(
+        self, line: str, vcpu: int | None = None, pace: Pace | None = None
+    ) -> Outcome:
+        """Perform one command line; an error becomes an outcome and moves nothing.
+
+        Args:
+            line: The command with its arguments.
+            vcpu: Select this vCPU first.
+            pace: Slices what takes long, and may break it off.
+        """
+        before, self.pace = self.pace, pace or self.pace
+        try:
+            call = self.registry.parse(line, self.symbols)
+            if vcpu is not None:
+                self.select(vcpu)
+            result = call.command.perform(self, call.bound)
+        except LapisError as error:
+            return Outcome(
+                line, ok=False, result=None, error=str(error), text=str(error)
+            )
+        finally:
+            self.pace = before
+        text = call.command.render(result)
+        return Outcome(line, ok=True, result=result, error="", text=text)
+
+    def complete(self, line: str) -> list[str]:
+        """Return what `line` may become, as whole lines."""
+        cpus = len(self.machine.vcpus)
+        return completion.complete(self.registry, line, self.symbols, cpus)
+
+    def topics(self) -> list[tuple[str, str, str]]:
+        """Return (usage, aliases, help) of every command."""
+        return [(c.usage, ", ".join(c.aliases), c.help) for c in self.registry.commands]
+
+    def snapshot(self, *, code: int = 24, events: int = 200) -> Snapshot:
+        """Return an immutable picture; see `snapshot.take`."""
+        return snapshot.take(self, code=code, events=events)
+
+    # Verbs.
+
+    def select(self, number: int) -> None:
+        """Make vCPU `number` the one that is looked at; raise `EngineError`."""
+        self.selected = self.machine.vcpu(number).id
+
+    def run(self, limit: int | None = None) -> Stop:
+        """Run the schedule until a stop, at most `limit` instructions."""
+        whole_limit = self.limit if limit is None else limit
+        stop = self._sliced(self.machine.run, whole_limit)
+        if stop.reason in {"exit", "breakpoint"}:
+            self.selected = stop.vcpu
+        return stop
+
+    def step(self, count: int = 1) -> Stop:
+        """Run the selected vCPU alone; raise `NotRunnableError` when it cannot run."""
+        number = self.selected
+
+        def advance(some: int) -> Stop:
+            return self.machine.step(number, some)
+
+        return self._sliced(
+            advance, count, lambda: self.machine.why_not_runnable(number)
+        )
+
+    def _sliced(
+        self,
+        advance: Callable[[int], Stop],
+        limit: int,
+        asleep: Callable[[], str] = str,
+    ) -> Stop:
+        """Call `advance` in the slices that `pace` asks for; add up what retired.
+
+        `asleep` says between two slices why the next one would be refused.
+        """
+        stop = advance(min(self.pace(limit), limit))
+        ran = stop.retired
+        while stop.reason == "budget" and ran < limit:
+            why = asleep()
+            if why:
+                return replace(stop, reason="halted", retired=ran, text=why)
+            some = min(self.pace(limit - ran), limit - ran)
+            if some <= 0:
+                return replace(stop, retired=ran, text="broken off")
+            stop = advance(some)
+            ran += stop.retired
+        text = f"{ran} instructions" if stop.reason == "budget" else stop.text
+        return replace(stop, retired=ran, text=text)
+
+    def answer(self, value: int | None, number: int | None = None) -> PendingRequest:
+        """Fulfil a request and return it; a write needs no value.
+
+        Raises `EntryError` when it is refused, with the request still pending.
+        """
+        request = self.machine.pending_on(self._whose(number))
+        if value is None and request.read:
+            raise ConfigError(
+                f"vCPU {request.vcpu} waits for a value of {request.bytes} bytes: "
+                f"say which one"
+            )
+        self.machine.answer(request.vcpu, value or 0)
+        return request
+
+    def discard(self, number: int | None = None) -> PendingRequest:
+        """Forget a request and return it; its instruction runs again."""
+        request = self.machine.pending_on(self._whose(number))
+        self.machine.discard(request.vcpu)
+        return request
+
+    def _whose(self, number: int | None) -> int:
+        """Return the vCPU named, else the only one that waits, else the selected."""
+        if number is not None:
+            return number
+        waiting = [request.vcpu for request in self.machine.pending()]
+        return waiting[0] if len(waiting) == 1 else self.selected
+
+    def set_quantum(self, quantum: int) -> None:
+        """Change the instructions of a turn; raise `ConfigError`."""
+        config = replace(self.machine.config, quantum=quantum)
+        config.check()
+        self.machine.config = config
+
+    def set_schedule(self, name: str, only: int | None = None) -> None:
+        """Choose how turns are given; `only` is the vCPU of schedule "only"."""
+        if name not in SCHEDULES:
+            raise ConfigError(f"there is no schedule {name!r}: {', '.join(SCHEDULES)}")
+        if name == "only":
+            number = self.selected if only is None else only
+            self.machine.only = self.machine.vcpu(number).id
+        elif only is not None:
+            raise ConfigError(f"schedule {name} takes no vCPU")
+        self.machine.schedule = name

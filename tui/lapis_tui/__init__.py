@@ -1,0 +1,1 @@
+"""The front ends: the `lapis` command, the Textual application, its panes."""

@@ -1,0 +1,192 @@
+"""The program `lapis`: one command line, one sentence for each thing wrong with it.
+
+What needs a terminal library is imported where it is used, so that headless work loads
+none.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lapis_engine.errors import ConfigError, LapisError
+from lapis_engine.profiles import PROFILES
+from lapis_plugins.host import discover
+from lapis_sessions.session import ENDLESS
+from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
+from lapis_tui import headless
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_plugins.host import Failure
+    from lapis_sessions.session import Session
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class GuestGroup(click.Group):
+    """A group whose first word may be a guest: then the subcommand is `tui`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `tui` before anything that names no subcommand."""
+        own = {"--help", "-h", "--version"}
+        if not args or (args[0] not in self.commands and args[0] not in own):
+            args = ["tui", *args]
+        return super().parse_args(ctx, args)
+
+
+MACHINE_OPTIONS: tuple[Decorator, ...] = (
+    click.argument("guest", required=False, default=""),
+    click.option("--cpus", type=int, default=2, show_default=True, help="vCPUs."),
+    click.option(
+        "--memory", default="64M", show_default=True, help="RAM, as 64M or 1G."
+    ),
+    click.option(
+        "--profile", default="sdm", show_default=True,
+        help="Whose behaviour; see `lapis profiles`.",
+    ),
+    click.option(
+        "--firmware", default="", metavar="FILE", help="ROM to start, no guest then."
+    ),
+    click.option(
+        "--append", default="", metavar="TEXT", help="Command line for a kernel."
+    ),
+    click.option(
+        "--quantum", type=int, default=1000, show_default=True,
+        help="Instructions of a vCPU's turn.",
+    ),
+    click.option(
+        "--ports", default="", metavar="ask|float",
+        help="What an unclaimed port does; firmware floats, guests ask.",
+    ),
+)  # fmt: skip
+
+
+def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that describe a machine."""
+    for option in reversed(MACHINE_OPTIONS):
+        function = option(function)
+    return function
+
+
+def _tell(failure: Failure) -> None:
+    click.echo(f"lapis: {failure.text}", err=True)
+
+
+def _open(options: dict[str, Any]) -> Session:
+    return open_session(SessionOptions(**options), discover(_tell).devices)
+
+
+@click.group(cls=GuestGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lapis")
+def lapis() -> None:
+    """Step x86 vCPUs and their local APICs.
+
+    `lapis [GUEST] [OPTIONS]` starts the debugger on a guest: an embedded one, an ELF or
+    multiboot kernel, or a flat binary. See `lapis tui --help` for the options.
+    """
+
+
+@lapis.command()
+@machine_options
+def tui(**options: Any) -> int:
+    """Start the debugger on a terminal (also without the word `tui`)."""
+    session = _open(options)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError("the debugger needs a terminal; without one use: lapis exec")
+    session.limit = ENDLESS
+    from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
+
+    run_app(session)
+    return headless.OK
+
+
+@lapis.command("exec")
+@machine_options
+@click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
+@click.option(
+    "--script",
+    default="",
+    metavar="FILE",
+    help="Then do the lines of FILE, - is stdin.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a command.")
+def execute(
+    commands: Sequence[str],
+    script: str,
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+    **options: Any,
+) -> int:
+    """Do commands without a terminal.
+
+    The exit status is 0 when all went well, 1 when a command failed, 2 when there was
+    nothing to do it on.
+    """
+    lines = [*commands, *(headless.script(script) if script else ())]
+    if not lines:
+        raise click.UsageError("there is nothing to do: give -c CMD or --script FILE")
+    if not options["guest"] and not options["firmware"]:
+        raise click.UsageError(
+            f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
+        )
+    return headless.perform(_open(options), lines, as_json=as_json)
+
+
+@lapis.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Measure the engine against the bare processor underneath."""
+    from lapis_tui.bench import main as measure  # noqa: PLC0415 - rarely wanted
+
+    return headless.OK if measure(as_json=as_json) else headless.FAILED
+
+
+@lapis.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every switch.")
+def profiles(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """List the profiles."""
+    if as_json:
+        click.echo(json.dumps([asdict(profile) for profile in PROFILES.values()]))
+    else:
+        for profile in PROFILES.values():
+            click.echo(f"{profile.name:<12} {profile.summary}")
+    return headless.OK
+
+
+@lapis.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plugins(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """List the plug-ins that are in action."""
+    host = discover(_tell)
+    if as_json:
+        click.echo(json.dumps([asdict(plugin) for plugin in host.plugins]))
+    else:
+        for plugin in host.plugins:
+            kind = "built in" if plugin.builtin else "installed"
+            click.echo(f"{plugin.name:<12} {kind:<10} {plugin.origin}")
+    return headless.FAILED if host.failures else headless.OK
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; return its exit status. Says what is wrong in one sentence."""
+    try:
+        status = lapis.main(arguments, prog_name="lapis", standalone_mode=False)
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except LapisError as error:
+        return _refuse(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        return headless.BROKEN_OFF
+    return int(status or headless.OK)
+
+
+def _refuse(why: str) -> int:
+    sentence = " ".join(why.split())
+    click.echo(f"lapis: {sentence}", err=True)
+    return headless.USAGE

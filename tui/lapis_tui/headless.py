@@ -1,0 +1,100 @@
+"""`lapis exec`: commands without a terminal, results on standard output.
+
+What is meant for people goes to standard error when the output is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_sessions.errors import SessionError
+from lapis_sessions.guests import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+    from lapis_sessions.session import Outcome, Session
+
+SLICE = 5_000_000
+"""Instructions between two looks for Ctrl-C: a fraction of a second."""
+MAX_SCRIPT = 1 << 20
+OK, FAILED, USAGE, BROKEN_OFF = 0, 1, 2, 130
+"""Exit statuses of `lapis`."""
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """A request to stop; a second Ctrl-C does not wait for the first to be heard."""
+
+    asked: bool = False
+
+    def pace(self, left: int) -> int:
+        """Return the size of the next slice, 0 when the run is to be broken off."""
+        return 0 if self.asked else min(left, SLICE)
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Take SIGINT."""
+        signal.signal(number, signal.SIG_DFL)
+        self.asked = True
+
+
+@contextmanager
+def listening() -> Iterator[Interrupt]:
+    """Turn Ctrl-C into an `Interrupt` for a while."""
+    interrupt = Interrupt()
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, interrupt.handle)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def script(path: str) -> list[str]:
+    """Return the commands of a file, `-` for standard input; raise `SessionError`.
+
+    Empty lines and lines that begin with `#` are left out.
+    """
+    if path == "-":
+        text = click.get_text_stream("stdin").read()
+    else:
+        data = read_file(str(Path(path)), MAX_SCRIPT, "script")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise SessionError(f"script {path!r} is not text in UTF-8") from None
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def perform(session: Session, lines: Sequence[str], *, as_json: bool) -> int:
+    """Do `lines` in turn, whatever becomes of each; return the exit status."""
+    status = OK
+    with listening() as interrupt:
+        for line in lines:
+            if interrupt.asked:
+                return BROKEN_OFF
+            click.echo(f"> {line}", err=True)
+            outcome = session.execute(line, pace=interrupt.pace)
+            _print(outcome, as_json=as_json)
+            status = status if outcome.ok else FAILED
+        return BROKEN_OFF if interrupt.asked else status
+
+
+def _print(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(outcome.to_dict()))
+        first = outcome.text.partition("\n")[0]
+        click.echo(f"  {first}" if outcome.ok else f"  error: {first}", err=True)
+    elif outcome.ok:
+        click.echo(outcome.text)
+    else:
+        click.echo(f"error: {outcome.error}", err=True)

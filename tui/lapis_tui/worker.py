@@ -1,0 +1,155 @@
+"""The one thread that owns the session: commands in by queue, messages out.
+
+A run is done in slices of about `SLICE_SECONDS`, between which the thread looks for a
+break and shows how far the guest has come. How a run is sliced changes nothing in what
+the guest does (`lapis_engine.machine`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event as Flag
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from lapis_sessions.session import ENDLESS
+from lapis_tui.messages import Done, Failed, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.message import Message
+
+    from lapis_sessions.session import Outcome, Session
+
+SLICE_SECONDS = 0.02
+"""What a slice should take; a break waits for one at most."""
+FIRST_SLICE, SMALLEST_SLICE, LARGEST_SLICE = 20_000, 500, 2_000_000
+"""Instructions: what they cost depends on how many of them exit."""
+FRAME_SECONDS = 0.066
+"""Time between two pictures of a running guest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One command for the session."""
+
+    line: str
+    vcpu: int
+    """The vCPU that it is about, unless the line says otherwise."""
+    quiet: bool = False
+    """It came from a key."""
+
+
+class Worker:
+    """Owns the session on a thread of its own."""
+
+    def __init__(self, session: Session, post: Callable[[Message], object]) -> None:
+        """Serve `session`; tell what happens by `post`, which any thread may call."""
+        self._session, self._post = session, post
+        self._orders: SimpleQueue[tuple[int, Order] | None] = SimpleQueue()
+        self._issued = self._broken = 0
+        """Numbers of the last order, and of the last one that a break is meant for."""
+        self._current = 0
+        self._drawn = Flag()
+        self._drawn.set()
+        self._events_from = 0
+        self._slice = FIRST_SLICE
+        self._since = self._shown = 0.0
+        self._frame = FRAME_SECONDS
+        self.rows = 24
+        """Instructions of each vCPU that the screen has room for."""
+        self._thread = Thread(target=self._serve, name="session", daemon=True)
+
+    # Called by the screen.
+
+    def start(self) -> None:
+        """Begin, with a first picture."""
+        self._thread.start()
+
+    def order(self, order: Order) -> None:
+        """Ask for a command; they are done in turn."""
+        self._issued += 1
+        self._orders.put((self._issued, order))
+
+    def interrupt(self) -> None:
+        """Break into what runs and into all that has been asked for."""
+        self._broken = self._issued
+
+    def drawn(self) -> None:
+        """Acknowledge a picture, so that the next one may come."""
+        self._drawn.set()
+
+    def close(self) -> None:
+        """Stop the guest and the thread."""
+        self.interrupt()
+        self._orders.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # On the thread.
+
+    def _serve(self) -> None:
+        self._session.limit = ENDLESS
+        try:
+            self._show(running=False)
+            while (item := self._orders.get()) is not None:
+                self._current, order = item
+                self._perform(order)
+                if self._orders.empty():
+                    self._show(running=False)
+        except Exception as error:  # noqa: BLE001 - the outermost loop of the thread
+            self._post(Failed(f"{type(error).__name__}: {error}"))
+
+    def _perform(self, order: Order) -> None:
+        self._slice, self._since = FIRST_SLICE, monotonic()
+        self._shown = self._since
+        outcome = self._session.execute(order.line, order.vcpu, self._pace)
+        text = brief(outcome) if order.quiet else outcome.text
+        self._post(Done(order.line, text, ok=outcome.ok, quiet=order.quiet))
+
+    def _pace(self, left: int) -> int:
+        """Say how much to run before asking again (`lapis_sessions.session.Pace`)."""
+        if self._current <= self._broken:
+            return 0
+        now = monotonic()
+        took = now - self._since
+        if took < SLICE_SECONDS / 2:
+            self._slice = min(self._slice * 2, LARGEST_SLICE)
+        elif took > SLICE_SECONDS:
+            self._slice = max(self._slice // 2, SMALLEST_SLICE)
+        if now - self._shown >= self._frame and self._drawn.is_set():
+            self._show(running=True)
+            now = monotonic()
+        self._since = now
+        return min(self._slice, left)
+
+    def _show(self, *, running: bool) -> None:
+        """Send a picture, and the events since the one before.
+
+        Pictures of a running guest take a fifth of the time at most.
+        """
+        self._drawn.clear()
+        start = monotonic()
+        log = self._session.machine.log
+        news = tuple(log.since(self._events_from))
+        self._events_from = log.next_seq
+        picture = self._session.snapshot(code=self.rows, events=0)
+        self._post(Seen(picture, news, running=running))
+        self._shown = monotonic()
+        self._frame = max(FRAME_SECONDS, 5 * (self._shown - start))
+
+
+def brief(outcome: Outcome) -> str:
+    """Return what a key brought in one row: only what is not on the screen anyway."""
+    stop = outcome.result
+    if isinstance(stop, list):
+        return f"breakpoints: {outcome.text.replace(chr(10), ', ')}"
+    if not isinstance(stop, dict) or "stop" not in stop:
+        return outcome.text
+    retired = f"{stop['retired']:,} retired"
+    if stop["stop"] == "budget":
+        return f"{stop['text']}; {retired}" if stop["retired"] > 1 else ""
+    return f"{stop['stop']} on vCPU {stop['vcpu']}: {stop['text']}; {retired}"
