@@ -23,7 +23,8 @@ def stop(view: Json) -> str:
     """Say why it stopped."""
     reason = view["stop"]
     where = "" if reason == "halted" else f" on vCPU {view['vcpu']}"
-    text = f": {view['text']}" if view["text"] else ""
+    known = {"", f"{view['retired']} instructions"}
+    text = "" if view["text"] in known else f": {view['text']}"
     return f"stopped ({reason}){where}{text}\n{view['retired']:,} instructions retired"
 
 

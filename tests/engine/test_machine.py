@@ -429,3 +429,36 @@ def test_x2apic_guest_reads_its_id_and_broadcasts_by_msr() -> None:
     sent = [e.event for e in m.log.last(1000) if isinstance(e.event, IpiSent)]
     assert [(i.icr, i.targets) for i in sent] == [(0xC4500, (1, 2))]
     assert [v.run_state for v in m.vcpus] == [2, 1, 1]
+
+
+def test_time_jumps_to_the_timer_when_everyone_sleeps() -> None:
+    m = guest("timer")
+    stop = m.run(1_000_000)
+    assert (stop.reason, m.read_physical(0x700, 2)) == ("halted", b"\x01\x00")
+    # 1,000,000 ticks of 1 ns after the arming, which came within 200 instructions;
+    # what follows is the handler and the way back to HLT.
+    assert 1_000_000 < m.now < 1_000_300
+    assert m.vcpus[0].retired < 300
+
+
+def test_a_periodic_timer_fires_once_a_period() -> None:
+    m = guest("timer")
+    while m.vcpus[0].apic.timer_deadline is None:
+        m.step(0)
+    m.vcpus[0].apic.lvt_timer |= 1 << 17
+    m.run(5_000)
+    ticks = int.from_bytes(m.read_physical(0x700, 2), "little")
+    assert ticks == m.now // 1_000_000
+    assert ticks > 100
+
+
+def test_an_interrupt_in_the_shadow_of_sti_wakes_the_hlt_behind_it() -> None:
+    m = guest("timer")
+    m.break_at(0x1_0000 + m.vm.memory.read(0x1_0000, 256).index(b"\xfb\xf4"))
+    assert m.run(1000).reason == "breakpoint"
+    m.send_ipi(0, apic_ipi.encode("fixed", vector=0x40, x2apic=True))
+    m.step(0)
+    assert m.vcpus[0].regs.shadow
+    assert m.disassemble(0, count=1)[0].mnemonic == "hlt"
+    m.step(0, 2)  # HLT retires, is woken, and the handler begins
+    assert m.vcpus[0].regs.rip == 0x604

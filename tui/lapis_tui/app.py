@@ -62,15 +62,23 @@ class LapisApp(App[None]):
         super().__init__(ansi_color=True if without_colour else None)
         self.animation_level = "none"
         self._worker = Worker(session, self.post_message)
-        self._topics = session.topics()
+        self.session_topics = session.topics()
+        """(usage, aliases, help) of every command."""
         self._complete = session.complete
         self.view: View | None = None
         """What is on the screen; None until the first picture."""
         self._waiting = 0
         """Orders that are not done."""
+        self._stale = True
+        """The picture is older than what was done last."""
         self._tab = self._shown_tab = "events"
         self._zoomed = ""
         self._plan: layout.Plan | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for is done and on the screen."""
+        return not self._waiting and not self._stale
 
     # The screen.
 
@@ -115,11 +123,13 @@ class LapisApp(App[None]):
         self.query_one(EventsPane).add(message.events)
         self._arrange()
         self._draw()
+        self._stale = message.running
         self._worker.drawn()
 
     def on_done(self, message: Done) -> None:
         """Say what a command brought; keys are quiet unless they fail."""
         self._waiting -= 1
+        self._stale = True
         self.query_one(CommandLine).tell(message.text, ok=message.ok)
         if not message.quiet or not message.ok:
             pane = self.query_one(ResultsPane)
@@ -348,7 +358,7 @@ class LapisApp(App[None]):
     def action_help(self) -> None:
         """Show help."""
         if len(self.screen_stack) == 1:
-            self.push_screen(HelpScreen(self._topics))
+            self.push_screen(HelpScreen(self.session_topics))
 
     def _zoom(self, name: str) -> None:
         self._zoomed = name
@@ -363,7 +373,7 @@ class LapisApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every command in the palette, beside Textual's own."""
         yield from super().get_system_commands(screen)
-        for usage, _, text in self._topics:
+        for usage, _, text in self.session_topics:
             name = usage.split()[0]
             yield SystemCommand(usage, text, lambda name=name: self._type(name))
 

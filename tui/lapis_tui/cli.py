@@ -17,7 +17,6 @@ import click
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_engine.profiles import PROFILES
 from lapis_plugins.host import discover
-from lapis_sessions.session import ENDLESS
 from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
 from lapis_tui import headless
 
@@ -100,7 +99,6 @@ def tui(**options: Any) -> int:
     session = _open(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("the debugger needs a terminal; without one use: lapis exec")
-    session.limit = ENDLESS
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
     run_app(session)

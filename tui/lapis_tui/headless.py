@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from lapis_sessions.session import Outcome, Session
 
-SLICE = 5_000_000
-"""Instructions between two looks for Ctrl-C: a fraction of a second."""
+SLICE = 1_000_000
+"""Instructions between two looks for Ctrl-C. By count and not by time, so that not even
+what is noticed between two slices differs from one run to the next."""
 MAX_SCRIPT = 1 << 20
+"""Bytes of the largest script."""
 OK, FAILED, USAGE, BROKEN_OFF = 0, 1, 2, 130
 """Exit statuses of `lapis`."""
 
@@ -64,9 +66,9 @@ def script(path: str) -> list[str]:
     Empty lines and lines that begin with `#` are left out.
     """
     if path == "-":
-        text = click.get_text_stream("stdin").read()
+        text = sys.stdin.read()
     else:
-        data = read_file(str(Path(path)), MAX_SCRIPT, "script")
+        data = read_file(path, MAX_SCRIPT, "script")
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:

@@ -65,7 +65,7 @@ def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
         vm.note(NmiReceived(vcpu.id, source))
     elif ipi.mode in {"fixed", "lowest"}:
         level = ipi.level and ipi.assert_
-        vm.note(priority.accept(vcpu.apic, ipi.vector, level, f"ipi from {source}"))
+        vm.note(priority.accept(vcpu.apic, ipi.vector, level, f"ipi of {source}"))
 
 
 def signal(vm: Vm, signals: Signals, source: int) -> None:

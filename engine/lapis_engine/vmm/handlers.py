@@ -163,7 +163,9 @@ def _dr7(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
 
 
 def _cr0(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
-    return handle(vm, vcpu, vm.native(vcpu, hw))
+    result = vm.native(vcpu, hw)
+    vm.see_mode(vcpu)
+    return handle(vm, vcpu, result)
 
 
 def _iret(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:

@@ -61,6 +61,7 @@ def load(vm: Vm, plan: BootPlan, memory: int) -> None:
     bsp = vm.vcpus[0]
     bsp.run_state = runstate.RUN
     _enter(bsp.regs, plan.entry)
+    bsp.mode = bsp.regs.mode
 
 
 def _enter(

@@ -41,6 +41,8 @@ class Vcpu:
     """MSRs that are stored and have no effect (MTRRs, IA32_MISC_ENABLE)."""
     tsc_offset: int = 0
     mode: str = "real"
-    """Mode that was seen last, for telling of changes."""
+    """Mode that was told of last."""
+    mode_watch: int = 0
+    """Instructions for which the mode is looked at after each."""
     stopped_at: int | None = None
     """Linear address of the breakpoint that was reported last."""

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 NS = 1_000_000_000
 FAULTS = 1000
 """Exceptions without an instruction retired before the user is told."""
+MODE_WATCH = 64
+"""Instructions after paging starts in which a 64-bit CS is looked for."""
 MAX_SLICE = 1 << 24
 """Instructions in one run of the processor, at most."""
 
@@ -125,10 +127,6 @@ class Vm:
             self._faults = 0
         vcpu.retired += retired
         self.ran += retired
-        mode = vcpu.regs.mode
-        if mode != vcpu.mode:
-            self.note(ModeChanged(vcpu.id, vcpu.mode, mode, vcpu.regs.rip))
-            vcpu.mode = mode
         self.pass_time(self.now + retired)
 
     def pass_time(self, now: int) -> None:
@@ -149,6 +147,19 @@ class Vm:
         self.timers_moved = self.kick = True
 
     # What others ask of it.
+
+    def see_mode(self, vcpu: Vcpu) -> None:
+        """Note a change of mode, and watch for the next part of the way to long mode.
+
+        CR0 is intercepted; the far jump that loads a 64-bit CS is not, and is found
+        by taking the instructions after CR0.PG one at a time. Later changes between
+        compat and long, as system calls make them, are not events.
+        """
+        mode = vcpu.regs.mode
+        if mode != vcpu.mode:
+            self.note(ModeChanged(vcpu.id, vcpu.mode, mode, vcpu.regs.rip))
+            vcpu.mode = mode
+            vcpu.mode_watch = MODE_WATCH if mode == "compat" else 0
 
     def peek(self, gpa: int, size: int) -> bytes:
         """Return memory without a fault; short where it ends."""
@@ -241,6 +252,10 @@ class Vm:
         linear, vcpu.stopped_at = vcpu.stopped_at, None
         past = linear is not None and linear == vcpu.regs.linear_rip
         self.core.intercept(vcpu.regs, PAUSE, on=self.pause_yields)
-        hw = self.core.run(vcpu.regs, self.left(), window=window, past=past)
+        left = 1 if vcpu.mode_watch else self.left()
+        hw = self.core.run(vcpu.regs, left, window=window, past=past)
         self.account(vcpu, self.core.retired)
+        if vcpu.mode_watch:
+            vcpu.mode_watch -= 1
+            self.see_mode(vcpu)
         return handlers.handle(self, vcpu, hw)

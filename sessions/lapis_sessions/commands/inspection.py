@@ -126,7 +126,7 @@ COMMANDS = (
     ),
     Command(
         "events",
-        "show the last COUNT events (20); what repeats is shown once, with --all each time",
+        "show the last COUNT events (20); what repeats counts once, unless --all",
         "read-only",
         events, render.events,
         (Argument("count", "count"), Argument("all", "flag", option=True)), ("log",),

@@ -46,7 +46,7 @@ def column(vcpu: VcpuSnapshot, before: VcpuSnapshot, width: int) -> list[Line]:
 def _classes(apic: ApicSnapshot, before: ApicSnapshot) -> list[Line]:
     head = ladder.ruler().add(f"  {apic.mode} id {apic.id:02x} ", "label")
     on = bool(apic.svr & SVR_ENABLE)
-    head.add("on" if on else "software-off", "good" if on else "warn")
+    head.add("on" if on else "soft-off", "good" if on else "warn")
     ppr = ladder.priority_row(apic.ppr)
     changed = apic.ppr != before.ppr
     ppr.add(" *" if changed else "  ", "changed")

@@ -17,9 +17,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from lapis_engine.apic import ipi
-from lapis_engine.errors import EngineError
+from lapis_engine.errors import LapisError
 from lapis_engine.explain import icr_text
 from lapis_engine.profiles import PROFILES
+from lapis_sessions.numerals import number
 from lapis_tui.lines import Line
 from lapis_tui.panes.base import LinePane
 
@@ -62,15 +63,16 @@ class Form:
         return " ".join([*words, "--from", self.sender.strip() or "0"])
 
     def icr(self, *, x2apic: bool) -> int:
-        """Return the ICR; raise `ValueError` or `EngineError` for what it cannot be."""
-        value = int(self.value, 0) if self.mode in VECTORED else 0
+        """Return the ICR; raise `LapisError` for what it cannot be."""
+        what = "ICR" if self.mode == "raw" else "vector"
+        value = number(self.value.strip(), what) if self.mode in VECTORED else 0
         if self.mode == "raw":
             return value
         to = self.to.strip() or TARGETS[0]
         if to in TARGETS:
             return ipi.encode(self.mode, vector=value, shorthand=to, x2apic=x2apic)
         return ipi.encode(
-            self.mode, vector=value, destination=int(to, 0), x2apic=x2apic
+            self.mode, vector=value, destination=number(to, "to"), x2apic=x2apic
         )
 
 
@@ -79,14 +81,13 @@ def render(form: Form, snapshot: Snapshot, size: tuple[int, int]) -> list[Line]:
     width, _ = size
     rows = [Line(" : ", "dim").add(form.command(), "strong")]
     try:
-        sender = int(form.sender, 0)
+        sender = number(form.sender.strip(), "from")
         vcpu = snapshot.vcpus[sender] if 0 <= sender < len(snapshot.vcpus) else None
         x2apic = vcpu is not None and vcpu.apic.mode == "x2apic"
         icr = form.icr(x2apic=x2apic)
-    except ValueError:
-        return [*rows, Line(" ! a field is no number", "warn")]
-    except EngineError as error:
-        return [*rows, Line(f" ! {error}", "warn")]
+    except LapisError as error:
+        parts = wrap(f"! {error}", width)
+        return [*rows, *(Line(f" {part}", "warn") for part in parts)]
     if vcpu is None:
         return [*rows, Line(f" ! there is no vCPU {sender}", "warn")]
     rows.append(Line(f" ICR {icr:#018x}", "changed"))

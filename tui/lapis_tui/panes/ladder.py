@@ -53,10 +53,10 @@ def winner(tpr: int, isr: Sequence[int]) -> str:
     """Say which of TPR and ISR makes the PPR.
 
     >>> winner(0x20, [0x31]), winner(0x20, []), winner(0x35, [0x31])
-    ('ISR 31 over TPR 20', 'TPR, nothing in service', 'TPR 35 over ISR 31')
+    ('ISR 31 over TPR 20', 'TPR, ISR empty', 'TPR 35 over ISR 31')
     """
     if not isr:
-        return "TPR, nothing in service"
+        return "TPR, ISR empty"
     top = max(isr)
     if tpr >> 4 >= top >> 4:
         return f"TPR {tpr:02x} over ISR {top:02x}"

@@ -78,11 +78,13 @@ def _legacy(regs: Registers) -> list[Line]:
     lines.append(_flags(regs))
     lines.append(_join(regs, ("cr0", 8), ("cr2", 8), ("efer", 4)))
     lines.append(_join(regs, ("cr3", 8), ("cr4", 8)))
+    lines += [_table(regs, name, selector=True) for name in ("tr", "ldtr")]
     return lines
 
 
 def _table(regs: Registers, name: str, *, selector: bool) -> Line:
-    line = regs.cell(name, 4) if selector else Line(f"{name:<8}", "label")
+    label = f"{name[:3]:<3}"
+    line = regs.cell(name, 4, label) if selector else Line(f"{label:<8}", "label")
     base, limit = f"{name}.base", f"{name}.limit"
     line.add(" ").extend(regs.cell(base, 8, "at"))
     return line.add(" ").extend(number(regs.now.get(limit, 0), 8, "held"))

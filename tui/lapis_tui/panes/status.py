@@ -19,7 +19,8 @@ def render(view: View, width: int, *, typing: bool = False) -> Line:
     """Return the status bar: run state, selection, virtual time, pending, profile."""
     snapshot = view.now
     vcpu = snapshot.vcpus[view.selected]
-    line = Line(" lapis ", "title").add(f"{snapshot.guest}  ", "label")
+    guest = snapshot.guest.rstrip("/").rpartition("/")[2]
+    line = Line(" lapis ", "title").add(f"{guest}  ", "label")
     line.extend(_state(view))
     line.add("  vCPU ", "label").add(f"{vcpu.id} {mode(vcpu)}")
     right = _right(view, typing=typing, events=True)

@@ -1,0 +1,44 @@
+"""Sessions for tests, with the devices of the built-in plug-ins."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lapis_plugins.host import discover
+from lapis_sessions.session import Session
+from lapis_sessions.setup import SessionOptions, open_session
+
+
+@pytest.fixture
+def opened() -> Callable[..., Session]:
+    def make(guest: str = "ap-bringup", **options: Any) -> Session:
+        return open_session(SessionOptions(guest, **options), discover().devices)
+
+    return make
+
+
+@pytest.fixture
+def done() -> Callable[[Session, str], Any]:
+    def perform(session: Session, line: str) -> Any:
+        outcome = session.execute(line)
+        assert outcome.ok, outcome.error
+        assert isinstance(outcome.text, str)
+        return outcome.result
+
+    return perform
+
+
+@pytest.fixture
+def refused() -> Callable[[Session, str], str]:
+    def perform(session: Session, line: str) -> str:
+        outcome = session.execute(line)
+        assert not outcome.ok
+        assert outcome.to_dict() == {
+            "command": line, "ok": False, "error": outcome.error,
+        }  # fmt: skip
+        assert outcome.error
+        assert "\n" not in outcome.error
+        return outcome.error
+
+    return perform
