@@ -4,13 +4,16 @@ Instruction counts of `ap-bringup` were taken from QEMU, single-stepped: 29,306 
 BSP with an answer of four digits, 54 on each AP.
 """
 
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rigs import ap_bringup, fingerprint, guest, machine
+from rigs import GUESTS, MEMORY, ap_bringup, fingerprint, guest, machine
 
 from lapis_engine.apic import ipi as apic_ipi
-from lapis_engine.boot import flat
+from lapis_engine.boot import detect, flat
+from lapis_engine.devices import isa_debug_exit, uart
 from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedError
 from lapis_engine.events import (
     ExceptionRaised,
@@ -462,3 +465,32 @@ def test_an_interrupt_in_the_shadow_of_sti_wakes_the_hlt_behind_it() -> None:
     assert m.disassemble(0, count=1)[0].mnemonic == "hlt"
     m.step(0, 2)  # HLT retires, is woken, and the handler begins
     assert m.vcpus[0].regs.rip == 0x604
+
+
+def test_a_multiboot_kernel_reads_its_command_line_and_ends_the_run() -> None:
+    data = (GUESTS / "multiboot.bin").read_bytes()
+    m = Machine(
+        MachineConfig(cpus=2, memory=MEMORY),
+        detect.detect(data, MEMORY, "console=ttyS0 quiet"),
+        [uart.device(), isa_debug_exit.device()],
+    )
+    stop = m.run(10_000)
+    assert isinstance(stop.exit, exits.SuspendedExit)
+    assert (stop.exit.how, stop.exit.status) == ("poweroff", 0x41)
+    assert m.consoles["com1"].endswith(b"console=ttyS0 quiet")
+
+
+def test_an_elf64_kernel_starts_in_long_mode_with_sse() -> None:
+    # movss xmm0, [rip]; hlt
+    code = bytes.fromhex("f30f100500000000 f4")
+    ident = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+    header = ident + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0x10_0000, 64, 0, 0, 64, 56, 1, 0, 0, 0
+    )
+    segment = struct.pack(
+        "<IIQQQQQQ", 1, 5, 120, 0x10_0000, 0x10_0000, len(code), len(code), 16
+    )
+    plan = detect.detect(header + segment + code, MEMORY)
+    m = Machine(MachineConfig(memory=MEMORY), plan, [])
+    assert m.run(100).reason == "halted"
+    assert (m.vcpus[0].regs.mode, m.vcpus[0].regs.rip) == ("long", 0x10_0009)

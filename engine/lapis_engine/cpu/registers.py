@@ -33,7 +33,8 @@ STATUS_FLAGS: Final = CF | PF | AF | ZF | SF | OF
 
 # Control registers and EFER (SDM Vol. 3A "Control Registers").
 CR0_PE, CR0_TS, CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (0, 3, 16, 18, 31))
-CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_SMEP, CR4_SMAP = (1 << n for n in (4, 5, 9, 20, 21))
+CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_OSXMMEXCPT = (1 << n for n in (4, 5, 9, 10))
+CR4_SMEP, CR4_SMAP = 1 << 20, 1 << 21
 EFER_SCE, EFER_LME, EFER_LMA, EFER_NXE = (1 << n for n in (0, 8, 10, 11))
 
 # Segment flags as in the high dword of a descriptor (SDM Vol. 3A "Segment

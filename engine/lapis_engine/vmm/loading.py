@@ -14,6 +14,8 @@ from lapis_engine.boot.image import (
 from lapis_engine.cpu.registers import (
     CR0_PE,
     CR0_PG,
+    CR4_OSFXSR,
+    CR4_OSXMMEXCPT,
     CR4_PAE,
     CS,
     EFER_LMA,
@@ -78,7 +80,8 @@ def _enter(
             _segments(regs, entry.cs, CODE32, entry.ds)
             regs.gpr[RAX], regs.gpr[RBX], regs.rip = entry.eax, entry.ebx, entry.eip
         case LongEntry():
-            regs.cr3, regs.cr4 = entry.cr3, CR4_PAE
+            # SSE is on, as compilers take it to be in 64-bit code.
+            regs.cr3, regs.cr4 = entry.cr3, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT
             regs.efer = EFER_LME | EFER_LMA
             regs.cr0 = CR0_RESET | CR0_PE | CR0_PG
             regs.gdtr = Segment(0, entry.gdt_base, entry.gdt_limit, 0)
