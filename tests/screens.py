@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +50,7 @@ def look(session: Session, *lines: str) -> View:
 class Driver:
     """An application in front of a session, and hands on its keys."""
 
-    def __init__(
-        self, app: LapisApp, pilot: Pilot[None], news: asyncio.Event
-    ) -> None:
+    def __init__(self, app: LapisApp, pilot: Pilot[None], news: asyncio.Event) -> None:
         self.app, self.pilot, self.news = app, pilot, news
 
     @property
@@ -73,6 +72,7 @@ class Driver:
         """Press keys and wait until what they asked for is done and drawn."""
         await self.pilot.press(*keys)
         await self.until(lambda: self.app.idle)
+        await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         await self.pilot.press(*(NAMES.get(char, char) for char in text))
@@ -82,14 +82,18 @@ class Driver:
         await self.type(line)
         await self.press("enter")
 
+    def key(self, key: str) -> None:
+        """Press a key while the guest runs: a pilot waits for an idle processor."""
+        self.app.simulate_key(key)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait, message by message, until `condition` holds."""
-        await self.pilot.pause()
         async with asyncio.timeout(PATIENCE):
             while not condition():
                 self.news.clear()
-                await self.news.wait()
-                await self.pilot.pause()
+                # A message is noticed before it is handled: look again soon.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.news.wait(), 0.02)
 
 
 def drive(
@@ -107,6 +111,7 @@ def drive(
         ) as pilot:
             driver = Driver(app, pilot, news)
             await driver.until(lambda: app.view is not None)
+            await pilot.pause()
             await play(driver)
 
     asyncio.run(run())

@@ -1,8 +1,6 @@
 """A whole machine: its schedule, its history, and the verbs that sessions use.
 
-Every choice of the schedule follows from the configuration and from what was asked,
-so the same acts give the same history. Splitting a run into smaller runs changes
-nothing.
+The same configuration and the same acts give the same history.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedEr
 from lapis_engine.events import Exited, IpiSent
 from lapis_engine.history import EventLog
 from lapis_engine.profiles import SDM, Profile
+from lapis_engine.schedule import Schedule
 from lapis_engine.vie import context
 from lapis_engine.vie.request import InoutRequest, MmioRequest
 from lapis_engine.vmm import arbitration, exits, fabric, loading, runstate
@@ -41,9 +40,6 @@ MIB = 1 << 20
 MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
 """RAM is one piece from 0; the devices begin at 0xC000_0000.
 # Not modelled: RAM above 4 GiB."""
-SCHEDULES = ("round-robin", "lockstep", "only")
-DEADLINES = 20_000
-"""Timer deadlines in a row that may wake nobody before the machine counts as halted."""
 QUIET = (exits.Bogus, exits.Hlt, exits.RunState)
 """Exits that concern the schedule and not the user."""
 
@@ -126,7 +122,7 @@ class Machine:
         config.check()
         self.config = config
         self.plan = plan
-        self.log = EventLog(self._clock)
+        self.log = EventLog(lambda: self.vm.now)
         self.vm = Vm(
             config.cpus,
             config.profile,
@@ -136,15 +132,8 @@ class Machine:
             tsc_hz=config.tsc_hz,
         )
         loading.load(self.vm, plan, config.memory)
-        self.schedule = "round-robin"
-        self.only = 0
-        """The vCPU that schedule "only" runs."""
+        self.schedule = Schedule(self.vm, config.quantum)
         self.breakpoints: list[int] = []
-        self._current = 0
-        self._quantum_left = config.quantum
-
-    def _clock(self) -> int:
-        return self.vm.now if hasattr(self, "vm") else 0
 
     @property
     def now(self) -> int:
@@ -167,18 +156,17 @@ class Machine:
         """Run the schedule until something happens, at most `limit` instructions."""
         ran = 0
         while ran < limit:
-            vcpu = self._choose()
+            vcpu = self.schedule.choose()
             if vcpu is None:
                 return self._all_asleep(ran)
-            alone = self._is_alone(vcpu)
-            budget = limit - ran if alone else min(self._quantum_left, limit - ran)
-            self.vm.pause_yields = not alone
+            budget = self.schedule.budget(vcpu, limit - ran)
             out = self.vm.run(vcpu, DEFAULT, budget)
             ran += self.vm.ran
-            self._charge(vcpu, self.vm.ran, alone=alone)
+            self.schedule.charge(vcpu)
             if not isinstance(out, QUIET):
                 return self._stop(vcpu, out, ran)
-        return Stop("budget", ran, self._current, None, f"{ran} instructions")
+        current = self.schedule.current
+        return Stop("budget", ran, current, None, f"{ran} instructions")
 
     def step(self, number: int, count: int = 1) -> Stop:
         """Run vCPU `number` alone for `count` instructions, everything else frozen.
@@ -200,83 +188,12 @@ class Machine:
                 return self._stop(vcpu, out, ran)
         return Stop("budget", ran, number, None, f"{ran} instructions")
 
-    def _choose(self) -> Vcpu | None:
-        """Return the vCPU whose turn it is, letting time pass while all sleep."""
-        if self.schedule == "only":
-            vcpu = self.vcpus[self.only]
-            return vcpu if self._has_turn(vcpu) or self._sleep([vcpu]) else None
-        count = len(self.vcpus)
-        while True:
-            for turn in range(count):
-                number = (self._current + turn) % count
-                if self._has_turn(self.vcpus[number]):
-                    if turn:
-                        self._current, self._quantum_left = number, self._quantum
-                    return self.vcpus[number]
-            if not self._sleep(self.vcpus):
-                return None
-
-    @property
-    def _quantum(self) -> int:
-        return 1 if self.schedule == "lockstep" else self.config.quantum
-
-    def _has_turn(self, vcpu: Vcpu) -> bool:
-        """Tell whether an entry would do something or has something to report."""
-        if self.vm.suspended is not None or context.pending(vcpu.vie) is not None:
-            return True
-        if runstate.is_pending(vcpu.run_state) and not self._can_boot(vcpu):
-            return False
-        return not vcpu.halted or bool(arbitration.wake_reason(self.vm, vcpu))
-
-    def _can_boot(self, vcpu: Vcpu) -> bool:
-        state = vcpu.run_state
-        if state & runstate.PEND_INIT:
-            return True
-        ready = runstate.INIT | runstate.PEND_SIPI
-        return state & (ready | runstate.RUN) == ready
-
-    def _is_alone(self, vcpu: Vcpu) -> bool:
-        if self.schedule == "only":
-            return True
-        return not any(self._has_turn(v) for v in self.vcpus if v is not vcpu)
-
-    def _sleep(self, vcpus: list[Vcpu]) -> bool:
-        """Jump to the next deadline until one of `vcpus` has a turn.
-
-        Tells whether one has. A timer that wakes nobody is given up after
-        `DEADLINES`; running again goes on from there.
-        """
-        for _ in range(DEADLINES):
-            deadline = self.vm.deadline()
-            if deadline is None or not any(self._could_wake(v) for v in vcpus):
-                return False
-            self.vm.pass_time(max(deadline, self.vm.now))
-            if any(self._has_turn(v) for v in vcpus):
-                return True
-        return False
-
-    def _could_wake(self, vcpu: Vcpu) -> bool:
-        """Tell whether an interrupt could ever wake it: halted with IF set."""
-        running = not runstate.is_pending(vcpu.run_state)
-        return running and vcpu.halted and vcpu.regs.interrupts
-
-    def _charge(self, vcpu: Vcpu, ran: int, *, alone: bool) -> None:
-        """Take what was run from the quantum and move on when it is used up."""
-        if self.schedule == "only":
-            return
-        if not alone:
-            self._quantum_left -= ran
-        moved_on = self.vm.yielded or (alone and self.vm.kick)
-        if moved_on or self._quantum_left <= 0:
-            self._current = (vcpu.id + 1) % len(self.vcpus)
-            self._quantum_left = self._quantum
-
     def _all_asleep(self, ran: int) -> Stop:
         """Stop because no vCPU can run and no timer will change that."""
         text = "; ".join(
             f"vCPU {v.id}: {self.why_not_runnable(v.id)}" for v in self.vcpus
         )
-        return Stop("halted", ran, self._current, None, text)
+        return Stop("halted", ran, self.schedule.current, None, text)
 
     def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop:
         rip = vcpu.regs.rip
@@ -375,7 +292,7 @@ class Machine:
             return f"the machine is suspended ({self.vm.suspended.text})"
         if context.pending(vcpu.vie) is not None:
             return "it waits for an answer to its pending request"
-        if runstate.is_pending(vcpu.run_state) and not self._can_boot(vcpu):
+        if not runstate.can_run(vcpu.run_state):
             if vcpu.run_state & runstate.INIT:
                 return "it waits for SIPI (INIT was taken)"
             return "it was never started and waits for INIT and SIPI"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.errors import ConfigError, LapisError
-from lapis_engine.machine import SCHEDULES
+from lapis_engine.schedule import POLICIES
 from lapis_sessions import completion, snapshot
 from lapis_sessions.commands import REGISTRY
 
@@ -197,14 +197,15 @@ class Session:
         config = replace(self.machine.config, quantum=quantum)
         config.check()
         self.machine.config = config
+        self.machine.schedule.quantum = quantum
 
     def set_schedule(self, name: str, only: int | None = None) -> None:
         """Choose how turns are given; `only` is the vCPU of schedule "only"."""
-        if name not in SCHEDULES:
-            raise ConfigError(f"there is no schedule {name!r}: {', '.join(SCHEDULES)}")
+        if name not in POLICIES:
+            raise ConfigError(f"there is no schedule {name!r}: {', '.join(POLICIES)}")
         if name == "only":
             number = self.selected if only is None else only
-            self.machine.only = self.machine.vcpu(number).id
+            self.machine.schedule.only = self.machine.vcpu(number).id
         elif only is not None:
             raise ConfigError(f"schedule {name} takes no vCPU")
-        self.machine.schedule = name
+        self.machine.schedule.policy = name

@@ -104,7 +104,7 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
     return Snapshot(
         guest=session.guest,
         profile=machine.config.profile.name,
-        schedule=machine.schedule,
+        schedule=machine.schedule.policy,
         now=machine.now,
         selected=session.selected,
         vcpus=tuple(_vcpu(machine, v.id, code) for v in machine.vcpus),

@@ -146,10 +146,10 @@ def test_the_guest_comes_up_under_any_quantum(quantum: int) -> None:
 
 def test_lockstep_and_only_are_schedules_too() -> None:
     m = ap_bringup(2)
-    m.schedule = "lockstep"
+    m.schedule.policy = "lockstep"
     assert m.run(FAR).reason == "exit"
     alone = ap_bringup(2)
-    alone.schedule, alone.only = "only", 1
+    alone.schedule.policy, alone.schedule.only = "only", 1
     assert alone.run(1000).reason == "halted"
     assert alone.vcpus[0].retired == 0
 

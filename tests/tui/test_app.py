@@ -132,13 +132,14 @@ def test_the_form_for_an_ipi_says_what_is_wrong_and_escape_sends_nothing() -> No
 
 def test_ctrl_c_breaks_an_endless_guest_soon() -> None:
     async def play(it: Driver) -> None:
-        await it.pilot.press("c")
+        it.key("c")
         await it.until(lambda: it.view.running and it.view.now.now > 1_000_000)
-        assert "running" in it.rows[0]
-        assert "Ctrl-C" in it.rows[-1]
+        await it.until(lambda: "running" in it.rows[0] and "Ctrl-C" in it.rows[-1])
         start = monotonic()
-        await it.press("ctrl+c")
-        assert monotonic() - start < 1  # 50 ms, and a machine that is busy
+        it.key("ctrl+c")
+        await it.until(lambda: it.app.idle)
+        assert monotonic() - start < 0.5  # 50 ms, on a machine that may be busy
+        await it.pilot.pause()
         assert not it.view.running
         assert "broken off" in it.rows[-2]
         at = it.view.now.now
@@ -150,7 +151,9 @@ def test_ctrl_c_breaks_an_endless_guest_soon() -> None:
 
 def test_ctrl_c_at_once_after_c_breaks_too() -> None:
     async def play(it: Driver) -> None:
-        await it.press("c", "ctrl+c")
+        it.key("c")
+        it.key("ctrl+c")
+        await it.until(lambda: it.app.idle)
         assert not it.view.running
 
     drive(spin(), play)
@@ -158,12 +161,10 @@ def test_ctrl_c_at_once_after_c_breaks_too() -> None:
 
 def test_what_is_asked_of_a_running_guest_is_refused_with_the_remedy() -> None:
     async def play(it: Driver) -> None:
-        await it.pilot.press("c")
+        it.key("c")
         await it.until(lambda: it.view.running)
-        await it.pilot.press("s")
-        await it.pilot.pause()
-        assert "Ctrl-C breaks in first" in it.rows[-2]
-        await it.press("ctrl+c")
+        it.key("s")
+        await it.until(lambda: "Ctrl-C breaks in first" in it.rows[-2])
 
     drive(spin(), play)
 
@@ -183,9 +184,9 @@ def test_ctrl_c_copies_what_is_selected_before_it_breaks() -> None:
 
 def test_quitting_stops_a_running_guest() -> None:
     async def play(it: Driver) -> None:
-        await it.pilot.press("c")
+        it.key("c")
         await it.until(lambda: it.view.running)
-        await it.pilot.press("q")
+        it.key("q")
 
     drive(spin(), play)
 
@@ -199,7 +200,7 @@ def test_b_sets_a_breakpoint_at_the_cursor_and_takes_it_away() -> None:
         assert it.view.vcpu.rip == 2
         assert ">*00010002" in it.text
         await it.press("b")
-        assert it.view.now.breakpoints == ()
+        assert not it.view.now.breakpoints
 
     drive(bringup(), play)
 

@@ -7,6 +7,7 @@ wants of one goes to the worker as a line of the command registry.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from lapis_engine.machine import PendingRequest
-
     from lapis_sessions.session import Session
     from lapis_tui.messages import Done, Failed, Seen
 
@@ -155,6 +155,7 @@ class LapisApp(App[None]):
         if plan == self._plan and self._tab == self._shown_tab:
             return
         self._plan, self._shown_tab = plan, self._tab
+        self.view = replace(view, columns=plan.columns)
         self._worker.rows = plan.vcpu_rows
         for name, rows in (
             ("vcpus", plan.vcpu_rows), ("apics", plan.apic_rows),

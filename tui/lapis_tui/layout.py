@@ -19,6 +19,8 @@ WIDE = 100
 """Cells of the screen from which events, console and commands are all in view."""
 THREE = 170
 """Cells from which those three stand side by side."""
+STACKED = 35
+"""Rows of the screen from which the disassembly fits below the registers."""
 TALL = 30
 """Rows of the screen from which the pending requests have a title."""
 LEAST_BOTTOM = 3
@@ -26,8 +28,10 @@ LEAST_BOTTOM = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rows of each pane, its title included, and how the bottom is arranged."""
+    """Columns, rows of each pane, its title included, and how the bottom is set."""
 
+    columns: int
+    """vCPUs side by side."""
     vcpu_rows: int
     apic_rows: int
     pending_rows: int
@@ -41,28 +45,26 @@ def plan(width: int, height: int, cpus: int, pending: int, zoomed: str = "") -> 
     waiting = min(pending, 3) + (1 if pending and height >= TALL else 0)
     room = max(height - CHROME - waiting, 1)
     bottom = "tabs" if width < WIDE else "two" if width < THREE else "three"
+    beside = height < STACKED and width >= BESIDE
+    count = max(1, min(cpus, (width + 1) // ((BESIDE if beside else COLUMN) + 1)))
     if zoomed:
         rows = {"vcpus": (room, 0, 0), "apics": (0, room, 0)}.get(zoomed, (0, 0, room))
     else:
-        cells = columns(width, cpus, 0)[1][0]
-        strip = len(columns(width, cpus, 0)[0]) < cpus
-        rows = share(room, beside=cells >= BESIDE, strip=strip)
-    return Plan(rows[0], rows[1], waiting, rows[2], bottom)
+        beside = split(width, count)[0] > BESIDE
+        rows = share(room, beside=beside, strip=count < cpus)
+    return Plan(count, rows[0], rows[1], waiting, rows[2], bottom)
 
 
-def columns(
-    width: int, cpus: int, selected: int
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the vCPUs that have a column, `selected` among them, and the widths.
+def columns(count: int, selected: int, cpus: int) -> tuple[int, ...]:
+    """Return the `count` vCPUs that have a column, `selected` among them.
 
     The columns turn like pages, so that they stay while `selected` moves within.
 
-    >>> columns(120, 5, 3), columns(120, 5, 4)
-    (((2, 3), (60, 59)), ((3, 4), (60, 59)))
+    >>> columns(2, 3, 5), columns(2, 4, 5)
+    ((2, 3), (3, 4))
     """
-    count = max(1, min(cpus, (width + 1) // (COLUMN + 1)))
     first = min(selected // count * count, cpus - count)
-    return tuple(range(first, first + count)), split(width, count)
+    return tuple(range(first, first + count))
 
 
 def split(width: int, parts: int) -> tuple[int, ...]:
@@ -84,8 +86,8 @@ def share(room: int, *, beside: bool, strip: bool) -> tuple[int, int, int]:
     rows = [12 + strip, 6, LEAST_BOTTOM]
     if room < sum(rows):
         return _cramped(room)
-    likes = [(15 if beside else 20) + strip, 6 if beside else 10, 10]
-    for index, want in ((2, 6), (0, likes[0]), (1, likes[1]), (2, likes[2])):
+    likes = [(15 if beside else 20) + strip, 6 if beside else 10]
+    for index, want in ((2, 4 if beside else 6), (0, likes[0]), (1, likes[1]), (2, 10)):
         rows[index] += max(0, min(want - rows[index], room - sum(rows)))
     left = room - sum(rows)
     rows[0] += left // 2

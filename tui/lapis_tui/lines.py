@@ -133,6 +133,17 @@ def plain(lines: Iterable[Line]) -> str:
     return "\n".join(line.plain.rstrip() for line in lines)
 
 
+def wrap(text: str, width: int) -> list[str]:
+    """Break `text` at blanks into rows of at most `width` cells."""
+    rows, row = [], ""
+    for word in text.split():
+        if row and len(row) + 1 + len(word) > width:
+            rows.append(row)
+            row = ""
+        row = f"{row} {word}".strip()
+    return [*rows, row] if row else rows
+
+
 def count(value: int) -> str:
     """Return a decimal number with its thousands apart.
 

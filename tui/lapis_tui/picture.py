@@ -13,12 +13,15 @@ import re
 import sys
 from html import unescape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lapis_plugins.host import discover
-from lapis_sessions.session import Session
 from lapis_sessions.setup import SessionOptions, open_session
 from lapis_tui.app import LapisApp
 from lapis_tui.messages import Done
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
 
 SCENE = (
     "break send_ipi", "run", "delete",

@@ -22,6 +22,8 @@ class View:
     selected: int = 0
     """vCPU that the keys act on."""
     running: bool = False
+    columns: int = 1
+    """vCPUs side by side."""
     line: int | None = None
     """Line of the disassembly that the cursor is on, or None: it is at RIP."""
 
@@ -62,4 +64,4 @@ def after(view: View | None, now: Snapshot, *, running: bool) -> View:
     before = view.before if view.running or not moved else old
     line = None if moved else view.line
     chosen = now.selected if now.selected != old.selected else view.selected
-    return View(now, before, chosen, running, line)
+    return View(now, before, chosen, running, view.columns, line)

@@ -24,6 +24,13 @@ def is_pending(state: int) -> bool:
     return state & (RUN | PEND_INIT) != RUN
 
 
+def can_run(state: int) -> bool:
+    """Tell whether the state machine leads to the guest now, without outside help."""
+    if state & (RUN | PEND_INIT):
+        return True
+    return state & (INIT | PEND_SIPI) == INIT | PEND_SIPI
+
+
 def inject_init(vcpu: Vcpu, source: str) -> tuple[InitReceived, RunStateChanged]:
     """Make INIT pending; a latched SIPI is forgotten (`vm_inject_init`, 13645)."""
     before = vcpu.run_state

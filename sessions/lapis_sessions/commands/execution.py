@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.machine import SCHEDULES
+from lapis_engine.schedule import POLICIES
 from lapis_sessions import render, views
 from lapis_sessions.registry import Argument, Bound, Command
 
@@ -48,8 +48,8 @@ def schedule(session: Session, bound: Bound) -> Json:
 def _schedule(session: Session) -> Json:
     machine = session.machine
     return {
-        "schedule": machine.schedule,
-        "only": machine.only,
+        "schedule": machine.schedule.policy,
+        "only": machine.schedule.only,
         "quantum": machine.config.quantum,
     }
 
@@ -88,7 +88,7 @@ COMMANDS = (
         "mutating",
         schedule,
         render.schedule,
-        (Argument("schedule", "word", choices=SCHEDULES), Argument("vcpu", "vcpu")),
+        (Argument("schedule", "word", choices=POLICIES), Argument("vcpu", "vcpu")),
         ("schedule",),
     ),
     Command(

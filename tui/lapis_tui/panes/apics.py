@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic.regs import LVT_MASKED, LVT_MODE, LVT_VECTOR
 from lapis_engine.explain import LVT_MODES
 from lapis_tui import lines
+from lapis_tui.layout import BESIDE, COLUMN
 from lapis_tui.lines import Line
 from lapis_tui.panes import ladder
 from lapis_tui.panes.base import LinePane
-from lapis_tui.layout import BESIDE, COLUMN, columns
+from lapis_tui.panes.vcpus import shown
 
 if TYPE_CHECKING:
     from lapis_sessions.snapshot import ApicSnapshot, VcpuSnapshot
@@ -23,7 +24,7 @@ SVR_ENABLE = 1 << 8
 
 def render(view: View, size: tuple[int, int]) -> list[Line]:
     """Return the APICs of the vCPUs that have a column."""
-    ids, widths = columns(size[0], len(view.now.vcpus), view.selected)
+    ids, widths = shown(view, size[0])
     blocks = [
         column(view.now.vcpus[number], view.before.vcpus[number], width)
         for number, width in zip(ids, widths, strict=True)
@@ -56,8 +57,8 @@ def _classes(apic: ApicSnapshot, before: ApicSnapshot) -> list[Line]:
         head,
         ladder.vectors_row("IRR", apic.irr, before.irr),
         ladder.vectors_row("ISR", apic.isr, before.isr),
-        ladder.vectors_row("TMR", apic.tmr, before.tmr),
         ppr,
+        ladder.vectors_row("TMR", apic.tmr, before.tmr),
     ]
 
 

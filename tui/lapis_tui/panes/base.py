@@ -56,7 +56,7 @@ class LinePane(ScrollView, can_focus=True):
     # What is shown.
 
     def draw(self, make: Maker) -> None:
-        """Show what `make` returns for the size of the pane, now and when it changes."""
+        """Show what `make` returns for the pane's size, now and when that changes."""
         self._make = make
         if self.size.width:
             self.show(make(self.extent))

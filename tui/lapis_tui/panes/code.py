@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BYTES_FROM = 56
 """Cells from which the bytes of an instruction are shown."""
 SHOWN_BYTES = 7
+CURSOR = "\N{RIGHTWARDS ARROW}"
 NARROW = 40
 """Cells below which an address has fewer zeros in front."""
 _TARGET = re.compile(r"^0x([0-9a-f]+)$")
@@ -44,8 +45,8 @@ def render(
 
 
 def _instruction(item: Instruction, width: int, around: Surroundings) -> Line:
-    here = item.linear == around.rip
-    line = Line(">" if here else " ", "title")
+    here, at_cursor = item.linear == around.rip, item.linear == around.cursor
+    line = Line(">" if here else CURSOR if at_cursor else " ", "title")
     line.add("*" if item.linear in around.breakpoints else " ", "bad")
     digits = 6 if width < NARROW else 8
     digits = digits if item.linear < 1 << 4 * digits else 16
@@ -60,10 +61,7 @@ def _instruction(item: Instruction, width: int, around: Surroundings) -> Line:
     if not here:  # its name stands above the listing
         _note(line, item, width, around.symbols)
     line = line.fit(width)
-    if item.linear == around.cursor:
-        line.role = "cursor"
-    elif here:
-        line.role = "here"
+    line.role = "cursor" if at_cursor else "here" if here else ""
     return line
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from lapis_engine.events import IpiSent, describe
 from lapis_engine.history import KEPT
 from lapis_tui.lines import Line, plain
-from lapis_tui.panes.ladder import unusual
 from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.ladder import unusual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

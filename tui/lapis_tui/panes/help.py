@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from lapis_tui.bindings import INSIDE, KEYS
-from lapis_tui.lines import Line
+from lapis_tui.lines import Line, wrap
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
@@ -25,23 +25,29 @@ def render(topics: Sequence[Topic], size: tuple[int, int]) -> list[Line]:
     """Return the whole text; it scrolls where it does not fit."""
     width, _ = size
     out = [_heading("Keys, while no field has the focus")]
-    out += [_entry(key.shown, key.help, 12) for key in KEYS]
+    for key in KEYS:
+        out += _entry(key.shown, key.help, 16, width)
     out += [Line(), _heading("Keys inside panes and fields")]
-    out += [_entry(keys, text, 14) for keys, text in INSIDE]
+    for keys, text in INSIDE:
+        out += _entry(keys, text, 18, width)
+    out += [Line(), _heading("Marks")]
+    for mark, text in MARKS:
+        out += _entry(mark, text, 16, width)
     out += [Line(), _heading("Commands, after : or /")]
     for usage, aliases, text in topics:
         out += _topic(usage, aliases, text, width)
-    out += [Line(), _heading("Marks")]
-    out += [_entry(mark, text, 12) for mark, text in MARKS]
     return out
 
 
 MARKS = (
     ("*rax", "a register that differs from the stop before"),
-    ("> address", "the next instruction"),
+    ("> address", "the next instruction, RIP"),
+    ("→ address", "the cursor"),
     ("* address", "a breakpoint"),
     ("IF if", "a flag that is set, one that is clear"),
-    ("1 # .", "vectors in a priority class, the classes that PPR holds back, none"),
+    ("1 . #", "vectors in a priority class, none, a class that PPR holds back"),
+    ("31 *41 -52", "a vector that was there, has come, has gone since the stop before"),
+    ("● z ~ . ? #", "runs, halted, waits for SIPI, never started, pending, suspended"),
 )
 """What the glyphs in the panes say."""
 
@@ -50,20 +56,24 @@ def _heading(text: str) -> Line:
     return Line(f" {text}", "title")
 
 
-def _entry(left: str, text: str, column: int) -> Line:
-    return Line("   ").add(left, "strong").pad(column + 4).add(text)
+def _entry(left: str, text: str, column: int, width: int) -> list[Line]:
+    """Return `left` and, from `column` on, `text` in as many rows as it needs."""
+    head = Line("   ").add(left, "strong")
+    rows = wrap(text, max(width - column, 20))
+    out = [head] if head.width >= column else []
+    line = Line() if out else head
+    for row in rows:
+        out.append(line.add(" " * (column - line.width)).add(row))
+        line = Line()
+    return out
 
 
 def _topic(usage: str, aliases: str, text: str, width: int) -> list[Line]:
-    line = Line("   ").add(usage, "strong")
-    if aliases:
-        line.add(f"  ({aliases})", "dim")
-    column = min(42, width // 2)
-    rows = []
-    if line.width >= column:
-        rows.append(line)
-        line = Line()
-    return [*rows, line.add(" " * (column - line.width)).add(text)]
+    """Return a command: its line, and below it what it does and its other names."""
+    words = f"{text} ({aliases})" if aliases else text
+    first = [Line("   ").add(row, "strong") for row in wrap(usage, width - 5)]
+    rest = [Line("       ").add(row, "held") for row in wrap(words, width - 8)]
+    return first + rest
 
 
 class HelpScreen(ModalScreen[None]):

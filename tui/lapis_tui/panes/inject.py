@@ -21,7 +21,7 @@ from lapis_engine.errors import LapisError
 from lapis_engine.explain import icr_text
 from lapis_engine.profiles import PROFILES
 from lapis_sessions.numerals import number
-from lapis_tui.lines import Line
+from lapis_tui.lines import Line, wrap
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
@@ -86,30 +86,19 @@ def render(form: Form, snapshot: Snapshot, size: tuple[int, int]) -> list[Line]:
         x2apic = vcpu is not None and vcpu.apic.mode == "x2apic"
         icr = form.icr(x2apic=x2apic)
     except LapisError as error:
-        parts = wrap(f"! {error}", width)
+        parts = wrap(f"! {error}", width - 2)
         return [*rows, *(Line(f" {part}", "warn") for part in parts)]
     if vcpu is None:
         return [*rows, Line(f" ! there is no vCPU {sender}", "warn")]
     rows.append(Line(f" ICR {icr:#018x}", "changed"))
     text = icr_text(icr, x2apic=x2apic)
-    rows += [Line(f" {part}") for part in wrap(text, width)]
+    rows += [Line(f" {part}") for part in wrap(text, width - 2)]
     why = ipi.refusal(
         ipi.decode(icr, x2apic=x2apic, sender=sender), PROFILES[snapshot.profile]
     )
     if why:
         rows.append(Line(f" ! it will be dropped: {why}", "warn"))
     return rows
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Break `text` at blanks into rows of at most `width` - 2 cells."""
-    rows, row = [], ""
-    for word in text.split():
-        if row and len(row) + 1 + len(word) > width - 2:
-            rows.append(row)
-            row = ""
-        row = f"{row} {word}".strip()
-    return [*rows, row] if row else rows
 
 
 class Choice(LinePane):

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from lapis_engine.cpu.registers import SEG_DB
 from lapis_tui import lines
-from lapis_tui.layout import BESIDE, COLUMN, columns
+from lapis_tui.layout import BESIDE, COLUMN, columns, split
 from lapis_tui.lines import Line
 from lapis_tui.panes import code, registers
 from lapis_tui.panes.base import LinePane
@@ -32,10 +32,16 @@ LEAST_CODE = 4
 """Rows of disassembly at least, even where the pane must scroll."""
 
 
+def shown(view: View, width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return which vCPUs have a column and how wide each is."""
+    count = min(view.columns, len(view.now.vcpus))
+    return columns(count, view.selected, len(view.now.vcpus)), split(width, count)
+
+
 def render(view: View, size: tuple[int, int]) -> list[Line]:
     """Return the pane: a row of all vCPUs if some have no column, then the columns."""
     width, height = size
-    ids, widths = columns(width, len(view.now.vcpus), view.selected)
+    ids, widths = shown(view, width)
     out = [strip(view, width)] if len(ids) < len(view.now.vcpus) else []
     blocks = [
         column(view, number, cells, height - len(out))
@@ -186,8 +192,7 @@ class VcpusPane(LinePane):
         """Find the column that was clicked."""
         if self._view is None:
             return
-        view = self._view
-        ids, widths = columns(self.extent[0], len(view.now.vcpus), view.selected)
+        ids, widths = shown(self._view, self.extent[0])
         left = 0
         for number, width in zip(ids, widths, strict=True):
             if left <= event.x < left + width:

@@ -1,0 +1,113 @@
+"""Whose turn it is: the deterministic schedule over `Vm.run`.
+
+Every choice follows from the vCPUs' state and from what has run before, so splitting a
+run into smaller ones changes nothing. Time is not taken from anywhere: while every
+vCPU sleeps, it jumps to the next deadline.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.vie import context
+from lapis_engine.vmm import arbitration, runstate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+POLICIES = ("round-robin", "lockstep", "only")
+"""round-robin: a quantum each; lockstep: an instruction each; only: one vCPU."""
+DEADLINES = 20_000
+"""Timer deadlines in a row that may wake nobody before the machine counts as halted."""
+
+
+class Schedule:
+    """The policy and where it stands."""
+
+    def __init__(self, vm: Vm, quantum: int) -> None:
+        """Begin with vCPU 0 under round-robin; `quantum` counts instructions."""
+        self._vm = vm
+        self.policy = POLICIES[0]
+        self.only = 0
+        """The vCPU that policy "only" runs."""
+        self.quantum = quantum
+        self.current = 0
+        """The vCPU whose turn it is."""
+        self._left = quantum
+
+    def choose(self) -> Vcpu | None:
+        """Return the vCPU whose turn it is, letting time pass while all sleep."""
+        vcpus = self._vm.vcpus
+        if self.policy == "only":
+            vcpu = vcpus[self.only]
+            return vcpu if self._has_turn(vcpu) or self._sleep([vcpu]) else None
+        while True:
+            for turn in range(len(vcpus)):
+                vcpu = vcpus[(self.current + turn) % len(vcpus)]
+                if self._has_turn(vcpu):
+                    if turn:
+                        self._turn_to(vcpu.id)
+                    return vcpu
+            if not self._sleep(vcpus):
+                return None
+
+    def budget(self, vcpu: Vcpu, limit: int) -> int:
+        """Return for how many instructions `vcpu` may run now, at most `limit`.
+
+        A vCPU that is alone in being able to run is not held to its quantum; the vm
+        comes back when that changes (`Vm.kick`). One that spins beside others gives
+        its turn away with PAUSE.
+        """
+        alone = self.policy == "only" or not any(
+            self._has_turn(v) for v in self._vm.vcpus if v is not vcpu
+        )
+        self._vm.pause_yields = not alone
+        return limit if alone else min(self._left, limit)
+
+    def charge(self, vcpu: Vcpu) -> None:
+        """Take what `vcpu` has just run from its turn; move on when that is over."""
+        vm = self._vm
+        if self.policy == "only":
+            return
+        if vm.pause_yields:
+            self._left -= vm.ran
+        over = vm.yielded or (vm.kick and not vm.pause_yields)
+        if over or self._left <= 0:
+            self._turn_to((vcpu.id + 1) % len(vm.vcpus))
+
+    def _turn_to(self, number: int) -> None:
+        self.current = number
+        self._left = 1 if self.policy == "lockstep" else self.quantum
+
+    def _has_turn(self, vcpu: Vcpu) -> bool:
+        """Tell whether an entry would do something or has something to report."""
+        vm = self._vm
+        if vm.suspended is not None or context.pending(vcpu.vie) is not None:
+            return True
+        if not runstate.can_run(vcpu.run_state):
+            return False
+        return not vcpu.halted or bool(arbitration.wake_reason(vm, vcpu))
+
+    def _sleep(self, vcpus: Sequence[Vcpu]) -> bool:
+        """Jump to the next deadline until one of `vcpus` has a turn.
+
+        Tells whether one has. A timer that wakes nobody is given up after
+        `DEADLINES`; running again goes on from there.
+        """
+        for _ in range(DEADLINES):
+            deadline = self._vm.deadline()
+            if deadline is None or not any(_could_wake(v) for v in vcpus):
+                return False
+            self._vm.pass_time(max(deadline, self._vm.now))
+            if any(self._has_turn(v) for v in vcpus):
+                return True
+        return False
+
+
+def _could_wake(vcpu: Vcpu) -> bool:
+    """Tell whether an interrupt could ever wake it: halted with IF set."""
+    running = not runstate.is_pending(vcpu.run_state)
+    return running and vcpu.halted and vcpu.regs.interrupts
