@@ -63,7 +63,7 @@ class Line:
         if self.width < width:
             out.extend(self)
             return out.add(" " * (width - self.width))
-        room = width - 1
+        room = max(width - 1, 0)
         for text, role in self.spans:
             out.add(text[: room - out.width], role)
             if out.width >= room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -94,9 +95,8 @@ class HelpScreen(ModalScreen[None]):
         pane.border_subtitle = "Esc goes back"
         yield pane
 
-    def on_resize(self) -> None:
+    def on_mount(self) -> None:
         """Set the text for the width."""
         pane = self.query_one(LinePane)
-        size = (self.size.width - 8, self.size.height)
-        pane.show(render(self._topics, size))
+        pane.draw(partial(render, self._topics))
         pane.focus()
