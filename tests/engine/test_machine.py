@@ -359,6 +359,19 @@ def test_an_nmi_is_blocked_from_its_delivery_to_iret() -> None:
     assert len(seen) == 2
 
 
+def test_an_nmi_waits_for_the_end_of_the_shadow_and_no_longer() -> None:
+    m = machine(bytes.fromhex("31c0 8ed8 8ed0 bc0080 fb 90 90 ebfe"))
+    m.vm.memory.write(8, bytes.fromhex("00060000"))
+    m.vm.memory.write(0x600, bytes.fromhex("ebfe"))
+    m.step(0, 5)  # up to and with STI
+    assert m.vcpus[0].regs.shadow
+    m.send_ipi(0, apic_ipi.encode("nmi", destination=0))
+    m.run(100)
+    assert m.vcpus[0].regs.rip == 0x600
+    pushed = int.from_bytes(m.read_physical(0x8000 - 6, 2), "little")
+    assert pushed == 0xB  # past the NOP that STI shields
+
+
 def nmi_state(m: Machine) -> tuple[bool, bool]:
     return m.vcpus[0].nmi_pending, m.vcpus[0].nmi_blocked
 

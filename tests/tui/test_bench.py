@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from lapis_engine.cpu.ceiling import MEMORY_LOOP
 from lapis_tui import bench
 
 
 def test_the_memory_loop_counts_in_memory() -> None:
-    m = bench._machine(bench.MEMORY_LOOP)
+    m = bench._machine(MEMORY_LOOP)
     assert m.run(2001).reason == "budget"
     assert int.from_bytes(m.read_physical(0x5000, 4), "little") == 1001
 

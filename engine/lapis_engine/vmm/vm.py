@@ -252,7 +252,9 @@ class Vm:
         linear, vcpu.stopped_at = vcpu.stopped_at, None
         past = linear is not None and linear == vcpu.regs.linear_rip
         self.core.intercept(vcpu.regs, PAUSE, on=self.pause_yields)
-        left = 1 if vcpu.mode_watch else self.left()
+        # An NMI that is still pending here waits for the end of a shadow.
+        shadowed = vcpu.nmi_pending and not vcpu.nmi_blocked
+        left = 1 if vcpu.mode_watch or shadowed else self.left()
         hw = self.core.run(vcpu.regs, left, window=window, past=past)
         self.account(vcpu, self.core.retired)
         if vcpu.mode_watch:

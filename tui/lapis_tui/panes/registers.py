@@ -87,7 +87,8 @@ def _table(regs: Registers, name: str, *, selector: bool) -> Line:
     line = regs.cell(name, 4, label) if selector else Line(f"{label:<8}", "label")
     base, limit = f"{name}.base", f"{name}.limit"
     line.add(" ").extend(regs.cell(base, 8, "at"))
-    return line.add(" ").extend(number(regs.now.get(limit, 0), 8, "held"))
+    mark = regs.changed(limit)
+    return line.add(" ").extend(number(regs.now.get(limit, 0), 8, "held", mark=mark))
 
 
 def _join(regs: Registers, *cells: tuple[str, int] | tuple[str, int, str]) -> Line:
