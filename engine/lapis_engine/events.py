@@ -274,7 +274,7 @@ class EngineFault:
     text: str
 
 
-Event = (
+FabricEvent = (
     IpiSent
     | VectorAccepted
     | VectorRefused
@@ -282,13 +282,17 @@ Event = (
     | VectorEnded
     | InitReceived
     | SipiReceived
-    | RunStateChanged
     | NmiReceived
     | NmiDelivered
     | ExtIntDelivered
     | TimerArmed
     | TimerFired
     | ApicModeChanged
+)
+"""What happens between and in the APICs."""
+
+ProcessorEvent = (
+    RunStateChanged
     | ModeChanged
     | ExceptionRaised
     | MsrAccessed
@@ -300,6 +304,9 @@ Event = (
     | Oddity
     | EngineFault
 )
+"""What happens to a vCPU, or to the machine."""
+
+Event = FabricEvent | ProcessorEvent
 """The closed union: a consumer matches on it and ends with `assert_never`."""
 
 
@@ -336,8 +343,14 @@ def _ids(vcpus: tuple[int, ...]) -> str:
     return ", ".join(f"vCPU {v}" for v in vcpus) or "nobody"
 
 
-def describe(event: Event) -> str:  # noqa: C901, PLR0912 - one arm an event, no logic
+def describe(event: Event) -> str:
     """Say in one line what happened; the vCPU itself is not repeated."""
+    if isinstance(event, FabricEvent):
+        return _fabric(event)
+    return _processor(event)
+
+
+def _fabric(event: FabricEvent) -> str:  # noqa: C901, PLR0912 - one arm an event
     match event:
         case IpiSent():
             fate = f"dropped: {event.dropped}" if event.dropped else _ids(event.targets)
@@ -364,9 +377,6 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0912 - one arm an event, no
             return (
                 f"SIPI {event.vector:#04x} (start {start:#x}) from {event.source}{tail}"
             )
-        case RunStateChanged():
-            before, after = run_state_text(event.before), run_state_text(event.after)
-            return f"run-state {before} -> {after}: {event.why}"
         case NmiReceived():
             return f"NMI pending, from {event.source}"
         case NmiDelivered():
@@ -384,6 +394,15 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0912 - one arm an event, no
             return f"APIC timer fired, vector {event.vector:#04x}{tail}"
         case ApicModeChanged():
             return f"APIC {event.before} -> {event.after}, base {event.base:#x}"
+        case _:
+            assert_never(event)
+
+
+def _processor(event: ProcessorEvent) -> str:  # noqa: C901 - one arm an event
+    match event:
+        case RunStateChanged():
+            before, after = run_state_text(event.before), run_state_text(event.after)
+            return f"run-state {before} -> {after}: {event.why}"
         case ModeChanged():
             return f"{event.before} -> {event.after} mode at {event.rip:#x}"
         case ExceptionRaised():
