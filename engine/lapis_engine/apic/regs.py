@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from lapis_engine.bits import Bits, bit, bits
+from lapis_engine.bits import bit, bits
 
 # APICBASE, MSR 0x1B ("Local APIC Status and Location", "x2APIC Mode").
 BASE_ADDRESS: Final = bits(51, 12)
@@ -115,10 +115,3 @@ LVTS: Final = (
     "lvt_lint0", "lvt_lint1", "lvt_error",
 )  # fmt: skip
 """Names of the LVT registers, which are also fields of the state."""
-
-
-def field(name: str) -> Bits:
-    """Return the bit run `name` of this module, for tables that name fields."""
-    found = globals()[name]
-    assert isinstance(found, Bits), name
-    return found
