@@ -90,6 +90,7 @@ class Driver:
         """Wait, message by message, until `condition` holds."""
         async with asyncio.timeout(PATIENCE):
             while not condition():
+                assert self.app._exception is None, self.app._exception
                 self.news.clear()
                 # A message is noticed before it is handled: look again soon.
                 with suppress(TimeoutError):

@@ -111,7 +111,7 @@ def test_installed_plugins_are_found_and_a_broken_one_is_reported(
 def test_the_environment_chooses_the_installed_plugins(
     monkeypatch: pytest.MonkeyPatch,
     value: str,
-    found: bool,  # noqa: FBT001
+    found: bool,
 ) -> None:
     monkeypatch.setenv("LAPIS_LOAD_PLUGINS", value)
     host = discover()

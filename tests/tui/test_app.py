@@ -119,6 +119,56 @@ def test_i_builds_an_ipi_shows_it_decoded_and_sends_it() -> None:
     drive(bringup(), play)
 
 
+def test_letters_are_not_commands_while_a_form_is_open() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("i", "s", "c", "n")
+        assert it.view.now.now == 0
+        assert it.view.selected == 0
+        await it.press("escape", "f1", "s", "c")
+        assert it.view.now.now == 0
+
+    drive(bringup(), play)
+
+
+def test_text_selected_by_the_mouse_is_copied() -> None:
+    async def play(it: Driver) -> None:
+        await it.pilot.mouse_down("#vcpus", offset=(1, 1))
+        await it.pilot.hover("#vcpus", offset=(12, 1))
+        await it.pilot.mouse_up("#vcpus", offset=(12, 1))
+        await it.press("ctrl+c")
+        assert it.app.clipboard == "eax 00000000"
+        assert it.rows[-2] == " copied"
+
+    drive(bringup(), play)
+
+
+def test_a_long_result_is_shown_from_its_first_row() -> None:
+    async def play(it: Driver) -> None:
+        await it.command("help")
+        assert " : help" in it.text
+        await it.press("5", "G")
+        assert " : help" not in it.text
+        assert it.app.focused is not None
+        assert it.app.focused.id == "results"
+
+    drive(bringup(), play)
+
+
+def test_the_newest_event_is_in_view_until_one_scrolls_up() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        assert "exit MMIO" in it.text
+        await it.press("3", "g")
+        assert "     0        0.007" in it.text or "real -> protected" in it.text
+        assert "exit MMIO" not in it.text
+        await it.press("d")
+        assert "exit MMIO" not in it.text
+        await it.press("G")
+        assert "discard" in it.text.lower()
+
+    drive(bringup(), play)
+
+
 def test_the_form_for_an_ipi_says_what_is_wrong_and_escape_sends_nothing() -> None:
     async def play(it: Driver) -> None:
         await it.press("i", "tab", "x")
@@ -189,6 +239,14 @@ def test_quitting_stops_a_running_guest() -> None:
         it.key("q")
 
     drive(spin(), play)
+
+
+def test_q_on_the_command_line_quits_too() -> None:
+    async def play(it: Driver) -> None:
+        await it.pilot.press(":", "q", "enter")
+        await it.until(lambda: it.app._exit)
+
+    drive(bringup(), play)
 
 
 def test_b_sets_a_breakpoint_at_the_cursor_and_takes_it_away() -> None:
@@ -275,6 +333,62 @@ def test_help_lists_every_key_and_every_command(key: str) -> None:
             assert command[0][:40] in seen
         await it.press("escape")
         assert "local APICs" in it.text
+
+    drive(bringup(), play)
+
+
+def test_help_stays_open_while_the_guest_runs() -> None:
+    async def play(it: Driver) -> None:
+        it.key("c")
+        await it.until(lambda: it.view.running)
+        it.key("f1")
+        at = it.view.now.now
+        await it.until(lambda: it.view.now.now > at)
+        it.key("ctrl+c")
+        await it.until(lambda: it.app.idle)
+        assert "build and send an IPI" in it.text
+
+    drive(spin(), play)
+
+
+def test_the_palette_begins_a_command_line() -> None:
+    async def play(it: Driver) -> None:
+        await it.pilot.press("ctrl+p", *"profiles")
+        await it.until(lambda: "list the profiles" in it.text)
+        await it.press("enter")
+        field = it.app.main.query_one(CommandInput)
+        await it.until(lambda: field.value == "profiles ")
+        await it.press("enter")
+        assert "sdm" in "".join(it.rows[-12:])
+
+    drive(bringup(), play)
+
+
+def test_a_pane_goes_from_whole_screen_to_whole_screen() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("2", "z", "4")
+        assert "class 0123456789abcdef" not in it.text
+        assert "guest console" in it.text
+        await it.press(":")
+        await it.type("step")
+        await it.press("enter")
+        assert it.app.focused is not None
+        assert it.app.focused.id == "console"
+        await it.press("escape")
+        assert "class 0123456789abcdef" in it.text
+
+    drive(bringup(), play)
+
+
+def test_a_resize_shares_the_screen_out_anew() -> None:
+    async def play(it: Driver) -> None:
+        await it.pilot.resize_terminal(80, 25)
+        await it.pilot.pause()
+        assert len(it.rows) == 25
+        assert "[0 ● running]" in it.rows[1]
+        await it.pilot.resize_terminal(200, 60)
+        await it.pilot.pause()
+        assert "vCPU 1" in it.rows[1]
 
     drive(bringup(), play)
 

@@ -21,8 +21,8 @@ THREE = 170
 """Cells from which those three stand side by side."""
 STACKED = 35
 """Rows of the screen from which the disassembly fits below the registers."""
-TALL = 30
-"""Rows of the screen from which the pending requests have a title."""
+MOST_PENDING = 3
+"""Requests in view; a list that is longer scrolls."""
 LEAST_BOTTOM = 3
 
 
@@ -42,7 +42,7 @@ class Plan:
 
 def plan(width: int, height: int, cpus: int, pending: int, zoomed: str = "") -> Plan:
     """Share out a screen; `zoomed` names the pane that has it all, or none."""
-    waiting = min(pending, 3) + (1 if pending and height >= TALL else 0)
+    waiting = min(pending, MOST_PENDING)
     room = max(height - CHROME - waiting, 1)
     bottom = "tabs" if width < WIDE else "two" if width < THREE else "three"
     beside = height < STACKED and width >= BESIDE

@@ -28,6 +28,8 @@ SLICE_SECONDS = 0.02
 """What a slice should take; a break waits for one at most."""
 FIRST_SLICE, SMALLEST_SLICE, LARGEST_SLICE = 20_000, 500, 2_000_000
 """Instructions: what they cost depends on how many of them exit."""
+GOODBYE_SECONDS = 5.0
+"""How long to wait for a slice to end when the program does."""
 FRAME_SECONDS = 0.066
 """Time between two pictures of a running guest."""
 
@@ -87,7 +89,7 @@ class Worker:
         self.interrupt()
         self._orders.put(None)
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(GOODBYE_SECONDS)
 
     # On the thread.
 

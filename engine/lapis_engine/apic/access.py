@@ -16,15 +16,17 @@ from lapis_engine.apic.regs import (
     BASE_BSP,
     BASE_EN,
     BASE_EXTD,
+    CMCI_INDEX,
     DFR_MODEL,
     ESR_ILLEGAL_REGISTER,
     ESR_SEND_ILLEGAL,
-    ICR_BUSY,
-    ICR_VECTOR,
+    LVT_BUSY,
     LVT_MASKED,
+    LVT_REMOTE_IRR,
     LVTS,
     REGISTERS,
     SVR_ENABLED,
+    VERSION_MAX_LVT,
     Register,
 )
 from lapis_engine.events import ApicModeChanged, Event, TimerArmed
@@ -57,7 +59,7 @@ def read_mmio(
     what lies inside a register is cut from it; the SDM leaves both undefined.
     """
     within = offset & 0xF
-    register = REGISTERS.get(offset - within)
+    register = _register(offset - within, profile)
     if register is None or "r" not in register.xapic:
         return _illegal(state, profile)
     if within >= 4:
@@ -73,14 +75,14 @@ def write_mmio(
 
     # As bhyve: the SDM leaves such writes undefined.
     """
-    register = REGISTERS.get(offset)
+    register = _register(offset, profile)
     if size != 4 or offset & 0xF:
         return ()
     if register is None or "w" not in register.xapic:
         _illegal(state, profile)
         return ()
     if register.name == "icr":
-        return _write_icr(state, (state.icr & ~ALL_ONES) | value)
+        return _write_icr(state, (state.icr & ~ALL_ONES) | value, profile)
     if register.name == "icr_high":
         state.icr = (value & register.writable) << 32 | (state.icr & ALL_ONES)
         return ()
@@ -98,7 +100,7 @@ def _illegal(state: ApicState, profile: Profile) -> int:
 
 def read_msr(state: ApicState, msr: int, now: int, profile: Profile) -> int | None:
     """Return an x2APIC register, or None for #GP(0)."""
-    register = _msr_register(state, msr)
+    register = _msr_register(state, msr, profile)
     if register is None or "r" not in register.x2apic:
         return None
     if register.name == "icr":
@@ -110,25 +112,34 @@ def write_msr(
     state: ApicState, msr: int, value: int, now: int, profile: Profile
 ) -> Outcome | None:
     """Write an x2APIC register; None for #GP(0)."""
-    register = _msr_register(state, msr)
+    register = _msr_register(state, msr, profile)
     if register is None or "w" not in register.x2apic:
         return None
     if register.name == "icr":
         strict = profile.x2apic_checks_reserved and value & ~ICR_LEGAL
-        return None if strict else _write_icr(state, value)
-    legal = 0 if register.name in {"eoi", "esr"} else register.writable
-    if profile.x2apic_checks_reserved and value & ~legal:
+        return None if strict else _write_icr(state, value, profile)
+    if profile.x2apic_checks_reserved and value & ~_legal(register):
         return None
     if register.name == "self_ipi":
         request = ipi.encode("fixed", vector=value & 0xFF, shorthand="self")
-        return _send(state, request)
+        return _send(state, request, profile)
     return _write(state, register, value & register.writable, now, profile)
 
 
-def _msr_register(state: ApicState, msr: int) -> Register | None:
+def _msr_register(state: ApicState, msr: int, profile: Profile) -> Register | None:
     if apic_state.mode(state) != "x2apic" or not MSR_BASE <= msr <= MSR_END:
         return None
-    return REGISTERS.get((msr - MSR_BASE) << 4)
+    return _register((msr - MSR_BASE) << 4, profile)
+
+
+def _legal(register: Register) -> int:
+    """Return the bits that a WRMSR may set: the read-only ones are not reserved."""
+    if register.name in {"eoi", "esr"}:
+        return 0
+    read_only = LVT_BUSY if register.name in LVTS else 0
+    if register.name in {"lvt_lint0", "lvt_lint1"}:
+        read_only |= LVT_REMOTE_IRR
+    return register.writable | read_only
 
 
 def write_apicbase(state: ApicState, value: int, profile: Profile) -> Outcome | None:
@@ -136,6 +147,8 @@ def write_apicbase(state: ApicState, value: int, profile: Profile) -> Outcome | 
 
     SDM Vol. 3A "x2APIC State Transitions": disabled to xAPIC, xAPIC to x2APIC, any to
     disabled. As bhyve: illumos lets the guest change EN only (`vlapic_set_apicbase`).
+    On the way to x2APIC mode the id that software wrote, the LDR and the upper half of
+    the ICR are lost ("State Changes From xAPIC Mode to x2APIC Mode").
     """
     before, was = apic_state.mode(state), state.apicbase
     after = apic_state.MODES[(value & (BASE_EN | BASE_EXTD)) >> 10]
@@ -152,8 +165,10 @@ def write_apicbase(state: ApicState, value: int, profile: Profile) -> Outcome | 
         return ()
     if after == "disabled" and profile.apic_disable_resets:
         apic_state.clear(state)
+        state.id = state.vcpu & 0xFF
     elif after == "x2apic":
-        state.icr = 0
+        state.id, state.ldr = state.vcpu & 0xFF, 0
+        state.icr &= ALL_ONES
     return (ApicModeChanged(state.vcpu, before, after, apic_state.base(state)),)
 
 
@@ -176,9 +191,18 @@ def write_cr8(state: ApicState, value: int) -> Outcome | None:
 # Registers.
 
 
+def _register(offset: int, profile: Profile) -> Register | None:
+    """Return the register at `offset`; CMCI is there when the version says so."""
+    register = REGISTERS.get(offset)
+    if register is None or register.name != "lvt_cmci":
+        return register
+    there = VERSION_MAX_LVT.get(profile.apic_version) >= CMCI_INDEX
+    return register if there else None
+
+
 def peek(state: ApicState, offset: int, now: int, profile: Profile) -> int:
     """Return the register at `offset` without any side effect; 0 for the others."""
-    register = REGISTERS.get(offset)
+    register = _register(offset, profile)
     if register is None:
         return 0
     name = register.name
@@ -219,7 +243,7 @@ def _write(
         case "dfr":
             state.dfr = value & DFR_MODEL | 0x0FFF_FFFF
         case "svr":
-            return _write_svr(state, value)
+            return _write_svr(state, value, now, profile)
         case "esr":
             state.esr, state.esr_pending = state.esr_pending, 0
         case "timer_initial":
@@ -232,12 +256,18 @@ def _write(
     return ()
 
 
-def _write_svr(state: ApicState, value: int) -> Outcome:
-    """SVR: switching off masks every LVT and stops the timer (bhyve; the SDM masks)."""
-    was_on = state.svr & SVR_ENABLED
+def _write_svr(state: ApicState, value: int, now: int, profile: Profile) -> Outcome:
+    """SVR: switching off masks every LVT.
+
+    # As bhyve: it stops the timer too, and switching on starts a periodic one again
+    (`vlapic_svr_write_handler`); the SDM masks and lets it count.
+    """
+    changed = (state.svr ^ value) & SVR_ENABLED
     state.svr = value
-    if not was_on or value & SVR_ENABLED:
+    if not changed:
         return ()
+    if value & SVR_ENABLED:
+        return timer.restart(state, now, profile)
     for name in LVTS:
         setattr(state, name, getattr(state, name) | LVT_MASKED)
     if state.timer_deadline is None:
@@ -246,15 +276,15 @@ def _write_svr(state: ApicState, value: int) -> Outcome:
     return (TimerArmed(state.vcpu, None),)
 
 
-def _write_icr(state: ApicState, value: int) -> Outcome:
+def _write_icr(state: ApicState, value: int, profile: Profile) -> Outcome:
     """Store the ICR and send; the delivery status bit never reads 1."""
-    state.icr = value & ICR_LEGAL & ~ICR_BUSY
-    return _send(state, state.icr)
+    state.icr = value & ICR_LEGAL
+    return _send(state, state.icr, profile)
 
 
-def _send(state: ApicState, icr: int) -> Outcome:
+def _send(state: ApicState, icr: int, profile: Profile) -> Outcome:
     x2apic = apic_state.mode(state) == "x2apic"
     request = ipi.decode(icr, x2apic=x2apic, sender=state.vcpu)
-    if request.mode == "fixed" and icr & ICR_VECTOR < priority.LOWEST_LEGAL:
+    if ipi.is_vector_illegal(request, profile):
         state.esr_pending |= ESR_SEND_ILLEGAL
     return (request,)

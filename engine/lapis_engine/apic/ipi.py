@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from lapis_engine.profiles import Profile
 
 BROADCAST_XAPIC, BROADCAST_X2APIC = 0xFF, 0xFFFF_FFFF
-FLAT = 0xF
-"""DFR model of flat logical destinations; cluster is 0."""
-VECTORLESS = frozenset({"nmi", "init", "smi"})
+FLAT, CLUSTER = 0xF, 0
+"""DFR models of logical destinations; the others are reserved."""
 MANY = frozenset({"none", "all-but-self"})
 ANY = frozenset(SHORTHANDS)
 SHORTHAND_RULES = {
@@ -123,9 +122,22 @@ def encode(  # noqa: PLR0913 - one argument a field of the register
 
 
 def refusal(ipi: Ipi, profile: Profile) -> str:
-    """Say why the sender's APIC drops this IPI, or nothing.
+    """Say why the sender's APIC drops this IPI, or nothing."""
+    if is_vector_illegal(ipi, profile):
+        return f"vector {ipi.vector:#04x} is illegal: below 16"
+    return _invalid(ipi, profile)
 
-    As bhyve: an invalid combination is dropped without a trace
+
+def is_vector_illegal(ipi: Ipi, profile: Profile) -> bool:
+    """Tell whether this would be sent but for its vector, which sets ESR bit 5."""
+    carries = ipi.mode in {"fixed", "lowest"} and not _invalid(ipi, profile)
+    return carries and ipi.vector < LOWEST_LEGAL
+
+
+def _invalid(ipi: Ipi, profile: Profile) -> str:
+    """Say what is wrong with it apart from the vector.
+
+    # As bhyve: an invalid combination is dropped without a trace
     (`vlapic_is_icr_valid`); the SDM leaves it undefined.
     """
     if ipi.mode == "reserved":
@@ -136,8 +148,6 @@ def refusal(ipi: Ipi, profile: Profile) -> str:
         return "INIT de-assert is ignored"
     if ipi.level and not ipi.assert_ and ipi.mode != "sipi":
         return "level-triggered de-assert is ignored"
-    if ipi.mode in {"fixed", "lowest"} and ipi.vector < LOWEST_LEGAL:
-        return f"vector {ipi.vector:#04x} is illegal: below 16"
     if ipi.mode in {"smi", "remote-read"}:
         return f"{ipi.mode} is not implemented"  # Not modelled: SMM, remote read
     if ipi.mode == "lowest" and not profile.ipi_lowest_priority:
@@ -168,7 +178,10 @@ def targets(ipi: Ipi, apics: Sequence[ApicState]) -> tuple[int, ...]:
 
 
 def matches(ipi: Ipi, apic: ApicState) -> bool:
-    """Tell whether a destination without shorthand names this APIC."""
+    """Tell whether a destination without shorthand names this APIC.
+
+    # As bhyve: a reserved DFR model matches nothing (`vlapic_calcdest`).
+    """
     wide = apic_state.mode(apic) == "x2apic"
     broadcast = BROADCAST_X2APIC if ipi.x2apic else BROADCAST_XAPIC
     if ipi.destination == broadcast:
@@ -180,9 +193,11 @@ def matches(ipi: Ipi, apic: ApicState) -> bool:
         same = ipi.destination >> 16 == ldr >> 16
         return same and bool(ipi.destination & ldr & 0xFFFF)
     mda, own = ipi.destination & 0xFF, ldr >> 24
-    if DFR_MODEL.get(apic.dfr) == FLAT:
+    model = DFR_MODEL.get(apic.dfr)
+    if model == FLAT:
         return bool(mda & own)
-    return mda >> 4 == own >> 4 and bool(mda & own & 0xF)
+    same = model == CLUSTER and mda >> 4 == own >> 4
+    return same and bool(mda & own & 0xF)
 
 
 def _lowest(found: tuple[int, ...], apics: Sequence[ApicState]) -> tuple[int, ...]:

@@ -48,11 +48,14 @@ SVR_VECTOR: Final = bits(7, 0)
 SVR_ENABLED: Final = bit(8)
 SVR_FOCUS_OFF: Final = bit(9)
 
-# Error status register ("Error Handling").
+# Error status register ("Error Handling"). # Not modelled: the interrupt of LVT ERROR.
 ESR_SEND_ILLEGAL: Final = bit(5)
 ESR_RECEIVE_ILLEGAL: Final = bit(6)
 ESR_ILLEGAL_REGISTER: Final = bit(7)
 
+VERSION_MAX_LVT: Final = bits(23, 16)
+CMCI_INDEX: Final = 6
+"""LVT index of CMCI, which is there when the version register counts so far."""
 LDR_ID: Final = bits(31, 24)
 DFR_MODEL: Final = bits(31, 28)
 DIVIDE: Final = (bits(1, 0), bit(3))

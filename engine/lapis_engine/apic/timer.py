@@ -49,6 +49,13 @@ def write_initial(
     return TimerArmed(state.vcpu, state.timer_deadline)
 
 
+def restart(state: ApicState, now: int, profile: Profile) -> tuple[TimerArmed, ...]:
+    """Start a periodic timer anew, as bhyve does when SVR switches the APIC on."""
+    if LVT_TIMER_MODE.get(state.lvt_timer) != TIMER_PERIODIC or not state.timer_initial:
+        return ()
+    return (write_initial(state, state.timer_initial, now, profile),)
+
+
 def current_count(state: ApicState, now: int, profile: Profile) -> int:
     """Return the current count: ticks to the deadline, at most the initial count."""
     if state.timer_deadline is None:

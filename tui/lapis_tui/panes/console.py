@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 KEPT = 64 * 1024
 """Bytes of each console that are shown, counted from the end."""
+GLYPHS = {n: None if n == 8 else "." for n in range(256) if not chr(n).isprintable()}
+"""What stands for the characters of Latin-1 that have no glyph."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][0-9A-B]|\x1b[=>c]")
 
 
@@ -28,12 +30,8 @@ def clean(raw: bytes) -> list[str]:
     """
     text = _ESCAPES.sub("", raw[-KEPT:].decode("latin-1")).replace("\r\n", "\n")
     rows = [row.rstrip("\r").rsplit("\r", 1)[-1] for row in text.split("\n")]
-    rows = ["".join(map(_glyph, row.expandtabs())) for row in rows]
+    rows = [row.expandtabs().translate(GLYPHS) for row in rows]
     return rows[:-1] if rows and not rows[-1] else rows
-
-
-def _glyph(char: str) -> str:
-    return char if char.isprintable() else "" if char == "\b" else "."
 
 
 def render(consoles: Mapping[str, bytes], size: tuple[int, int]) -> list[Line]:

@@ -80,15 +80,23 @@ class EventsPane(LinePane):
         """Start without events."""
         super().__init__("events, us", id="events")
         self.events: deque[Logged] = deque(maxlen=KEPT)
+        self.draw(lambda _size: [Line(" nothing has happened", "dim")])
 
     def add(self, events: Sequence[Logged]) -> None:
-        """Append events; the view stays at the newest if it was there."""
-        if events:
-            self.events.extend(events)
-            self.resize_content(self.size.width, len(self.events))
+        """Append events; the view stays at the newest, or else at what it shows."""
+        if not events:
+            return
+        self._make = None
+        gone = max(len(self.events) + len(events) - KEPT, 0)
+        self.events.extend(events)
+        self.resize_content(self.size.width, len(self.events))
+        if gone and not self.is_vertical_scroll_end:
+            self.scroll_to(y=self.scroll_y - gone, animate=False, immediate=True)
 
     def line_at(self, row: int) -> Line | None:
         """Put event `row` of those that are kept into words."""
+        if not self.events:
+            return super().line_at(row)
         if not 0 <= row < len(self.events):
             return None
         width, _ = self.extent

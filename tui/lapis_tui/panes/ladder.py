@@ -85,4 +85,5 @@ def unusual(icr_text: str) -> str:
     'INIT, all excluding self'
     """
     usual = {"physical", "assert", "edge"}
-    return ", ".join(word for word in icr_text.split(", ") if word not in usual)
+    words = [word for word in icr_text.split(", ") if word not in usual]
+    return ", ".join(words).replace(" vector ", " ")

@@ -87,7 +87,6 @@ class PendingPane(Horizontal):
     def __init__(self) -> None:
         """Make the pane; it hides itself while nothing is pending."""
         super().__init__(id="pending")
-        self.border_title = "pending"
         self.list = LinePane(id="requests")
         self.list.can_focus = False
         self.field = AnswerField()

@@ -59,12 +59,17 @@ def _long(regs: Registers) -> list[Line]:
         line = regs.cell(left, 16).add("  ").extend(regs.cell(right, 16, label))
         lines.append(line)
     lines.append(_flags(regs))
-    lines.append(_join(regs, ("cr0", 8), ("cr2", 16), ("efer", 4)))
-    lines.append(_join(regs, ("cr3", 16), ("cr4", 8)))
-    lines.append(_join(regs, *((name, 4) for name in SEGMENTS)))
-    fs, gs = regs.cell("fs.base", 16, "fsb"), regs.cell("gs.base", 16, "gsb")
-    lines.append(fs.add("  ").extend(gs))
-    return lines
+    lines.append(_join(regs, ("cr2", 16), ("cr0", 8)))
+    lines.append(_join(regs, ("cr3", 16), ("cr4", 8), ("efer", 4)))
+    lines.append(_join(regs, ("fs.base", 16, "fsb"), ("gs.base", 16, "gsb")))
+    return [*lines, _selectors(regs)]
+
+
+def _selectors(regs: Registers) -> Line:
+    line = Line()
+    for name in SEGMENTS:
+        line.add(" " if line.width else "").extend(regs.cell(name, 4, name))
+    return line
 
 
 def _legacy(regs: Registers) -> list[Line]:
@@ -76,8 +81,8 @@ def _legacy(regs: Registers) -> list[Line]:
         lines.append(line.extend(_table(regs, table, selector=selector)))
     lines.append(_join(regs, ("rip", 8, "eip"), ("rflags", 8, "efl")))
     lines.append(_flags(regs))
-    lines.append(_join(regs, ("cr0", 8), ("cr2", 8), ("efer", 4)))
-    lines.append(_join(regs, ("cr3", 8), ("cr4", 8)))
+    lines.append(_join(regs, ("cr0", 8), ("cr2", 8)))
+    lines.append(_join(regs, ("cr3", 8), ("cr4", 8), ("efer", 4)))
     lines += [_table(regs, name, selector=True) for name in ("tr", "ldtr")]
     return lines
 
@@ -92,15 +97,12 @@ def _table(regs: Registers, name: str, *, selector: bool) -> Line:
 
 
 def _join(regs: Registers, *cells: tuple[str, int] | tuple[str, int, str]) -> Line:
+    """Set cells of (name, digits) or (name, digits, label) side by side."""
     line = Line()
-    for index, (name, digits, *label) in enumerate(cells):
-        line.add(" " if index else "")
-        line.extend(regs.cell(name, digits, label[0] if label else _short(name)))
+    for name, digits, *label in cells:
+        cell = regs.cell(name, digits, label[0] if label else "")
+        line.add("  " if line.width else "").extend(cell)
     return line
-
-
-def _short(name: str) -> str:
-    return name[:2] if name in SEGMENTS else name
 
 
 def _flags(regs: Registers) -> Line:

@@ -31,7 +31,13 @@ class ResultsPane(LinePane):
     def __init__(self) -> None:
         """Start empty."""
         super().__init__("commands", id="results")
+        self._rows: list[Line] = []
+        self.draw(lambda _size: [Line(" : for a command, F1 for help", "dim")])
 
     def add(self, rows: Sequence[Line]) -> None:
-        """Append rows."""
-        self.show([*self.lines, *rows][-KEPT:])
+        """Append rows; what does not fit is shown from its beginning."""
+        self._rows = [*self._rows, *rows][-KEPT:]
+        self.draw(lambda _size: self._rows)
+        if len(rows) > self.size.height:
+            top = len(self._rows) - len(rows)
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)

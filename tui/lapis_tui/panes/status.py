@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 
 def render(view: View, width: int, *, typing: bool = False) -> Line:
     """Return the status bar: run state, selection, virtual time, pending, profile."""
-    snapshot = view.now
-    vcpu = snapshot.vcpus[view.selected]
-    guest = snapshot.guest.rstrip("/").rpartition("/")[2]
-    line = Line(" lapis ", "title").add(f"{guest}  ", "label")
-    line.extend(_state(view))
-    line.add("  vCPU ", "label").add(f"{vcpu.id} {mode(vcpu)}")
-    right = _right(view, typing=typing, events=True)
-    if line.width + right.width > width:
-        right = _right(view, typing=typing, events=False)
-    return line.pad(max(width - right.width, line.width + 1)).extend(right).fit(width)
+    for guest, events in ((True, True), (True, False), (False, False)):
+        left = _left(view, guest=guest)
+        right = _right(view, typing=typing, events=events)
+        if left.width + right.width < width:
+            break
+    return left.pad(max(width - right.width, left.width + 1)).extend(right).fit(width)
+
+
+def _left(view: View, *, guest: bool) -> Line:
+    vcpu = view.now.vcpus[view.selected]
+    line = Line(" lapis ", "title")
+    if guest:
+        line.add(f"{view.now.guest.rstrip('/').rpartition('/')[2]} ", "label")
+    line.add(" ").extend(_state(view))
+    return line.add("  vCPU ", "label").add(f"{vcpu.id} {mode(vcpu)}")
 
 
 def _right(view: View, *, typing: bool, events: bool) -> Line:

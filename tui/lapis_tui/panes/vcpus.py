@@ -134,20 +134,23 @@ def place(view: View, vcpu: VcpuSnapshot, width: int) -> Line:
     if name:
         line.add(f" {name} ", "symbol").add("─", "rule")
     if vcpu.why:
-        line.add(f" {vcpu.why.removeprefix('it ')} ", "warn")
+        why = vcpu.why.removeprefix("it ").removeprefix("is ")
+        line.add(f" {why} ", "warn")
     return line.add("─" * (width - line.width), "rule").fit(width)
 
 
 def _code(view: View, vcpu: VcpuSnapshot, width: int, room: int) -> list[Line]:
+    at_cursor = vcpu.id == view.selected and view.line is not None
     around = code.Surroundings(
         vcpu.linear_rip,
         view.now.breakpoints,
         view.now.symbols,
-        view.cursor if vcpu.id == view.selected and view.line is not None else None,
+        view.cursor if at_cursor else None,
     )
     if not vcpu.code:
         return [Line(f"  {vcpu.linear_rip:08x} no memory here", "dim")]
-    return code.render(vcpu.code[:room], width, around)
+    first = max((view.line or 0) - room + 1, 0) if at_cursor else 0
+    return code.render(vcpu.code[first : first + room], width, around)
 
 
 class VcpusPane(LinePane):
