@@ -3,7 +3,7 @@
 Literal values are worked out from the SDM's register figure; the validity table is
 bhyve's `vlapic_is_icr_valid`, which is the SDM's table of valid combinations.
 
-Mutants of `apic/ipi.py`, each a change of one token, all killed: the broadcast id; FLAT;
+Mutants of `apic/ipi.py`, each a change of one token, all killed: broadcast id; FLAT;
 the shorthands allowed to fixed, lowest, nmi, init and sipi, and `MANY` itself;
 x2APIC destinations read as xAPIC ones; `not` lost in the rule for INIT de-assert and in
 the one for level de-assert, `level` lost there, `!=` inverted for SIPI; `<` to `<=` for
