@@ -25,6 +25,7 @@ MODE_WORDS = {
 SHORTHAND_WORDS = {
     "self": "self", "all": "all including self", "all-but-self": "all excluding self",
 }  # fmt: skip
+X2APIC_ONLY = 0x00FF_FFFF_0000_0000
 LVT_MODES = (
     "fixed", "reserved 1", "SMI", "reserved 3", "NMI", "INIT", "reserved 6", "ExtINT",
 )  # fmt: skip
@@ -91,9 +92,12 @@ def _destination(request: apic_ipi.Ipi) -> str:
 
 
 def _icr(raw: int) -> Explanation:
-    request = apic_ipi.decode(raw, x2apic=False, sender=0)
+    # Bits 55:32 are reserved in xAPIC mode and part of the destination in x2APIC mode.
+    x2apic = bool(raw & X2APIC_ONLY)
+    request = apic_ipi.decode(raw, x2apic=x2apic, sender=0)
+    destination = regs.ICR_DEST_X2APIC if x2apic else regs.ICR_DEST_XAPIC
     fields = (
-        _field("destination", regs.ICR_DEST_XAPIC, raw),
+        _field("destination", destination, raw),
         _field("shorthand", regs.ICR_SHORTHAND, raw, request.shorthand),
         _field("trigger", regs.ICR_LEVEL, raw, "level" if request.level else "edge"),
         _field(
@@ -107,7 +111,7 @@ def _icr(raw: int) -> Explanation:
         _field("delivery mode", regs.ICR_MODE, raw, MODE_WORDS[request.mode]),
         _field("vector", regs.ICR_VECTOR, raw),
     )  # fmt: skip
-    return Explanation("icr", raw, icr_text(raw), fields)
+    return Explanation("icr", raw, icr_text(raw, x2apic=x2apic), fields)
 
 
 def _lvt(raw: int) -> Explanation:

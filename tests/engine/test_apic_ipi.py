@@ -160,6 +160,11 @@ def test_lowest_priority_goes_to_the_lowest_ppr_then_the_lowest_number() -> None
     assert ipi.targets(decode(0xFF << 56 | 0x131), states) == (2,)
 
 
+def test_a_destination_of_more_than_8_bits_is_read_as_an_x2apic_one() -> None:
+    assert explain("icr", 0x2_0000_4500).text.endswith("to APIC id 0x2")
+    assert explain("icr", 0x0200_0000_0000_4500).text.endswith("to APIC id 0x2")
+
+
 def test_encode_is_the_reverse_of_decode() -> None:
     assert ipi.encode("init", shorthand="all-but-self") == 0xC4500
     assert ipi.encode("sipi", vector=8, shorthand="all-but-self") == 0xC4608

@@ -308,6 +308,14 @@ def test_an_injected_sipi_starts_a_vcpu_where_it_says() -> None:
     assert m.vcpu_state(2) == "never-started"
 
 
+def test_a_level_ipi_is_taken_as_an_edge() -> None:
+    m = guest("timer")
+    m.run(200)
+    m.send_ipi(0, 0x4_C031)
+    assert m.vcpus[0].apic.irr >> 0x31 & 1
+    assert m.vcpus[0].apic.tmr == 0
+
+
 def test_sipi_without_init_is_latched_and_starts_nothing() -> None:
     m = machine(bytes.fromhex("ebfe"), 2)
     m.send_ipi(0, apic_ipi.encode("sipi", vector=8, destination=1))

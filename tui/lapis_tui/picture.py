@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 from lapis_plugins.host import discover
 from lapis_sessions.setup import SessionOptions, open_session
 from lapis_tui.app import LapisApp
-from lapis_tui.messages import Done
+from lapis_tui.messages import Done, Seen
 
 if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
     from lapis_sessions.session import Session
 
 SCENE = (
@@ -34,6 +36,8 @@ SCENE = (
 )  # fmt: skip
 """Commands up to the last one, which `c` does on the screen."""
 BLANK = "&#160;"
+PATIENCE = 30
+"""Seconds to wait for a picture before giving up."""
 _TEXT = re.compile(
     r'(?P<head><text [^>]*?)x="(?P<x>[\d.]+)"(?P<mid>[^>]*?)'
     r'textLength="(?P<length>[\d.]+)"(?P<tail>[^>]*)>(?P<text>[^<]+)</text>'
@@ -54,21 +58,40 @@ def make_picture(path: Path, size: tuple[int, int] = (140, 44)) -> None:
     path.write_text(compact(asyncio.run(_shot(size))), "utf-8")
 
 
-async def _shot(size: tuple[int, int]) -> str:
-    done = asyncio.Event()
+class Still:
+    """Tells when the screen shows what a command has brought."""
 
-    def watch(message: object) -> None:
+    def __init__(self) -> None:
+        """Wait for the first picture."""
+        self._shown = asyncio.Event()
+        self._done = True
+
+    def watch(self, message: object) -> None:
+        """Look at a message on its way: a picture counts once its command is done."""
         if isinstance(message, Done):
-            done.set()
+            self._done = True
+        elif isinstance(message, Seen) and not message.running and self._done:
+            self._shown.set()
 
-    app = LapisApp(scene())
-    async with app.run_test(size=size, message_hook=watch) as pilot:
-        await pilot.press("c")
-        await done.wait()
-        done.clear()
-        await pilot.press(*":explain", "space", *"icr", "space", *"0xC4500", "enter")
-        await done.wait()
+    async def after(self, pilot: Pilot[None], *keys: str) -> None:
+        """Press `keys`, which give a command, and wait until its picture is drawn."""
+        if keys:
+            self._shown.clear()
+            self._done = False
+            await pilot.press(*keys)
+        async with asyncio.timeout(PATIENCE):
+            await self._shown.wait()
         await pilot.pause()
+
+
+async def _shot(size: tuple[int, int]) -> str:
+    still = Still()
+    app = LapisApp(scene())
+    async with app.run_test(size=size, message_hook=still.watch) as pilot:
+        await still.after(pilot)
+        await still.after(pilot, "c")
+        explain = [*":explain", "space", *"icr", "space", *"0xC4500", "enter"]
+        await still.after(pilot, *explain)
         return app.export_screenshot(title="lapis ap-bringup")
 
 

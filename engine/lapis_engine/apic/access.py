@@ -42,7 +42,7 @@ Outcome = tuple[Event | Ipi, ...]
 
 ALL_ONES = 0xFFFF_FFFF
 MSR_BASE, MSR_END = 0x800, 0x8FF
-BANKS = {"isr": 0x100, "tmr": 0x180, "irr": 0x200}
+BANKS = {"isr", "tmr", "irr"}
 BASE_LEGAL = BASE_ADDRESS | BASE_EN | BASE_EXTD | BASE_BSP
 ICR_LEGAL = 0xFFFF_FFFF_000C_CFFF
 
@@ -62,8 +62,6 @@ def read_mmio(
     register = _register(offset - within, profile)
     if register is None or "r" not in register.xapic:
         return _illegal(state, profile)
-    if within >= 4:
-        return 0
     value = peek(state, offset - within, now, profile)
     return (value >> (8 * within)) & ((1 << (8 * size)) - 1)
 

@@ -64,8 +64,9 @@ def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
         vcpu.nmi_pending = True
         vm.note(NmiReceived(vcpu.id, source))
     elif ipi.mode in {"fixed", "lowest"}:
-        level = ipi.level and ipi.assert_
-        vm.note(priority.accept(vcpu.apic, ipi.vector, level, f"ipi of {source}"))
+        # As bhyve: IPIs are edges whatever the ICR says (`lapic_intr_edge`).
+        edge = False
+        vm.note(priority.accept(vcpu.apic, ipi.vector, edge, f"ipi of {source}"))
 
 
 def signal(vm: Vm, signals: Signals, source: int) -> None:
