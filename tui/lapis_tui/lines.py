@@ -7,7 +7,10 @@ alone, so that a screen without colour says the same.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
+
+from rich.cells import cell_len
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,15 +34,18 @@ class Line:
 
     def __init__(self, text: str = "", role: str = "") -> None:
         """Start with `text` in `role`."""
-        self.spans: list[Span] = [(text, role)] if text else []
-        self.width = len(text)
-        """Cells; every text of Lapis is one cell a character."""
+        self.spans: list[Span] = []
+        self.width = 0
+        """Cells: each character has one, see `narrow`."""
         self.role = ""
         """Role of the whole line, beneath its spans: "cursor", "here" or nothing."""
+        self.add(text, role)
 
     def add(self, text: str, role: str = "") -> Self:
         """Append `text` and return the line itself."""
         if text:
+            if not text.isascii():
+                text = narrow(text)
             self.spans.append((text, role))
             self.width += len(text)
         return self
@@ -86,6 +92,16 @@ class Line:
 
     def __repr__(self) -> str:
         return f"Line({self.plain!r})"
+
+
+@lru_cache(maxsize=4096)
+def narrow(text: str) -> str:
+    """Put a `?` for each character that does not take exactly one cell.
+
+    >>> narrow("ISR │ →"), narrow(chr(0x1234) + "e" + chr(0x301))
+    ('ISR │ →', '?e?')
+    """
+    return "".join(char if cell_len(char) == 1 else "?" for char in text)
 
 
 def number(value: int, digits: int, role: str = "", *, mark: bool = False) -> Line:
