@@ -384,6 +384,9 @@ def test_svr_on_starts_a_periodic_timer_again_and_no_other() -> None:
     access.write_mmio(state, 0x320, 4, 0x2_0040, 0, SDM)
     access.write_mmio(state, 0xF0, 4, 0xFF, 0, SDM)
     assert access.write_mmio(state, 0xF0, 4, 0x1FF, 0, SDM) == ()
+    access.write_mmio(state, 0x380, 4, 100, 0, SDM)
+    assert access.write_mmio(state, 0xF0, 4, 0x1EF, 50, SDM) == ()  # it was on
+    assert state.timer_deadline == 200
 
 
 @pytest.mark.parametrize("tpr", [0x00, 0x0F, 0x50, 0xFF])
