@@ -1,14 +1,14 @@
 """Everything that can happen in a machine, one frozen record a kind.
 
 Transitions return these; `Machine` alone gives them a place and a time in the
-stream (`Logged`). `describe` is the one place that puts an event into words.
+stream (`Logged`); `describe.py` alone puts an event into words.
 Nothing here refers to a live object: an event is as true in ten minutes as now.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, assert_never
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,124 @@ class ApicModeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageSent:
+    """An IOAPIC or a device sent an interrupt message, with the fate it met."""
+
+    kind: ClassVar[str] = "message"
+    vcpu: int
+    """Always -1: no vCPU sent it."""
+    source: str
+    """ioapic pin 4, msi, user ..."""
+    mode: str
+    vector: int
+    level: bool
+    destination: str
+    """Whom it names, in words."""
+    targets: tuple[int, ...]
+    """vCPUs that it reaches, ascending; empty when it is dropped."""
+    dropped: str
+    """Why nothing was sent, or the empty string."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinChanged:
+    """An input of the IOAPIC moved."""
+
+    kind: ClassVar[str] = "pin"
+    vcpu: int
+    """Always -1."""
+    pin: int
+    asserted: bool
+    count: int
+    """How many sources hold it asserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class IoapicEnded:
+    """An EOI reached an IOAPIC pin: its remote-IRR was cleared."""
+
+    kind: ClassVar[str] = "ioapic-eoi"
+    vcpu: int
+    """Always -1."""
+    pin: int
+    vector: int
+    again: bool
+    """The line is still asserted, and the message goes out once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LvtFired:
+    """An entry of the local vector table other than the timer fired."""
+
+    kind: ClassVar[str] = "lvt"
+    vcpu: int
+    lvt: str
+    """lint0, lint1, error, thermal, perf, cmci."""
+    mode: str
+    """fixed, smi, nmi, init, extint."""
+    vector: int
+    dropped: str
+    """Why nothing came of it, or the empty string."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApicError:
+    """The APIC found an error; a write to the ESR will show it."""
+
+    kind: ClassVar[str] = "apic-error"
+    vcpu: int
+    bit: int
+    """Number of the ESR bit."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interfered:
+    """A rule of the user's dropped, delayed or duplicated an IPI to one target."""
+
+    kind: ClassVar[str] = "interfere"
+    vcpu: int
+    """Target."""
+    action: str
+    """drop, delay or duplicate."""
+    mode: str
+    sender: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """A lint found something that is legal and seldom meant."""
+
+    kind: ClassVar[str] = "lint"
+    vcpu: int
+    """The vCPU it is about, or -1."""
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernemuAccessed:
+    """The user reached a device of the engine outside `vm_run` (VM_SET_KERNEMU_DEV)."""
+
+    kind: ClassVar[str] = "kernemu"
+    vcpu: int
+    write: bool
+    gpa: int
+    size: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApicImported:
+    """The state of a local APIC was replaced by the user."""
+
+    kind: ClassVar[str] = "import"
+    vcpu: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModeChanged:
     """The processor moved between real, protected, compat and long mode."""
 
@@ -274,6 +392,18 @@ class EngineFault:
     text: str
 
 
+Message = (
+    MessageSent
+    | PinChanged
+    | IoapicEnded
+    | LvtFired
+    | ApicError
+    | Interfered
+    | KernemuAccessed
+    | ApicImported
+)
+"""What devices, pins, the LVT and the user's hand do to the APICs."""
+
 FabricEvent = (
     IpiSent
     | VectorAccepted
@@ -288,6 +418,7 @@ FabricEvent = (
     | TimerArmed
     | TimerFired
     | ApicModeChanged
+    | Message
 )
 """What happens between and in the APICs."""
 
@@ -302,6 +433,7 @@ ProcessorEvent = (
     | Answered
     | Suspended
     | Oddity
+    | Linted
     | EngineFault
 )
 """What happens to a vCPU, or to the machine."""
@@ -319,120 +451,3 @@ class Logged:
     at: int
     """Virtual time in ns."""
     event: Event
-
-
-VECTOR_NAMES = {
-    0: "#DE", 1: "#DB", 2: "NMI", 3: "#BP", 4: "#OF", 5: "#BR", 6: "#UD", 7: "#NM",
-    8: "#DF", 10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 16: "#MF",
-    17: "#AC", 18: "#MC", 19: "#XM", 20: "#VE", 21: "#CP",
-}  # fmt: skip
-"""SDM Vol. 3A "Exceptions and Interrupts", table of vectors."""
-
-RUN_STATE_BITS = (
-    (1 << 1, "RUN"), (1 << 0, "INIT"), (1 << 14, "PEND_INIT"), (1 << 15, "PEND_SIPI"),
-)  # fmt: skip
-"""`VRS_*` of bhyve, in the order in which they are read aloud."""
-
-
-def run_state_text(state: int) -> str:
-    """Name the bits of a run-state: 0x8003 -> "RUN|INIT|PEND_SIPI"."""
-    return "|".join(name for mask, name in RUN_STATE_BITS if state & mask) or "HALT"
-
-
-def _ids(vcpus: tuple[int, ...]) -> str:
-    return ", ".join(f"vCPU {v}" for v in vcpus) or "nobody"
-
-
-def describe(event: Event) -> str:
-    """Say in one line what happened; the vCPU itself is not repeated."""
-    if isinstance(event, FabricEvent):
-        return _fabric(event)
-    return _processor(event)
-
-
-def _fabric(event: FabricEvent) -> str:  # noqa: C901, PLR0912 - one arm an event
-    match event:
-        case IpiSent():
-            fate = f"dropped: {event.dropped}" if event.dropped else _ids(event.targets)
-            return f"IPI {event.icr & 0xFFFF_FFFF:#x} ({event.text}) -> {fate}"
-        case VectorAccepted():
-            trigger = "level" if event.level else "edge"
-            return (
-                f"vector {event.vector:#04x} accepted, {trigger}, from {event.source}"
-            )
-        case VectorRefused():
-            return (
-                f"vector {event.vector:#04x} from {event.source} refused: {event.why}"
-            )
-        case VectorDelivered():
-            return f"vector {event.vector:#04x} delivered, PPR {event.ppr:#04x}"
-        case VectorEnded():
-            trigger = ", level" if event.level else ""
-            return f"EOI of vector {event.vector:#04x}{trigger}, PPR {event.ppr:#04x}"
-        case InitReceived():
-            return f"INIT from {event.source}"
-        case SipiReceived():
-            tail = f", not taken now: {event.latched}" if event.latched else ""
-            start = event.vector << 12
-            return (
-                f"SIPI {event.vector:#04x} (start {start:#x}) from {event.source}{tail}"
-            )
-        case NmiReceived():
-            return f"NMI pending, from {event.source}"
-        case NmiDelivered():
-            return "NMI delivered"
-        case ExtIntDelivered():
-            return f"ExtINT vector {event.vector:#04x} delivered"
-        case TimerArmed():
-            return (
-                "APIC timer stopped"
-                if event.deadline is None
-                else f"APIC timer armed for {event.deadline} ns"
-            )
-        case TimerFired():
-            tail = ", masked" if event.masked else ""
-            return f"APIC timer fired, vector {event.vector:#04x}{tail}"
-        case ApicModeChanged():
-            return f"APIC {event.before} -> {event.after}, base {event.base:#x}"
-        case _:
-            assert_never(event)
-
-
-def _processor(event: ProcessorEvent) -> str:  # noqa: C901 - one arm an event
-    match event:
-        case RunStateChanged():
-            before, after = run_state_text(event.before), run_state_text(event.after)
-            return f"run-state {before} -> {after}: {event.why}"
-        case ModeChanged():
-            return f"{event.before} -> {event.after} mode at {event.rip:#x}"
-        case ExceptionRaised():
-            return _exception(event)
-        case MsrAccessed():
-            verb = "WRMSR" if event.write else "RDMSR"
-            tail = " -> #GP(0)" if event.fault else ""
-            return f"{verb} {event.msr:#x} = {event.value:#x}{tail}"
-        case Halted():
-            return f"HLT with IF={int(event.interrupts)}"
-        case Woken():
-            return f"woken by {event.why}"
-        case Exited():
-            return f"exit {event.code}: {event.text}"
-        case Answered():
-            return f"{event.command}: {event.text}"
-        case Suspended():
-            return f"suspended ({event.how}): {event.text}"
-        case Oddity():
-            return f"{event.name}: {event.text}"
-        case EngineFault():
-            return f"engine fault: {event.text}"
-        case _:
-            assert_never(event)
-
-
-def _exception(event: ExceptionRaised) -> str:
-    name = VECTOR_NAMES.get(event.vector, f"vector {event.vector:#04x}")
-    if event.software:
-        return f"INT {event.vector:#04x} at {event.rip:#x}"
-    error = "" if event.error is None else f"({event.error:#x})"
-    at = "" if event.cr2 is None else f", CR2 {event.cr2:#x}"
-    return f"{name}{error} at {event.rip:#x}{at}"

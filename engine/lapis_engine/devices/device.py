@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from lapis_engine.events import IoapicEnded, Oddity, PinChanged
+
 
 @dataclass(frozen=True, slots=True)
 class Printed:
@@ -49,7 +51,32 @@ class ExtIntChanged:
     asserted: bool
 
 
-Signal = Printed | PoweredOff | ResetRequested | LineChanged | ExtIntChanged
+@dataclass(frozen=True, slots=True)
+class InterruptMessage:
+    """An interrupt message for the local APICs, from an IOAPIC pin or an MSI."""
+
+    source: str
+    """ioapic pin 4, msi, user ..."""
+    destination: int
+    """8-bit APIC id or message destination address."""
+    logical: bool
+    mode: str
+    """fixed, lowest, smi, nmi, init, extint, reserved."""
+    vector: int
+    level: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The handler cannot do this access: bhyve's -1, which becomes INST_EMUL."""
+
+    why: str
+
+
+Signal = (
+    Printed | PoweredOff | ResetRequested | LineChanged | ExtIntChanged
+    | InterruptMessage | Refused | PinChanged | IoapicEnded | Oddity
+)  # fmt: skip
 Signals = tuple[Signal, ...]
 
 
@@ -73,7 +100,10 @@ class Access(Protocol):
     """
 
     def read(self, state: Any, address: int, size: int, now: int) -> int:
-        """Return what the guest reads, side effects on `state` included."""
+        """Return what the guest reads, side effects on `state` included.
+
+        A negative value refuses the access: bhyve's -1, which becomes INST_EMUL.
+        """
         ...
 
     def write(

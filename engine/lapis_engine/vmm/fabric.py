@@ -15,7 +15,15 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.ipi import Ipi
 from lapis_engine.devices import device
 from lapis_engine.devices.pic import priority as pic
-from lapis_engine.events import Event, IpiSent, NmiReceived
+from lapis_engine.events import (
+    Event,
+    IoapicEnded,
+    IpiSent,
+    MessageSent,
+    NmiReceived,
+    Oddity,
+    PinChanged,
+)
 from lapis_engine.vmm import runstate
 
 if TYPE_CHECKING:
@@ -86,6 +94,17 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
                     vm.timers_moved = True
             case device.ExtIntChanged():
                 vm.kick = True
+            case device.InterruptMessage():
+                message(vm, item)
+            case device.Refused():
+                pass  # the access becomes INST_EMUL; see `Bus`
+            case PinChanged() | IoapicEnded() | Oddity():
+                vm.note(item)
+
+
+def message(vm: Vm, item: device.InterruptMessage) -> MessageSent:
+    """Carry an interrupt message of an IOAPIC or a device to its targets."""
+    raise NotImplementedError
 
 
 def extint_pending(vm: Vm, vcpu: Vcpu) -> bool:

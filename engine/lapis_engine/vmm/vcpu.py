@@ -32,6 +32,12 @@ class Vcpu:
     nmi_pending: bool = False
     nmi_blocked: bool = False
     """From the delivery of an NMI to the next IRET."""
+    extint_pending: bool = False
+    """An ExtINT that an LVT entry or an IPI pulsed (bhyve `extint_pending`)."""
+    active: bool = True
+    """Counts for destinations (`vm_activate_cpu`)."""
+    unreached: str = ""
+    """Why the last INIT or SIPI that was meant for it did not reach it, or nothing."""
     event: Pending | None = None
     """Event whose delivery the next entry owes (bhyve `exit_intinfo`)."""
     vie: VieState = field(default_factory=VieState)
