@@ -3,7 +3,15 @@
 from pathlib import Path
 
 from lapis_engine.boot import flat
-from lapis_engine.devices import fw_cfg, isa_debug_exit, uart
+from lapis_engine.devices import (
+    fw_cfg,
+    ioapic,
+    isa_debug_exit,
+    pic,
+    pit,
+    pmtimer,
+    uart,
+)
 from lapis_engine.machine import Machine, MachineConfig
 from lapis_engine.profiles import profile_named
 
@@ -25,6 +33,10 @@ def machine(
         fw_cfg.device(MEMORY, cpus),
         uart.device(),
         isa_debug_exit.device(),
+        pit.device(),
+        pic.device(modes_checked=config.profile.pic_modes_checked),
+        ioapic.device(config.profile),
+        pmtimer.device(),
     ]
     return Machine(config, flat.load(code, memory_bytes=MEMORY), devices)
 

@@ -24,13 +24,18 @@ class EventLog:
         self._events: deque[Logged] = deque(maxlen=KEPT)
         self.next_seq = 0
         """Number of the next event."""
+        self.observers: list[Callable[[Logged], None]] = []
+        """Each is told every event, after it was appended, in this order."""
 
     def note(self, *events: Event) -> None:
         """Append events that have just happened."""
         now = self._clock()
         for event in events:
-            self._events.append(Logged(self.next_seq, now, event))
+            logged = Logged(self.next_seq, now, event)
+            self._events.append(logged)
             self.next_seq += 1
+            for observe in self.observers:
+                observe(logged)
 
     def last(self, count: int) -> list[Logged]:
         """Return the last `count` events, oldest first."""

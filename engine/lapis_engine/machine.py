@@ -8,17 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lapis_engine import userspace
 from lapis_engine.apic import ipi as apic_ipi
 from lapis_engine.apic import state as apic_state
 from lapis_engine.cpu.disasm import Line, disassemble
 from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedError
-from lapis_engine.events import Exited, IpiSent
+from lapis_engine.events import (
+    Exited,
+    IpiSent,
+)
 from lapis_engine.history import EventLog
 from lapis_engine.profiles import SDM, Profile
 from lapis_engine.schedule import Schedule
 from lapis_engine.vie import context
 from lapis_engine.vie.request import InoutRequest, MmioRequest
-from lapis_engine.vmm import arbitration, exits, fabric, loading, runstate
+from lapis_engine.vmm import arbitration, exits, fabric, hand, loading, runstate
 from lapis_engine.vmm.entry import (
     DEFAULT,
     DiscardInstr,
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.boot.image import BootPlan
     from lapis_engine.devices.device import Device
+    from lapis_engine.events import MessageSent
     from lapis_engine.vmm.exits import Exit
     from lapis_engine.vmm.vcpu import Vcpu
 
@@ -40,8 +45,14 @@ MIB = 1 << 20
 MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
 """RAM is one piece from 0; the devices begin at 0xC000_0000.
 # Not modelled: RAM above 4 GiB."""
-QUIET = (exits.Bogus, exits.Hlt, exits.RunState)
+QUIET = (exits.Bogus, exits.Hlt, exits.RunState, exits.DebugCpu)
 """Exits that concern the schedule and not the user."""
+REASONS: dict[type, str] = {
+    exits.SuspendedExit: "suspended",
+    exits.Debug: "breakpoint",
+    exits.EngineFaultExit: "fault",
+}
+"""Why a run stops at an exit, where it is not just "exit"."""
 
 
 class NotRunnableError(EngineError):
@@ -88,7 +99,7 @@ class Stop:
     """Why the machine stopped."""
 
     reason: str
-    """budget, exit, breakpoint, halted or suspended."""
+    """budget, exit, breakpoint, catch, halted, suspended or fault."""
     retired: int
     """Instructions of all vCPUs since the verb began."""
     vcpu: int
@@ -163,7 +174,7 @@ class Machine:
             out = self.vm.run(vcpu, DEFAULT, budget)
             ran += self.vm.ran
             self.schedule.charge(vcpu)
-            if not isinstance(out, QUIET):
+            if not isinstance(out, QUIET) and not self._for_userspace(vcpu, out):
                 return self._stop(vcpu, out, ran)
         current = self.schedule.current
         return Stop("budget", ran, current, None, f"{ran} instructions")
@@ -184,9 +195,18 @@ class Machine:
             ran += self.vm.ran
             if isinstance(out, (exits.Hlt, exits.RunState)):
                 return Stop("halted", ran, number, None, self.why_not_runnable(number))
-            if not isinstance(out, exits.Bogus):
-                return self._stop(vcpu, out, ran)
+            if isinstance(out, exits.Bogus) or self._for_userspace(vcpu, out):
+                continue
+            return self._stop(vcpu, out, ran)
         return Stop("budget", ran, number, None, f"{ran} instructions")
+
+    def _for_userspace(self, vcpu: Vcpu, out: Exit) -> bool:
+        """Let bhyve's userspace deal with an exit that is for it; say if it is."""
+        if not userspace.concerns(out):
+            return False
+        self.log.note(Exited(vcpu.id, out.code, out.text, vcpu.regs.rip))
+        userspace.handle(self.vm, out)
+        return True
 
     def _all_asleep(self, ran: int) -> Stop:
         """Stop because no vCPU can run and no timer will change that."""
@@ -198,11 +218,7 @@ class Machine:
     def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop:
         rip = vcpu.regs.rip
         self.log.note(Exited(vcpu.id, out.code, out.text, rip))
-        reason = "exit"
-        if isinstance(out, exits.SuspendedExit):
-            reason = "suspended"
-        elif isinstance(out, exits.Debug):
-            reason = "breakpoint"
+        reason = REASONS.get(type(out), "exit")
         return Stop(reason, ran, vcpu.id, out, out.text)
 
     # Requests.
@@ -267,6 +283,39 @@ class Machine:
         ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender)
         return fabric.send(self.vm, ipi, "the user")
 
+    def kernemu_write(self, number: int, gpa: int, size: int, value: int) -> None:
+        """Write a device of the engine outside `vm_run`; raise `EntryError`."""
+        hand.kernemu_write(self.vm, self.vcpu(number), gpa, size, value)
+
+    def kernemu_read(self, number: int, gpa: int, size: int) -> int:
+        """Read a device of the engine outside `vm_run`; raise `EntryError`."""
+        return hand.kernemu_read(self.vm, self.vcpu(number), gpa, size)
+
+    def set_pin(self, pin: int, *, asserted: bool) -> None:
+        """Add a source to an IOAPIC pin, or take one away; raise `EngineError`."""
+        hand.set_pin(self.vm, pin, asserted=asserted)
+
+    def set_line(self, irq: int, *, asserted: bool) -> None:
+        """Move an ISA line; raise `EngineError`."""
+        hand.set_line(self.vm, irq, asserted=asserted)
+
+    def send_msi(self, address: int, data: int) -> MessageSent:
+        """Send a message-signalled interrupt; raise `EntryError`."""
+        return hand.send_msi(self.vm, address, data)
+
+    def inject_nmi(self, number: int) -> None:
+        """Make an NMI pending."""
+        fabric.nmi(self.vm, self.vcpu(number), "the user")
+
+    def pulse_lint(self, lint: int, number: int | None = None) -> None:
+        """Pulse LINT0 or LINT1 of one vCPU, or of all; raise `EngineError`."""
+        vcpus = self.vcpus if number is None else [self.vcpu(number)]
+        hand.pulse_lint(self.vm, lint, tuple(vcpus))
+
+    def set_run_state(self, number: int, state: int, sipi_vector: int = 0) -> None:
+        """Set the run-state of a vCPU; raise `EntryError`."""
+        hand.set_run_state(self.vm, self.vcpu(number), state, sipi_vector)
+
     # Looking.
 
     def vcpu(self, number: int) -> Vcpu:
@@ -290,6 +339,8 @@ class Machine:
         vcpu = self.vcpu(number)
         if self.vm.suspended is not None:
             return f"the machine is suspended ({self.vm.suspended.text})"
+        if self.vm.panic is not None:
+            return f"the host has panicked: {self.vm.panic.text}"
         if context.pending(vcpu.vie) is not None:
             return "it waits for an answer to its pending request"
         if not runstate.can_run(vcpu.run_state):

@@ -73,6 +73,11 @@ class Profile:
         doc="the guest may set APICBASE.EXTD; else only the host can",
         source='SDM Vol. 3A "x2APIC State Transitions"; illumos vlapic_set_apicbase',
     )
+    apicbase_bsp_writable: bool = _switch(
+        default=True,
+        doc="the guest may change APICBASE.BSP; else #GP",
+        source='SDM Vol. 4 "IA32_APIC_BASE": R/W; illumos vlapic_set_apicbase',
+    )
     apicbase_relocates: bool = _switch(
         default=True,
         doc="APICBASE moves the page; else a new address is #GP",
@@ -281,14 +286,22 @@ class Profile:
     )
     pic_modes_checked: bool = _switch(
         default=False,
-        doc="the 8259 refuses single mode, ICW1 without IC4 and other than 8086 mode",
-        source="bhyve vatpic_icw1, vatpic_icw4: -1, which is INST_EMUL",
+        doc="the 8259 refuses single mode, ICW1 without IC4, other than 8086 mode, and "
+        "more than a byte at a time",
+        source="bhyve vatpic_icw1, vatpic_icw4, vatpic_master_handler: -1, which is "
+        "INST_EMUL",
     )
     msi_needs_hint: bool = _switch(
         default=False,
         doc="an MSI is logical only with the redirection hint set as well",
         source='FreeBSD lapic_intr_msi; SDM Vol. 3A "Message Address Register Format" '
         "has it so, processors do not",
+    )
+
+    messages_of_all_modes: bool = _switch(
+        default=True,
+        doc="IOAPIC and MSI can send NMI and INIT; else fixed, lowest and ExtINT only",
+        source='SDM Vol. 3A "Message Data Register Format"; bhyve vlapic_deliver_intr',
     )
 
     # Instruction emulation.
@@ -332,6 +345,7 @@ ILLUMOS = replace(
     x2apic_legacy_registers=True,
     x2apic_checks_reserved=False,
     x2apic_by_guest=False,
+    apicbase_bsp_writable=False,
     apicbase_relocates=False,
     apic_disable_resets=False,
     mmio_subregister="shifted",
@@ -356,6 +370,7 @@ ILLUMOS = replace(
     ioapic_version=0x11,
     ioapic_entry=0x0001_0000_0001_0000,
     pic_modes_checked=True,
+    messages_of_all_modes=False,
     in_keeps_upper_rax=False,
 )
 ILLUMOS_PRE_13645 = replace(

@@ -85,8 +85,13 @@ class Schedule:
     def _has_turn(self, vcpu: Vcpu) -> bool:
         """Tell whether an entry would do something or has something to report."""
         vm = self._vm
-        if vm.suspended is not None or context.pending(vcpu.vie) is not None:
+        stopped = vm.suspended is not None or vm.panic is not None
+        if stopped or context.pending(vcpu.vie) is not None:
             return True
+        if vm.spinup.request is not None and vcpu.id == 0:
+            return True
+        if vm.debug_cpus >> vcpu.id & 1:
+            return False
         if not runstate.can_run(vcpu.run_state):
             return False
         return not vcpu.halted or bool(arbitration.wake_reason(vm, vcpu))

@@ -5,9 +5,10 @@ Offsets, MSR numbers and reset values are those of the SDM's register tables.
 
 import pytest
 
-from lapis_engine.apic import access, timer
+from lapis_engine.apic import access, apicbase, timer
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import ApicModeChanged, TimerArmed, TimerFired, VectorAccepted
 from lapis_engine.profiles import ILLUMOS, SDM, Profile
@@ -22,10 +23,10 @@ def apic(base: int = XAPIC, vcpu: int = 0) -> ApicState:
 
 
 def read(state: ApicState, offset: int, size: int = 4, now: int = 0) -> int:
-    return access.read_mmio(state, offset, size, now, SDM)
+    return access.read_mmio(state, offset, size, now, SDM)[0]
 
 
-def write(state: ApicState, offset: int, value: int, now: int = 0) -> access.Outcome:
+def write(state: ApicState, offset: int, value: int, now: int = 0) -> Outcome:
     return access.write_mmio(state, offset, 4, value, now, SDM)
 
 
@@ -71,7 +72,7 @@ def test_reserved_and_read_only_bits_keep_their_value(
 @pytest.mark.parametrize(("profile", "bit"), [(SDM, 0x80), (ILLUMOS, 0)])
 def test_a_register_that_is_not_there(profile: Profile, bit: int) -> None:
     state = apic()
-    assert access.read_mmio(state, 0x3F0, 4, 0, profile) == 0
+    assert access.read_mmio(state, 0x3F0, 4, 0, profile)[0] == 0
     assert state.esr_pending == bit
     assert access.write_mmio(state, 0x40, 4, 1, 0, profile) == ()
 
@@ -205,7 +206,7 @@ def test_the_icr_is_one_64_bit_msr_and_self_ipi_another() -> None:
 )
 def test_apicbase_transitions(before: int, after: int, legal: bool) -> None:
     state = apic(before)
-    outcome = access.write_apicbase(state, after, SDM)
+    outcome = apicbase.write(state, after, SDM)
     assert (outcome is not None) is legal
     assert state.apicbase == (after if legal else before)
     if legal and before != after:
@@ -217,16 +218,16 @@ def test_disabling_by_apicbase_resets_the_registers_but_not_in_bhyve() -> None:
     for profile, tpr in ((SDM, 0), (ILLUMOS, 0x20)):
         state = apic()
         write(state, 0x80, 0x20)
-        access.write_apicbase(state, DISABLED, profile)
-        access.write_apicbase(state, XAPIC, profile)
+        apicbase.write(state, DISABLED, profile)
+        apicbase.write(state, XAPIC, profile)
         assert (state.tpr, state.ppr) == (tpr, tpr)
 
 
 def test_illumos_lets_no_guest_into_x2apic_mode_or_move_the_page() -> None:
-    assert access.write_apicbase(apic(), X2APIC, ILLUMOS) is None
-    assert access.write_apicbase(apic(), 0xFED0_0900, ILLUMOS) is None
+    assert apicbase.write(apic(), X2APIC, ILLUMOS) is None
+    assert apicbase.write(apic(), 0xFED0_0900, ILLUMOS) is None
     state = apic()
-    assert access.write_apicbase(state, 0xFED0_0900, SDM) == ()
+    assert apicbase.write(state, 0xFED0_0900, SDM) == ()
     assert apic_state.base(state) == 0xFED0_0000
 
 

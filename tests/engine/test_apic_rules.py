@@ -18,9 +18,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lapis_engine.apic import access, ipi, priority
+from lapis_engine.apic import access, apicbase, ipi, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import (
     ApicModeChanged,
@@ -54,7 +55,7 @@ def copy(state: ApicState) -> dict[str, object]:
     return {each.name: getattr(state, each.name) for each in fields(state)}
 
 
-def sent(outcome: access.Outcome | None) -> Ipi:
+def sent(outcome: Outcome | None) -> Ipi:
     assert outcome is not None
     (request,) = outcome
     assert isinstance(request, Ipi)
@@ -67,7 +68,7 @@ def sent(outcome: access.Outcome | None) -> Ipi:
 @pytest.mark.parametrize("offset", range(0, 0x1000, 0x10))
 def test_the_page_has_the_registers_of_the_manual(offset: int) -> None:
     state = apic()
-    access.read_mmio(state, offset, 4, 0, SDM)
+    access.read_mmio(state, offset, 4, 0, SDM)[0]
     assert state.esr_pending == (0 if offset in PAGE_READABLE else 0x80)
     state = apic()
     access.write_mmio(state, offset, 4, 0x4031, 0, SDM)
@@ -94,8 +95,8 @@ def test_cmci_is_there_when_the_version_counts_seven_lvts(
     profile: Profile, version: int, reads: int
 ) -> None:
     state = apic()
-    assert access.read_mmio(state, 0x30, 4, 0, profile) == version
-    assert access.read_mmio(state, 0x2F0, 4, 0, profile) == reads
+    assert access.read_mmio(state, 0x30, 4, 0, profile)[0] == version
+    assert access.read_mmio(state, 0x2F0, 4, 0, profile)[0] == reads
     assert access.peek(state, 0x2F0, 0, profile) == reads
     access.write_mmio(state, 0x2F0, 4, 0x2FF, 0, profile)
     assert state.lvt_cmci == (0x2FF if reads else 0x1_0000)
@@ -112,10 +113,10 @@ def test_the_address_and_size_of_an_access_of_the_page(profile: Profile) -> None
     state.tpr = 0x5A
     reads = {(0x80, 1): 0x5A, (0x80, 2): 0x5A, (0x80, 8): 0x5A, (0x81, 1): 0,
              (0x84, 4): 0, (0x88, 4): 0, (0x8C, 4): 0}  # fmt: skip
-    found = {key: access.read_mmio(state, *key, 0, profile) for key in reads}
+    found = {key: access.read_mmio(state, *key, 0, profile)[0] for key in reads}
     assert found == reads
-    assert access.read_mmio(state, 0x31, 1, 0, profile) == 0
-    assert access.read_mmio(state, 0x32, 2, 0, profile) == profile.apic_version >> 16
+    assert access.read_mmio(state, 0x31, 1, 0, profile)[0] == 0
+    assert access.read_mmio(state, 0x32, 2, 0, profile)[0] == profile.apic_version >> 16
     for offset, size in ((0x81, 1), (0x81, 4), (0x84, 4), (0x80, 2), (0x80, 8)):
         assert access.write_mmio(state, offset, size, 0, 0, profile) == ()
     assert (state.tpr, state.esr_pending) == (0x5A, 0)
@@ -208,7 +209,7 @@ def test_every_transition_of_apicbase(
         legal -= {(XAPIC, X2APIC), (X2APIC, DISABLED)}
     state = apic(before)
     held = copy(state)
-    outcome = access.write_apicbase(state, after, profile)
+    outcome = apicbase.write(state, after, profile)
     if (before, after) not in legal:
         assert outcome is None
         assert copy(state) == held
@@ -225,7 +226,7 @@ def test_every_transition_of_apicbase(
 def test_reserved_bits_of_apicbase_and_the_bsp_flag_cannot_change(bit: int) -> None:
     for profile in (SDM, ILLUMOS):
         state = apic()
-        assert access.write_apicbase(state, XAPIC ^ 1 << bit, profile) is None
+        assert apicbase.write(state, XAPIC ^ 1 << bit, profile) is None
         assert state.apicbase == XAPIC
 
 
@@ -243,7 +244,7 @@ def written(state: ApicState) -> ApicState:
 def test_x2apic_mode_keeps_all_but_ids_and_the_destination() -> None:
     state = written(apic())
     held = copy(state)
-    access.write_apicbase(state, X2APIC, SDM)
+    apicbase.write(state, X2APIC, SDM)
     lost = {"apicbase": X2APIC, "id": 1, "ldr": 0, "icr": 0x4031}
     assert copy(state) == held | lost
     assert access.read_msr(state, 0x802, 0, SDM) == 1
@@ -254,18 +255,18 @@ def test_x2apic_mode_keeps_all_but_ids_and_the_destination() -> None:
 @pytest.mark.parametrize("base", [XAPIC, X2APIC])
 def test_disabling_gives_power_up_registers(base: int) -> None:
     state = written(apic(base))
-    access.write_apicbase(state, DISABLED, SDM)
-    access.write_apicbase(state, XAPIC, SDM)
+    apicbase.write(state, DISABLED, SDM)
+    apicbase.write(state, XAPIC, SDM)
     assert copy(state) == copy(apic_state.reset(1, SDM))
 
 
 def test_disabling_keeps_the_registers_in_illumos() -> None:
     state = written(apic())
     held = copy(state)
-    access.write_apicbase(state, DISABLED, ILLUMOS)
+    apicbase.write(state, DISABLED, ILLUMOS)
     assert copy(state) == held | {"apicbase": DISABLED}
     assert isinstance(priority.accept(state, 0x61, False, "x"), VectorRefused)
-    access.write_apicbase(state, XAPIC, ILLUMOS)
+    apicbase.write(state, XAPIC, ILLUMOS)
     assert copy(state) == held
 
 
@@ -307,15 +308,15 @@ def test_the_ldr_of_x2apic_mode(vcpu: int, ldr: int) -> None:
 def test_the_esr_latches_and_forgets_at_each_write_whatever_is_written() -> None:
     state = apic()
     access.write_mmio(state, 0x300, 4, 0x4_4005, 0, SDM)
-    access.read_mmio(state, 0x3F0, 4, 0, SDM)
+    access.read_mmio(state, 0x3F0, 4, 0, SDM)[0]
     priority.accept(state, 0x0F, False, "msi")
-    assert access.read_mmio(state, 0x280, 4, 0, SDM) == 0
+    assert access.read_mmio(state, 0x280, 4, 0, SDM)[0] == 0
     access.write_mmio(state, 0x280, 4, 0xFFFF_FFFF, 0, SDM)
-    assert [access.read_mmio(state, 0x280, 4, 0, SDM) for _ in "12"] == [0xE0] * 2
+    assert [access.read_mmio(state, 0x280, 4, 0, SDM)[0] for _ in "12"] == [0xE0] * 2
     access.write_mmio(state, 0x300, 4, 0x4_4005, 0, SDM)
-    assert access.read_mmio(state, 0x280, 4, 0, SDM) == 0xE0
+    assert access.read_mmio(state, 0x280, 4, 0, SDM)[0] == 0xE0
     access.write_mmio(state, 0x280, 4, 0, 0, SDM)
-    assert access.read_mmio(state, 0x280, 4, 0, SDM) == 0x20
+    assert access.read_mmio(state, 0x280, 4, 0, SDM)[0] == 0x20
 
 
 @pytest.mark.parametrize(
@@ -369,7 +370,7 @@ def test_svr_off_masks_every_lvt_and_keeps_irr_isr_and_tpr(profile: Profile) -> 
     assert priority.deliverable(state) == 0x51
     assert access.write_mmio(state, 0xF0, 4, 0xFE, 0, profile) == ()
     assert access.write_mmio(state, 0xF0, 4, 0x1FE, 0, profile) == ()
-    assert access.read_mmio(state, 0x320, 4, 0, profile) == 0x1_0031
+    assert access.read_mmio(state, 0x320, 4, 0, profile)[0] == 0x1_0031
 
 
 def test_svr_on_starts_a_periodic_timer_again_and_no_other() -> None:
@@ -415,7 +416,7 @@ class Enabled(RuleBasedStateMachine):
         self.level: set[int] = set()
         self.tpr = 0
 
-    def write(self, offset: int, value: int) -> access.Outcome:
+    def write(self, offset: int, value: int) -> Outcome:
         return access.write_mmio(self.state, offset, 4, value, 0, SDM)
 
     def bank(self, base: int) -> set[int]:
@@ -424,7 +425,7 @@ class Enabled(RuleBasedStateMachine):
             32 * n + bit
             for n in range(8)
             for bit in range(32)
-            if access.read_mmio(self.state, base + 16 * n, 4, 0, SDM) >> bit & 1
+            if access.read_mmio(self.state, base + 16 * n, 4, 0, SDM)[0] >> bit & 1
         }
 
     def able(self) -> bool:
@@ -457,7 +458,7 @@ class Enabled(RuleBasedStateMachine):
     def eoi(self) -> None:
         vector = self.serving.pop()
         (ended,) = self.write(0xB0, 0)
-        ppr = access.read_mmio(self.state, 0xA0, 4, 0, SDM)
+        ppr = access.read_mmio(self.state, 0xA0, 4, 0, SDM)[0]
         assert ended == VectorEnded(1, vector, vector in self.level, ppr)
 
     @rule(value=st.integers(0, 255))
@@ -480,7 +481,7 @@ class Enabled(RuleBasedStateMachine):
     def the_ppr_is_the_manual_s(self) -> None:
         top = max(self.serving, default=0)
         wanted = self.tpr if self.tpr // 16 >= top // 16 else top // 16 * 16
-        assert access.read_mmio(self.state, 0xA0, 4, 0, SDM) == wanted
+        assert access.read_mmio(self.state, 0xA0, 4, 0, SDM)[0] == wanted
 
 
 TestEnabled = Enabled.TestCase

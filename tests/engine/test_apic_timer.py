@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lapis_engine.apic import access, timer
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import TimerArmed, TimerFired, VectorAccepted, VectorRefused
 from lapis_engine.profiles import ILLUMOS, SDM, Profile
@@ -25,12 +26,12 @@ def apic(lvt: int, divide: int = 0xB) -> ApicState:
     return state
 
 
-def write(state: ApicState, offset: int, value: int, now: int = 0) -> access.Outcome:
+def write(state: ApicState, offset: int, value: int, now: int = 0) -> Outcome:
     return access.write_mmio(state, offset, 4, value, now, SDM)
 
 
 def count(state: ApicState, now: int) -> int:
-    return access.read_mmio(state, 0x390, 4, now, SDM)
+    return access.read_mmio(state, 0x390, 4, now, SDM)[0]
 
 
 @pytest.mark.parametrize(("divide", "ns"), [(0xB, 10**9), (0, 2 * 10**9)])
@@ -38,9 +39,9 @@ def test_a_full_second_of_bhyve(divide: int, ns: int) -> None:
     state = apic(0x40, divide)
     outcome = access.write_mmio(state, 0x380, 4, 134_217_728, 7, ILLUMOS)
     assert outcome == (TimerArmed(0, 7 + ns),)
-    assert access.read_mmio(state, 0x390, 4, 7, ILLUMOS) == 134_217_728
-    assert access.read_mmio(state, 0x390, 4, 7 + ns // 2, ILLUMOS) == 67_108_864
-    assert access.read_mmio(state, 0x390, 4, 7 + ns, ILLUMOS) == 0
+    assert access.read_mmio(state, 0x390, 4, 7, ILLUMOS)[0] == 134_217_728
+    assert access.read_mmio(state, 0x390, 4, 7 + ns // 2, ILLUMOS)[0] == 67_108_864
+    assert access.read_mmio(state, 0x390, 4, 7 + ns, ILLUMOS)[0] == 0
 
 
 @given(
@@ -59,9 +60,9 @@ def test_the_count_never_fires_early_nor_a_nanosecond_late(
     took = armed.deadline - now
     ticks, per_second = initial * DIVISORS[divide] * 10**9, HERTZ[profile.name]
     assert (took - 1) * per_second < ticks <= took * per_second
-    assert access.read_mmio(state, 0x390, 4, now, profile) == initial
-    assert access.read_mmio(state, 0x390, 4, armed.deadline - 1, profile) >= 1
-    assert access.read_mmio(state, 0x390, 4, armed.deadline, profile) == 0
+    assert access.read_mmio(state, 0x390, 4, now, profile)[0] == initial
+    assert access.read_mmio(state, 0x390, 4, armed.deadline - 1, profile)[0] >= 1
+    assert access.read_mmio(state, 0x390, 4, armed.deadline, profile)[0] == 0
 
 
 @pytest.mark.parametrize("raw", [4, 7, 0xC, 0xF, 0xFFFF_FFF0])
@@ -69,7 +70,7 @@ def test_the_divide_register_has_three_bits(raw: int) -> None:
     state = apic(0x40, raw)
     write(state, 0x380, 100)
     assert state.timer_deadline == 100 * DIVISORS[raw & 0xB]
-    assert access.read_mmio(state, 0x3E0, 4, 0, SDM) == raw & 0xB
+    assert access.read_mmio(state, 0x3E0, 4, 0, SDM)[0] == raw & 0xB
 
 
 def test_a_new_divisor_moves_the_count_and_not_the_deadline() -> None:
@@ -91,7 +92,7 @@ def test_one_shot_keeps_the_initial_count_and_stops() -> None:
         VectorAccepted(0, 0x40, False, "timer"),
     )
     assert (timer.deadline(state), count(state, 130)) == (None, 0)
-    assert access.read_mmio(state, 0x380, 4, 130, SDM) == 100
+    assert access.read_mmio(state, 0x380, 4, 130, SDM)[0] == 100
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_write_starts_anew_even_with_the_same_value_and_0_stops() -> None:
     assert write(state, 0x380, 100, now=60) == (TimerArmed(0, 160),)
     assert write(state, 0x380, 0, now=70) == (TimerArmed(0, None),)
     assert (count(state, 80), timer.deadline(state)) == (0, None)
-    assert access.read_mmio(state, 0x380, 4, 80, SDM) == 0
+    assert access.read_mmio(state, 0x380, 4, 80, SDM)[0] == 0
 
 
 def test_a_timer_armed_while_the_apic_is_off_fires_masked() -> None:
@@ -160,4 +161,4 @@ def test_an_illegal_vector_is_an_error_received_when_it_fires() -> None:
 
 def test_tsc_deadline_mode_cannot_be_chosen() -> None:
     state = apic(0x6_0040)
-    assert access.read_mmio(state, 0x320, 4, 0, SDM) == 0x2_0040
+    assert access.read_mmio(state, 0x320, 4, 0, SDM)[0] == 0x2_0040

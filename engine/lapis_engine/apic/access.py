@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.apic import ipi, priority, timer
+from lapis_engine.apic import ipi, lvt, priority, timer
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.outcome import Failed, Outcome
 from lapis_engine.apic.regs import (
-    BASE_ADDRESS,
-    BASE_BSP,
-    BASE_EN,
-    BASE_EXTD,
     CMCI_INDEX,
     DFR_MODEL,
     ESR_ILLEGAL_REGISTER,
+    ESR_RECEIVE_ILLEGAL,
     ESR_SEND_ILLEGAL,
     LVT_BUSY,
     LVT_MASKED,
@@ -26,10 +23,13 @@ from lapis_engine.apic.regs import (
     LVTS,
     REGISTERS,
     SVR_ENABLED,
+    SVR_EOI_SUPPRESSED,
+    VERSION_EOI_SUPPRESSION,
     VERSION_MAX_LVT,
+    X2APIC_LEGACY,
     Register,
 )
-from lapis_engine.events import ApicModeChanged, Event, TimerArmed
+from lapis_engine.events import Oddity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,14 +37,12 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles import Profile
 
-Outcome = tuple[Event | Ipi, ...]
-"""What happened, and what must be carried to other APICs, in order."""
-
 ALL_ONES = 0xFFFF_FFFF
 MSR_BASE, MSR_END = 0x800, 0x8FF
 BANKS = {"isr", "tmr", "irr"}
-BASE_LEGAL = BASE_ADDRESS | BASE_EN | BASE_EXTD | BASE_BSP
 ICR_LEGAL = 0xFFFF_FFFF_000C_CFFF
+ICR_RESERVED = 0xFFF3_2000
+"""Bits 31:20, 17:16 and 13 of the low half; bit 12 is read-only."""
 
 
 # The page.
@@ -52,45 +50,71 @@ ICR_LEGAL = 0xFFFF_FFFF_000C_CFFF
 
 def read_mmio(
     state: ApicState, offset: int, size: int, now: int, profile: Profile
-) -> int:
-    """Read `size` bytes at `offset` of the page.
+) -> tuple[int, Outcome]:
+    """Read `size` bytes at `offset` of the page; return them and what came of it.
 
-    Registers are 4 bytes at multiples of 16. # As bhyve: bytes 4 to 15 read 0, and
-    what lies inside a register is cut from it; the SDM leaves both undefined.
+    Registers are 4 bytes at multiples of 16; all else is undefined (SDM), and goes by
+    the profile.
     """
     within = offset & 0xF
+    if within > 3 and profile.mmio_malformed == "einval":
+        why = f"APIC read at offset {offset:#x}, outside any register"
+        return 0, (Failed(state.vcpu, "EINVAL", why),)
     register = _register(offset - within, profile)
     if register is None or "r" not in register.xapic:
-        return _illegal(state, profile)
+        return 0, _illegal(state, profile)
     value = peek(state, offset - within, now, profile)
-    return (value >> (8 * within)) & ((1 << (8 * size)) - 1)
+    return _part(value, within, profile) & ((1 << (8 * size)) - 1), ()
+
+
+def _part(value: int, within: int, profile: Profile) -> int:
+    """Return what a read that begins `within` bytes into a register gets of it."""
+    if within > 3:
+        return 0  # As bhyve: bytes 4 to 15 read 0
+    if profile.mmio_subregister == "cut":
+        return value >> (8 * within)
+    shift = 8 * within if profile.mmio_subregister == "shifted" else 0
+    return value << shift
 
 
 def write_mmio(
     state: ApicState, offset: int, size: int, value: int, now: int, profile: Profile
 ) -> Outcome:
-    """Write `size` bytes at `offset`; anything but 4 bytes at a multiple of 16 is lost.
+    """Write `size` bytes at `offset`; only 4 bytes at a multiple of 16 are a write.
 
-    # As bhyve: the SDM leaves such writes undefined.
+    # As bhyve: anything else is lost, or makes vm_run fail; the SDM leaves it
+    undefined.
     """
-    register = _register(offset, profile)
     if size != 4 or offset & 0xF:
-        return ()
+        if profile.mmio_malformed == "ignored":
+            return ()
+        why = f"APIC write of {size} bytes at offset {offset:#x}"
+        return (Failed(state.vcpu, "EINVAL", why),)
+    register = _register(offset, profile)
     if register is None or "w" not in register.xapic:
-        _illegal(state, profile)
-        return ()
+        return _illegal(state, profile)
     if register.name == "icr":
-        return _write_icr(state, (state.icr & ~ALL_ONES) | value, profile)
+        odd = _reserved(state, value)
+        return odd + _write_icr(state, (state.icr & ~ALL_ONES) | value, profile)
     if register.name == "icr_high":
         state.icr = (value & register.writable) << 32 | (state.icr & ALL_ONES)
         return ()
-    return _write(state, register, value & register.writable, now, profile)
+    if register.name == "id" and not profile.xapic_id_writable:
+        return ()
+    return _write(state, register, value, now, profile)
 
 
-def _illegal(state: ApicState, profile: Profile) -> int:
-    if profile.illegal_register_sets_esr:
-        state.esr_pending |= ESR_ILLEGAL_REGISTER
-    return 0
+def _reserved(state: ApicState, icr: int) -> Outcome:
+    if not icr & ICR_RESERVED:
+        return ()
+    text = f"ICR {icr:#x} has reserved bits {icr & ICR_RESERVED:#x} set"
+    return (Oddity(state.vcpu, "reserved ICR bits", text),)
+
+
+def _illegal(state: ApicState, profile: Profile) -> Outcome:
+    if not profile.illegal_register_sets_esr:
+        return ()
+    return lvt.error(state, ESR_ILLEGAL_REGISTER, profile)
 
 
 # The MSRs.
@@ -98,11 +122,15 @@ def _illegal(state: ApicState, profile: Profile) -> int:
 
 def read_msr(state: ApicState, msr: int, now: int, profile: Profile) -> int | None:
     """Return an x2APIC register, or None for #GP(0)."""
-    register = _msr_register(state, msr, profile)
-    if register is None or "r" not in register.x2apic:
+    if _is_idle(state, profile):
+        return 0
+    register = _msr_register(state, msr, "r", profile)
+    if register is None:
         return None
     if register.name == "icr":
         return state.icr
+    if register.name == "dfr":
+        return 0
     return peek(state, register.offset, now, profile)
 
 
@@ -110,64 +138,76 @@ def write_msr(
     state: ApicState, msr: int, value: int, now: int, profile: Profile
 ) -> Outcome | None:
     """Write an x2APIC register; None for #GP(0)."""
-    register = _msr_register(state, msr, profile)
-    if register is None or "w" not in register.x2apic:
+    if _is_idle(state, profile):
+        return ()
+    register = _msr_register(state, msr, "w", profile)
+    if register is None:
+        return None
+    if profile.x2apic_checks_reserved and value & ~_legal(register, profile):
+        return None
+    # As bhyve: the ESR takes 0 only, also where reserved bits are masked elsewhere.
+    if register.name == "esr" and value:
         return None
     if register.name == "icr":
-        strict = profile.x2apic_checks_reserved and value & ~ICR_LEGAL
-        return None if strict else _write_icr(state, value, profile)
-    if profile.x2apic_checks_reserved and value & ~_legal(register):
-        return None
+        return _reserved(state, value & ALL_ONES) + _write_icr(state, value, profile)
     if register.name == "self_ipi":
-        request = ipi.encode("fixed", vector=value & 0xFF, shorthand="self")
-        return _send(state, request, profile)
-    return _write(state, register, value & register.writable, now, profile)
+        return _self_ipi(state, value & 0xFF, profile)
+    if register.name in X2APIC_LEGACY:
+        return ()
+    return _write(state, register, value & ALL_ONES, now, profile)
 
 
-def _msr_register(state: ApicState, msr: int, profile: Profile) -> Register | None:
+def _self_ipi(state: ApicState, vector: int, profile: Profile) -> Outcome:
+    """SELF IPI: a fixed edge to this processor (SDM "SELF IPI Register")."""
+    if vector < priority.LOWEST_LEGAL and not profile.receive_illegal_sets_esr:
+        # As bhyve: `lapic_set_intr` refuses it without a trace.
+        return (priority.accept(state, vector, level=False, source="self ipi"),)
+    return _send(state, ipi.encode("fixed", vector=vector, shorthand="self"), profile)
+
+
+def _is_idle(state: ApicState, profile: Profile) -> bool:
+    """Tell whether the MSRs do nothing: FreeBSD, outside x2APIC mode."""
+    return not profile.x2apic_msrs_checked and apic_state.mode(state) != "x2apic"
+
+
+def _msr_register(
+    state: ApicState, msr: int, access: str, profile: Profile
+) -> Register | None:
+    """Return the register behind `msr` if it can be accessed so ("r" or "w")."""
     if apic_state.mode(state) != "x2apic" or not MSR_BASE <= msr <= MSR_END:
         return None
-    return _register((msr - MSR_BASE) << 4, profile)
+    register = _register((msr - MSR_BASE) << 4, profile)
+    if register is None:
+        return None
+    allowed = register.x2apic
+    if profile.x2apic_legacy_registers:
+        allowed = X2APIC_LEGACY.get(register.name, allowed)
+    return register if access in allowed else None
 
 
-def _legal(register: Register) -> int:
+def _legal(register: Register, profile: Profile) -> int:
     """Return the bits that a WRMSR may set: the read-only ones are not reserved."""
     if register.name in {"eoi", "esr"}:
         return 0
+    if register.name == "icr":
+        return ICR_LEGAL
     read_only = LVT_BUSY if register.name in LVTS else 0
     if register.name in {"lvt_lint0", "lvt_lint1"}:
         read_only |= LVT_REMOTE_IRR
-    return register.writable | read_only
+    return _writable(register, profile) | read_only
 
 
-def write_apicbase(state: ApicState, value: int, profile: Profile) -> Outcome | None:
-    """Write APICBASE; None for #GP(0).
-
-    SDM Vol. 3A "x2APIC State Transitions": disabled to xAPIC, xAPIC to x2APIC, any to
-    disabled. As bhyve: illumos lets the guest change EN only (`vlapic_set_apicbase`).
-    On the way to x2APIC mode the id that software wrote, the LDR and the upper half of
-    the ICR are lost ("State Changes From xAPIC Mode to x2APIC Mode").
-    """
-    before, was = apic_state.mode(state), state.apicbase
-    after = apic_state.MODES[(value & (BASE_EN | BASE_EXTD)) >> 10]
-    if value & ~BASE_LEGAL or (value ^ was) & BASE_BSP or after == "invalid":
-        return None
-    if (before, after) in {("x2apic", "xapic"), ("disabled", "x2apic")}:
-        return None
-    if (value ^ was) & BASE_EXTD and not profile.x2apic_by_guest:
-        return None
-    if (value ^ was) & BASE_ADDRESS and not profile.apicbase_relocates:
-        return None
-    state.apicbase = value
-    if before == after:
-        return ()
-    if after == "disabled" and profile.apic_disable_resets:
-        apic_state.clear(state)
-        state.id = state.vcpu & 0xFF
-    elif after == "x2apic":
-        state.id, state.ldr = state.vcpu & 0xFF, 0
-        state.icr &= ALL_ONES
-    return (ApicModeChanged(state.vcpu, before, after, apic_state.base(state)),)
+def _writable(register: Register, profile: Profile) -> int:
+    """Return the bits of a register that a write can set under this profile."""
+    name, bits = register.name, register.writable
+    if name == "svr" and not profile.apic_version & VERSION_EOI_SUPPRESSION:
+        bits &= ~SVR_EOI_SUPPRESSED
+    if name == "lvt_timer" and not profile.tsc_deadline:
+        bits &= ~(1 << 18)
+    if profile.lvt_status_writable and name in LVTS:
+        bits |= LVT_BUSY
+        bits |= LVT_REMOTE_IRR if name in {"lvt_lint0", "lvt_lint1"} else 0
+    return bits
 
 
 # CR8.
@@ -231,6 +271,7 @@ def _write(
 ) -> Outcome:
     """Store a value cut to the register's writable bits, and do what follows."""
     name = register.name
+    value &= _writable(register, profile)
     match name:
         case "tpr":
             priority.set_tpr(state, value)
@@ -245,17 +286,34 @@ def _write(
         case "esr":
             state.esr, state.esr_pending = state.esr_pending, 0
         case "timer_initial":
-            return (timer.write_initial(state, value, now, profile),)
+            return timer.write_initial(state, value, now, profile)
+        case "timer_divide":
+            return timer.write_divide(state, value, now, profile)
         case _ if name in LVTS:
-            masked = 0 if state.svr & SVR_ENABLED else LVT_MASKED
-            setattr(state, name, value | masked)
+            return _write_lvt(state, name, value, profile)
         case _:
             setattr(state, name, value)
     return ()
 
 
+def _write_lvt(state: ApicState, name: str, value: int, profile: Profile) -> Outcome:
+    """LVT entries: read-only bits stay, and all are masked while SVR is off."""
+    kept = 0 if profile.lvt_status_writable else LVT_BUSY | LVT_REMOTE_IRR
+    value |= getattr(state, name) & kept
+    value |= 0 if state.svr & SVR_ENABLED else LVT_MASKED
+    out: Outcome = ()
+    if name == "lvt_timer":
+        out = timer.write_lvt(state, value, profile)
+    else:
+        setattr(state, name, value)
+    illegal = value & 0xFF < priority.LOWEST_LEGAL and not lvt.mode(value, name)
+    if illegal and profile.lvt_write_checks_vector:
+        return out + lvt.error(state, ESR_RECEIVE_ILLEGAL, profile)
+    return out
+
+
 def _write_svr(state: ApicState, value: int, now: int, profile: Profile) -> Outcome:
-    """SVR: switching off masks every LVT.
+    """SVR: switching off masks every LVT entry.
 
     # As bhyve: it stops the timer too, and switching on starts a periodic one again
     (`vlapic_svr_write_handler`); the SDM masks and lets it count.
@@ -265,13 +323,10 @@ def _write_svr(state: ApicState, value: int, now: int, profile: Profile) -> Outc
     if not changed:
         return ()
     if value & SVR_ENABLED:
-        return timer.restart(state, now, profile)
+        return timer.restart(state, now, profile) if profile.svr_stops_timer else ()
     for name in LVTS:
         setattr(state, name, getattr(state, name) | LVT_MASKED)
-    if state.timer_deadline is None:
-        return ()
-    state.timer_deadline = None
-    return (TimerArmed(state.vcpu, None),)
+    return timer.stop(state) if profile.svr_stops_timer else ()
 
 
 def _write_icr(state: ApicState, value: int, profile: Profile) -> Outcome:
@@ -283,6 +338,6 @@ def _write_icr(state: ApicState, value: int, profile: Profile) -> Outcome:
 def _send(state: ApicState, icr: int, profile: Profile) -> Outcome:
     x2apic = apic_state.mode(state) == "x2apic"
     request = ipi.decode(icr, x2apic=x2apic, sender=state.vcpu)
-    if ipi.is_vector_illegal(request, profile):
-        state.esr_pending |= ESR_SEND_ILLEGAL
-    return (request,)
+    if not ipi.is_vector_illegal(request, profile):
+        return (request,)
+    return (request, *lvt.error(state, ESR_SEND_ILLEGAL, profile))

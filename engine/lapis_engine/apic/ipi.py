@@ -6,7 +6,7 @@ SDM Vol. 3A "Issuing Interprocessor Interrupts", "Determining IPI Destination".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.priority import LOWEST_LEGAL
@@ -24,6 +24,7 @@ from lapis_engine.apic.regs import (
     SHORTHANDS,
 )
 from lapis_engine.errors import EngineError
+from lapis_engine.profiles import SDM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,29 +156,47 @@ def _invalid(ipi: Ipi, profile: Profile) -> str:
     return ""
 
 
-def targets(ipi: Ipi, apics: Sequence[ApicState]) -> tuple[int, ...]:
+def targets(
+    ipi: Ipi, apics: Sequence[ApicState], profile: Profile = SDM
+) -> tuple[int, ...]:
     """Return the vCPUs that the IPI reaches, ascending.
 
-    Lowest priority goes to the one with the lowest PPR, the lowest number among
-    equals (SDM "Lowest Priority Delivery Mode": arbitration by processor priority).
+    `apics` are those of the active vCPUs. Lowest priority goes to the one with the
+    lowest PPR, the lowest number among equals (SDM "Lowest Priority Delivery Mode":
+    arbitration by processor priority).
     """
     if ipi.shorthand == "self":
         return (ipi.sender,)
-    everyone = tuple(apic.vcpu for apic in apics)
-    others = tuple(vcpu for vcpu in everyone if vcpu != ipi.sender)
-    if ipi.shorthand == "all":
-        return everyone
-    found = (
-        others
-        if ipi.shorthand == "all-but-self"
-        else tuple(apic.vcpu for apic in apics if matches(ipi, apic))
-    )
+    hearing = [apic for apic in apics if apic_state.hears(apic, profile)]
+    if ipi.shorthand == "all-but-self":
+        hearing = [apic for apic in hearing if apic.vcpu != ipi.sender]
+    elif ipi.shorthand == "none":
+        hearing = [apic for apic in hearing if matches(ipi, apic)]
     if ipi.mode == "lowest":
-        return _lowest(found, apics)
-    return found
+        return lowest(hearing)
+    return tuple(apic.vcpu for apic in hearing)
 
 
-def matches(ipi: Ipi, apic: ApicState) -> bool:
+class Addressed(Protocol):
+    """What names a destination: an IPI, or the message of an IOAPIC or MSI."""
+
+    @property
+    def destination(self) -> int:
+        """APIC id or message destination address."""
+        ...
+
+    @property
+    def logical(self) -> bool:
+        """Whether it is the latter."""
+        ...
+
+    @property
+    def x2apic(self) -> bool:
+        """Whether it has 32 bits, and not 8."""
+        ...
+
+
+def matches(ipi: Addressed, apic: ApicState) -> bool:
     """Tell whether a destination without shorthand names this APIC.
 
     # As bhyve: a reserved DFR model matches nothing (`vlapic_calcdest`).
@@ -200,8 +219,12 @@ def matches(ipi: Ipi, apic: ApicState) -> bool:
     return same and bool(mda & own & 0xF)
 
 
-def _lowest(found: tuple[int, ...], apics: Sequence[ApicState]) -> tuple[int, ...]:
-    able = [apics[v] for v in found if apic_state.is_enabled(apics[v])]
+def lowest(apics: Sequence[ApicState]) -> tuple[int, ...]:
+    """Return who wins the arbitration of lowest priority; nobody when all are off.
+
+    # Not modelled: the focus processor (SVR bit 9), which only the P6 family has.
+    """
+    able = [apic for apic in apics if apic_state.is_enabled(apic)]
     if not able:
         return ()
     return (min(able, key=lambda apic: (apic.ppr >> 4, apic.vcpu)).vcpu,)

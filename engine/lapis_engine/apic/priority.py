@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.regs import ESR_RECEIVE_ILLEGAL
+from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import (
+    EngineFault,
     Oddity,
     VectorAccepted,
     VectorDelivered,
@@ -50,10 +51,18 @@ def ppr(tpr: int, isr: int) -> int:
     return tpr if tpr >> 4 >= in_service >> 4 else in_service & 0xF0
 
 
+def update(state: ApicState) -> None:
+    """Recompute the PPR: from the ISR, or from bhyve's stack where there is one."""
+    if state.isrvec is None:
+        state.ppr = ppr(state.tpr, state.isr)
+    else:
+        state.ppr = ppr(state.tpr, 1 << state.isrvec[-1] if state.isrvec else 0)
+
+
 def set_tpr(state: ApicState, value: int) -> None:
     """Set the TPR, bits 7:0, and the PPR that follows from it."""
     state.tpr = value & 0xFF
-    state.ppr = ppr(state.tpr, state.isr)
+    update(state)
 
 
 def accept(
@@ -61,16 +70,19 @@ def accept(
     vector: int,
     level: bool,  # noqa: FBT001 - the trigger mode of the message
     source: str,
+    *,
+    needs_base: bool = True,
 ) -> VectorAccepted | VectorRefused:
     """Take a fixed interrupt into the IRR, unless the APIC is off or it is illegal.
 
-    TMR is set before IRR, as bhyve does (`vlapic_set_intr_ready`).
+    TMR is set before IRR, as bhyve does (`vlapic_set_intr_ready`). Without
+    `needs_base` only SVR counts (profile switch disabled_apic_receives).
     """
-    if not apic_state.is_enabled(state):
+    on = state.svr & SVR_ENABLED
+    if not on or (needs_base and not apic_state.is_enabled(state)):
         why = f"the APIC is off (APICBASE {state.apicbase:#x}, SVR {state.svr:#x})"
         return VectorRefused(state.vcpu, vector, source, why)
     if vector < LOWEST_LEGAL:
-        state.esr_pending |= ESR_RECEIVE_ILLEGAL
         return VectorRefused(state.vcpu, vector, source, "vectors below 16 are illegal")
     mask = 1 << vector
     state.tmr = state.tmr | mask if level else state.tmr & ~mask
@@ -90,7 +102,9 @@ def deliver(state: ApicState) -> VectorDelivered:
     assert vector >> 4 > state.ppr >> 4, (vector, state.ppr)
     state.irr &= ~(1 << vector)
     state.isr |= 1 << vector
-    state.ppr = ppr(state.tpr, state.isr)
+    if state.isrvec is not None:
+        state.isrvec += (vector,)
+    update(state)
     return VectorDelivered(state.vcpu, vector, state.ppr)
 
 
@@ -103,6 +117,21 @@ def eoi(state: ApicState) -> VectorEnded | Oddity:
     if vector < 0:
         return Oddity(state.vcpu, "gratuitous EOI", "EOI with nothing in service")
     state.isr &= ~(1 << vector)
-    state.ppr = ppr(state.tpr, state.isr)
+    if state.isrvec:
+        state.isrvec = state.isrvec[:-1]
+    update(state)
     level = bool(state.tmr >> vector & 1)
     return VectorEnded(state.vcpu, vector, level, state.ppr)
+
+
+def stack_fault(state: ApicState) -> EngineFault | None:
+    """Return the panic of bhyve's checks of `isrvec_stk`, or None.
+
+    Before illumos 12936 and in FreeBSD the PPR is not updated without them.
+    """
+    if state.isrvec is None or state.isrvec == tuple(vectors(state.isr)):
+        return None
+    stack = " ".join(f"{vector:#04x}" for vector in state.isrvec) or "empty"
+    isr = " ".join(f"{vector:#04x}" for vector in vectors(state.isr)) or "empty"
+    text = f"ISR and isrvec_stk out of sync (isrvec_stk {stack}; ISR {isr})"
+    return EngineFault(state.vcpu, text)

@@ -42,20 +42,25 @@ LVT_TIMER_MODE: Final = bits(18, 17)
 LVT_RESET: Final = 0x1_0000
 TIMER_ONE_SHOT: Final = 0
 TIMER_PERIODIC: Final = 1
+TIMER_TSC_DEADLINE: Final = 2
 
 # Spurious-interrupt vector register ("Spurious Interrupt").
 SVR_VECTOR: Final = bits(7, 0)
 SVR_ENABLED: Final = bit(8)
 SVR_FOCUS_OFF: Final = bit(9)
+SVR_EOI_SUPPRESSED: Final = bit(12)
 
-# Error status register ("Error Handling"). # Not modelled: the interrupt of LVT ERROR.
+# Error status register ("Error Handling").
 ESR_SEND_ILLEGAL: Final = bit(5)
 ESR_RECEIVE_ILLEGAL: Final = bit(6)
 ESR_ILLEGAL_REGISTER: Final = bit(7)
 
 VERSION_MAX_LVT: Final = bits(23, 16)
+VERSION_EOI_SUPPRESSION: Final = bit(24)
 CMCI_INDEX: Final = 6
 """LVT index of CMCI, which is there when the version register counts so far."""
+X2APIC_LEGACY: Final = {"id": "rw", "apr": "r", "rrd": "r", "ldr": "rw", "dfr": "rw"}
+"""Access by MSR under profile switch x2apic_legacy_registers; writes have no effect."""
 LDR_ID: Final = bits(31, 24)
 DFR_MODEL: Final = bits(31, 28)
 DIVIDE: Final = (bits(1, 0), bit(3))
@@ -90,12 +95,12 @@ _SINGLE: Final = (
     Register(0x0C0, "rrd", "r", "", 0),
     Register(0x0D0, "ldr", "rw", "r", LDR_ID),
     Register(0x0E0, "dfr", "rw", "", DFR_MODEL),
-    Register(0x0F0, "svr", "rw", "rw", SVR_VECTOR | SVR_ENABLED | SVR_FOCUS_OFF),
+    Register(0x0F0, "svr", "rw", "rw", 0x1000 | 0x3FF),  # 12, 9:0
     Register(0x280, "esr", "rw", "rw", 0xFFFF_FFFF),
     Register(0x2F0, "lvt_cmci", "rw", "rw", _MODE_TOO),
     Register(0x300, "icr", "rw", "rw", 0x000C_CFFF),
     Register(0x310, "icr_high", "rw", "", 0xFF00_0000),
-    Register(0x320, "lvt_timer", "rw", "rw", _VECTOR_AND_MASK | bit(17)),
+    Register(0x320, "lvt_timer", "rw", "rw", _VECTOR_AND_MASK | LVT_TIMER_MODE),
     Register(0x330, "lvt_thermal", "rw", "rw", _MODE_TOO),
     Register(0x340, "lvt_perf", "rw", "rw", _MODE_TOO),
     Register(0x350, "lvt_lint0", "rw", "rw", _LINT),

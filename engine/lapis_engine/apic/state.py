@@ -16,6 +16,8 @@ from lapis_engine.apic.regs import (
     BASE_EXTD,
     LVT_RESET,
     SVR_ENABLED,
+    SVR_EOI_SUPPRESSED,
+    VERSION_EOI_SUPPRESSION,
 )
 
 if TYPE_CHECKING:
@@ -63,19 +65,23 @@ class ApicState:
     timer_divide: int = 0
     timer_deadline: int | None = None
     """ns of virtual time at which the count reaches 0, or None when stopped."""
+    tsc_deadline: int = 0
+    """MSR IA32_TSC_DEADLINE, 0x6E0; 0 when not armed."""
+    isrvec: tuple[int, ...] | None = None
+    """bhyve's `isrvec_stk`, bottom first; None where the profile has none."""
 
 
 def reset(vcpu: int, profile: Profile) -> ApicState:
     """Return the state after power-up: enabled by hardware, off by software."""
-    del profile  # power-up values are the same in all of them
     base = DEFAULT_BASE | BASE_EN | (BASE_BSP if vcpu == 0 else 0)
-    return ApicState(vcpu, base, id=vcpu & 0xFF)
+    stack = () if profile.isrvec_stk else None
+    return ApicState(vcpu, base, id=vcpu & 0xFF, isrvec=stack)
 
 
-def clear(state: ApicState) -> None:
+def clear(state: ApicState, *, keeps_isrvec: bool = False) -> None:
     """Give every register its power-up value, APICBASE and the id excepted."""
-    kept = {"vcpu": state.vcpu, "apicbase": state.apicbase, "id": state.id}
-    fresh = ApicState(**kept)
+    stack = state.isrvec if keeps_isrvec or state.isrvec is None else ()
+    fresh = ApicState(state.vcpu, state.apicbase, id=state.id, isrvec=stack)
     for each in fields(ApicState):
         setattr(state, each.name, getattr(fresh, each.name))
 
@@ -83,12 +89,12 @@ def clear(state: ApicState) -> None:
 def init(state: ApicState, profile: Profile) -> None:
     """Apply INIT in place: as reset, but the id and the mode survive.
 
-    SDM Vol. 3A "x2APIC States after Reset, INIT and SIPI". As bhyve: illumos goes back
-    to xAPIC (`vlapic_reset`).
+    SDM Vol. 3A "x2APIC States after Reset, INIT and SIPI". # As bhyve: illumos goes
+    back to xAPIC (`vlapic_reset`).
     """
     if not profile.init_keeps_x2apic:
         state.apicbase = reset(state.vcpu, profile).apicbase
-    clear(state)
+    clear(state, keeps_isrvec=profile.init_keeps_isrvec)
 
 
 def mode(state: ApicState) -> str:
@@ -119,3 +125,17 @@ def logical_id(state: ApicState) -> int:
 def is_enabled(state: ApicState) -> bool:
     """Tell whether it is on by hardware (APICBASE.EN) and software (SVR bit 8)."""
     return bool(state.svr & SVR_ENABLED and state.apicbase & BASE_EN)
+
+
+def hears(state: ApicState, profile: Profile) -> bool:
+    """Tell whether interrupt messages reach it at all, whatever it makes of them."""
+    return profile.disabled_apic_receives or bool(state.apicbase & BASE_EN)
+
+
+def suppresses_eoi(state: ApicState, profile: Profile) -> bool:
+    """Tell whether EOIs of level vectors stay with this APIC.
+
+    SDM Vol. 3A "Directed EOI with Local APIC EOI-Broadcast Suppression".
+    """
+    able = profile.apic_version & VERSION_EOI_SUPPRESSION
+    return bool(able and state.svr & SVR_EOI_SUPPRESSED)

@@ -7,7 +7,7 @@ signals, which the machine alone routes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from lapis_engine.events import IoapicEnded, Oddity, PinChanged
 
@@ -64,6 +64,8 @@ class InterruptMessage:
     """fixed, lowest, smi, nmi, init, extint, reserved."""
     vector: int
     level: bool
+    x2apic: ClassVar[bool] = False
+    """Its destination has 8 bits."""
 
 
 @dataclass(frozen=True, slots=True)

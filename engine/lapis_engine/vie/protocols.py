@@ -8,6 +8,13 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class HandlerRefused(Exception):  # noqa: N818 - a return value of bhyve's, not an error
+    """A handler of the engine returned -1: userspace is to do the instruction.
+
+    bhyve sets VIES_USER_FALLBACK, and INST_EMUL is owed.
+    """
+
+
 class Memory(Protocol):
     """Guest-physical RAM and ROM (`memory.physical.PhysicalMemory`)."""
 

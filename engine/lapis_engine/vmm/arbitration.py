@@ -12,6 +12,7 @@ from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.cpu.delivery import Pending, TaskSwitch, deliver_all
 from lapis_engine.cpu.intercepts import IRET
+from lapis_engine.devices.device import ExtIntChanged
 from lapis_engine.devices.pic import priority as pic
 from lapis_engine.events import (
     ExceptionRaised,
@@ -51,6 +52,7 @@ def _init(vm: Vm, vcpu: Vcpu) -> None:
     vcpu.event, vcpu.stopped_at = None, None
     vcpu.mode, vcpu.mode_watch = vcpu.regs.mode, 0
     vcpu.nmi_pending = vcpu.nmi_blocked = vcpu.halted = False
+    vcpu.extint_pending = False
     vm.timers_moved = True
 
 
@@ -81,6 +83,11 @@ def wake_reason(vm: Vm, vcpu: Vcpu) -> str:
 def inject(vm: Vm, vcpu: Vcpu) -> bool | exits.TaskSwitch:
     """Deliver one event if one can be; tell whether a window is wanted."""
     regs = vcpu.regs
+    if vcpu.apic.isrvec is not None:
+        fault = priority.stack_fault(vcpu.apic)
+        if fault is not None:
+            vm.fault(fault)
+            return False
     if vcpu.event is not None:
         event, vcpu.event = vcpu.event, None
         return _deliver(vm, vcpu, event) or _wants_window(vm, vcpu)
@@ -110,8 +117,11 @@ def _wants_window(vm: Vm, vcpu: Vcpu) -> bool:
 def _acknowledge(vm: Vm, vcpu: Vcpu) -> int:
     """INTA: ExtINT before the APIC's vector, whatever the PPR."""
     if vm.pic is not None and fabric.extint_pending(vm, vcpu):
+        vcpu.extint_pending, before = False, vm.pic.intr
         vector = pic.acknowledge(vm.pic)
         vm.note(ExtIntDelivered(vcpu.id, vector))
+        if vm.pic.intr != before:
+            fabric.signal(vm, (ExtIntChanged(vm.pic.intr),), vcpu.id)
         return vector
     delivered = priority.deliver(vcpu.apic)
     vm.note(delivered)

@@ -1,4 +1,7 @@
-"""The machine as one vCPU's instruction sees it: its own APIC page, devices, ports."""
+"""The machine as one vCPU's instruction sees it: its own APIC page, devices, ports.
+
+Every access may raise `HandlerRefused`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import access as apic
 from lapis_engine.apic import state as apic_state
+from lapis_engine.devices.device import Refused
+from lapis_engine.vie.protocols import HandlerRefused
 from lapis_engine.vmm import fabric
 
 if TYPE_CHECKING:
+    from lapis_engine.devices.device import Device
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -26,39 +32,70 @@ class Bus:
         self._vcpu = vcpu
 
     def _apic_offset(self, gpa: int) -> int | None:
+        """Return where in its page the APIC is met, or None when it is not there."""
         state = self._vcpu.apic
         offset = gpa - apic_state.base(state)
-        if 0 <= offset < APIC_PAGE and apic_state.mode(state) == "xapic":
-            return offset
-        return None
+        if not 0 <= offset < APIC_PAGE:
+            return None
+        is_there = apic_state.mode(state) == "xapic"
+        return offset if is_there or self._vm.profile.mmio_off != "memory" else None
+
+    def _apic_read(self, offset: int, size: int) -> int:
+        vm, state = self._vm, self._vcpu.apic
+        if apic_state.mode(state) != "xapic":
+            return (1 << (8 * size)) - 1 if vm.profile.mmio_off == "ones" else 0
+        value, outcome = apic.read_mmio(state, offset, size, vm.now, vm.profile)
+        if outcome:
+            fabric.route(vm, outcome)
+        return value
+
+    def _apic_write(self, offset: int, size: int, value: int) -> None:
+        vm, state = self._vm, self._vcpu.apic
+        if apic_state.mode(state) != "xapic":
+            return
+        outcome = apic.write_mmio(state, offset, size, value, vm.now, vm.profile)
+        refused = fabric.route(vm, outcome)
+        if refused:
+            raise HandlerRefused(refused)
 
     def read(self, gpa: int, size: int) -> int | None:
         """Read `size` bytes at `gpa` from the APIC or a device."""
         vm = self._vm
         offset = self._apic_offset(gpa)
         if offset is not None:
-            return apic.read_mmio(self._vcpu.apic, offset, size, vm.now, vm.profile)
+            return self._apic_read(offset, size)
         device = vm.mmio.find(gpa)
         if device is None:
             return None
+        return self._read(device, gpa, size)
+
+    def _read(self, device: Device, address: int, size: int) -> int:
+        vm = self._vm
         vm.timers_moved |= device.timer is not None
-        return device.access.read(device.state, gpa, size, vm.now)
+        value = device.access.read(device.state, address, size, vm.now)
+        if value < 0:
+            raise HandlerRefused(f"{device.name}: read of {size} bytes")
+        return value
+
+    def _write(self, device: Device, address: int, size: int, value: int) -> None:
+        vm = self._vm
+        signals = device.access.write(device.state, address, size, value, vm.now)
+        for item in signals:
+            if isinstance(item, Refused):
+                raise HandlerRefused(f"{device.name}: {item.why}")
+        fabric.signal(vm, signals, self._vcpu.id)
+        vm.timers_moved |= device.timer is not None
 
     def write(self, gpa: int, size: int, value: int) -> bool:
         """Write `size` bytes at `gpa`; writes to ROM are dropped."""
         vm = self._vm
         offset = self._apic_offset(gpa)
         if offset is not None:
-            state = self._vcpu.apic
-            fabric.route(
-                vm, apic.write_mmio(state, offset, size, value, vm.now, vm.profile)
-            )
+            self._apic_write(offset, size, value)
             return True
         device = vm.mmio.find(gpa)
         if device is not None:
-            signals = device.access.write(device.state, gpa, size, value, vm.now)
-            fabric.signal(vm, signals, self._vcpu.id)
-            vm.timers_moved |= device.timer is not None
+            self._write(device, gpa, size, value)
             return True
         region = vm.memory.region(gpa)
         return region is not None and region.rom
@@ -68,8 +105,7 @@ class Bus:
         vm = self._vm
         device = vm.ports.find(port)
         if device is not None:
-            vm.timers_moved |= device.timer is not None
-            return device.access.read(device.state, port, size, vm.now)
+            return self._read(device, port, size)
         return (1 << (8 * size)) - 1 if vm.float_ports else None
 
     def port_out(self, port: int, size: int, value: int) -> bool:
@@ -78,7 +114,5 @@ class Bus:
         device = vm.ports.find(port)
         if device is None:
             return vm.float_ports
-        signals = device.access.write(device.state, port, size, value, vm.now)
-        fabric.signal(vm, signals, self._vcpu.id)
-        vm.timers_moved |= device.timer is not None
+        self._write(device, port, size, value)
         return True

@@ -32,6 +32,7 @@ def patch(vcpu: Vcpu, leaf: int, vcpus: int, profile: Profile) -> None:
         mode = apic_state.mode(vcpu.apic)
         if profile.x2apic_by_guest or mode == "x2apic":
             gpr[RCX] |= ECX_X2APIC
+        gpr[RCX] |= ECX_TSC_DEADLINE if profile.tsc_deadline else 0
         gpr[RDX] &= ~(EDX_APIC | EDX_HTT)
         gpr[RDX] |= EDX_HTT if vcpus > 1 else 0
         gpr[RDX] |= EDX_APIC if mode != "disabled" else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.events import Answered
 from lapis_engine.vie import context, decode, execute, fetch, ports
+from lapis_engine.vie.protocols import HandlerRefused
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest
 from lapis_engine.vmm import exits, permission
@@ -79,6 +80,11 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
         return None
+    except HandlerRefused:
+        context.fall_back(state)
+        if state.port is not None:
+            state.code = b""  # never fetched by bhyve, and so not in its exit
+        return pending(vcpu)
     if out.result is Result.DONE:
         regs.shadow = False
         vm.account(vcpu, out.iterations or 1)

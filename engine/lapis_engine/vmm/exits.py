@@ -187,9 +187,88 @@ class Livelock:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SpinupAp:
+    """Userspace is to start an AP (until illumos 13275, and for old FreeBSD)."""
+
+    code: ClassVar[str] = "SPINUP_AP"
+    vcpu: int
+    rip: int
+    """Where it starts: SIPI vector << 12."""
+
+    @property
+    def text(self) -> str:
+        """Who starts where."""
+        return f"start vCPU {self.vcpu} at {self.rip:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class IpiExit:
+    """INIT or SIPI for userspace to carry out (FreeBSD `VM_EXITCODE_IPI`)."""
+
+    code: ClassVar[str] = "IPI"
+    mode: str
+    """init or sipi."""
+    vector: int
+    cpuset: tuple[int, ...]
+    """Targets, ascending."""
+
+    @property
+    def text(self) -> str:
+        """What goes to whom."""
+        what = "INIT" if self.mode == "init" else f"STARTUP {self.vector:#04x}"
+        return f"{what} for vCPU {', '.join(map(str, self.cpuset))}"
+
+
+@dataclass(frozen=True, slots=True)
+class DebugCpu:
+    """The vCPU is held by `vm_suspend_cpu`."""
+
+    code: ClassVar[str] = "DEBUG"
+    text: ClassVar[str] = "held by vm_suspend_cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrmsr:
+    """A WRMSR that userspace is to carry out; RIP is already past it."""
+
+    code: ClassVar[str] = "WRMSR"
+    msr: int
+    value: int
+
+    @property
+    def text(self) -> str:
+        """Number and value."""
+        return f"WRMSR {self.msr:#x} = {self.value:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Errno:
+    """`vm_run` failed: an errno and no exit record."""
+
+    code: ClassVar[str] = "ERRNO"
+    errno: str
+    why: str
+
+    @property
+    def text(self) -> str:
+        """The errno and its cause."""
+        return f"vm_run failed with {self.errno}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFaultExit:
+    """What was a panic of the host; the machine can still be looked at."""
+
+    code: ClassVar[str] = "PANIC"
+    text: str
+    """The panic's text."""
+
+
 Exit = (
     Bogus | Inout | Mmio | InstEmul | Hlt | RunState | Paging | TaskSwitch
-    | SuspendedExit | Debug | Processor | Livelock
+    | SuspendedExit | Debug | Processor | Livelock | SpinupAp | IpiExit | DebugCpu
+    | Wrmsr | Errno | EngineFaultExit
 )  # fmt: skip
 """The closed union of exits."""
 

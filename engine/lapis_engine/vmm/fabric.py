@@ -6,75 +6,240 @@ happened, in a fixed order (targets ascending).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine import explain
 from lapis_engine.apic import ipi as apic_ipi
-from lapis_engine.apic import priority
+from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.outcome import Failed, LocalInterrupt, Outcome
+from lapis_engine.apic.regs import LVT_MASKED
 from lapis_engine.devices import device
+from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.pic import priority as pic
 from lapis_engine.events import (
-    Event,
+    EngineFault,
     IoapicEnded,
     IpiSent,
     MessageSent,
     NmiReceived,
     Oddity,
     PinChanged,
+    VectorEnded,
 )
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import exits, runstate, spinup, startup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from lapis_engine.devices.device import Signals
+    from lapis_engine.profiles import Profile
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
-EXTINT_MODE = 7
-"""LVT delivery mode [10:8] of ExtINT."""
+BOOT: Final = frozenset({"init", "sipi"})
+UNIMPLEMENTED: Final = frozenset({"lowest", "smi", "remote-read"})
+CASCADE: Final = 2
+"""ISA IRQ of the second 8259, and the IOAPIC pin of IRQ 0."""
 
 
-def route(vm: Vm, outcome: Iterable[Event | Ipi]) -> None:
-    """Log the events of an APIC transition and send the IPIs that it asked for."""
+def route(vm: Vm, outcome: Outcome) -> str:
+    """Log the events of an APIC transition and carry the rest to where it belongs.
+
+    Returns why the kernel refused what the guest asked for, or nothing.
+    """
+    refused = ""
     for item in outcome:
-        if isinstance(item, Ipi):
-            send(vm, item)
-        else:
-            vm.note(item)
+        match item:
+            case Ipi():
+                refused = request(vm, item)
+            case LocalInterrupt():
+                _local(vm, vm.vcpus[item.vcpu], item)
+            case Failed():
+                vm.exit_due = exits.Errno(item.errno, item.why)
+            case VectorEnded():
+                vm.note(item)
+                _ended(vm, item)
+            case _:
+                vm.note(item)
     vm.timers_moved = True
+    return refused
+
+
+def request(vm: Vm, ipi: Ipi) -> str:
+    """Send what the guest wrote to an ICR; say why the kernel refused it, or nothing.
+
+    Only before illumos 13275 it refuses: then INST_EMUL is owed, or the host panics.
+    """
+    profile = vm.profile
+    why = spinup.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
+    if why:
+        _report(vm, ipi, (), why)
+        if profile.icr_refused == "panic":
+            vm.fault(EngineFault(ipi.sender, "bad pending MMIO state"))
+        return why
+    if profile.ipi_unimplemented_fails and ipi.mode in UNIMPLEMENTED:
+        vm.exit_due = exits.Errno("EINVAL", f"{ipi.mode} by ICR is not implemented")
+    send(vm, ipi)
+    return ""
 
 
 def send(vm: Vm, ipi: Ipi, source: str = "") -> IpiSent:
     """Carry an IPI to its targets; say what became of it."""
     why = apic_ipi.refusal(ipi, vm.profile)
-    targets = () if why else apic_ipi.targets(ipi, [v.apic for v in vm.vcpus])
+    targets = () if why else _targets(vm, ipi)
     if not why and not targets:
         why = "no APIC has that destination"
-    text = explain.icr_text(ipi.icr, x2apic=ipi.x2apic)
-    sent = IpiSent(ipi.sender, ipi.icr, ipi.mode, text, targets, why)
-    vm.note(sent)
+    sent = _report(vm, ipi, targets, why)
+    boots = not why and ipi.mode in BOOT
+    if vm.profile.boot_ipi == "startup-cpus" and boots:
+        startup.send(vm, ipi, targets)
+        return sent
     source = source or f"vCPU {ipi.sender}"
     for target in targets:
         _arrive(vm, vm.vcpus[target], ipi, source)
     return sent
 
 
+def _targets(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
+    boots = ipi.mode in BOOT
+    if boots and vm.profile.boot_ipi == "spinup-ap":
+        return spinup.targets(ipi)
+    active = [v.apic for v in vm.vcpus if v.active]
+    found = apic_ipi.targets(ipi, active, vm.profile)
+    if boots and vm.profile.boot_ipi == "startup-cpus":
+        return startup.targets(vm, ipi, found)
+    return found
+
+
+def _report(vm: Vm, ipi: Ipi, targets: tuple[int, ...], why: str) -> IpiSent:
+    """Note an IPI and its fate; remember of INIT and SIPI whom they did not reach."""
+    text = explain.icr_text(ipi.icr, x2apic=ipi.x2apic)
+    sent = IpiSent(ipi.sender, ipi.icr, ipi.mode, text, targets, why)
+    vm.note(sent)
+    if ipi.mode not in BOOT:
+        return sent
+    everyone = [v.apic for v in vm.vcpus]
+    for number in apic_ipi.targets(ipi, everyone, vm.profile):
+        vcpu = vm.vcpus[number]
+        reached = number in targets
+        if reached:
+            vcpu.unreached = ""
+            continue
+        first = vcpu.unreached if ipi.mode == "sipi" else ""
+        vcpu.unreached = "; ".join(filter(None, [first, _unreached(vm, vcpu, sent)]))
+    return sent
+
+
+def _unreached(vm: Vm, vcpu: Vcpu, sent: IpiSent) -> str:
+    """Say why an INIT or SIPI that names this vCPU did not reach it."""
+    what = "INIT" if sent.mode == "init" else "SIPI"
+    head = f"the {what} of vCPU {sent.vcpu} (ICR {sent.icr:#x})"
+    profile = vm.profile
+    if profile.boot_ipi == "startup-cpus" and not sent.targets and not vcpu.active:
+        if profile.boot_ipi_needs_active:
+            text = f"{head} went to an inactive vCPU and was dropped"
+        else:
+            text = f"{head} names it by a shorthand, which is not looked at"
+        vm.note(Oddity(vcpu.id, f"{what} lost", text))
+        return text
+    return f"{head} was dropped: {sent.dropped or 'it went elsewhere'}"
+
+
 def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
+    """Let one copy of an IPI take effect at its target."""
     vm.kick = True
-    if ipi.mode == "init":
-        vm.note(*runstate.inject_init(vcpu, source))
+    profile = vm.profile
+    old = profile.boot_ipi == "spinup-ap"
+    if ipi.mode == "init" and old:
+        spinup.init(vm, vcpu.id)
+    elif ipi.mode == "init":
+        clears = profile.init_clears_sipi
+        vm.note(*runstate.inject_init(vcpu, source, clears_sipi=clears))
+    elif ipi.mode == "sipi" and old:
+        spinup.sipi(vm, vcpu.id, ipi.vector, ipi.sender)
     elif ipi.mode == "sipi":
-        vm.note(*runstate.inject_sipi(vcpu, ipi.vector, source))
+        latched = profile.sipi_latched
+        vm.note(*runstate.inject_sipi(vcpu, ipi.vector, source, latched=latched))
     elif ipi.mode == "nmi":
-        vcpu.nmi_pending = True
-        vm.note(NmiReceived(vcpu.id, source))
+        nmi(vm, vcpu, source)
     elif ipi.mode in {"fixed", "lowest"}:
         # As bhyve: IPIs are edges whatever the ICR says (`lapic_intr_edge`).
-        edge = False
-        vm.note(priority.accept(vcpu.apic, ipi.vector, edge, f"ipi of {source}"))
+        route(vm, lvt.receive(vcpu.apic, ipi.vector, f"ipi of {source}", profile))
+
+
+def nmi(vm: Vm, vcpu: Vcpu, source: str) -> None:
+    """Make an NMI pending (`vm_inject_nmi`)."""
+    vcpu.nmi_pending = vm.kick = True
+    vm.note(NmiReceived(vcpu.id, source))
+
+
+def _local(vm: Vm, vcpu: Vcpu, item: LocalInterrupt) -> None:
+    """Carry what an LVT entry asks of its own processor."""
+    vm.kick = True
+    if item.mode == "nmi":
+        nmi(vm, vcpu, item.source)
+    elif item.mode == "extint":
+        vcpu.extint_pending = True
+    else:
+        clears = vm.profile.init_clears_sipi
+        vm.note(*runstate.inject_init(vcpu, item.source, clears_sipi=clears))
+
+
+def _ended(vm: Vm, ended: VectorEnded) -> None:
+    """Tell whoever holds a level vector that its service has ended."""
+    apic = vm.vcpus[ended.vcpu].apic
+    if not ended.level:
+        return
+    if lvt.end(apic, ended.vector) and vm.pic is not None and pic.pending(vm.pic):
+        route(vm, lvt.fire(apic, "lvt_lint0", vm.profile))
+    if vm.ioapic is not None and not apic_state.suppresses_eoi(apic, vm.profile):
+        signal(vm, pins.end(vm.ioapic, ended.vector), ended.vcpu)
+
+
+def message(vm: Vm, item: device.InterruptMessage) -> MessageSent:
+    """Carry an interrupt message of an IOAPIC or a device to its targets."""
+    profile = vm.profile
+    why = _message_refusal(item, profile)
+    hearing = [
+        v.apic for v in vm.vcpus if v.active and apic_state.hears(v.apic, profile)
+    ]
+    found = [] if why else [a for a in hearing if apic_ipi.matches(item, a)]
+    if item.mode != "lowest":
+        targets = tuple(apic.vcpu for apic in found)
+    elif profile.lowest_by_number:
+        targets = tuple(apic.vcpu for apic in found[:1])
+    else:
+        targets = apic_ipi.lowest(found)
+    kind = "logical destination" if item.logical else "APIC id"
+    where = f"{kind} {item.destination:#x}"
+    if not why and not targets:
+        why = "no APIC has that destination"
+    sent = MessageSent(
+        -1, item.source, item.mode, item.vector, item.level, where, targets, why
+    )
+    vm.note(sent)
+    for target in targets:
+        _take(vm, vm.vcpus[target], item)
+    return sent
+
+
+def _message_refusal(item: device.InterruptMessage, profile: Profile) -> str:
+    if item.mode in {"fixed", "lowest", "extint"}:
+        return ""
+    if item.mode in {"nmi", "init"} and profile.messages_of_all_modes:
+        return ""
+    return f"{item.mode} messages are not implemented"
+
+
+def _take(vm: Vm, vcpu: Vcpu, item: device.InterruptMessage) -> None:
+    vm.kick = True
+    if item.mode in {"nmi", "init", "extint"}:
+        _local(vm, vcpu, LocalInterrupt(vcpu.id, item.mode, item.source))
+        return
+    outcome = lvt.receive(
+        vcpu.apic, item.vector, item.source, vm.profile, level=item.level
+    )
+    route(vm, outcome)
 
 
 def signal(vm: Vm, signals: Signals, source: int) -> None:
@@ -88,12 +253,9 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
             case device.ResetRequested():
                 vm.suspend("reset", source, item.why)
             case device.LineChanged():
-                if vm.pic is not None:
-                    moved = pic.set_line(vm.pic, item.irq, item.asserted)
-                    signal(vm, moved, source)
-                    vm.timers_moved = True
+                line(vm, item.irq, source, asserted=item.asserted)
             case device.ExtIntChanged():
-                vm.kick = True
+                _intr(vm, source, asserted=item.asserted)
             case device.InterruptMessage():
                 message(vm, item)
             case device.Refused():
@@ -102,21 +264,44 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
                 vm.note(item)
 
 
-def message(vm: Vm, item: device.InterruptMessage) -> MessageSent:
-    """Carry an interrupt message of an IOAPIC or a device to its targets."""
-    raise NotImplementedError
+def line(vm: Vm, irq: int, source: int, *, asserted: bool) -> None:
+    """Move ISA line `irq`: an input of the 8259 pair and of the IOAPIC (0 is pin 2)."""
+    if vm.ioapic is not None and irq != CASCADE:
+        pin = CASCADE if irq == 0 else irq
+        signal(vm, pins.set_pin(vm.ioapic, pin, asserted), source)
+    if vm.pic is not None:
+        signal(vm, pic.set_line(vm.pic, irq, asserted), source)
+        vm.timers_moved = True
+
+
+def _intr(vm: Vm, source: int, *, asserted: bool) -> None:
+    """INTR of the 8259 pair: IOAPIC pin 0, and LINT0 of every processor.
+
+    As ExtINT it is looked at when an entry asks for it (`extint_pending`).
+    """
+    vm.kick = True
+    if vm.ioapic is not None:
+        signal(vm, pins.set_pin(vm.ioapic, 0, asserted), source)
+    for vcpu in vm.vcpus if asserted else ():
+        entry = vcpu.apic.lvt_lint0
+        wired = apic_state.is_enabled(vcpu.apic) and not entry & LVT_MASKED
+        if wired and lvt.mode(entry, "lvt_lint0") != lvt.EXTINT:
+            route(vm, lvt.fire(vcpu.apic, "lvt_lint0", vm.profile))
 
 
 def extint_pending(vm: Vm, vcpu: Vcpu) -> bool:
-    """Tell whether INTR of the 8259 pair reaches this vCPU (the BSP, by LINT0).
+    """Tell whether an ExtINT waits for this vCPU: pulsed, or INTR through its LINT0.
 
-    As bhyve: with the APIC disabled by hardware or software LINT0 is plain INTR
-    (`vlapic_trigger_lvt`). Not modelled: LINT0 in another delivery mode.
+    # As bhyve: with the APIC of the BSP disabled by hardware or software LINT0 is
+    plain INTR (`vlapic_trigger_lvt`).
     """
-    if vcpu.id or vm.pic is None or not pic.pending(vm.pic):
+    if vm.pic is None:
+        return False
+    if vcpu.extint_pending:
+        return True
+    if not pic.pending(vm.pic):
         return False
     if not apic_state.is_enabled(vcpu.apic):
-        return True
-    lint0 = vcpu.apic.lvt_lint0
-    masked = lint0 & (1 << 16)
-    return not masked and (lint0 >> 8) & 7 == EXTINT_MODE
+        return vcpu.id == 0
+    entry = vcpu.apic.lvt_lint0
+    return not entry & LVT_MASKED and lvt.mode(entry, "lvt_lint0") == lvt.EXTINT

@@ -111,25 +111,46 @@ def _rdtsc(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
     emulation.skip(vm, vcpu)
 
 
-def _msr(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
+def _msr(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
     gpr = vcpu.regs.gpr
     number = gpr[RCX] & MASK32
-    write = bool(hw.error)
-    if write:
-        value = (gpr[RDX] & MASK32) << 32 | (gpr[RAX] & MASK32)
-        outcome = msr.write(vcpu, number, value, vm.now, vm.tsc(), vm.profile)
-        failed = outcome is None
-    else:
-        got = msr.read(vcpu, number, vm.now, vm.tsc(), vm.profile)
-        failed, value, outcome = got is None, got or 0, ()
-    vm.note(MsrAccessed(vcpu.id, number, write, value, failed))
-    if failed:
+    if hw.error:
+        return _wrmsr(vm, vcpu, number, (gpr[RDX] & MASK32) << 32 | gpr[RAX] & MASK32)
+    value = msr.read(vcpu, number, vm.now, vm.tsc(), vm.profile)
+    failed = value is None
+    vm.note(MsrAccessed(vcpu.id, number, False, value or 0, failed))  # noqa: FBT003
+    if value is None:
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
-        return
-    if not write:
-        gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
+        return None
+    gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
     emulation.skip(vm, vcpu)
-    fabric.route(vm, outcome or ())
+    return None
+
+
+def _wrmsr(vm: Vm, vcpu: Vcpu, number: int, value: int) -> exits.Exit | None:
+    """WRMSR: bhyve serves it inside the critical section around the guest."""
+    if _is_users(vm, vcpu, number, value):
+        emulation.skip(vm, vcpu)
+        return exits.Wrmsr(number, value)
+    clock = msr.Clock(vm.now, vm.tsc(), vm.tsc_hz)
+    outcome = msr.write(vcpu, number, value, clock, vm.profile)
+    vm.note(MsrAccessed(vcpu.id, number, True, value, outcome is None))  # noqa: FBT003
+    if outcome is None:
+        vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
+        return None
+    emulation.skip(vm, vcpu)
+    vm.context = "critical"
+    refused = fabric.route(vm, outcome)
+    vm.context = "normal"
+    if number == msr.TSC_DEADLINE:
+        vm.pass_time(vm.now)  # one that has passed fires now
+    return exits.Wrmsr(number, value) if refused else None
+
+
+def _is_users(vm: Vm, vcpu: Vcpu, number: int, value: int) -> bool:
+    """Tell whether a WRMSR is userspace's (profile switch apicbase_exits)."""
+    changes = number == msr.APICBASE and value != vcpu.apic.apicbase
+    return changes and vm.profile.apicbase_exits
 
 
 def _cr8(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:

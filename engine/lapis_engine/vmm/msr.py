@@ -5,9 +5,11 @@ None means #GP(0). Numbers are those of SDM Vol. 4.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.apic import access as apic
+from lapis_engine.apic import apicbase
+from lapis_engine.apic import timer as apic_timer
 from lapis_engine.cpu.registers import (
     EFER_LMA,
     EFER_LME,
@@ -18,11 +20,13 @@ from lapis_engine.cpu.registers import (
 )
 
 if TYPE_CHECKING:
-    from lapis_engine.apic.access import Outcome
+    from lapis_engine.apic.outcome import Outcome
     from lapis_engine.profiles import Profile
     from lapis_engine.vmm.vcpu import Vcpu
 
 TSC, APICBASE, EFER = 0x10, 0x1B, 0xC000_0080
+TSC_DEADLINE = 0x6E0
+NS = 1_000_000_000
 FS_BASE, GS_BASE = 0xC000_0100, 0xC000_0101
 EFER_WRITABLE = EFER_SCE | EFER_LME | EFER_NXE
 
@@ -52,6 +56,8 @@ def read(vcpu: Vcpu, msr: int, now: int, tsc: int, profile: Profile) -> int | No
     regs = vcpu.regs
     if is_x2apic(msr):
         return apic.read_msr(vcpu.apic, msr, now, profile)
+    if msr == TSC_DEADLINE:
+        return vcpu.apic.tsc_deadline if profile.tsc_deadline else None
     if msr == TSC:
         return (tsc + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
     if msr == APICBASE:
@@ -65,22 +71,43 @@ def read(vcpu: Vcpu, msr: int, now: int, tsc: int, profile: Profile) -> int | No
     return None
 
 
+class Clock(NamedTuple):
+    """The two clocks of an access."""
+
+    now: int
+    """Virtual time in ns."""
+    tsc: int
+    """Time-stamp counter of a vCPU without offset."""
+    tsc_hz: int
+
+
 def write(
-    vcpu: Vcpu, msr: int, value: int, now: int, tsc: int, profile: Profile
+    vcpu: Vcpu, msr: int, value: int, clock: Clock, profile: Profile
 ) -> Outcome | None:
     """Set `msr`; return what came of it, or None for #GP(0)."""
     if is_x2apic(msr):
-        return apic.write_msr(vcpu.apic, msr, value, now, profile)
+        return apic.write_msr(vcpu.apic, msr, value, clock.now, profile)
     if msr == APICBASE:
-        return apic.write_apicbase(vcpu.apic, value, profile)
-    return () if _write_plain(vcpu, msr, value, tsc) else None
-
-
-def _write_plain(vcpu: Vcpu, msr: int, value: int, tsc: int) -> bool:
-    regs = vcpu.regs
+        return apicbase.write(vcpu.apic, value, profile)
+    if msr == TSC_DEADLINE:
+        return _arm(vcpu, value, clock, profile) if profile.tsc_deadline else None
     if msr == TSC:
-        vcpu.tsc_offset = value - tsc
-    elif msr in {FS_BASE, GS_BASE}:
+        vcpu.tsc_offset = value - clock.tsc
+        armed = vcpu.apic.tsc_deadline
+        return _arm(vcpu, armed, clock, profile) if armed else ()
+    return () if _write_plain(vcpu, msr, value) else None
+
+
+def _arm(vcpu: Vcpu, value: int, clock: Clock, profile: Profile) -> Outcome:
+    """Write IA32_TSC_DEADLINE; one that has passed is due at once."""
+    ticks = value - (clock.tsc + vcpu.tsc_offset)
+    at = clock.now + max(-(-ticks * NS // clock.tsc_hz), 0)
+    return apic_timer.write_tsc_deadline(vcpu.apic, value, at, profile)
+
+
+def _write_plain(vcpu: Vcpu, msr: int, value: int) -> bool:
+    regs = vcpu.regs
+    if msr in {FS_BASE, GS_BASE}:
         if not is_canonical(value):
             return False
         regs.set_base(FS if msr == FS_BASE else GS, value)

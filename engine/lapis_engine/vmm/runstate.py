@@ -31,10 +31,17 @@ def can_run(state: int) -> bool:
     return state & (INIT | PEND_SIPI) == INIT | PEND_SIPI
 
 
-def inject_init(vcpu: Vcpu, source: str) -> tuple[InitReceived, RunStateChanged]:
-    """Make INIT pending; a latched SIPI is forgotten (`vm_inject_init`, 13645)."""
+def inject_init(
+    vcpu: Vcpu, source: str, *, clears_sipi: bool = True
+) -> tuple[InitReceived, RunStateChanged]:
+    """Make INIT pending (`vm_inject_init`).
+
+    A latched SIPI is forgotten (illumos 13645, profile switch init_clears_sipi).
+    """
     before = vcpu.run_state
-    vcpu.run_state = (before | PEND_INIT) & ~PEND_SIPI
+    vcpu.run_state = before | PEND_INIT
+    if clears_sipi:
+        vcpu.run_state &= ~PEND_SIPI
     return (
         InitReceived(vcpu.id, source),
         RunStateChanged(vcpu.id, before, vcpu.run_state, "INIT pending"),
@@ -42,21 +49,34 @@ def inject_init(vcpu: Vcpu, source: str) -> tuple[InitReceived, RunStateChanged]
 
 
 def inject_sipi(
-    vcpu: Vcpu, vector: int, source: str
-) -> tuple[SipiReceived, RunStateChanged]:
-    """Latch a SIPI; the vector is overwritten every time (`vm_inject_sipi`)."""
+    vcpu: Vcpu, vector: int, source: str, *, latched: bool = True
+) -> tuple[SipiReceived] | tuple[SipiReceived, RunStateChanged]:
+    """Latch a SIPI; the vector is overwritten every time (`vm_inject_sipi`).
+
+    Without `latched` it counts only after INIT, and only the first one (SDM Vol. 3A
+    "MP Initialization Protocol Algorithm"; profile switch sipi_latched).
+    # Differs from the SDM: a vCPU that was never started wants INIT first.
+    """
     before = vcpu.run_state
-    latched = ""
-    if before & RUN and not before & PEND_INIT:
-        latched = "the vCPU already runs"
-    elif not before & (INIT | PEND_INIT):
-        latched = "no INIT came before it"
+    why = _untimely(before, latched=latched)
+    received = SipiReceived(vcpu.id, vector, source, why)
+    if why and not latched:
+        return (received,)
     vcpu.run_state = before | PEND_SIPI
     vcpu.sipi_vector = vector
-    return (
-        SipiReceived(vcpu.id, vector, source, latched),
-        RunStateChanged(vcpu.id, before, vcpu.run_state, f"SIPI {vector:#04x} latched"),
-    )
+    text = f"SIPI {vector:#04x} latched"
+    return (received, RunStateChanged(vcpu.id, before, vcpu.run_state, text))
+
+
+def _untimely(state: int, *, latched: bool) -> str:
+    """Say why a SIPI does not start a vCPU in this state, or nothing."""
+    if state & RUN and not state & PEND_INIT:
+        return "the vCPU already runs"
+    if not state & (INIT | PEND_INIT):
+        return "no INIT came before it"
+    if state & PEND_SIPI and not latched:
+        return "an earlier SIPI starts it"
+    return ""
 
 
 def take_init(vcpu: Vcpu, *, restart: bool) -> RunStateChanged:

@@ -6,7 +6,7 @@ the processor, run, deal with what it reports.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic import timer as apic_timer
@@ -26,9 +26,12 @@ from lapis_engine.vmm import (
     handlers,
     reset,
     runstate,
+    spinup,
+    startup,
 )
 from lapis_engine.vmm.bus import Bus
 from lapis_engine.vmm.entry import DEFAULT, Entry
+from lapis_engine.vmm.spinup import SpinupState
 from lapis_engine.vmm.vcpu import Vcpu
 
 if TYPE_CHECKING:
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.fault import GuestFault
     from lapis_engine.cpu.intercepts import HwExit, Intercepted
     from lapis_engine.devices.device import Device
+    from lapis_engine.events import EngineFault
     from lapis_engine.profiles import Profile
+    from lapis_engine.vmm.startup import BootIpi
 
 NS = 1_000_000_000
 FAULTS = 1000
@@ -51,7 +56,7 @@ MAX_SLICE = 1 << 24
 class Vm:
     """A virtual machine: vCPUs, their APICs, memory and devices."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a field and its docstring are two statements
         self,
         vcpus: int,
         profile: Profile,
@@ -79,6 +84,22 @@ class Vm:
         self.yielded = False
         """The vCPU spins and gave its turn away (only with `pause_yields`)."""
         self.pause_yields = False
+        self.stop_asked = False
+        """Come back as soon as the present instruction and its effects are complete."""
+        self.panic: exits.EngineFaultExit | None = None
+        """What was a panic of the host; nothing runs after it."""
+        self.debug_cpus = 0
+        """vCPUs that `vm_suspend_cpu` holds, a bit each."""
+        self.startup_cpus = 0
+        """vCPUs that wait for SIPI under boot_ipi startup-cpus, a bit each."""
+        self.spinup = SpinupState()
+        """Used under boot_ipi spinup-ap."""
+        self.boot_ipi_due: BootIpi | None = None
+        """What an ICR write left for `startup.handle`."""
+        self.exit_due: exits.Exit | None = None
+        """Exit record that a handler has filled."""
+        self.context: Literal["outside", "normal", "critical"] = "outside"
+        """Where handlers run: outside vm_run, in it, or where none may sleep."""
         self.timers_moved = True
         """`deadline` must be found anew."""
         self._deadline: int | None = None
@@ -90,20 +111,28 @@ class Vm:
         self.memory.on_write = self.core.forget_code
         self.ports, self.mmio = IoSpace("port"), IoSpace("mmio")
         self.devices = list(devices)
-        for device in devices:
+        self._claim()
+        named = {device.name: device.state for device in devices}
+        self.pic, self.ioapic = named.get("pic"), named.get("ioapic")
+        self.vcpus = [self._new_vcpu(number) for number in range(vcpus)]
+        self.buses = [Bus(self, vcpu) for vcpu in self.vcpus]
+
+    def _claim(self) -> None:
+        for device in self.devices:
             for where in device.ports:
                 self.ports.claim(where, device)
             for where in device.mmio:
                 self.mmio.claim(where, device)
-        self.pic = next((d.state for d in devices if d.name == "pic"), None)
-        self.vcpus = [self._new_vcpu(number) for number in range(vcpus)]
-        self.buses = [Bus(self, vcpu) for vcpu in self.vcpus]
 
     def _new_vcpu(self, number: int) -> Vcpu:
         regs = self.core.new_registers()
         reset.reset(regs)
         linear = Linear(regs, self.memory)
-        return Vcpu(number, regs, linear, apic_state.reset(number, self.profile))
+        vcpu = Vcpu(number, regs, linear, apic_state.reset(number, self.profile))
+        vcpu.active = self.profile.aps_active or number == 0
+        if self.profile.boot_ipi == "startup-cpus" and vcpu.active and number:
+            self.debug_cpus |= 1 << number
+        return vcpu
 
     # Time.
 
@@ -185,6 +214,12 @@ class Vm:
             self.suspended = exits.SuspendedExit(how, source, self.now, status, why)
             self.note(Suspended(source, how, why))
 
+    def fault(self, event: EngineFault) -> None:
+        """Report what was a panic of the host; nothing runs after the first one."""
+        self.note(event)
+        if self.panic is None:
+            self.panic = exits.EngineFaultExit(event.text)
+
     def triple_fault(self, vcpu: Vcpu) -> None:
         """Shut down: a fault while #DF was delivered."""
         rip = vcpu.regs.rip
@@ -195,38 +230,45 @@ class Vm:
     def run(self, vcpu: Vcpu, entry: Entry = DEFAULT, budget: int = 1) -> exits.Exit:
         """Enter `vcpu` for at most `budget` instructions; say why it came back.
 
-        Raises `EntryError` when `entry` is refused.
+        Raises `EntryError` when `entry` is refused, or the vCPU is not active.
         """
+        if not vcpu.active:
+            raise EntryError("EINVAL", f"vCPU {vcpu.id} is not active")
         self.ran = 0
         self._budget = budget
-        self.kick = self.yielded = False
+        self.kick = self.yielded = self.stop_asked = False
         if self.suspended is not None and not isinstance(entry, type(DEFAULT)):
             raise EntryError(
                 "EINVAL", f"the machine is suspended ({self.suspended.how})"
             )
-        out = emulation.enter(self, vcpu, entry)
-        while out is None:
-            out = self._round(vcpu, budget)
-        return out
+        self.context = "normal"
+        try:
+            out = emulation.enter(self, vcpu, entry)
+            while out is None:
+                out = self._round(vcpu, budget)
+        finally:
+            self.context = "outside"
+        return self.panic or out
 
     def _round(self, vcpu: Vcpu, budget: int) -> exits.Exit | None:
         blocked = self._blocked(vcpu)
         if blocked is not None:
             return blocked
-        if (self.ran >= budget or self.yielded) and vcpu.event is None:
+        over = self.ran >= budget or self.yielded or self.stop_asked
+        if over and vcpu.event is None:
             return exits.BOGUS
         window = arbitration.inject(self, vcpu)
         if isinstance(window, exits.TaskSwitch):
             return window
-        if self.ran >= budget or self.kick or self.yielded:
+        if self.ran >= budget or self.kick or self.yielded or self.stop_asked:
             return self.suspended or exits.BOGUS
-        if self.suspended is not None:
+        if self.suspended is not None or self.panic is not None:
             return None  # reported by the next round
         return self._execute(vcpu, window=window)
 
     def _blocked(self, vcpu: Vcpu) -> exits.Exit | None:
         """Say what keeps the vCPU from the guest (`vm_loop_checks`)."""
-        waiting = emulation.pending(vcpu)
+        waiting = self.panic or emulation.pending(vcpu) or self._filled(vcpu)
         if waiting is not None:
             return waiting
         if self.suspended is not None:
@@ -234,10 +276,23 @@ class Vm:
         if self._faults >= FAULTS and vcpu.event is not None:
             count, self._faults = self._faults, 0
             return exits.Livelock(vcpu.event.vector, vcpu.regs.rip, count)
+        if self.debug_cpus >> vcpu.id & 1:
+            return exits.DebugCpu()
         if runstate.is_pending(vcpu.run_state) and not arbitration.boot(self, vcpu):
             return exits.RunState(vcpu.run_state)
         if vcpu.halted and not arbitration.wake(self, vcpu):
             return exits.Hlt(vcpu.regs.interrupts)
+        return None
+
+    def _filled(self, vcpu: Vcpu) -> exits.Exit | None:
+        """Return an exit record that a handler has filled for this vCPU."""
+        if self.exit_due is not None:
+            out, self.exit_due = self.exit_due, None
+            return out
+        if self.boot_ipi_due is not None:
+            return startup.handle(self)
+        if self.spinup.request is not None:
+            return spinup.due(self, vcpu.id)
         return None
 
     def left(self) -> int:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from lapis_sessions.commands import acts, execution, inspection, ipi, reference, stops
+from lapis_sessions.commands import (
+    acts,
+    execution,
+    fabric,
+    inspection,
+    ipi,
+    reference,
+    stops,
+)
 from lapis_sessions.registry import Registry
 
 REGISTRY = Registry(
@@ -11,6 +19,7 @@ REGISTRY = Registry(
         *inspection.COMMANDS,
         *acts.COMMANDS,
         *ipi.COMMANDS,
+        *fabric.COMMANDS,
         *stops.COMMANDS,
         *reference.COMMANDS,
     ]

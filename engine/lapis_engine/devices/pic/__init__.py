@@ -14,6 +14,17 @@ from lapis_engine.devices.pic import access, regs, timer
 from lapis_engine.devices.pic.state import PicState
 
 
-def device() -> Device:
-    """Return the pair at ports 0x20, 0xA0 and 0x4D0."""
-    return Device("pic", PicState(), access, regs.PORTS, timer=timer, reset=PicState())
+def device(*, modes_checked: bool = False) -> Device:
+    """Return the pair at ports 0x20, 0xA0 and 0x4D0.
+
+    With `modes_checked` (`profile.pic_modes_checked`) it refuses what bhyve's refuses:
+    single mode, ICW1 without IC4, other than 8086 mode, and more than a byte at a time.
+    """
+    return Device(
+        "pic",
+        PicState(modes_checked=modes_checked),
+        access,
+        regs.PORTS,
+        timer=timer,
+        reset=PicState(modes_checked=modes_checked),
+    )

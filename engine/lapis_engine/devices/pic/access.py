@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices import bytewise
+from lapis_engine.devices.device import Refused
 from lapis_engine.devices.pic import regs
 from lapis_engine.devices.pic.priority import (
     accept,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 def read(state: PicState, address: int, size: int, now: int) -> int:
     """Read IRR, ISR, IMR or ELCR; in poll mode acknowledge instead."""
+    if state.modes_checked and size != 1:
+        return -1
     value = bytewise.read(_read, regs.PORTS, state, address, size, now)
     if pending(state) != state.intr:
         state.settle_at = now + 1
@@ -29,8 +32,32 @@ def read(state: PicState, address: int, size: int, now: int) -> int:
 
 def write(state: PicState, address: int, size: int, value: int, now: int) -> Signals:
     """Take a command word or ELCR."""
+    why = _refusal(state, address, size, value) if state.modes_checked else ""
+    if why:
+        return (Refused(why),)
     written = bytewise.write(_write, regs.PORTS, state, address, size, value, now)
     return written + settle(state)
+
+
+def _refusal(state: PicState, address: int, size: int, value: int) -> str:
+    """Say why bhyve's pair does not do a write, or nothing.
+
+    bhyve `vatpic_master_handler`, `vatpic_icw1`, `vatpic_icw4`.
+    """
+    if size != 1:
+        return f"the 8259 takes one byte at a time, not {size}"
+    if address >= regs.ELCR:
+        return ""
+    if address & regs.A0:
+        if _chip(state, address).expected[:1] == (4,) and not value & regs.UPM:
+            return f"the 8259 knows 8086 mode only, and ICW4 {value:#04x} says MCS-80"
+        return ""
+    # Differs from bhyve: a refused ICW1 changes nothing; there it has begun to reset.
+    if value & regs.ICW1 and value & regs.SNGL:
+        return f"the 8259 is one of a pair, and ICW1 {value:#04x} asks for a single one"
+    if value & regs.ICW1 and not value & regs.IC4:
+        return f"the 8259 needs ICW4, and ICW1 {value:#04x} has none follow"
+    return ""
 
 
 def _chip(state: PicState, port: int) -> ChipState:
@@ -48,7 +75,7 @@ def _read(state: PicState, port: int, now: int) -> int:  # noqa: ARG001 - the sh
         return 0 if irq is None else regs.POLL_REQUEST | irq
     if port & regs.A0:
         return chip.imr
-    return chip.isr if chip.read_isr else requests(state, chip)
+    return chip.isr if chip.read_isr else requests(chip)
 
 
 def _write(state: PicState, port: int, value: int, now: int) -> Signals:  # noqa: ARG001 - the shape that `bytewise` calls
@@ -74,7 +101,6 @@ def _start(chip: ChipState, value: int) -> None:
     chip.auto_eoi = chip.nested = chip.rotating = False
     chip.special_mask = chip.read_isr = chip.poll = False
     chip.level_triggered = bool(value & regs.LTIM)
-    # Differs from bhyve: it refuses SNGL, and ICW1 without IC4.
     # Not modelled: a single chip; SNGL only leaves out ICW3.
     icw3 = () if value & regs.SNGL else (3,)
     icw4 = (4,) if value & regs.IC4 else ()

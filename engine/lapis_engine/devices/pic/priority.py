@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.devices import wired
 from lapis_engine.devices.device import ExtIntChanged
 from lapis_engine.devices.pic import regs
 
@@ -16,18 +17,37 @@ if TYPE_CHECKING:
 
 
 def set_line(state: PicState, irq: int, asserted: bool) -> Signals:  # noqa: FBT001 - the level of a pin
-    """Drive ISA line `irq` (0 to 15); IRQ 2 is the cascade and goes nowhere."""
+    """Let one source of ISA line `irq` (0 to 15) assert it, or no longer.
+
+    IRQ 2 is the cascade and goes nowhere.
+    """
     assert 0 <= irq <= 15, irq
     if irq == regs.CASCADE:
         return ()
-    chip = state.slave if irq >= 8 else state.master
-    mask = 1 << (irq & 7)
-    if asserted and not chip.lines & mask:
+    # Differs from bhyve: it does not count while a chip is being initialised.
+    chip, pin = (state.slave, irq - 8) if irq >= 8 else (state.master, irq)
+    count, odd = wired.step(chip.counts[pin], f"ISA line {irq}", asserted=asserted)
+    if odd is not None:
+        return (odd,)
+    chip.counts = (*chip.counts[:pin], count, *chip.counts[pin + 1 :])
+    _drive(chip, pin, high=count > 0)
+    return settle(state)
+
+
+def _drive(chip: ChipState, pin: int, *, high: bool) -> None:
+    """Give an input its level, and remember a rising edge."""
+    mask = 1 << pin
+    if high and not chip.lines & mask:
         # As bhyve: an edge is remembered even if the line falls again before INTA
         # (`vatpic_set_pinstate`); the 8259A would give the spurious vector.
         chip.edges |= mask
-    chip.lines = chip.lines | mask if asserted else chip.lines & ~mask
-    return settle(state)
+    chip.lines = chip.lines | mask if high else chip.lines & ~mask
+
+
+def _cascade(state: PicState) -> None:
+    """Let the master's input 2 follow the slave's INT output."""
+    high = _candidate(state, state.slave) is not None
+    _drive(state.master, regs.CASCADE, high=high)
 
 
 def pending(state: PicState) -> bool:
@@ -40,30 +60,24 @@ def peek(state: PicState) -> int | None:
     irq = _candidate(state, state.master)
     if irq == regs.CASCADE:
         below = _candidate(state, state.slave)
-        assert below is not None, "the slave drives the master's input 2"
-        return state.slave.base + below
+        return state.slave.base + (regs.SPURIOUS if below is None else below)
     return None if irq is None else state.master.base + irq
 
 
 def acknowledge(state: PicState) -> int:
     """Run an INTA cycle: put the winner in service and return its vector.
 
-    With nothing to acknowledge the vector is the master's spurious one, and nothing
-    is in service. INTR has moved; ask `pending`.
+    A chip with nothing to serve gives its spurious vector and puts nothing in service:
+    the master IRQ 7, or the slave IRQ 15 when its request has gone and left an edge
+    on the master's input 2, which is then in service. INTR has moved; ask `pending`.
     """
-    # Differs from bhyve: the slave never gives its own spurious vector (IRQ 15); its
-    # output is a level, so a request that is gone is gone from the master as well.
-    irq = accept(state, state.master)
-    if irq is None:
-        vector = state.master.base + regs.SPURIOUS
-    elif irq == regs.CASCADE:
-        below = accept(state, state.slave)
-        assert below is not None, "the slave drives the master's input 2"
-        vector = state.slave.base + below
-    else:
-        vector = state.master.base + irq
+    # Differs from bhyve: there a spurious vector too is in service
+    # (`vatpic_intr_accepted`).
+    chip, irq = state.master, accept(state, state.master)
+    if irq == regs.CASCADE:
+        chip, irq = state.slave, accept(state, state.slave)
     state.intr = pending(state)
-    return vector
+    return chip.base + (regs.SPURIOUS if irq is None else irq)
 
 
 def accept(state: PicState, chip: ChipState) -> int | None:
@@ -71,16 +85,22 @@ def accept(state: PicState, chip: ChipState) -> int | None:
     irq = _candidate(state, chip)
     if irq is None:
         return None
+    # Differs from bhyve: an input that stays high is no second edge.
     chip.edges &= ~(1 << irq)
     if not chip.auto_eoi:
         chip.isr |= 1 << irq
     elif chip.rotating:
         chip.lowest = irq
+    if chip is state.slave:
+        # INT falls with every INTA, and rises anew for what is still requested.
+        _drive(state.master, regs.CASCADE, high=False)
+        _cascade(state)
     return irq
 
 
 def settle(state: PicState) -> Signals:
     """Signal INTR if it has moved."""
+    _cascade(state)
     state.settle_at = None
     intr = pending(state)
     if intr == state.intr:
@@ -89,13 +109,10 @@ def settle(state: PicState) -> Signals:
     return (ExtIntChanged(intr),)
 
 
-def requests(state: PicState, chip: ChipState) -> int:
+def requests(chip: ChipState) -> int:
     """Return the IRR of one chip."""
     level = 0xFF if chip.level_triggered else chip.elcr
-    irr = (chip.lines & level) | (chip.edges & ~level)
-    if chip is state.master and _candidate(state, state.slave) is not None:
-        irr |= 1 << regs.CASCADE
-    return irr
+    return (chip.lines & level) | (chip.edges & ~level)
 
 
 def end(chip: ChipState, irq: int | None, *, rotate: bool) -> None:
@@ -118,7 +135,7 @@ def _candidate(state: PicState, chip: ChipState) -> int | None:
     """Return the input that one chip asks the processor to serve, or None."""
     if not chip.ready:
         return None
-    irr = requests(state, chip) & ~chip.imr
+    irr = requests(chip) & ~chip.imr
     if not irr:  # nearly always, and asked at every entry
         return None
     blocking = chip.isr

@@ -45,6 +45,8 @@ SFNM: Final = bit(4)
 """ICW4: special fully nested mode."""
 AEOI: Final = bit(1)
 """ICW4: automatic end of interrupt."""
+UPM: Final = bit(0)
+"""ICW4: 8086 mode; else MCS-80."""
 
 OCW3: Final = bit(3)
 """A write with A0 = 0, ICW1 clear: OCW3 when set, OCW2 when clear."""

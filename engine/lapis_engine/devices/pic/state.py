@@ -11,8 +11,10 @@ class ChipState:
 
     ready: bool = False
     """The initialisation sequence is complete; until then nothing is requested."""
+    counts: tuple[int, ...] = (0,) * 8
+    """How many sources hold each input asserted, 32 bits."""
     lines: int = 0
-    """Levels of the inputs, [7:0]."""
+    """Levels of the inputs, [7:0]; on the master the slave drives input 2."""
     edges: int = 0
     """Inputs that have risen and have not been acknowledged, [7:0]."""
     elcr: int = 0
@@ -47,6 +49,8 @@ class ChipState:
 class PicState:
     """Both chips; the reset values are the defaults."""
 
+    modes_checked: bool = False
+    """Modes that are not modelled are refused, and not taken for others."""
     master: ChipState = field(default_factory=ChipState)
     """IRQ 0 to 7."""
     slave: ChipState = field(default_factory=ChipState)

@@ -1,0 +1,31 @@
+"""What a transition of an APIC returns: what happened, and what must go elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lapis_engine.apic.ipi import Ipi
+from lapis_engine.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class LocalInterrupt:
+    """What an LVT entry asks of its own processor, past the IRR."""
+
+    vcpu: int
+    mode: str
+    """nmi, init or extint."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The handler gave up, and `vm_run` returns this errno."""
+
+    vcpu: int
+    errno: str
+    why: str
+
+
+Outcome = tuple[Event | Ipi | LocalInterrupt | Failed, ...]
+"""In order."""

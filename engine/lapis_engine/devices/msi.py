@@ -1,0 +1,83 @@
+"""Message signalled interrupts: a write of a device, taken apart into its message.
+
+SDM Vol. 3A "Message Signalled Interrupts"; PCI Local Bus 3.0 "MSI-X Table Entries". Who
+is reached is not decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lapis_engine.bits import bit, bits
+from lapis_engine.devices.device import InterruptMessage
+
+MODES: Final = (
+    "fixed", "lowest", "smi", "reserved", "nmi", "init", "reserved", "extint",
+)  # fmt: skip
+"""Delivery modes of an interrupt message, by their encoding in bits 10:8."""
+LEVEL_MODES: Final = frozenset({"fixed", "lowest"})
+"""Modes that can be level-triggered; the others are edges whatever they say."""
+
+WINDOW: Final = 0xFEE
+"""Address [63:20] of every message."""
+DESTINATION: Final = bits(19, 12)
+"""Address: APIC id or message destination address."""
+HINT: Final = bit(3)
+"""Address: redirection hint."""
+LOGICAL: Final = bit(2)
+"""Address: destination mode."""
+
+VECTOR: Final = bits(7, 0)
+"""Data: vector."""
+MODE: Final = bits(10, 8)
+"""Data: delivery mode."""
+ASSERT: Final = bit(14)
+"""Data: level; means something only with TRIGGER."""
+TRIGGER: Final = bit(15)
+"""Data: trigger mode; 1 is level."""
+
+ENTRY_BYTES: Final = 16
+"""Size of an MSI-X table entry: address, upper address, data, vector control."""
+ENTRY_MASKED: Final = bit(0)
+"""Vector control: the entry sends nothing."""
+
+
+def decode(
+    address: int, data: int, *, needs_hint: bool = False, source: str = "msi"
+) -> InterruptMessage | str:
+    """Return the message of a write of `data` to `address`, or why there is none.
+
+    With `needs_hint` the destination is logical only when the redirection hint is set
+    as well (`profile.msi_needs_hint`).
+    """
+    if address >> 20 != WINDOW:
+        return f"{address:#x} is not an address of messages: they are 0xfeexxxxx"
+    if data & TRIGGER and not data & ASSERT:
+        return f"data {data:#x} is a level de-assert, which no APIC takes"
+    mode = MODES[MODE.get(data)]
+    return InterruptMessage(
+        source=source,
+        destination=DESTINATION.get(address),
+        # As bhyve: the hint redirects nothing; lowest priority is a delivery mode.
+        logical=bool(address & LOGICAL and (address & HINT or not needs_hint)),
+        mode=mode,
+        vector=VECTOR.get(data),
+        # Differs from bhyve: it takes every MSI for an edge (`lapic_intr_msi`).
+        level=bool(data & TRIGGER) and mode in LEVEL_MODES,
+    )
+
+
+def decode_entry(
+    entry: bytes, *, needs_hint: bool = False, source: str = "msi-x"
+) -> InterruptMessage | str:
+    """Return the message of an MSI-X table entry, or why it sends none."""
+    if len(entry) != ENTRY_BYTES:
+        return f"an MSI-X table entry has {ENTRY_BYTES} bytes, not {len(entry)}"
+    low, high, data, control = (
+        int.from_bytes(entry[i : i + 4], "little") for i in range(0, ENTRY_BYTES, 4)
+    )
+    if control & ENTRY_MASKED:
+        return "the MSI-X table entry is masked (vector control bit 0)"
+    if high:
+        return f"the MSI-X table entry has upper address {high:#x}, which must be 0"
+    return decode(low, data, needs_hint=needs_hint, source=source)

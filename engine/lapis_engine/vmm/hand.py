@@ -1,0 +1,136 @@
+"""The user's hand on the fabric, outside `vm_run`: KERNEMU, pins, MSI, NMI, run-state.
+
+Each act is logged, and what it causes goes the way that a guest's act would.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.apic import lvt
+from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.outcome import LocalInterrupt
+from lapis_engine.devices import device, msi
+from lapis_engine.devices.ioapic import pins
+from lapis_engine.errors import EngineError, EntryError
+from lapis_engine.events import KernemuAccessed, LvtFired, RunStateChanged
+from lapis_engine.vie.protocols import HandlerRefused
+from lapis_engine.vmm import fabric, runstate
+from lapis_engine.vmm.bus import APIC_PAGE
+
+if TYPE_CHECKING:
+    from lapis_engine.events import MessageSent
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+WIDTHS: Final = (1, 2, 4, 8)
+KERNEMU_DEVICES: Final = frozenset({"ioapic", "hpet"})
+"""Devices that bhyve's `vm_service_mmio_write` knows beside the APIC page."""
+RUN_STATES: Final = (
+    runstate.INIT | runstate.RUN | runstate.PEND_INIT | runstate.PEND_SIPI
+)
+
+
+def kernemu_write(vm: Vm, vcpu: Vcpu, gpa: int, size: int, value: int) -> None:
+    """Write a device of the engine for `vcpu` (VM_SET_KERNEMU_DEV).
+
+    Raises `EntryError`: EINVAL for a width that there is not or a value that does not
+    fit, ESRCH where none of the devices is, EINVAL when the handler refuses.
+    """
+    _check(vm, vcpu, gpa, size)
+    if not 0 <= value < 1 << (8 * size):
+        raise EntryError("EINVAL", f"{value:#x} does not fit in {size} bytes")
+    vm.note(KernemuAccessed(vcpu.id, True, gpa, size, value))  # noqa: FBT003
+    try:
+        vm.buses[vcpu.id].write(gpa, size, value)
+    except HandlerRefused as refused:
+        raise EntryError("EINVAL", f"the handler refused: {refused}") from None
+    failed, vm.exit_due = vm.exit_due, None
+    if failed is not None:
+        raise EntryError("EINVAL", failed.text)
+
+
+def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
+    """Read a device of the engine for `vcpu`, side effects included.
+
+    Raises `EntryError` as `kernemu_write` does.
+    """
+    _check(vm, vcpu, gpa, size)
+    value = vm.buses[vcpu.id].read(gpa, size)
+    assert value is not None, "the devices were looked up"
+    vm.note(KernemuAccessed(vcpu.id, False, gpa, size, value))  # noqa: FBT003
+    return value
+
+
+def _check(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> None:
+    if size not in WIDTHS:
+        raise EntryError("EINVAL", f"{size} bytes: an access is 1, 2, 4 or 8 bytes")
+    page = apic_state.base(vcpu.apic)
+    is_there = apic_state.mode(vcpu.apic) == "xapic" or vm.profile.mmio_off != "memory"
+    if page <= gpa < page + APIC_PAGE and is_there:
+        return
+    found = vm.mmio.find(gpa)
+    if found is None or found.name not in KERNEMU_DEVICES:
+        raise EntryError(
+            "ESRCH",
+            f"{gpa:#x} is in none of the devices that KERNEMU reaches: the APIC page "
+            f"at {page:#x}, the IOAPIC, the HPET",
+        )
+
+
+def set_pin(vm: Vm, pin: int, *, asserted: bool) -> None:
+    """Add a source to an IOAPIC pin, or take one away; raise `EngineError`."""
+    if vm.ioapic is None:
+        raise EngineError("this machine has no IOAPIC")
+    if not 0 <= pin < vm.profile.ioapic_pins:
+        last = vm.profile.ioapic_pins - 1
+        raise EngineError(f"there is no IOAPIC pin {pin}; they are 0 to {last}")
+    fabric.signal(vm, pins.set_pin(vm.ioapic, pin, asserted), -1)
+
+
+def set_line(vm: Vm, irq: int, *, asserted: bool) -> None:
+    """Move an ISA line, which goes to the 8259 pair and the IOAPIC."""
+    if not 0 <= irq <= 15 or irq == fabric.CASCADE:
+        raise EngineError(f"there is no ISA line {irq}; they are 0 to 15 without 2")
+    fabric.line(vm, irq, -1, asserted=asserted)
+
+
+def send_msi(vm: Vm, address: int, data: int) -> MessageSent:
+    """Send what a device would by writing `data` to `address`; raise `EntryError`."""
+    found = msi.decode(address, data, needs_hint=vm.profile.msi_needs_hint)
+    if not isinstance(found, device.InterruptMessage):
+        raise EntryError("EINVAL", found)
+    return fabric.message(vm, found)
+
+
+def pulse_lint(vm: Vm, number: int, vcpus: tuple[Vcpu, ...]) -> None:
+    """Pulse LINT0 or LINT1 (VM_LAPIC_LOCAL_IRQ); raise `EngineError`.
+
+    With the APIC disabled LINT0 is INTR and LINT1 is NMI (`vlapic_trigger_lvt`).
+    """
+    if number not in {0, 1}:
+        raise EngineError(f"there is no LINT{number}: LINT0 and LINT1")
+    for vcpu in vcpus:
+        if apic_state.is_enabled(vcpu.apic):
+            fabric.route(vm, lvt.fire(vcpu.apic, f"lvt_lint{number}", vm.profile))
+        else:
+            mode = "nmi" if number else "extint"
+            fired = LvtFired(vcpu.id, f"lint{number}", mode, 0, "")
+            fabric.route(vm, (fired, LocalInterrupt(vcpu.id, mode, f"lint{number}")))
+
+
+def set_run_state(vm: Vm, vcpu: Vcpu, state: int, sipi_vector: int) -> None:
+    """Set the run-state (VM_SET_RUN_STATE); raise `EntryError` EINVAL.
+
+    # As bhyve: the mask of legal bits lacks PEND_INIT (profile switch
+    run_state_takes_pend_init).
+    """
+    takes = vm.profile.run_state_takes_pend_init
+    legal = RUN_STATES if takes else RUN_STATES & ~runstate.PEND_INIT
+    if state & ~legal:
+        raise EntryError("EINVAL", f"run-state {state:#x}: legal bits are {legal:#x}")
+    if not 0 <= sipi_vector <= 0xFF:
+        raise EntryError("EINVAL", f"SIPI vector {sipi_vector:#x}: vectors are 8 bits")
+    before, vcpu.run_state, vcpu.sipi_vector = vcpu.run_state, state, sipi_vector
+    vm.kick = True
+    vm.note(RunStateChanged(vcpu.id, before, state, "set by the user"))

@@ -1,0 +1,104 @@
+"""INIT and SIPI before illumos 13275: vCPU 0 alone starts APs, through SPINUP_AP.
+
+bhyve `vlapic_icrlo_write_handler`, `vm_req_spinup_ap` (e0c0d44e); profile switches
+boot_ipi, icr_refused and spinup_ap_kept. A vCPU goes from BS_INIT by INIT to BS_SIPI
+and by SIPI to BS_RUNNING, and never back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.events import EngineFault, Oddity, RunStateChanged
+from lapis_engine.vmm import exits, runstate
+
+if TYPE_CHECKING:
+    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.vmm.vm import Vm
+
+
+@dataclass(slots=True)
+class SpinupState:
+    """What the VM remembers of starting APs."""
+
+    running: int = 1
+    """vCPUs in BS_RUNNING, a bit each."""
+    request: exits.SpinupAp | None = None
+    """The next exit of vCPU 0 (`sipi_req`)."""
+    superseded: int = 0
+    """Requests that were overwritten before they got out (`sipi_supersede`)."""
+
+
+def refusal(vm: Vm, ipi: Ipi) -> str:
+    """Say why the kernel does not do this ICR write, or nothing.
+
+    FIXED and NMI are done with every shorthand; INIT and SIPI only from vCPU 0 to a
+    destination that is neither 0 nor beyond the vCPUs, their shorthand unread.
+    """
+    if ipi.mode in {"fixed", "nmi"}:
+        return ""
+    if ipi.mode not in {"init", "sipi"}:
+        return f"{ipi.mode} is left to userspace"
+    if ipi.mode == "init" and not ipi.assert_:
+        return ""
+    if ipi.sender != 0:
+        return f"{ipi.mode} is taken from vCPU 0 only, not from vCPU {ipi.sender}"
+    if not 0 < ipi.destination < len(vm.vcpus):
+        return (
+            f"{ipi.mode} has ICRHI destination {ipi.destination:#x}, and the shorthand "
+            f"{ipi.shorthand} is not looked at"
+        )
+    return ""
+
+
+def targets(ipi: Ipi) -> tuple[int, ...]:
+    """Return whom INIT or SIPI reaches: the id in ICRHI."""
+    return (ipi.destination,)
+
+
+def init(vm: Vm, number: int) -> None:
+    """INIT: BS_INIT becomes BS_SIPI; in any other state it is ignored."""
+    vcpu = vm.vcpus[number]
+    before = vcpu.run_state
+    if before != runstate.HALT:
+        vm.note(Oddity(number, "INIT ignored", "boot state is not BS_INIT"))
+        return
+    vcpu.run_state = runstate.INIT
+    vm.note(RunStateChanged(number, before, runstate.INIT, "BS_INIT -> BS_SIPI"))
+
+
+def sipi(vm: Vm, number: int, vector: int, sender: int) -> None:
+    """SIPI: BS_SIPI becomes BS_RUNNING and SPINUP_AP is owed to userspace."""
+    state = vm.spinup
+    waits = vm.vcpus[number].run_state == runstate.INIT
+    if not waits or state.running >> number & 1:
+        vm.note(Oddity(number, "SIPI ignored", "boot state is not BS_SIPI"))
+        return
+    state.running |= 1 << number
+    request = exits.SpinupAp(number, vector << 12)
+    if vm.profile.spinup_ap_kept == "stash":
+        state.superseded += state.request is not None
+        state.request = request
+    else:
+        record(vm, request, sender)
+
+
+def record(vm: Vm, request: exits.SpinupAp | exits.IpiExit, sender: int) -> None:
+    """Write the exit record of `sender`; outside `vm_run` nobody will read it."""
+    if vm.context != "outside":
+        vm.exit_due = request
+        return
+    text = (
+        f"exit record of vCPU {sender} written outside VM_RUN: {request.code} "
+        f"({request.text}) is lost"
+    )
+    vm.note(EngineFault(sender, text))
+
+
+def due(vm: Vm, number: int) -> exits.SpinupAp | None:
+    """Return what vCPU `number` owes to userspace before it enters the guest."""
+    if number != 0:
+        return None
+    request, vm.spinup.request = vm.spinup.request, None
+    return request

@@ -1,0 +1,86 @@
+"""INIT and SIPI in FreeBSD: the set startup_cpus, and exits to userspace.
+
+FreeBSD `vlapic_icrlo_write_handler`, `vm_handle_ipi`, `vm_await_start`; profile
+switches boot_ipi, ipi_exit, boot_ipi_needs_active, spinup_ap_off_by_one and icr_locks.
+The ICR handler only says what is to be done; `handle` does it after the backend's
+handlers, where locks may be taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lapis_engine.apic import state as apic_state
+from lapis_engine.events import EngineFault, RunStateChanged
+from lapis_engine.vmm import exits, runstate, spinup
+
+if TYPE_CHECKING:
+    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.vmm.vm import Vm
+
+
+class BootIpi(NamedTuple):
+    """INIT or SIPI between the ICR handler and `vm_handle_ipi`."""
+
+    mode: str
+    vector: int
+    targets: tuple[int, ...]
+
+
+def targets(vm: Vm, ipi: Ipi, found: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the destination mask, given what the ICR names among the active vCPUs.
+
+    With IPI exits it is just that. Without them the id in ICRHI counts, active or
+    not, in physical mode only, and the shorthand does not (D37093).
+    """
+    if vm.profile.ipi_exit or vm.profile.boot_ipi_needs_active:
+        return found
+    number = ipi.destination
+    fits = not ipi.logical and number < len(vm.vcpus) and number != ipi.sender
+    return (number,) if fits else ()
+
+
+def send(vm: Vm, ipi: Ipi, reached: tuple[int, ...]) -> None:
+    """Fill the exit record; `handle` reads it."""
+    if vm.profile.icr_locks and vm.context == "critical":
+        text = "sleeping lock (rendezvous) taken in a critical section by the ICR write"
+        vm.note(EngineFault(ipi.sender, text))
+    if not reached:
+        return
+    if vm.context == "outside":
+        lost = exits.IpiExit(ipi.mode, ipi.vector, reached)
+        spinup.record(vm, lost, ipi.sender)
+        return
+    vm.boot_ipi_due = BootIpi(ipi.mode, ipi.vector, reached)
+
+
+def handle(vm: Vm) -> exits.Exit | None:
+    """Do what the last ICR write asked for; return the exit that userspace sees."""
+    due, vm.boot_ipi_due = vm.boot_ipi_due, None
+    if due is None:
+        return None
+    if due.mode == "init":
+        _await_start(vm, due.targets)
+        return exits.IpiExit("init", 0, due.targets) if vm.profile.ipi_exit else None
+    waiting = tuple(n for n in due.targets if vm.startup_cpus >> n & 1)
+    for number in waiting:
+        vm.startup_cpus &= ~(1 << number)
+    if not waiting:
+        return None
+    if vm.profile.ipi_exit:
+        return exits.IpiExit("sipi", due.vector, waiting)
+    number = waiting[0] + (1 if vm.profile.spinup_ap_off_by_one else 0)
+    return exits.SpinupAp(number, due.vector << 12)
+
+
+def _await_start(vm: Vm, numbers: tuple[int, ...]) -> None:
+    """INIT: reset the APICs of the active ones; all of them wait for SIPI."""
+    for number in numbers:
+        vcpu = vm.vcpus[number]
+        vm.startup_cpus |= 1 << number
+        if vcpu.active:
+            apic_state.init(vcpu.apic, vm.profile)
+        before, vcpu.run_state = vcpu.run_state, runstate.INIT
+        why = "INIT, now in startup_cpus"
+        vm.note(RunStateChanged(number, before, runstate.INIT, why))
+    vm.timers_moved = True
