@@ -42,7 +42,7 @@ class Profile:
 
     # Registers of the local APIC.
     apic_version: int = _switch(
-        0x0106_0014,
+        0x0105_0014,  # six entries: no CMCI, as there are no machine-check banks
         "VERSION register: highest LVT index 23:16, EOI-broadcast suppression 24",
         'SDM Vol. 3A "Local APIC Version Register"; bhyve vlapic_reset: 0x00060014',
     )
@@ -310,6 +310,12 @@ class Profile:
         doc="8 and 16-bit IN leaves RAX[63:16] alone; else RAX[63:32] is cleared",
         source='SDM Vol. 2A "IN"; bhyve vie_emulate_inout',
     )
+    vie_table: Literal["all", "bhyve"] = _switch(
+        "all",
+        "which instructions the engine carries out on devices: all that the processor "
+        "knows, or those of bhyve's table",
+        "bhyve vmm_instruction_emul.c one_byte_opcodes, two_byte_opcodes",
+    )
     user_emulates: bool = _switch(
         default=False,
         doc="an access that nobody serves is an INST_EMUL exit, and the user's side "
@@ -372,6 +378,7 @@ ILLUMOS = replace(
     pic_modes_checked=True,
     messages_of_all_modes=False,
     in_keeps_upper_rax=False,
+    vie_table="bhyve",
 )
 ILLUMOS_PRE_13645 = replace(
     ILLUMOS,

@@ -6,6 +6,7 @@ SDM Vol. 3A "Issuing Interprocessor Interrupts", "Determining IPI Destination".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from lapis_engine.apic import state as apic_state
@@ -72,6 +73,7 @@ class Ipi:
     """APIC id or message destination address; ignored under a shorthand."""
 
 
+@lru_cache(maxsize=1024)  # a guest sends the same few again and again
 def decode(icr: int, *, x2apic: bool, sender: int) -> Ipi:
     """Take a 64-bit ICR apart."""
     destination = (ICR_DEST_X2APIC if x2apic else ICR_DEST_XAPIC).get(icr)

@@ -37,6 +37,7 @@ from unicorn.unicorn_const import (
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_REG_RFLAGS
 
 from lapis_engine.cpu import intercepts, layout, selfcheck
+from lapis_engine.cpu.attempt import Loan
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
@@ -55,8 +56,9 @@ from lapis_engine.cpu.registers import Registers
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from lapis_engine.cpu.attempt import Touch
     from lapis_engine.memory.physical import Region
 
 INTERCEPTS = sum(
@@ -209,6 +211,24 @@ class Core:
                 regs.shadow = shadow
         self.retired = retired
         return event
+
+    def attempt(
+        self,
+        regs: Registers,
+        holes: Mapping[int, bytes],
+        roms: Mapping[int, bytes],
+        code: tuple[int, int],
+    ) -> tuple[HwExit, list[Touch]]:
+        """Run one instruction, or one iteration, on pages lent to it (`attempt.Loan`).
+
+        Returns what ended it and every access that it made.
+        """
+        self._skip = regs.linear_rip if self._breakpoints else None
+        with Loan(self._uc, holes, roms, code) as loan:
+            self._loaded = None  # the TLB has to see the pages
+            event = self._start(regs, 1, window=False)
+        self._loaded = None
+        return event, loan.touches
 
     def native(self, regs: Registers, event: Intercepted) -> HwExit:
         """Let the processor itself carry out the instruction that it reported."""

@@ -68,6 +68,5 @@ def _push(d: Delivery, pointer: int, *, user: bool) -> int:
     slots = [(top - 8 * (n + 1)) & MASK64 for n in range(len(frame))]
     if not all(is_canonical(slot) for slot in slots):
         raise d.fault(SS_)
-    for slot, word in zip(slots, frame, strict=True):
-        d.bus.write(slot, 8, word, user=user)
+    gates.push(d, slots, frame, 8, user=user)
     return slots[-1]

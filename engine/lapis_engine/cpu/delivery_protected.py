@@ -63,9 +63,9 @@ def push(d: Delivery, stack: Stack, words: Sequence[int], size: int) -> int:
     offsets = [(stack.pointer - size * (n + 1)) & mask for n in range(len(words))]
     if not all(fits(segment, offset, size) for offset in offsets):
         raise d.fault(SS_, stack.error)
-    for offset, word in zip(offsets, words, strict=True):
-        linear = (segment.base + offset) & 0xFFFF_FFFF
-        d.bus.write(linear, size, word, user=stack.user)
+    base = segment.base & 0xFFFF_FFFF
+    linear = [(base + offset) & 0xFFFF_FFFF for offset in offsets]
+    gates.push(d, linear, words, size, user=stack.user)
     return (stack.pointer & ~mask & 0xFFFF_FFFF) | offsets[-1]
 
 

@@ -136,7 +136,8 @@ def find(regs: Registers, bus: Bus, selector: int) -> Descriptor | None:
     if offset + 7 > table.limit or (local and not table.flags & SEG_P):
         return None
     at = table.base + offset
-    return Descriptor(selector, at, bus.read(at, 4), bus.read(at + 4, 4))
+    raw = bus.read(at, 8)
+    return Descriptor(selector, at, raw & 0xFFFF_FFFF, raw >> 32)
 
 
 def fits(segment: Segment, offset: int, size: int) -> bool:

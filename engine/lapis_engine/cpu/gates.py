@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from lapis_engine.cpu import descriptors
 from lapis_engine.cpu.descriptors import Bus, Descriptor
 from lapis_engine.cpu.fault import GP, NP, PF_, GuestFault
+from lapis_engine.cpu.page_formats import PAGE
 from lapis_engine.cpu.registers import CS, IF, NT, RF, RSP, SEG_P, SS, TF, VM, Registers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Segment
 
@@ -147,7 +150,8 @@ def read_gate(d: Delivery, *, long: bool) -> Gate:
     if offset + size - 1 > idtr.limit:
         raise d.gate_fault(GP)
     at = idtr.base + offset
-    low, high = bus.read(at, 4), bus.read(at + 4, 4)
+    raw = bus.read(at, 8)
+    low, high = raw & 0xFFFF_FFFF, raw >> 32
     kind = (high >> 8) & 0x1F  # S, bit 12, is 0 in a gate
     if kind not in (GATES_LONG if long else GATES_PROTECTED):
         raise d.gate_fault(GP)
@@ -179,6 +183,34 @@ def load_code(d: Delivery, code: Descriptor, cpl: int) -> Segment:
     """Return CS for a handler at `cpl`; set A of its descriptor in memory."""
     code.mark_accessed(d.bus)
     return code.segment._replace(selector=(code.selector & 0xFFFC) | cpl)
+
+
+def push(
+    d: Delivery,
+    at: Sequence[int],
+    words: Sequence[int],
+    size: int,
+    *,
+    user: bool,
+) -> None:
+    """Store `words` of `size` bytes at the linear addresses `at`, descending.
+
+    What lies together in one page is one write; a fault is that of the first word
+    that has one, and so they are tried one by one then.
+    """
+    low, mask = at[-1], (1 << (8 * size)) - 1
+    if at[0] - low == size * (len(at) - 1) and (at[0] + size - 1) ^ low < PAGE:
+        whole = 0
+        for word in words:
+            whole = whole << (8 * size) | word & mask
+        try:
+            d.bus.write(low, size * len(at), whole, user=user)
+        except GuestFault:
+            pass
+        else:
+            return
+    for linear, word in zip(at, words, strict=True):
+        d.bus.write(linear, size, word, user=user)
 
 
 def commit(d: Delivery, entry: Entry) -> None:

@@ -119,6 +119,12 @@ class Linear:
 
     def read(self, linear: int, size: int, *, user: bool = False) -> bytes:
         """Return `size` bytes; raise `GuestFault`, or `LinearHole` without memory."""
+        if (linear & (PAGE - 1)) + size <= PAGE:  # nearly always
+            gpa = self.translate(linear, user=user)
+            region = self._memory.region(gpa)
+            if region is None:
+                raise LinearHole(gpa, size, write=False)
+            return region.read(gpa, size)
         pieces = [
             (self.translate(at, user=user), n) for at, n in _by_page(linear, size)
         ]
@@ -129,9 +135,17 @@ class Linear:
 
     def write(self, linear: int, data: bytes, *, user: bool = False) -> None:
         """Store `data`, all or nothing; raise `GuestFault` or `LinearHole`."""
+        size = len(data)
+        if (linear & (PAGE - 1)) + size <= PAGE:  # nearly always
+            gpa = self.translate(linear, write=True, user=user)
+            region = self._memory.region(gpa)
+            if region is None or region.rom:
+                raise LinearHole(gpa, size, write=True)
+            self._memory.write(gpa, data)
+            return
         pieces = [
             (self.translate(at, write=True, user=user), n)
-            for at, n in _by_page(linear, len(data))
+            for at, n in _by_page(linear, size)
         ]
         for gpa, n in pieces:
             region = self._memory.region(gpa)
@@ -192,8 +206,10 @@ class Linear:
             return 0  # Not modelled: paging structures outside memory; not present
 
     def _mark(self, at: int, entry: int, bits: int) -> None:
+        if not bits & ~entry:
+            return
         region = self._memory.region(at)
-        if bits & ~entry and region is not None and not region.rom:
+        if region is not None and not region.rom:
             # All of A and D lie in the entry's low byte.
             self._memory.write(at, bytes(((entry | bits) & 0xFF,)))
 

@@ -33,6 +33,11 @@ class Region:
         """First guest-physical address after it."""
         return self.gpa + self.size
 
+    def read(self, gpa: int, size: int) -> bytes:
+        """Return `size` bytes that lie inside."""
+        at = gpa - self.gpa
+        return self.host[at : at + size]
+
 
 class PhysicalMemory:
     """All RAM and ROM of a machine, regions ascending by address."""
@@ -70,8 +75,7 @@ class PhysicalMemory:
         """Return `size` bytes; raise `UnmappedError` where there is a hole."""
         region = self.region(gpa)
         if region is not None and gpa + size <= region.end:
-            at = gpa - region.gpa
-            return region.host[at : at + size]
+            return region.read(gpa, size)
         if region is None or size < 0:
             raise UnmappedError(gpa, size)
         head = region.end - gpa
@@ -83,8 +87,7 @@ class PhysicalMemory:
         Raises `UnmappedError` when a byte of it has nowhere to go; nothing is
         written then.
         """
-        pieces = self._pieces(gpa, data, force=force)
-        for region, at, piece in pieces:
+        for region, at, piece in self._pieces(gpa, data, force=force):
             region.host[at : at + len(piece)] = piece
         if self.on_write is not None:
             self.on_write(gpa, len(data))

@@ -48,6 +48,13 @@ def start_mmio(
     state.code, state.instruction, state.gpa = code, instruction, gpa
 
 
+def start_native(state: VieState, code: bytes, gpa: int) -> None:
+    """Begin an instruction that the processor is to carry out (`native`)."""
+    state.reset()
+    state.status = _DECODED | VIES_MMIO
+    state.code, state.gpa = code, gpa
+
+
 def start_inout(state: VieState, code: bytes, instruction: PortInstruction) -> None:
     """Begin a port instruction (bhyve `vie_init_inout`)."""
     state.reset()
@@ -174,6 +181,18 @@ def mmio_write(state: VieState, bus: Bus, gpa: int, size: int, value: int) -> bo
     slot.gpa, slot.bytes = gpa, size
     _ask(state, slot, value)
     return False
+
+
+def ask_read(state: VieState, gpa: int, size: int) -> None:
+    """Ask the user for a read of an instruction that the processor carries out."""
+    state.read.gpa, state.read.bytes = gpa, size
+    _ask(state, state.read, 0)
+
+
+def ask_write(state: VieState, gpa: int, size: int, value: int) -> None:
+    """Ask the user to take a write of such an instruction."""
+    state.write.gpa, state.write.bytes = gpa, size
+    _ask(state, state.write, value)
 
 
 def _ask(state: VieState, slot: MmioSlot, data: int) -> None:

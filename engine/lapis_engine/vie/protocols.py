@@ -5,7 +5,14 @@ Only shapes; the machine decides what stands behind them.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lapis_engine.cpu.attempt import Touch
+    from lapis_engine.cpu.intercepts import HwExit
+    from lapis_engine.cpu.registers import Registers
 
 
 class HandlerRefused(Exception):  # noqa: N818 - a return value of bhyve's, not an error
@@ -40,12 +47,29 @@ class Linear(Protocol):
         """Return the gpa behind `linear`; raise `GuestFault`."""
         ...
 
+    def peek(self, linear: int, /) -> int | None:
+        """Return the gpa behind `linear`, or None; no bit of a page table is set."""
+        ...
+
     def read(self, linear: int, size: int, /, *, user: bool = False) -> bytes:
         """Read memory; raise `GuestFault`, or `LinearHole` where there is none."""
         ...
 
     def write(self, linear: int, data: bytes, /, *, user: bool = False) -> None:
         """Write memory; raise `GuestFault`, or `LinearHole` where there is none."""
+        ...
+
+
+class Processor(Protocol):
+    """The processor, lent pages of memory in the place of devices (`cpu.core`)."""
+
+    def attempt(
+        self, regs: Registers, holes: Mapping[int, bytes], /
+    ) -> tuple[HwExit, Sequence[Touch]]:
+        """Carry out one instruction with memory in `holes`; say what it touched.
+
+        `holes` maps the addresses of pages to their content.
+        """
         ...
 
 

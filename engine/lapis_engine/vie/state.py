@@ -81,6 +81,14 @@ class VieState:
     read: MmioSlot = field(default_factory=MmioSlot)
     write: MmioSlot = field(default_factory=MmioSlot)
     inout: InoutSlot = field(default_factory=InoutSlot)
+    pages: tuple[int, ...] = ()
+    """Pages of devices that the instruction touches, when the processor does it."""
+    reported: tuple[int, int] | None = None
+    """(gpa, bytes) of the read that it began with, if it did."""
+    reads: dict[tuple[int, int], int] = field(default_factory=dict)
+    """What devices and the user have answered, by (gpa, bytes)."""
+    written: list[tuple[int, int]] = field(default_factory=list)
+    """Writes that have gone out, (gpa, bytes), in order."""
 
     def clear_requests(self) -> None:
         """Empty all slots, for the next iteration of a REP."""
@@ -96,4 +104,7 @@ class VieState:
         self.status = self.gpa = 0
         self.code = b""
         self.instruction = self.port = None
+        if self.pages:
+            self.pages, self.reported = (), None
+            self.reads, self.written = {}, []
         self.clear_requests()

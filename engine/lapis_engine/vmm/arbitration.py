@@ -69,6 +69,8 @@ def wake_reason(vm: Vm, vcpu: Vcpu) -> str:
     """Say what wakes a halted vCPU now, or nothing."""
     if vcpu.event is not None:
         return "an event in delivery"
+    if vcpu.run_state & runstate.PEND_INIT:
+        return "INIT"
     if vcpu.nmi_pending and not vcpu.nmi_blocked:
         return "NMI"
     if vcpu.regs.interrupts:

@@ -59,15 +59,18 @@ class Bus:
             raise HandlerRefused(refused)
 
     def read(self, gpa: int, size: int) -> int | None:
-        """Read `size` bytes at `gpa` from the APIC or a device."""
+        """Read `size` bytes at `gpa` from the APIC, a device or ROM."""
         vm = self._vm
         offset = self._apic_offset(gpa)
         if offset is not None:
             return self._apic_read(offset, size)
         device = vm.mmio.find(gpa)
-        if device is None:
-            return None
-        return self._read(device, gpa, size)
+        if device is not None:
+            return self._read(device, gpa, size)
+        region = vm.memory.region(gpa)
+        return (
+            None if region is None else int.from_bytes(region.read(gpa, size), "little")
+        )
 
     def _read(self, device: Device, address: int, size: int) -> int:
         vm = self._vm

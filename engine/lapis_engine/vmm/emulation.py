@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.events import Answered
-from lapis_engine.vie import context, decode, execute, fetch, ports
+from lapis_engine.vie import (
+    bhyve_table,
+    context,
+    decode,
+    execute,
+    fetch,
+    native,
+    ports,
+)
 from lapis_engine.vie.protocols import HandlerRefused
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest
@@ -21,9 +29,11 @@ from lapis_engine.vmm.entry import (
     FulfillInout,
     FulfillMmio,
 )
+from lapis_engine.vmm.lending import Lending
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import Hole, PortAccess
+    from lapis_engine.vie.repeat import Outcome
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -37,11 +47,19 @@ def hole(vm: Vm, vcpu: Vcpu, hw: Hole) -> exits.Exit | None:
     if hw.access == "fetch":
         return exits.Paging(hw.gpa, PROT_EXEC)
     code, bits = _fetch(vm, vcpu), vcpu.regs.code_bits
+    if vm.profile.vie_table == "bhyve":
+        verdict = bhyve_table.judge(code, bits)
+        if verdict == "unhandled":
+            return exits.Errno("EINVAL", f"the operation of [{code.hex(' ')}]")
+        if verdict == "unknown":
+            context.start_unknown(vcpu.vie, code, hw.gpa)
+            return pending(vm, vcpu)
     instruction = decode.decode(code, bits)
-    if instruction is None:
-        context.start_unknown(vcpu.vie, code, hw.gpa)
-        return pending(vcpu)
-    context.start_mmio(vcpu.vie, code, instruction, hw.gpa)
+    if instruction is None or _crosses(hw):
+        context.start_native(vcpu.vie, code, hw.gpa)
+        native.start(vcpu.vie, hw.gpa, hw.size, read=hw.access == "read")
+    else:
+        context.start_mmio(vcpu.vie, code, instruction, hw.gpa)
     return go_on(vm, vcpu)
 
 
@@ -56,7 +74,7 @@ def port(vm: Vm, vcpu: Vcpu, hw: PortAccess) -> exits.Exit | None:
     instruction = ports.decode_port(code, vcpu.regs.code_bits)
     if instruction is None:
         context.start_unknown(vcpu.vie, code, hw.port)
-        return pending(vcpu)
+        return pending(vm, vcpu)
     context.start_inout(vcpu.vie, code, instruction)
     return go_on(vm, vcpu)
 
@@ -76,7 +94,7 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
                 state, regs, vcpu.linear, bus, keeps_upper_rax=keeps, limit=limit
             )
         else:
-            out = execute.emulate(state, regs, vcpu.linear, bus, limit)
+            out = _memory(vm, vcpu, limit)
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
         return None
@@ -84,21 +102,45 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
         context.fall_back(state)
         if state.port is not None:
             state.code = b""  # never fetched by bhyve, and so not in its exit
-        return pending(vcpu)
+        return pending(vm, vcpu)
     if out.result is Result.DONE:
         regs.shadow = False
         vm.account(vcpu, out.iterations or 1)
     elif out.iterations:
         vm.account(vcpu, out.iterations)
-    return pending(vcpu)
+    return pending(vm, vcpu)
 
 
-def pending(vcpu: Vcpu) -> exits.Exit | None:
-    """Return the exit for what `vie` is waiting for, or None (`vie_exitinfo`)."""
+def _memory(vm: Vm, vcpu: Vcpu, limit: int) -> Outcome:
+    """Carry out an instruction on a device: moves ourselves, the rest natively."""
+    state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
+    if state.instruction is not None:
+        out = execute.emulate(state, regs, vcpu.linear, bus, limit)
+        unhandled = out.result is Result.UNHANDLED
+        if not unhandled or out.iterations or vm.profile.vie_table != "all":
+            return out
+        context.start_native(state, state.code, state.gpa)
+        native.start(state, state.gpa, 0, read=False)
+    return native.perform(state, regs, vcpu.linear, bus, Lending(vm, vcpu))
+
+
+def _crosses(hw: Hole) -> bool:
+    """Tell whether the access goes on in another page."""
+    return hw.gpa % fetch.PAGE + hw.size > fetch.PAGE
+
+
+def pending(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
+    """Return the exit for what `vie` is waiting for, or None (`vie_exitinfo`).
+
+    # As bhyve: before illumos 12989, and in FreeBSD, a memory access is INST_EMUL, and
+    the user's side carries the instruction out (profile switch user_emulates).
+    """
     request = context.pending(vcpu.vie)
     if request is None:
         return None
     if isinstance(request, MmioRequest):
+        if vm.profile.user_emulates:
+            return exits.InstEmul(vcpu.vie.code, request.gpa, by_user=True)
         return exits.Mmio(request.gpa, request.bytes, request.read, request.data)
     if isinstance(request, InoutRequest):
         return exits.Inout(request.port, request.bytes, request.read, request.eax)

@@ -55,17 +55,20 @@ class Mmio:
 
 @dataclass(frozen=True, slots=True)
 class InstEmul:
-    """An instruction that the engine cannot emulate; `inst` may be empty."""
+    """An instruction for the user's side to emulate; `inst` may be empty."""
 
     code: ClassVar[str] = "INST_EMUL"
     inst: bytes
     gpa: int
+    by_user: bool = False
+    """It is not that the engine cannot: under this profile userspace always does."""
 
     @property
     def text(self) -> str:
         """The instruction's bytes."""
         what = self.inst.hex(" ") or "not fetched"
-        return f"cannot emulate [{what}] on {self.gpa:#x}"
+        verb = "userspace emulates" if self.by_user else "cannot emulate"
+        return f"{verb} [{what}] on {self.gpa:#x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def request(vm: Vm, ipi: Ipi) -> str:
 def send(vm: Vm, ipi: Ipi, source: str = "") -> IpiSent:
     """Carry an IPI to its targets; say what became of it."""
     why = apic_ipi.refusal(ipi, vm.profile)
-    targets = () if why else _targets(vm, ipi)
+    targets = () if why else destinations(vm, ipi)
     if not why and not targets:
         why = "no APIC has that destination"
     sent = _report(vm, ipi, targets, why)
@@ -100,10 +100,11 @@ def send(vm: Vm, ipi: Ipi, source: str = "") -> IpiSent:
     return sent
 
 
-def _targets(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
+def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
+    """Return the vCPUs that an IPI reaches which nothing refuses, ascending."""
     boots = ipi.mode in BOOT
     if boots and vm.profile.boot_ipi == "spinup-ap":
-        return spinup.targets(ipi)
+        return spinup.targets(vm, ipi)
     active = [v.apic for v in vm.vcpus if v.active]
     found = apic_ipi.targets(ipi, active, vm.profile)
     if boots and vm.profile.boot_ipi == "startup-cpus":

@@ -52,9 +52,9 @@ def refusal(vm: Vm, ipi: Ipi) -> str:
     return ""
 
 
-def targets(ipi: Ipi) -> tuple[int, ...]:
-    """Return whom INIT or SIPI reaches: the id in ICRHI."""
-    return (ipi.destination,)
+def targets(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
+    """Return whom INIT or SIPI reaches: the id in ICRHI, if there is that vCPU."""
+    return (ipi.destination,) if ipi.destination < len(vm.vcpus) else ()
 
 
 def init(vm: Vm, number: int) -> None:

@@ -268,7 +268,7 @@ class Vm:
 
     def _blocked(self, vcpu: Vcpu) -> exits.Exit | None:
         """Say what keeps the vCPU from the guest (`vm_loop_checks`)."""
-        waiting = self.panic or emulation.pending(vcpu) or self._filled(vcpu)
+        waiting = self.panic or emulation.pending(self, vcpu) or self._filled(vcpu)
         if waiting is not None:
             return waiting
         if self.suspended is not None:
