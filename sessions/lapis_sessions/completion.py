@@ -23,9 +23,18 @@ def complete(
     before = head + blank
     words = before.split()
     if not words:
-        return [n for n in registry.names if n.startswith(last) and " " not in n]
-    found = _words(registry, words, last, symbols, cpus)
+        first = dict.fromkeys(name.split()[0] for name in registry.names)
+        return [name for name in first if name.startswith(last)]
+    found = _second(registry, words) + _words(registry, words, last, symbols, cpus)
     return [before + word for word in found if word.startswith(last)][:MOST]
+
+
+def _second(registry: Registry, words: Sequence[str]) -> list[str]:
+    """Return the second words of the names of two words that begin so."""
+    if len(words) > 1:
+        return []
+    names = [name.split() for name in registry.names]
+    return [name[1] for name in names if name[0] == words[0] and len(name) > 1]
 
 
 def _words(

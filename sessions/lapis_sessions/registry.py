@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Kind = Literal["count", "value", "address", "vcpu", "word", "flag"]
 Effect = Literal["read-only", "mutating", "time-moving"]
 MOST_COUNT = 10**15
+MOST_SHOWN = 48
+"""Letters of choices in a usage line; more of them go by the argument's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ class Argument:
     @property
     def usage(self) -> str:
         """How it stands in a usage line."""
-        shown = "|".join(self.choices) or self.name.upper()
+        shown = "|".join(self.choices)
+        if not 0 < len(shown) <= MOST_SHOWN:
+            shown = self.name.upper()
         if self.option:
             shown = (
                 f"--{self.name}" if self.kind == "flag" else f"--{self.name} {shown}"
@@ -117,8 +121,10 @@ class Registry:
         try:
             return self._by_name[name]
         except KeyError:
+            begun = [n for n in self.names if n.startswith(f"{name} ")]
             near = get_close_matches(name, self.names, 1)
             hint = f"did you mean {near[0]}?" if near else "try help"
+            hint = f"there are {', '.join(begun)}" if begun else hint
             raise CommandError(f"there is no command {name[:40]!r}; {hint}") from None
 
     def find(self, words: Sequence[str]) -> tuple[Command, list[str]]:

@@ -207,7 +207,18 @@ def commands(rows: Sequence[Json]) -> str:
 
 def profiles(rows: Sequence[Json]) -> str:
     """Return the profiles."""
-    return "\n".join(f"{row['name']:<12} {row['summary']}" for row in rows)
+    return "\n".join(f"{row['name']:<24} {row['summary']}" for row in rows)
+
+
+def differences(view: Json) -> str:
+    """Return the switches in which two profiles differ, each with its source."""
+    first, second = view["first"], view["second"]
+    rows = [
+        f"{row['name']}: {first} {row['first']}, {second} {row['second']}\n"
+        f"  {row['doc']}\n  source: {row['source']}"
+        for row in view["differences"]
+    ]
+    return "\n".join(rows) or f"{first} and {second} do not differ"
 
 
 def symbols(found: Mapping[str, int]) -> str:

@@ -3,6 +3,8 @@
 Offsets, MSR numbers and reset values are those of the SDM's register tables.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from lapis_engine.apic import access, apicbase, timer
@@ -10,7 +12,13 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.ipi import Ipi
 from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
-from lapis_engine.events import ApicModeChanged, TimerArmed, TimerFired, VectorAccepted
+from lapis_engine.events import (
+    ApicError,
+    ApicModeChanged,
+    TimerArmed,
+    TimerFired,
+    VectorAccepted,
+)
 from lapis_engine.profiles import ILLUMOS, SDM, Profile
 
 XAPIC, X2APIC, DISABLED = 0xFEE0_0900, 0xFEE0_0D00, 0xFEE0_0100
@@ -33,7 +41,7 @@ def write(state: ApicState, offset: int, value: int, now: int = 0) -> Outcome:
 def test_reset_values() -> None:
     state = apic_state.reset(3, SDM)
     wanted = {
-        0x20: 3 << 24, 0x30: 0x5_0014, 0x80: 0, 0x90: 0, 0xA0: 0, 0xD0: 0,
+        0x20: 3 << 24, 0x30: 0x105_0014, 0x80: 0, 0x90: 0, 0xA0: 0, 0xD0: 0,
         0xE0: 0xFFFF_FFFF, 0xF0: 0xFF, 0x100: 0, 0x180: 0, 0x200: 0, 0x280: 0,
         0x300: 0, 0x310: 0, 0x320: 0x1_0000, 0x330: 0x1_0000, 0x340: 0x1_0000,
         0x350: 0x1_0000, 0x360: 0x1_0000, 0x370: 0x1_0000, 0x380: 0, 0x390: 0,
@@ -49,13 +57,14 @@ def test_reset_values() -> None:
     ("offset", "value", "kept"),
     [
         (0x20, 0xFFFF_FFFF, 0xFF00_0000),
-        (0x30, 0xFFFF_FFFF, 0x5_0014),
+        (0x30, 0xFFFF_FFFF, 0x105_0014),
         (0x80, 0xFFFF_FFFF, 0xFF),
         (0xA0, 0xFFFF_FFFF, 0),
         (0xD0, 0xFFFF_FFFF, 0xFF00_0000),
         (0xE0, 0, 0x0FFF_FFFF),
+        (0xF0, 0xFFFF_FFFF, 0x13FF),
         (0x310, 0xFFFF_FFFF, 0xFF00_0000),
-        (0x320, 0xFFFF_FFFF, 0x3_00FF),
+        (0x320, 0xFFFF_FFFF, 0x7_00FF),
         (0x350, 0xFFFF_FFFF, 0x1_A7FF),
         (0x370, 0xFFFF_FFFF, 0x1_00FF),
         (0x3E0, 0xFFFF_FFFF, 0xB),
@@ -86,8 +95,9 @@ def test_only_aligned_dwords_are_written() -> None:
 
 def test_the_esr_shows_errors_only_after_a_write() -> None:
     state = apic()
-    (request,) = write(state, 0x300, 0x4000F)
+    request, error = write(state, 0x300, 0x4000F)
     assert isinstance(request, Ipi)
+    assert error == ApicError(0, 5, "send illegal vector")
     assert (read(state, 0x280), state.esr_pending) == (0, 0x20)
     write(state, 0x280, 0)
     assert read(state, 0x280) == 0x20
@@ -116,12 +126,12 @@ def test_the_banks_show_each_vector_in_its_word() -> None:
     assert read(state, 0x190) == 1
 
 
-def test_switching_off_by_svr_masks_the_lvts_and_stops_the_timer() -> None:
+def test_switching_off_by_svr_masks_the_lvts_and_lets_the_timer_count() -> None:
     state = apic()
     write(state, 0x320, 0x40)
     write(state, 0x380, 1000)
-    assert write(state, 0xF0, 0xFF) == (TimerArmed(0, None),)
-    assert (read(state, 0x320), state.timer_deadline) == (0x1_0040, None)
+    assert write(state, 0xF0, 0xFF) == ()
+    assert (read(state, 0x320), state.timer_deadline) == (0x1_0040, 2000)
     write(state, 0x320, 0x41)
     assert read(state, 0x320) == 0x1_0041
     write(state, 0xF0, 0x1FF)
@@ -151,8 +161,20 @@ def test_every_msr_is_readable_or_writable_as_the_manual_says() -> None:
 
 def test_cmci_is_there_when_the_version_counts_seven_lvts() -> None:
     assert access.read_msr(apic(X2APIC), 0x82F, 0, SDM) is None
-    assert access.read_msr(apic(X2APIC), 0x82F, 0, ILLUMOS) == 0x1_0000
-    assert access.write_msr(apic(X2APIC), 0x82F, 0, 0, ILLUMOS) == ()
+    assert access.write_msr(apic(X2APIC), 0x82F, 0x1_0000, 0, SDM) is None
+    for profile in (replace(SDM, apic_version=0x106_0014), ILLUMOS):
+        assert access.read_msr(apic(X2APIC), 0x82F, 0, profile) == 0x1_0000
+        assert access.write_msr(apic(X2APIC), 0x82F, 0x1_0031, 0, profile) == ()
+
+
+@pytest.mark.parametrize("profile", [SDM, ILLUMOS])
+def test_the_esr_msr_takes_nothing_but_0(profile: Profile) -> None:
+    state = apic(X2APIC)
+    state.esr_pending = 0x20
+    assert access.write_msr(state, 0x828, 1, 0, profile) is None
+    assert state.esr_pending == 0x20
+    assert access.write_msr(state, 0x828, 0, 0, profile) == ()
+    assert state.esr == 0x20
 
 
 @pytest.mark.parametrize("base", [XAPIC, DISABLED])
@@ -164,7 +186,7 @@ def test_there_are_no_msrs_outside_x2apic_mode(base: int) -> None:
 
 @pytest.mark.parametrize(
     ("msr", "value"),
-    [(0x80B, 1), (0x828, 1), (0x808, 0x100), (0x80F, 0x1000), (0x832, 1 << 32),
+    [(0x80B, 1), (0x808, 0x100), (0x80F, 0x2000), (0x832, 1 << 32),
      (0x830, 1 << 12), (0x83F, 0x100)],
 )  # fmt: skip
 def test_reserved_bits_are_gp_by_the_manual_and_masked_by_illumos(
@@ -200,7 +222,7 @@ def test_the_icr_is_one_64_bit_msr_and_self_ipi_another() -> None:
         (DISABLED, X2APIC, False),
         (XAPIC, 0xFEE0_0500, False),  # EXTD without EN
         (XAPIC, XAPIC | 1, False),
-        (XAPIC, XAPIC & ~0x100, False),
+        (XAPIC, XAPIC & ~0x100, True),
         (XAPIC, XAPIC, True),
     ],
 )
@@ -209,7 +231,9 @@ def test_apicbase_transitions(before: int, after: int, legal: bool) -> None:
     outcome = apicbase.write(state, after, SDM)
     assert (outcome is not None) is legal
     assert state.apicbase == (after if legal else before)
-    if legal and before != after:
+    moves = legal and before & 0xC00 != after & 0xC00
+    assert bool(outcome) is moves
+    if moves:
         assert outcome is not None
         assert isinstance(outcome[0], ApicModeChanged)
 
@@ -270,7 +294,7 @@ def test_illumos_counts_at_128_mebihertz() -> None:
     state = apic()
     state.timer_divide = 0xB
     armed = timer.write_initial(state, 134_217_728, 0, ILLUMOS)
-    assert armed == TimerArmed(0, 1_000_000_000)
+    assert armed == (TimerArmed(0, 1_000_000_000),)
 
 
 def test_one_shot_fires_once_and_periodic_again_without_stacking() -> None:

@@ -14,17 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lapis_engine.apic import priority
+from lapis_engine.apic import lvt, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import (
+    ApicError,
     Oddity,
     VectorAccepted,
     VectorDelivered,
     VectorEnded,
     VectorRefused,
 )
-from lapis_engine.profiles import SDM
+from lapis_engine.profiles import ILLUMOS, SDM, Profile
 
 
 def apic(vcpu: int = 0) -> ApicState:
@@ -93,10 +94,25 @@ def test_an_eoi_ends_even_vector_0_which_only_an_import_can_put_there() -> None:
 
 
 @pytest.mark.parametrize("vector", [0, 1, 15])
-def test_a_vector_below_16_is_refused_and_sets_esr_bit_6(vector: int) -> None:
+def test_a_vector_below_16_is_refused(vector: int) -> None:
     state = apic()
     assert isinstance(priority.accept(state, vector, False, "msi"), VectorRefused)
-    assert (state.irr, state.esr_pending) == (0, 0x40)
+    assert (state.irr, state.tmr, state.esr_pending) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("profile", "bit"), [(SDM, 0x40), (ILLUMOS, 0)])
+@pytest.mark.parametrize("vector", [0, 15])
+def test_a_message_with_such_a_vector_is_an_error_but_not_for_bhyve(
+    vector: int, profile: Profile, bit: int
+) -> None:
+    state = apic()
+    out = lvt.receive(state, vector, "msi", profile)
+    assert isinstance(out[0], VectorRefused)
+    assert out[1:] == ((ApicError(0, 6, "receive illegal vector"),) if bit else ())
+    assert (state.irr, state.esr_pending) == (0, bit)
+    assert lvt.receive(state, 16, "msi", profile) == (
+        VectorAccepted(0, 16, False, "msi"),
+    )
 
 
 def test_16_and_255_are_vectors_too() -> None:

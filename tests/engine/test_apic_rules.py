@@ -12,18 +12,19 @@ three that change no behaviour: `max(highest(isr), 0)` with 1, of the same class
 `frozen` and `slots` of `Ipi`.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lapis_engine.apic import access, apicbase, ipi, priority
+from lapis_engine.apic import access, apicbase, ipi, lvt, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.ipi import Ipi
 from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import (
+    ApicError,
     ApicModeChanged,
     TimerArmed,
     VectorAccepted,
@@ -36,6 +37,8 @@ BOTH = pytest.mark.parametrize("profile", [SDM, ILLUMOS], ids=lambda p: p.name)
 DISABLED, XAPIC, X2APIC = 0xFEE0_0000, 0xFEE0_0800, 0xFEE0_0C00
 INVALID = 0xFEE0_0400
 NAMES = {DISABLED: "disabled", XAPIC: "xapic", X2APIC: "x2apic"}
+STOPPING = replace(SDM, svr_stops_timer=True)
+"""A tick of this APIC timer is 1 ns, and SVR stops it as in bhyve."""
 
 # SDM Vol. 3A "Local APIC Register Address Map".
 BANKS = set(range(0x100, 0x280, 0x10))
@@ -57,8 +60,9 @@ def copy(state: ApicState) -> dict[str, object]:
 
 def sent(outcome: Outcome | None) -> Ipi:
     assert outcome is not None
-    (request,) = outcome
+    request, *errors = outcome
     assert isinstance(request, Ipi)
+    assert all(isinstance(each, ApicError) for each in errors)
     return request
 
 
@@ -68,7 +72,7 @@ def sent(outcome: Outcome | None) -> Ipi:
 @pytest.mark.parametrize("offset", range(0, 0x1000, 0x10))
 def test_the_page_has_the_registers_of_the_manual(offset: int) -> None:
     state = apic()
-    access.read_mmio(state, offset, 4, 0, SDM)[0]
+    access.read_mmio(state, offset, 4, 0, SDM)
     assert state.esr_pending == (0 if offset in PAGE_READABLE else 0x80)
     state = apic()
     access.write_mmio(state, offset, 4, 0x4031, 0, SDM)
@@ -84,12 +88,16 @@ def test_what_is_not_writable_keeps_its_state(offset: int) -> None:
     access.write_mmio(state, offset, 4, 0xFFFF_FFFF, 0, ILLUMOS)
     if offset not in PAGE_WRITABLE | {0x2F0}:
         assert copy(state) == before
-    else:
-        assert copy(state) != before or offset == 0xE0
+    elif offset not in {
+        0x20,
+        0xE0,
+    }:  # bhyve derives the id; all ones is the DFR's reset
+        assert copy(state) != before
 
 
 @pytest.mark.parametrize(
-    ("profile", "version", "reads"), [(SDM, 0x5_0014, 0), (ILLUMOS, 0x6_0014, 0x1_0000)]
+    ("profile", "version", "reads"),
+    [(SDM, 0x105_0014, 0), (ILLUMOS, 0x6_0014, 0x1_0000)],
 )
 def test_cmci_is_there_when_the_version_counts_seven_lvts(
     profile: Profile, version: int, reads: int
@@ -115,8 +123,12 @@ def test_the_address_and_size_of_an_access_of_the_page(profile: Profile) -> None
              (0x84, 4): 0, (0x88, 4): 0, (0x8C, 4): 0}  # fmt: skip
     found = {key: access.read_mmio(state, *key, 0, profile)[0] for key in reads}
     assert found == reads
+    # Version 0x0105_0014; bhyve shifts the wrong way, and what is cut off is 0.
     assert access.read_mmio(state, 0x31, 1, 0, profile)[0] == 0
-    assert access.read_mmio(state, 0x32, 2, 0, profile)[0] == profile.apic_version >> 16
+    upper = access.read_mmio(state, 0x32, 2, 0, profile)[0]
+    assert upper == (0x105 if profile is SDM else 0)
+    low = access.read_mmio(state, 0x30, 1, 0, profile)[0]
+    assert low == 0x14
     for offset, size in ((0x81, 1), (0x81, 4), (0x84, 4), (0x80, 2), (0x80, 8)):
         assert access.write_mmio(state, offset, size, 0, 0, profile) == ()
     assert (state.tpr, state.esr_pending) == (0x5A, 0)
@@ -140,14 +152,14 @@ def test_the_page_and_msrs_show_the_same_registers() -> None:
             state, (msr & 0xFF) << 4, 0, SDM
         )
     assert access.read_msr(state, 0x802, 0, SDM) == 0x12
-    assert access.read_msr(state, 0x803, 0, SDM) == 0x5_0014
+    assert access.read_msr(state, 0x803, 0, SDM) == 0x105_0014
     assert access.read_msr(state, 0x80D, 0, SDM) == 0x1_0004
     assert access.peek(state, 0x40, 0, SDM) == 0
 
 
 MSR_RESERVED = {
-    0x808: 0xFFFF_FF00, 0x80B: 0xFFFF_FFFF, 0x80F: 0xFFFF_FC00, 0x828: 0xFFFF_FFFF,
-    0x832: 0xFFFC_EF00, 0x833: 0xFFFE_E800, 0x834: 0xFFFE_E800,
+    0x808: 0xFFFF_FF00, 0x80B: 0xFFFF_FFFF, 0x80F: 0xFFFF_EC00, 0x828: 0xFFFF_FFFF,
+    0x832: 0xFFF8_EF00, 0x833: 0xFFFE_E800, 0x834: 0xFFFE_E800,
     0x835: 0xFFFE_0800, 0x836: 0xFFFE_0800, 0x837: 0xFFFE_EF00, 0x838: 0,
     0x83E: 0xFFFF_FFF4, 0x83F: 0xFFFF_FF00,
 }  # fmt: skip
@@ -164,7 +176,9 @@ def test_a_reserved_bit_of_an_msr_is_gp_and_bhyve_drops_it(msr: int) -> None:
         assert legal is not bool(bit & reserved), hex(bit)
         if not legal:
             assert copy(state) == before
-        assert access.write_msr(apic(X2APIC), msr, bit, 0, ILLUMOS) is not None
+        by_bhyve = access.write_msr(apic(X2APIC), msr, bit, 0, ILLUMOS)
+        # The ESR takes 0 only in bhyve too, though it looks at 32 bits.
+        assert (by_bhyve is not None) is (msr != 0x828)
     state = apic(X2APIC)
     assert access.write_msr(state, msr, 0, 0, SDM) is not None
 
@@ -222,12 +236,19 @@ def test_every_transition_of_apicbase(
         assert state.apicbase == after
 
 
-@pytest.mark.parametrize("bit", [*range(8), 8, 9, *range(52, 64)])
-def test_reserved_bits_of_apicbase_and_the_bsp_flag_cannot_change(bit: int) -> None:
+@pytest.mark.parametrize("bit", [*range(8), 9, *range(52, 64)])
+def test_reserved_bits_of_apicbase_cannot_change(bit: int) -> None:
     for profile in (SDM, ILLUMOS):
         state = apic()
         assert apicbase.write(state, XAPIC ^ 1 << bit, profile) is None
         assert state.apicbase == XAPIC
+
+
+def test_the_bsp_flag_can_be_written_but_not_in_illumos() -> None:
+    for profile, outcome, after in ((SDM, (), XAPIC | 0x100), (ILLUMOS, None, XAPIC)):
+        state = apic()
+        assert apicbase.write(state, XAPIC | 0x100, profile) == outcome
+        assert state.apicbase == after
 
 
 def written(state: ApicState) -> ApicState:
@@ -308,8 +329,8 @@ def test_the_ldr_of_x2apic_mode(vcpu: int, ldr: int) -> None:
 def test_the_esr_latches_and_forgets_at_each_write_whatever_is_written() -> None:
     state = apic()
     access.write_mmio(state, 0x300, 4, 0x4_4005, 0, SDM)
-    access.read_mmio(state, 0x3F0, 4, 0, SDM)[0]
-    priority.accept(state, 0x0F, False, "msi")
+    access.read_mmio(state, 0x3F0, 4, 0, SDM)
+    lvt.receive(state, 0x0F, "msi", SDM)
     assert access.read_mmio(state, 0x280, 4, 0, SDM)[0] == 0
     access.write_mmio(state, 0x280, 4, 0xFFFF_FFFF, 0, SDM)
     assert [access.read_mmio(state, 0x280, 4, 0, SDM)[0] for _ in "12"] == [0xE0] * 2
@@ -362,10 +383,14 @@ def test_svr_off_masks_every_lvt_and_keeps_irr_isr_and_tpr(profile: Profile) -> 
         access.write_mmio(state, offset, 4, 0x31, 0, profile)
     held = copy(state)
     outcome = access.write_mmio(state, 0xF0, 4, 0xFF, 0, profile)
-    assert outcome == (TimerArmed(1, None),)
     names = ("cmci", "timer", "thermal", "perf", "lint0", "lint1", "error")
     masked = {f"lvt_{n}": 0x1_0031 for n in names if n != "cmci"}
-    changed = {"svr": 0xFF, "lvt_cmci": 0x1_0000, "timer_deadline": None}
+    changed: dict[str, object] = {"svr": 0xFF, "lvt_cmci": 0x1_0000}
+    if profile is ILLUMOS:  # which stops the timer as well
+        assert outcome == (TimerArmed(1, None),)
+        changed["timer_deadline"] = None
+    else:
+        assert outcome == ()
     assert copy(state) == held | masked | changed
     assert priority.deliverable(state) == 0x51
     assert access.write_mmio(state, 0xF0, 4, 0xFE, 0, profile) == ()
@@ -373,21 +398,31 @@ def test_svr_off_masks_every_lvt_and_keeps_irr_isr_and_tpr(profile: Profile) -> 
     assert access.read_mmio(state, 0x320, 4, 0, profile)[0] == 0x1_0031
 
 
-def test_svr_on_starts_a_periodic_timer_again_and_no_other() -> None:
-    for lvt, started in ((0x2_0040, (TimerArmed(1, 1000 + 200),)), (0x40, ())):
+def test_svr_on_starts_a_periodic_timer_again_in_bhyve_and_no_other() -> None:
+    for entry, started in ((0x2_0040, (TimerArmed(1, 1000 + 200),)), (0x40, ())):
         state = apic()
-        access.write_mmio(state, 0x320, 4, lvt, 0, SDM)
-        access.write_mmio(state, 0x380, 4, 100, 0, SDM)
-        access.write_mmio(state, 0xF0, 4, 0xFF, 500, SDM)
-        assert access.write_mmio(state, 0xF0, 4, 0x1FF, 1000, SDM) == started
-        assert state.lvt_timer == lvt | 0x1_0000
+        access.write_mmio(state, 0x320, 4, entry, 0, STOPPING)
+        access.write_mmio(state, 0x380, 4, 100, 0, STOPPING)
+        access.write_mmio(state, 0xF0, 4, 0xFF, 50, STOPPING)
+        assert access.write_mmio(state, 0xF0, 4, 0x1FF, 1000, STOPPING) == started
+        assert state.lvt_timer == entry | 0x1_0000
     state = apic()
-    access.write_mmio(state, 0x320, 4, 0x2_0040, 0, SDM)
-    access.write_mmio(state, 0xF0, 4, 0xFF, 0, SDM)
-    assert access.write_mmio(state, 0xF0, 4, 0x1FF, 0, SDM) == ()
-    access.write_mmio(state, 0x380, 4, 100, 0, SDM)
-    assert access.write_mmio(state, 0xF0, 4, 0x1EF, 50, SDM) == ()  # it was on
+    access.write_mmio(state, 0x320, 4, 0x2_0040, 0, STOPPING)
+    access.write_mmio(state, 0xF0, 4, 0xFF, 0, STOPPING)
+    assert access.write_mmio(state, 0xF0, 4, 0x1FF, 0, STOPPING) == ()
+    access.write_mmio(state, 0x380, 4, 100, 0, STOPPING)
+    assert access.write_mmio(state, 0xF0, 4, 0x1EF, 50, STOPPING) == ()  # it was on
     assert state.timer_deadline == 200
+
+
+def test_a_timer_counts_on_through_svr_off_and_on_by_the_manual() -> None:
+    for value in (0xFF, 0x1FF, 0xFF):
+        state = apic()
+        access.write_mmio(state, 0x320, 4, 0x2_0040, 0, SDM)
+        access.write_mmio(state, 0x380, 4, 100, 0, SDM)
+        assert access.write_mmio(state, 0xF0, 4, value, 50, SDM) == ()
+        assert access.read_mmio(state, 0x390, 4, 100, SDM)[0] == 50
+        assert state.timer_deadline == 200
 
 
 @pytest.mark.parametrize("tpr", [0x00, 0x0F, 0x50, 0xFF])

@@ -286,9 +286,7 @@ def test_a_count_below_0_is_odd_and_stays_0() -> None:
     (odd,) = drive(device, 4, False)
     assert isinstance(odd, Oddity)
     assert (odd.vcpu, odd.name) == (-1, "line saturated low")
-    assert odd.text == (
-        "IOAPIC pin 4 is de-asserted, and nothing asserts it (ERANGE)"
-    )
+    assert odd.text == ("IOAPIC pin 4 is de-asserted, and nothing asserts it (ERANGE)")
     assert pins.peek(device.state)[4].count == 0
 
 
@@ -417,9 +415,7 @@ def test_the_eoi_register_ends_a_vector() -> None:
     drive(device, 11, True, False)
     assert write(device, 0x40, 0x42) == ()
     assert write(device, 0x40, 0x41, 1) == ()
-    assert write(device, 0x40, 0xFFFF_FF41) == (
-        IoapicEnded(-1, 11, 0x41, again=False),
-    )
+    assert write(device, 0x40, 0xFFFF_FF41) == (IoapicEnded(-1, 11, 0x41, again=False),)
     assert read(device, 0x40) == 0
 
 
@@ -536,16 +532,16 @@ class Pins(RuleBasedStateMachine):
         for pin in range(24):
             if self.waits[pin] and self.vector[pin] == vector:
                 self.waits[pin] = False
-                again = self.expect(pin) if self.count[pin] else 0
-                ended.append((pin, bool(again)))
+                again = self.count[pin] > 0 and self.expect(pin) == 1
+                ended.append((pin, again))
         if register:
             signals = write(self.device, 0x40, vector)
         else:
             signals = pins.end(self.device.state, vector)
         events = [item for item in signals if isinstance(item, IoapicEnded)]
         assert [(each.pin, each.again) for each in events] == ended
-        again = [f"ioapic pin {pin}" for pin, sent_again in ended if sent_again]
-        assert [message.source for message in sent(signals)] == again
+        sources = [f"ioapic pin {pin}" for pin, again in ended if again]
+        assert [message.source for message in sent(signals)] == sources
 
     @invariant()
     def the_entries_say_what_the_model_says(self) -> None:

@@ -28,6 +28,13 @@ def test_the_plainest_message_is_a_physical_fixed_edge() -> None:
     )
 
 
+def test_the_plainest_logical_message_needs_no_hint() -> None:
+    logical = InterruptMessage("msi", 0xFF, True, "fixed", 0xFF, False)
+    assert decode(0xFEEF_F004, 0xFF) == logical
+    by_entry = decode_entry(entry(0xFEEF_F004, 0, 0xFF, 0), source="msi")
+    assert by_entry == logical
+
+
 def test_the_source_can_be_named() -> None:
     decoded = decode(BASE, 0x41, source="user")
     assert isinstance(decoded, InterruptMessage)
@@ -49,9 +56,7 @@ def test_the_destination_is_bits_19_to_12(address: int, destination: int) -> Non
 )
 def test_an_address_outside_the_window_is_no_message(address: int) -> None:
     why = decode(address, 0x41)
-    assert why == (
-        f"{address:#x} is not an address of messages: they are 0xfeexxxxx"
-    )
+    assert why == (f"{address:#x} is not an address of messages: they are 0xfeexxxxx")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,10 @@ def test_a_level_de_assert_is_dropped(data: int) -> None:
 
 
 @given(
-    st.integers(0, 0xF_FFFF), st.integers(0, 0x7FF), st.integers(0, 0xFFFF), st.booleans()
+    st.integers(0, 0xF_FFFF),
+    st.integers(0, 0x7FF),
+    st.integers(0, 0xFFFF),
+    st.booleans(),
 )
 def test_reserved_bits_of_the_data_mean_nothing(
     low: int, data: int, upper: int, needs_hint: bool

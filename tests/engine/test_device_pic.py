@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lapis_engine.devices import pic
-from lapis_engine.devices.device import Device, ExtIntChanged, Signals
+from lapis_engine.devices.device import Device, ExtIntChanged, Refused, Signals
 from lapis_engine.devices.pic.priority import acknowledge, peek, pending, set_line
+from lapis_engine.events import Oddity
 
 RAISED, LOWERED = (ExtIntChanged(asserted=True),), (ExtIntChanged(asserted=False),)
 
@@ -60,11 +61,60 @@ def test_an_edge_is_kept_until_it_is_acknowledged() -> None:
 def test_a_line_that_stays_high_is_one_edge() -> None:
     device = ready()
     line(device, 3)
-    line(device, 3)
     assert acknowledge(device.state) == 0x0B
     assert write(device, 0x20, 0x20) == ()
     line(device, 3, asserted=False)
     assert line(device, 3) == RAISED
+
+
+def test_a_line_of_two_sources_needs_two_to_let_go() -> None:
+    device = ready()
+    assert line(device, 3) == RAISED
+    assert line(device, 3) == ()
+    assert acknowledge(device.state) == 0x0B
+    assert write(device, 0x20, 0x20) == ()
+    line(device, 3, asserted=False)
+    assert line(device, 3) == ()  # one source held it: no edge
+    line(device, 3, asserted=False)
+    line(device, 3, asserted=False)
+    assert line(device, 3) == RAISED
+
+
+def test_a_level_falls_with_its_last_source() -> None:
+    device = ready()
+    write(device, 0x4D0, 0x20)
+    assert line(device, 5) == RAISED
+    assert line(device, 5) == ()
+    assert line(device, 5, asserted=False) == ()
+    assert line(device, 5, asserted=False) == LOWERED
+
+
+@pytest.mark.parametrize("irq", [0, 7, 8, 15])
+def test_a_count_below_0_is_odd_and_stays_0(irq: int) -> None:
+    device = ready()
+    assert line(device, irq, asserted=False) == (
+        Oddity(
+            -1,
+            "line saturated low",
+            f"ISA line {irq} is de-asserted, and nothing asserts it (ERANGE)",
+        ),
+    )
+    assert line(device, irq) == RAISED
+
+
+def test_a_count_of_32_bits_saturates() -> None:
+    device = ready()
+    device.state.slave.lines = 0x08
+    device.state.slave.counts = (0, 0, 0, 0xFFFF_FFFE, 0, 0, 0, 0)
+    assert line(device, 11) == ()
+    assert line(device, 11) == (
+        Oddity(
+            -1,
+            "line saturated high",
+            "ISA line 11 is asserted 4294967295 times already (E2BIG)",
+        ),
+    )
+    assert device.state.slave.counts == (0, 0, 0, 0xFFFF_FFFF, 0, 0, 0, 0)
 
 
 def test_the_slaves_vector_is_its_own_and_both_are_in_service() -> None:
@@ -266,8 +316,207 @@ def test_icw1_without_icw4_and_single_needs_one_word_more() -> None:
     assert device.state.master.base == 0x40
 
 
-@pytest.mark.parametrize("irq", [2])
-def test_irq_2_is_the_cascade(irq: int) -> None:
+def test_irq_2_is_the_cascade() -> None:
     device = ready()
-    assert pulse(device, irq) == ()
+    assert pulse(device, 2) == ()
     assert device.state.master.lines == 0
+    assert device.state.master.counts == (0,) * 8
+
+
+# Spurious vectors (8259A "Interrupt Sequence"; bhyve `vatpic_pending_intr`).
+
+
+def test_nothing_to_acknowledge_is_the_masters_spurious_vector() -> None:
+    device = ready()
+    pulse(device, 3)
+    write(device, 0x21, 0xFF)
+    assert peek(device.state) is None
+    assert acknowledge(device.state) == 0x0F
+    write(device, 0x20, 0x0B)
+    assert read(device, 0x20) == 0x00
+
+
+@pytest.mark.parametrize("how", ["masked", "level fell", "slave initialised"])
+def test_a_slave_whose_request_has_gone_gives_its_own_spurious_vector(how: str) -> None:
+    device = ready()
+    write(device, 0x4D1, 0x04)
+    assert line(device, 10) == RAISED
+    if how == "masked":
+        assert write(device, 0xA1, 0xFF) == ()
+    elif how == "level fell":
+        assert line(device, 10, asserted=False) == ()
+    else:
+        assert write(device, 0xA0, 0x11) == ()
+    assert peek(device.state) == 0x77
+    assert acknowledge(device.state) == 0x77
+    for port, isr in ((0x20, 0x04), (0xA0, 0x00)):
+        write(device, port, 0x0B)
+        assert read(device, port) == isr
+    assert not pending(device.state)
+    assert write(device, 0x20, 0x20) == ()
+
+
+def test_a_slave_accepts_with_input_2_of_the_master_and_its_edge_is_used_up() -> None:
+    device = ready()
+    pulse(device, 12)
+    assert acknowledge(device.state) == 0x74
+    assert read(device, 0x20) == 0x00
+    assert write(device, 0xA0, 0x20) == ()
+    assert write(device, 0x20, 0x20) == ()
+    assert pulse(device, 12) == RAISED
+
+
+def test_the_slave_asks_anew_for_what_waits_behind_its_eoi() -> None:
+    device = ready()
+    pulse(device, 10)
+    pulse(device, 12)
+    assert acknowledge(device.state) == 0x72
+    assert write(device, 0x20, 0x20) == ()  # the slave itself still blocks
+    assert write(device, 0xA0, 0x20) == RAISED
+    assert acknowledge(device.state) == 0x74
+
+
+def test_a_higher_slave_input_waits_for_the_masters_eoi_only() -> None:
+    device = ready()
+    pulse(device, 12)
+    assert acknowledge(device.state) == 0x74
+    assert pulse(device, 9) == ()
+    assert read(device, 0x20) == 0x04  # the IRR has the new edge
+    assert write(device, 0x20, 0x20) == RAISED
+    assert acknowledge(device.state) == 0x71
+
+
+def test_automatic_eoi_of_both_chips_lets_the_next_slave_request_through() -> None:
+    device = ready(icw4=0x03)
+    pulse(device, 10)
+    pulse(device, 12)
+    assert acknowledge(device.state) == 0x72
+    assert device.state.intr
+    assert acknowledge(device.state) == 0x74
+    assert not device.state.intr
+
+
+def test_a_polled_slave_leaves_its_edge_on_the_master() -> None:
+    device = ready()
+    pulse(device, 12)
+    write(device, 0xA0, 0x0C)
+    assert read(device, 0xA0) == 0x84
+    assert acknowledge(device.state) == 0x77
+
+
+def test_a_poll_of_the_master_accepts_input_2_alone() -> None:
+    device = ready()
+    pulse(device, 12)
+    write(device, 0x20, 0x0C)
+    assert read(device, 0x20) == 0x82
+    write(device, 0xA0, 0x0C)
+    assert read(device, 0xA0) == 0x84
+
+
+def test_looking_is_not_acknowledging() -> None:
+    device = ready()
+    pulse(device, 12)
+    before = repr(device.state)
+    assert (peek(device.state), pending(device.state)) == (0x74, True)
+    assert repr(device.state) == before
+
+
+@pytest.mark.parametrize(
+    ("port", "writable"), [(0x4D0, 0b1111_1000), (0x4D1, 0b1101_1110)]
+)
+def test_irqs_0_1_2_8_and_13_are_never_levels(port: int, writable: int) -> None:
+    device = ready()
+    for value in range(256):
+        write(device, port, value)
+        assert read(device, port) == value & writable
+
+
+# Modes that bhyve refuses.
+
+
+def checked() -> Device:
+    device = pic.device(modes_checked=True)
+    for port, base, wiring in ((0x20, 0x08, 0x04), (0xA0, 0x70, 0x02)):
+        assert write(device, port, 0x11) == ()
+        for word in (base, wiring, 0x01, 0x00):
+            assert write(device, port + 1, word) == ()
+    return device
+
+
+def refused(device: Device, port: int, value: int, size: int = 1) -> str:
+    """The reason, once it is certain that nothing has changed."""
+    before = repr(device.state)
+    (signal,) = device.access.write(device.state, port, size, value, 0)
+    assert isinstance(signal, Refused)
+    assert repr(device.state) == before
+    return signal.why
+
+
+@pytest.mark.parametrize("port", [0x20, 0xA0])
+@pytest.mark.parametrize(
+    ("icw1", "why"),
+    [
+        (0x13, "the 8259 is one of a pair, and ICW1 0x13 asks for a single one"),
+        (0x12, "the 8259 is one of a pair, and ICW1 0x12 asks for a single one"),
+        (0x10, "the 8259 needs ICW4, and ICW1 0x10 has none follow"),
+        (0x18, "the 8259 needs ICW4, and ICW1 0x18 has none follow"),
+    ],
+)
+def test_icw1_of_a_single_chip_or_without_icw4_is_refused(
+    port: int, icw1: int, why: str
+) -> None:
+    device = checked()
+    pulse(device, 3)
+    assert refused(device, port, icw1) == why
+    assert acknowledge(device.state) == 0x0B
+
+
+@pytest.mark.parametrize("port", [0x20, 0xA0])
+def test_icw4_of_mcs_80_is_refused_and_expected_still(port: int) -> None:
+    device = checked()
+    for at, value in ((port, 0x11), (port + 1, 0x40), (port + 1, 0x04)):
+        assert write(device, at, value) == ()
+    assert refused(device, port + 1, 0x02) == (
+        "the 8259 knows 8086 mode only, and ICW4 0x02 says MCS-80"
+    )
+    assert write(device, port + 1, 0x01) == ()
+    assert write(device, port + 1, 0xFE) == ()
+    assert read(device, port + 1) == 0xFE
+
+
+def test_other_words_are_not_taken_for_icws() -> None:
+    device = checked()
+    assert write(device, 0x21, 0xFE) == ()  # OCW1 with bit 0 clear
+    for value in (0x20, 0x62, 0x80, 0x08, 0x0A, 0x68):  # OCW2 and OCW3
+        assert write(device, 0x20, value) == ()
+    assert write(device, 0x4D0, 0x10) == ()  # ICW1 has no meaning here
+    assert read(device, 0x4D0) == 0x10
+
+
+@pytest.mark.parametrize("port", [0x20, 0x21, 0xA0, 0xA1, 0x4D0, 0x4D1])
+@pytest.mark.parametrize("size", [2, 4])
+def test_more_than_a_byte_is_refused(port: int, size: int) -> None:
+    device = checked()
+    pulse(device, 3)
+    write(device, 0x20, 0x0C)
+    assert refused(device, port, 0x11, size) == (
+        f"the 8259 takes one byte at a time, not {size}"
+    )
+    assert device.access.read(device.state, port, size, 0) == -1
+    assert read(device, 0x20) == 0x83  # the poll was not used up
+
+
+def test_without_the_check_all_of_it_is_taken() -> None:
+    device = ready()
+    for icw1 in (0x13, 0x12, 0x10, 0x11):
+        assert write(device, 0x20, icw1) == ()
+    for word in (0x40, 0x04, 0x00, 0xFE):
+        assert write(device, 0x21, word) == ()
+    assert read(device, 0x21) == 0xFE
+    assert device.access.read(device.state, 0x20, 2, 0) == 0xFE00
+
+
+def test_a_reset_pair_checks_as_before() -> None:
+    device = checked()
+    device.state = device.reset
+    assert refused(device, 0x20, 0x13)

@@ -133,15 +133,136 @@ def test_apicbase_in_words(raw: int, text: str) -> None:
     ("raw", "text"),
     [
         (0xFF, "disabled by software, spurious vector 0xff"),
-        (0x3EF, "enabled, spurious vector 0xef"),
+        (0x1EF, "enabled, spurious vector 0xef"),
+        (0x3EF, "enabled, spurious vector 0xef, focus checking off"),
+        (0x11FF, "enabled, spurious vector 0xff, EOI broadcasts suppressed"),
+        (0xDFF, "enabled, spurious vector 0xff, reserved bits 0xc00 set"),
     ],
 )
 def test_svr_in_words(raw: int, text: str) -> None:
     found = explain("svr", raw)
     assert found.text == text
     assert [(f.bits, f.value) for f in found.fields] == [
-        ("9", raw >> 9), ("8", raw >> 8 & 1), ("7:0", raw & 0xFF),
+        ("12", raw >> 12 & 1), ("9", raw >> 9 & 1), ("8", raw >> 8 & 1),
+        ("7:0", raw & 0xFF),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "raw", "text", "fields"),
+    [
+        # SDM "Task and Processor Priorities": the class is bits 7:4, CR8 is TPR[7:4].
+        ("tpr", 0x55, "class 5: vectors up to 0x5f wait; CR8 reads 0x5",
+         [("7:4", 5), ("3:0", 5)]),
+        ("ppr", 0x50, "class 5: vectors from 0x60 are delivered",
+         [("7:4", 5), ("3:0", 0)]),
+        ("ppr", 0xF2, "class 15: no vector is delivered", [("7:4", 15), ("3:0", 2)]),
+        # SDM "Logical Destination Mode".
+        ("ldr", 0x0600_0000,
+         "flat model: bits 1, 2; cluster model: cluster 0x0, member bits 1, 2",
+         [("31:24", 6)]),
+        ("ldr", 0x2100_0000,
+         "flat model: bits 0, 5; cluster model: cluster 0x2, member bit 0",
+         [("31:24", 0x21)]),
+        # The x2APIC LDR of id 0x13 (SDM "Deriving Logical x2APIC ID").
+        ("ldr", 0x0001_0008, "x2APIC: cluster 0x1, member bit 3",
+         [("31:16", 1), ("15:0", 8)]),
+        ("dfr", 0xFFFF_FFFF, "flat model of logical destinations",
+         [("31:28", 15), ("27:0", 0xFFF_FFFF)]),
+        ("dfr", 0x0FFF_FFFF, "cluster model of logical destinations",
+         [("31:28", 0), ("27:0", 0xFFF_FFFF)]),
+        ("dfr", 0x5FFF_FFFF, "reserved model of logical destinations",
+         [("31:28", 5), ("27:0", 0xFFF_FFFF)]),
+        # bhyve of today and before 13275; a processor with directed EOI.
+        ("version", 0x0006_0014,
+         "version 0x14, 7 LVT entries, EOI-broadcast suppression is not there",
+         [("24", 0), ("23:16", 6), ("7:0", 0x14)]),
+        ("version", 0x0105_0015,
+         "version 0x15, 6 LVT entries, EOI-broadcast suppression can be had",
+         [("24", 1), ("23:16", 5), ("7:0", 0x15)]),
+        # Intel 82093AA; the second is the reset value of bhyve, bit 48 and all.
+        ("rte", 0x0300_0000_0000_E931,
+         ("LOWEST PRIORITY vector 0x31, level, active low, not masked, waits for an "
+          "EOI (remote IRR), to logical destination 0x3"),
+         [("63:56", 3), ("16", 0), ("15", 1), ("14", 1), ("13", 1), ("12", 0),
+          ("11", 1), ("10:8", 1), ("7:0", 0x31)]),
+        ("rte", 0x0001_0000_0001_0000,
+         ("FIXED vector 0x00, edge, active high, masked, to APIC id 0x0, reserved bits "
+          "0x1000000000000 set"),
+         [("63:56", 0), ("16", 1), ("15", 0), ("14", 0), ("13", 0), ("12", 0),
+          ("11", 0), ("10:8", 0), ("7:0", 0)]),
+        # SDM "Message Address Register Format", "Message Data Register Format".
+        ("msi-address", 0xFEE0_300C, "to logical destination 0x3, redirection hint 1",
+         [("31:20", 0xFEE), ("19:12", 3), ("3", 1), ("2", 1)]),
+        ("msi-address", 0xFEE1_2000, "to APIC id 0x12, redirection hint 0",
+         [("31:20", 0xFEE), ("19:12", 0x12), ("3", 0), ("2", 0)]),
+        ("msi-data", 0xC131, "LOWEST PRIORITY vector 0x31, level, assert",
+         [("15", 1), ("14", 1), ("10:8", 1), ("7:0", 0x31)]),
+        ("msi-data", 0x0400, "NMI, edge",
+         [("15", 0), ("14", 0), ("10:8", 4), ("7:0", 0)]),
+        # The states of INIT-SIPI-SIPI on an AP.
+        ("run-state", 0x8003, "RUN|INIT|PEND_SIPI: running, can run now",
+         [("15", 1), ("14", 0), ("1", 1), ("0", 1)]),
+        ("run-state", 1, "INIT: wait-for-sipi, cannot run",
+         [("15", 0), ("14", 0), ("1", 0), ("0", 1)]),
+        ("run-state", 0xC000, "PEND_INIT|PEND_SIPI: wait-for-sipi, can run now",
+         [("15", 1), ("14", 1), ("1", 0), ("0", 0)]),
+        # bhyve `VM_INTINFO_*`.
+        ("intinfo", 0x2_8000_0B0E,
+         "hardware exception vector 0x0e (#PF), error code 0x2",
+         [("63:32", 2), ("31", 1), ("11", 1), ("10:8", 3), ("7:0", 14)]),
+        ("intinfo", 0x8000_0031, "hardware interrupt vector 0x31",
+         [("63:32", 0), ("31", 1), ("11", 0), ("10:8", 0), ("7:0", 0x31)]),
+        ("intinfo", 0x8000_0202, "NMI vector 0x02",
+         [("63:32", 0), ("31", 1), ("11", 0), ("10:8", 2), ("7:0", 2)]),
+    ],
+)  # fmt: skip
+def test_a_register_in_words_and_in_fields(
+    what: str, raw: int, text: str, fields: list[tuple[str, int]]
+) -> None:
+    found = explain(what, raw)
+    assert found.text == text
+    assert [(f.bits, f.value) for f in found.fields] == fields
+
+
+@pytest.mark.parametrize(
+    ("raw", "by"),
+    [(0, 2), (1, 4), (2, 8), (3, 16), (8, 32), (9, 64), (0xA, 128), (0xB, 1)],
+)
+def test_the_divide_configuration_in_words(raw: int, by: int) -> None:
+    assert explain("divide", raw).text == f"the timer counts at its clock / {by}"
+
+
+@pytest.mark.parametrize(
+    ("what", "raw", "reserved"),
+    [
+        ("icr", 0xC_6500, 0x2000), ("lvt", 0x831, 0x800),
+        ("apicbase", 0xFEE0_0A00, 0x200), ("svr", 0x1FF, 0), ("esr", 0x1FF, 0x100), ("tpr", 0x155, 0x100),
+        ("dfr", 0xFFFF_FFFF, 0), ("divide", 0xF, 4), ("rte", 0xFE_0031, 0xFE_0000),
+        ("msi-data", 0x2031, 0x2000), ("run-state", 0x8007, 4),
+    ],
+)  # fmt: skip
+def test_bits_that_belong_to_no_field_are_pointed_out(
+    what: str, raw: int, reserved: int
+) -> None:
+    found = explain(what, raw)
+    assert found.reserved == reserved
+    assert (f"reserved bits {reserved:#x} set" in found.text) is bool(reserved)
+
+
+@pytest.mark.parametrize(
+    ("what", "raw", "illegal"),
+    [
+        ("icr", 0xC_400F, True), ("icr", 0xC_4010, False), ("icr", 0xC_4608, False),
+        ("lvt", 0x0F, True), ("lvt", 0x10, False), ("lvt", 0x400, False),
+        ("rte", 0x10F, True), ("msi-data", 0x0F, True), ("msi-data", 0x700, False),
+    ],
+)  # fmt: skip
+def test_an_illegal_vector_is_pointed_out_where_the_vector_counts(
+    what: str, raw: int, illegal: bool
+) -> None:
+    (vector,) = [f for f in explain(what, raw).fields if f.name == "vector"]
+    assert vector.meaning == ("illegal: below 16" if illegal else "")
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def names(host: Host) -> list[str]:
 
 def test_the_pc_comes_with_lapis() -> None:
     assert names(discover()) == [
-        "fw-cfg", "cmos", "pit", "pic", "com1", "debugcon", "isa-debug-exit", "pci",
-        "ps2", "post-code",
+        "fw-cfg", "cmos", "pit", "pic", "ioapic", "pmtimer", "com1", "debugcon",
+        "isa-debug-exit", "pci", "ps2", "post-code",
     ]  # fmt: skip
 
 

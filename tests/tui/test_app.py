@@ -293,7 +293,7 @@ def test_tab_completes_commands_and_arguments() -> None:
         field = it.app.query_one(CommandInput)
         await it.pilot.press(":", *"expl", "tab")
         assert field.value == "explain "
-        await it.pilot.press(*"i", "tab")
+        await it.pilot.press(*"ic", "tab")
         assert field.value == "explain icr "
         field.value = "vc"
         await it.pilot.press("tab")

@@ -10,6 +10,7 @@ from lapis_sessions.commands import (
     ipi,
     reference,
     stops,
+    why,
 )
 from lapis_sessions.registry import Registry
 
@@ -20,6 +21,7 @@ REGISTRY = Registry(
         *acts.COMMANDS,
         *ipi.COMMANDS,
         *fabric.COMMANDS,
+        *why.COMMANDS,
         *stops.COMMANDS,
         *reference.COMMANDS,
     ]

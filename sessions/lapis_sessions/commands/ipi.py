@@ -1,4 +1,4 @@
-"""The command `ipi`: an interprocessor interrupt from the user's hand."""
+"""The commands `ipi` and `ipi dry-run`: an IPI from the user's hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import ipi as icr
 from lapis_engine.apic import state as apic_state
-from lapis_sessions import numerals, render, views
+from lapis_engine.why import ipi as why_ipi
+from lapis_sessions import ipi_rules, numerals, render, render_why, views, views_why
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 
@@ -19,17 +20,61 @@ MODES = ("init", "sipi", "fixed", "lowest", "nmi", "smi", "raw")
 SHORTHANDS = ("self", "all", "all-but-self")
 SPELLED = ("to", "logical", "level", "deassert")
 """Options that say what `raw` says as a number."""
+ARGUMENTS = (
+    Argument("mode", "word", required=True, choices=MODES),
+    Argument("vector", "value"),
+    Argument("to", "word", option=True),
+    Argument("from", "vcpu", option=True),
+    Argument("logical", "flag", option=True),
+    Argument("level", "flag", option=True),
+    Argument("deassert", "flag", option=True),
+    Argument("raw", "flag", option=True),
+)
 
 
 def send(session: Session, bound: Bound) -> Json:
     """Send it; return its fate."""
+    sender, raw = _icr(session, bound)
+    why = _forbidden(session, bound, sender, raw)
+    if why:
+        words = " ".join(_words(bound))
+        raise CommandError(f"{words}: {why}; --raw sends it all the same")
+    return views.ipi(session.machine.send_ipi(sender, raw))
+
+
+def dry_run(session: Session, bound: Bound) -> Json:
+    """Return what would become of it; nothing moves."""
+    sender, raw = _icr(session, bound)
+    found = why_ipi.dry_run(session.machine, sender, raw)
+    return views_why.dry_run(found, _forbidden(session, bound, sender, raw))
+
+
+def _icr(session: Session, bound: Bound) -> tuple[int, int]:
+    """Return the sender and the ICR; raise `CommandError` or `EngineError`."""
     sender = bound.number("from", session.selected)
     apic = session.machine.vcpu(sender).apic
     if bound.word("mode") == "raw":
-        raw = _raw(bound)
-    else:
-        raw = _spelled(bound, x2apic=apic_state.mode(apic) == "x2apic")
-    return views.ipi(session.machine.send_ipi(sender, raw))
+        return sender, _raw(bound)
+    return sender, _spelled(bound, x2apic=apic_state.mode(apic) == "x2apic")
+
+
+def _forbidden(session: Session, bound: Bound, sender: int, raw: int) -> str:
+    """Say why it is not sent without --raw, or nothing."""
+    if "raw" in bound or bound.word("mode") == "raw":
+        return ""
+    apics = [vcpu.apic for vcpu in session.machine.vcpus]
+    x2apic = apic_state.mode(apics[sender]) == "x2apic"
+    ipi = icr.decode(raw, x2apic=x2apic, sender=sender)
+    return ipi_rules.impossible(ipi) or ipi_rules.absent(ipi, apics)
+
+
+def _words(bound: Bound) -> list[str]:
+    """Return the line as far as it says what is sent to whom."""
+    words = ["ipi", bound.word("mode")]
+    words += [f"{bound.number('vector'):#04x}"] if "vector" in bound else []
+    words += ["--to", bound.word("to")]
+    flags = [name for name in ("logical", "level", "deassert") if name in bound]
+    return [*words, *(f"--{name}" for name in flags)]
 
 
 def _raw(bound: Bound) -> int:
@@ -68,17 +113,12 @@ COMMANDS = (
     Command(
         "ipi",
         "send an IPI as if vCPU FROM wrote its ICR; TO is an APIC id, self, all or "
-        "all-but-self; raw takes the whole ICR",
-        "mutating", send, render.ipi,
-        (
-            Argument("mode", "word", required=True, choices=MODES),
-            Argument("vector", "value"),
-            Argument("to", "word", option=True),
-            Argument("from", "vcpu", option=True),
-            Argument("logical", "flag", option=True),
-            Argument("level", "flag", option=True),
-            Argument("deassert", "flag", option=True),
-        ),
-        ("inject",),
+        "all-but-self; mode raw takes the whole ICR, --raw sends what is impossible",
+        "mutating", send, render.ipi, ARGUMENTS, ("inject",),
+    ),
+    Command(
+        "ipi dry-run",
+        "say whom such an IPI would reach, what each would do with it, and why",
+        "read-only", dry_run, render_why.dry_run, ARGUMENTS,
     ),
 )  # fmt: skip

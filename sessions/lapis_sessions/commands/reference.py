@@ -6,8 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lapis_engine.explain import EXPLAINERS, explain
-from lapis_engine.profiles import PROFILES
-from lapis_sessions import render
+from lapis_sessions import render, views_profiles
 from lapis_sessions.registry import Argument, Bound, Command
 
 if TYPE_CHECKING:
@@ -22,7 +21,12 @@ def explain_value(_session: Session, bound: Bound) -> Json:
 
 def profiles(_session: Session, _bound: Bound) -> list[Json]:
     """Return every profile with its switches."""
-    return [asdict(profile) for profile in PROFILES.values()]
+    return views_profiles.profiles()
+
+
+def profiles_diff(_session: Session, bound: Bound) -> Json:
+    """Return the switches in which two profiles differ."""
+    return views_profiles.difference(bound.word("profile"), bound.word("other"))
 
 
 def help_on(session: Session, bound: Bound) -> list[Json]:
@@ -30,7 +34,8 @@ def help_on(session: Session, bound: Bound) -> list[Json]:
     registry = session.registry
     found = registry.commands
     if "command" in bound:
-        found = (registry.named(bound.word("command")),)
+        name = f"{bound.word('command')} {bound.word('subcommand')}".strip()
+        found = (registry.named(name),)
     return [
         {
             "name": command.name,
@@ -56,7 +61,16 @@ COMMANDS = (
         "profiles", "list the profiles", "read-only", profiles, render.profiles,
     ),
     Command(
+        "profiles diff", "show in which switches two profiles differ", "read-only",
+        profiles_diff, render.differences,
+        (
+            Argument("profile", "word", required=True),
+            Argument("other", "word", required=True),
+        ),
+    ),
+    Command(
         "help", "list the commands, or describe one", "read-only",
-        help_on, render.commands, (Argument("command", "word"),), ("?",),
+        help_on, render.commands,
+        (Argument("command", "word"), Argument("subcommand", "word")), ("?",),
     ),
 )  # fmt: skip

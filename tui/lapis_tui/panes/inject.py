@@ -20,6 +20,7 @@ from lapis_engine.apic import ipi
 from lapis_engine.errors import LapisError
 from lapis_engine.explain import icr_text
 from lapis_engine.profiles import PROFILES
+from lapis_sessions import ipi_rules
 from lapis_sessions.numerals import number
 from lapis_tui.lines import Line, wrap
 from lapis_tui.panes.base import LinePane
@@ -93,12 +94,29 @@ def render(form: Form, snapshot: Snapshot, size: tuple[int, int]) -> list[Line]:
     rows.append(Line(f" ICR {icr:#018x}", "changed"))
     text = icr_text(icr, x2apic=x2apic)
     rows += [Line(f" {part}") for part in wrap(text, width - 2)]
-    why = ipi.refusal(
-        ipi.decode(icr, x2apic=x2apic, sender=sender), PROFILES[snapshot.profile]
-    )
-    if why:
-        rows.append(Line(f" ! it will be dropped: {why}", "warn"))
+    rows += [
+        Line(f" {part}", "warn")
+        for part in wrap(_warning(form, snapshot, sender, icr), width - 2)
+    ]
     return rows
+
+
+def _warning(form: Form, snapshot: Snapshot, sender: int, icr: int) -> str:
+    """Say that the command refuses the IPI, or that nobody gets it; or nothing."""
+    apics = [vcpu.apic for vcpu in snapshot.vcpus]
+    x2apic = apics[sender].mode == "x2apic"
+    request = ipi.decode(icr, x2apic=x2apic, sender=sender)
+    if form.mode != "raw":
+        why = ipi_rules.impossible(request)
+        ids = {apic.id for apic in apics}
+        everyone = ipi.BROADCAST_X2APIC if x2apic else ipi.BROADCAST_XAPIC
+        named = request.shorthand == "none" and request.destination != everyone
+        if not why and named and request.destination not in ids:
+            why = ipi_rules.no_id(request.destination, ids)
+        if why:
+            return f"! ipi will refuse it: {why}"
+    why = ipi.refusal(request, PROFILES[snapshot.profile])
+    return f"! it will be dropped: {why}" if why else ""
 
 
 class Choice(LinePane):

@@ -1,0 +1,124 @@
+"""What stands between an event and a vCPU's next entry, in the order of `vm_run`.
+
+bhyve `vm_loop_checks`, `vcpu_run_state`, `svm_inject_events`: the machine, the vCPU,
+what goes first, RFLAGS and the shadow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import priority
+from lapis_engine.describe import run_state_text
+from lapis_engine.devices.pic import priority as pic
+from lapis_engine.vmm import fabric, runstate
+from lapis_engine.why.reason import Reason, blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.machine import Machine
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+
+def gates(machine: Machine, vcpu: Vcpu) -> list[Reason]:
+    """Return what keeps the vCPU from entering the guest, HLT apart."""
+    return [*_machine(machine), *_vcpu(machine, vcpu)]
+
+
+def _machine(machine: Machine) -> Iterator[Reason]:
+    vm = machine.vm
+    if vm.panic is not None:
+        yield blocks("panic", f"the host has panicked: {vm.panic.text}")
+    if vm.suspended is not None:
+        text = f"the machine is suspended ({vm.suspended.text})"
+        yield blocks("suspended", text, at=vm.suspended.when)
+
+
+def _vcpu(machine: Machine, vcpu: Vcpu) -> Iterator[Reason]:
+    vm = machine.vm
+    if not vcpu.active:
+        yield blocks("inactive", f"vCPU {vcpu.id} is not active", vcpu=vcpu.id)
+    for request in machine.pending():
+        if request.vcpu == vcpu.id:
+            text = (
+                f"vCPU {vcpu.id} waits for an answer to its pending request "
+                f"({request.kind} at {request.address:#x})"
+            )
+            yield blocks(
+                "pending-request", text,
+                address=request.address, bytes=request.bytes, data=request.data,
+            )  # fmt: skip
+    if vm.debug_cpus >> vcpu.id & 1:
+        text = (
+            f"vCPU {vcpu.id} is held by vm_suspend_cpu (debug_cpus {vm.debug_cpus:#x})"
+        )
+        yield blocks("debug-cpu", text, debug_cpus=vm.debug_cpus)
+    state = vcpu.run_state
+    if not runstate.can_run(state):
+        text = (
+            f"vCPU {vcpu.id} does not run: its run-state is {state:#x} "
+            f"({run_state_text(state)})"
+        )
+        yield blocks("not-running", text, run_state=state)
+    elif state & runstate.PEND_INIT:
+        text = (
+            f"run-state {state:#x} has PEND_INIT (bit 14): INIT is taken first and "
+            f"clears the APIC"
+        )
+        yield blocks("init-first", text, run_state=state)
+
+
+def first(vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield the events that go in before an NMI."""
+    event = vcpu.event
+    if event is not None:
+        text = (
+            f"one event an entry: {event.kind} vector {event.vector:#04x} is in "
+            f"delivery and goes first"
+        )
+        yield blocks("event-in-flight", text, vector=event.vector)
+    if vcpu.apic.isrvec is not None:
+        fault = priority.stack_fault(vcpu.apic)
+        if fault is not None:
+            yield blocks("isrvec", f"the next entry panics the host: {fault.text}")
+
+
+def nmi_first(vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield the NMI that goes in before an interrupt."""
+    if vcpu.nmi_pending and not vcpu.nmi_blocked:
+        yield blocks("nmi-first", "an NMI is pending and goes first", vector=2)
+
+
+def extint_first(vm: Vm, vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield the ExtINT that goes in before the APIC's vector."""
+    if vm.pic is None or not fabric.extint_pending(vm, vcpu):
+        return
+    vector = pic.peek(vm.pic)
+    if vector is None:
+        text = "an ExtINT is pending and goes first: the 8259 pair gives it a vector"
+        yield blocks("extint-first", text)
+    else:
+        text = (
+            f"ExtINT vector {vector:#04x} is pending and goes first, whatever the PPR"
+        )
+        yield blocks("extint-first", text, vector=vector)
+
+
+def masks(vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield what holds off maskable interrupts of any source."""
+    if not vcpu.regs.interrupts:
+        rflags = vcpu.regs.rflags
+        tail = ", and it is halted: only NMI or INIT wakes it" if vcpu.halted else ""
+        text = f"RFLAGS is {rflags:#x}: IF (bit 9) is 0{tail}"
+        yield blocks("if", text, rflags=rflags)
+    yield from shadow(vcpu)
+
+
+def shadow(vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield the interrupt shadow, which holds off NMIs as well."""
+    if vcpu.regs.shadow:
+        rip = vcpu.regs.rip
+        text = f"STI or MOV SS holds it off for the one instruction at RIP {rip:#x}"
+        yield blocks("shadow", text, rip=rip)

@@ -1,0 +1,216 @@
+"""Whom an IPI would reach and what each would do with it: a verdict a vCPU.
+
+What a target does is tried out on a copy of its state, so that it is the engine's own
+rule that answers. `matching` says why a destination names an APIC or does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lapis_engine import explain
+from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import lvt
+from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.regs import SVR_ENABLED
+from lapis_engine.events import VectorRefused
+from lapis_engine.vmm import fabric, runstate
+from lapis_engine.why import matching
+from lapis_engine.why.reason import Reason, allows, blocks
+
+if TYPE_CHECKING:
+    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.machine import Machine
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+NOBODY = "no APIC has that destination"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an IPI would do to one vCPU."""
+
+    vcpu: int
+    verdict: str
+    """accepted; ignored: it arrives and changes nothing; refused by the APIC; lost on
+    the way; not-reached."""
+    text: str
+    """One sentence."""
+    reasons: tuple[Reason, ...]
+    """The rule of the destination, then that of the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What would become of an IPI."""
+
+    sender: int
+    icr: int
+    mode: str
+    words: str
+    """The ICR in words."""
+    targets: tuple[int, ...]
+    """vCPUs that it would reach, ascending; empty when it would be dropped."""
+    dropped: str
+    """Why nothing would be sent, or the empty string."""
+    rule: str
+    """Short name of why, or the empty string."""
+    text: str
+    """One sentence."""
+    verdicts: tuple[Verdict, ...]
+    """One a vCPU."""
+
+
+def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
+    """Judge what `Machine.send_ipi` would do with `icr`; raise `EngineError`."""
+    vm = machine.vm
+    x2apic = apic_state.mode(machine.vcpu(sender).apic) == "x2apic"
+    ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender)
+    dropped = apic_ipi.refusal(ipi, vm.profile)
+    rule = _refusal_rule(ipi, vm) if dropped else ""
+    targets = () if dropped else fabric.destinations(vm, ipi)
+    if not dropped and not targets:
+        dropped, rule = NOBODY, "destination"
+    verdicts = tuple(_judge(vm, v, ipi, targets, dropped, rule) for v in vm.vcpus)
+    words = explain.icr_text(icr, x2apic=x2apic)
+    fates = [f"vCPU {v.vcpu} ({v.verdict})" for v in verdicts if v.vcpu in targets]
+    fate = f"be dropped: {dropped}" if dropped else f"reach {', '.join(fates)}"
+    text = f"{words}; it would {fate}"
+    return DryRun(sender, icr, ipi.mode, words, targets, dropped, rule, text, verdicts)
+
+
+def _refusal_rule(ipi: Ipi, vm: Vm) -> str:
+    """Name the rule by which the sender's APIC drops it (`apic.ipi.refusal`)."""
+    if apic_ipi.is_vector_illegal(ipi, vm.profile):
+        return "illegal-vector"
+    if ipi.mode == "reserved":
+        return "reserved-mode"
+    if ipi.shorthand not in apic_ipi.SHORTHAND_RULES[ipi.mode]:
+        return "mode-shorthand"
+    if ipi.mode == "init" and not ipi.assert_:
+        return "init-deassert"
+    if ipi.level and not ipi.assert_ and ipi.mode != "sipi":
+        return "level-deassert"
+    return "not-implemented"
+
+
+def _judge(
+    vm: Vm,
+    vcpu: Vcpu,
+    ipi: Ipi,
+    targets: tuple[int, ...],
+    dropped: str,
+    rule: str,
+) -> Verdict:
+    if rule not in {"", "destination"}:
+        reason = blocks(rule, dropped, icr=ipi.icr)
+        return Verdict(vcpu.id, "not-reached", reason.text, (reason,))
+    reached = vcpu.id in targets
+    way = matching.way(vm, vcpu, ipi, reached=reached)
+    if not reached:
+        return Verdict(vcpu.id, "not-reached", way.text, (way,))
+    verdict, effect = _effect(vm, vcpu, ipi)
+    return Verdict(vcpu.id, verdict, f"{way.text}; {effect.text}", (way, effect))
+
+
+# What a target does with it.
+
+
+def _effect(vm: Vm, vcpu: Vcpu, ipi: Ipi) -> tuple[str, Reason]:
+    if ipi.mode in {"fixed", "lowest"}:
+        return _fixed(vm, vcpu, ipi.vector)
+    if ipi.mode == "nmi":
+        return "accepted", _nmi(vcpu)
+    match vm.profile.boot_ipi:
+        case "spinup-ap":
+            return _spinup_ap(vm, vcpu, ipi)
+        case "startup-cpus":
+            text = "its exit record is written outside vm_run, where nobody reads it"
+            return "lost", blocks("outside-vm-run", text)
+        case _:
+            init = ipi.mode == "init"
+            return _init(vm, vcpu) if init else _sipi(vm, vcpu, ipi.vector)
+
+
+def _fixed(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
+    apic = replace(vcpu.apic)
+    result = lvt.receive(apic, vector, "dry run", vm.profile)[0]
+    if isinstance(result, VectorRefused):
+        rule = "apicbase" if apic.svr & SVR_ENABLED else "svr"
+        text = f"its APIC refuses it: {result.why}"
+        return "refused", blocks(
+            rule, text, svr=apic.svr, apicbase=apic.apicbase, vector=vector
+        )
+    if vcpu.apic.irr >> vector & 1:
+        text = f"vector {vector:#04x} is in its IRR already, and stays there once"
+        return "accepted", allows("merged", text, vector=vector)
+    text = f"vector {vector:#04x} enters its IRR"
+    return "accepted", allows("accept", text, vector=vector, ppr=apic.ppr)
+
+
+def _nmi(vcpu: Vcpu) -> Reason:
+    if vcpu.nmi_pending:
+        return allows("merged", "an NMI is pending already, and stays so once")
+    if vcpu.nmi_blocked:
+        text = "the NMI becomes pending, and waits for the IRET of the one before"
+        return allows("nmi-blocking", text)
+    return allows("accept", "the NMI becomes pending")
+
+
+def _init(vm: Vm, vcpu: Vcpu) -> tuple[str, Reason]:
+    tried, profile = replace(vcpu), vm.profile
+    runstate.inject_init(tried, "dry run", clears_sipi=profile.init_clears_sipi)
+    values = {"before": vcpu.run_state, "after": tried.run_state}
+    if vcpu.id == 0 and profile.bsp_restarts_on_init:
+        text, rule = (
+            "INIT is pending: the BSP restarts at the reset vector",
+            "bsp-restart",
+        )
+    else:
+        text, rule = "INIT is pending: it will wait for SIPI", "init"
+    if vcpu.run_state & ~tried.run_state & runstate.PEND_SIPI:
+        text += ", and the latched SIPI is forgotten"
+    return "accepted", Reason(rule, text, values, blocks=False)
+
+
+def _sipi(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
+    tried, start = replace(vcpu), vector << 12
+    latched = vm.profile.sipi_latched
+    received = runstate.inject_sipi(tried, vector, "dry run", latched=latched)[0]
+    values = {
+        "before": vcpu.run_state, "after": tried.run_state, "vector": vector,
+        "start": start,
+    }  # fmt: skip
+    why = received.latched
+    if why and not latched:
+        text = f"the SIPI is ignored: {why}"
+        return "ignored", Reason("sipi-ignored", text, values, blocks=True)
+    if why:
+        text = f"the SIPI is latched and does not start it now: {why}"
+        return "accepted", Reason("sipi-latched", text, values, blocks=True)
+    text = f"the SIPI starts it at {start:#x}"
+    if vcpu.run_state & runstate.PEND_SIPI:
+        text += f", and no longer at {vcpu.sipi_vector << 12:#x}"
+    return "accepted", Reason("sipi", text, values, blocks=False)
+
+
+def _spinup_ap(vm: Vm, vcpu: Vcpu, ipi: Ipi) -> tuple[str, Reason]:
+    """BS_INIT, BS_SIPI, BS_RUNNING (illumos before 13275; `vmm.spinup`)."""
+    values = {"run_state": vcpu.run_state, "running": vm.spinup.running}
+    if ipi.mode == "init":
+        if vcpu.run_state != runstate.HALT:
+            text = "INIT is ignored: its boot state is not BS_INIT"
+            return "ignored", Reason("boot-state", text, values, blocks=True)
+        text = "INIT moves it from BS_INIT to BS_SIPI"
+        return "accepted", Reason("init", text, values, blocks=False)
+    waits = vcpu.run_state == runstate.INIT and not vm.spinup.running >> vcpu.id & 1
+    if not waits:
+        text = "the SIPI is ignored: its boot state is not BS_SIPI"
+        return "ignored", Reason("boot-state", text, values, blocks=True)
+    if vm.profile.spinup_ap_kept == "exit-record":
+        text = "its exit record is written outside vm_run, where nobody reads it"
+        return "lost", Reason("outside-vm-run", text, values, blocks=True)
+    text = f"vCPU 0 owes the exit SPINUP_AP, start at {ipi.vector << 12:#x}"
+    return "accepted", Reason("spinup-ap", text, values, blocks=False)

@@ -1,0 +1,161 @@
+"""Where a vector is on a vCPU, whether it would go in now, and what keeps it.
+
+SDM Vol. 3A "Interrupt Acceptance for Fixed Interrupts", "Task and Processor
+Priorities", "Masking Maskable Hardware Interrupts", "Handling Multiple NMIs".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import priority
+from lapis_engine.apic.regs import SVR_ENABLED
+from lapis_engine.devices.pic import priority as pic
+from lapis_engine.errors import EngineError
+from lapis_engine.vmm import fabric
+from lapis_engine.why import entry, ppr, sources
+from lapis_engine.why.reason import Reason, allows, blocks, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.apic.state import ApicState
+    from lapis_engine.machine import Machine
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+NMI = 2
+PLACES = {
+    "irr": "in the IRR of", "isr": "in the ISR of",
+    "irr+isr": "in the IRR and in the ISR of", "pic": "the next ExtINT of",
+    "event": "in delivery to", "pending": "pending on",
+    "nowhere": "neither in the IRR nor in the ISR of",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class VectorAnswer:
+    """Why a vector is, or is not, delivered to a vCPU."""
+
+    vcpu: int
+    vector: int
+    where: str
+    """irr, isr, irr+isr; pic: the next ExtINT; event: on its way into the handler;
+    pending: an NMI; nowhere."""
+    verdict: str
+    """deliverable, blocked, in-service or absent."""
+    text: str
+    """One sentence."""
+    reasons: tuple[Reason, ...]
+    """What blocks it and what bears on it; for an absent vector, who could send it."""
+
+
+def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
+    """Answer for `vector` (2 is the NMI) on vCPU `number`; raise `EngineError`."""
+    if not 0 <= vector <= 0xFF:
+        raise EngineError(f"vector {vector:#x}: vectors are 8 bits, 0 to 0xff")
+    vcpu = machine.vcpu(number)
+    where = _where(machine, vcpu, vector)
+    found = tuple(_reasons(machine, vcpu, vector, where))
+    stuck = sentence(found)
+    name = "the NMI" if vector == NMI else f"vector {vector:#04x}"
+    head = f"{name} is {PLACES[where]} vCPU {number}"
+    if where == "isr":
+        verdict, text = "in-service", f"{head}: {stuck}"
+    elif where == "nowhere":
+        head = f"no NMI is pending on vCPU {number}" if vector == NMI else head
+        told = stuck or "; ".join(reason.text for reason in found)
+        verdict, text = "absent", f"{head}: {told}"
+    elif stuck:
+        verdict, text = "blocked", f"{head} and waits: {stuck}"
+    else:
+        verdict, text = "deliverable", f"{head} and goes in at its next entry"
+    return VectorAnswer(number, vector, where, verdict, text, found)
+
+
+def _where(machine: Machine, vcpu: Vcpu, vector: int) -> str:
+    vm, apic = machine.vm, vcpu.apic
+    if vector == NMI and vcpu.nmi_pending:
+        return "pending"
+    requested, in_service = apic.irr >> vector & 1, apic.isr >> vector & 1
+    if requested:
+        return "irr+isr" if in_service else "irr"
+    if vcpu.event is not None and vcpu.event.vector == vector:
+        return "event"
+    if _extint(vm, vcpu) == vector:
+        return "pic"
+    return "isr" if in_service else "nowhere"
+
+
+def _extint(vm: Vm, vcpu: Vcpu) -> int | None:
+    """Return the vector that the 8259 pair would give this vCPU, or None."""
+    if vm.pic is None or not fabric.extint_pending(vm, vcpu):
+        return None
+    return pic.peek(vm.pic)
+
+
+def _reasons(machine: Machine, vcpu: Vcpu, vector: int, where: str) -> Iterator[Reason]:
+    vm = machine.vm
+    if where == "nowhere":
+        yield from sources.sources(machine, vcpu, vector, nmi=vector == NMI)
+        return
+    if where == "isr":
+        yield from _in_service(vcpu, vector)
+        yield from sources.waiting_pins(machine, vector)
+        return
+    yield from entry.gates(machine, vcpu)
+    if vcpu.halted:
+        yield allows("halted", "the vCPU is halted, and what is delivered wakes it")
+    if where == "event":
+        return
+    yield from entry.first(vcpu)
+    if where == "pending":
+        yield from _nmi_blocking(vcpu)
+        yield from entry.shadow(vcpu)
+        return
+    yield from entry.nmi_first(vcpu)
+    if where == "pic":
+        yield allows("extint", "an ExtINT goes past TPR and PPR", ppr=vcpu.apic.ppr)
+    else:
+        yield from entry.extint_first(vm, vcpu)
+        yield from _by_priority(vcpu.apic, vector)
+    yield from entry.masks(vcpu)
+    if where != "pic":
+        yield from _beside(vcpu.apic)
+        yield from sources.waiting_pins(machine, vector)
+
+
+def _nmi_blocking(vcpu: Vcpu) -> Iterator[Reason]:
+    if vcpu.nmi_blocked:
+        text = "an NMI handler runs, and NMIs are blocked until its IRET"
+        yield blocks("nmi-blocking", text)
+
+
+def _by_priority(apic: ApicState, vector: int) -> Iterator[Reason]:
+    """Yield a higher vector, and the PPR if its class is too high."""
+    highest = priority.highest(apic.irr)
+    if highest > vector:
+        text = f"vector {highest:#04x} is in the IRR too, and higher: it goes first"
+        yield blocks("higher-vector", text, vector=vector, highest=highest)
+    if vector >> 4 <= apic.ppr >> 4:
+        yield ppr.class_reason(apic, vector)
+
+
+def _in_service(vcpu: Vcpu, vector: int) -> Iterator[Reason]:
+    text = "it is in service and waits for its EOI"
+    yield blocks("in-service", text, vector=vector)
+    highest = priority.highest(vcpu.apic.isr)
+    if highest > vector:
+        text = f"the next EOI ends {highest:#04x}, which is higher"
+        yield blocks("eoi-order", text, vector=vector, highest=highest)
+
+
+def _beside(apic: ApicState) -> Iterator[Reason]:
+    """Yield what could be taken for a reason and is none."""
+    if not apic.svr & SVR_ENABLED:
+        text = (
+            f"SVR is {apic.svr:#x}: bit 8 is 0, so new interrupts are refused, but "
+            f"what is in the IRR is still delivered"
+        )
+        yield allows("svr", text, svr=apic.svr)

@@ -1,0 +1,175 @@
+"""What would make a vCPU run that does not.
+
+bhyve `vcpu_run_state_pending`, `vm_handle_hlt`; SDM Vol. 3A "MP Initialization
+Protocol", Vol. 2A "HLT". What one might expect of it and would not do so is there too,
+as a reason that blocks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.apic import priority
+from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.regs import LVT_MASKED, LVT_VECTOR, SVR_ENABLED
+from lapis_engine.vmm import runstate
+from lapis_engine.why import pic_inputs, ppr
+from lapis_engine.why.reason import Reason, allows, blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.machine import Machine
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+
+def wakes(machine: Machine, it: Vcpu) -> Iterator[Reason]:
+    """Yield what would make it run; nothing does when the machine has stopped."""
+    vm = machine.vm
+    if vm.panic is not None or vm.suspended is not None:
+        return
+    asked = False
+    for request in machine.pending():
+        if request.vcpu == it.id:
+            asked = True
+            yield from _answers(request.kind, read=request.read)
+    if asked:
+        return
+    schedule = machine.schedule
+    if schedule.policy == "only" and schedule.only != it.id:
+        yield allows("schedule", "another schedule (`sched round-robin`)")
+    if not runstate.can_run(it.run_state):
+        yield from _boot(vm, it)
+    elif vm.debug_cpus >> it.id & 1:
+        yield allows("resume-cpu", "vm_resume_cpu, which userspace does at a SIPI")
+    elif it.halted:
+        yield from _hlt(machine, it)
+
+
+def _answers(kind: str, *, read: bool) -> Iterator[Reason]:
+    if kind != "inst-emul":
+        yield allows("answer", "`answer VALUE`" if read else "`answer`")
+    yield allows("discard", "`discard`, and the instruction runs again")
+
+
+# INIT and SIPI.
+
+
+def _boot(vm: Vm, it: Vcpu) -> Iterator[Reason]:
+    match vm.profile.boot_ipi:
+        case "spinup-ap":
+            yield from _spinup_ap(vm, it)
+        case "startup-cpus":
+            yield from _startup_cpus(vm, it)
+        case _:
+            yield from _run_state(vm, it)
+
+
+def _run_state(vm: Vm, it: Vcpu) -> Iterator[Reason]:
+    state = it.run_state
+    if state & runstate.INIT:
+        yield allows("sipi", "a SIPI, of any vCPU", run_state=state)
+        return
+    yield allows("init", "INIT and then a SIPI, of any vCPU", run_state=state)
+    if state & runstate.PEND_SIPI:
+        fate = "forgets it" if vm.profile.init_clears_sipi else "lets it start it"
+        text = f"SIPI {it.sipi_vector:#04x} is latched, and the INIT {fate}"
+        yield blocks("sipi-latched", text, vector=it.sipi_vector, run_state=state)
+
+
+def _spinup_ap(vm: Vm, it: Vcpu) -> Iterator[Reason]:
+    """BS_INIT, BS_SIPI, BS_RUNNING: only vCPU 0 moves them (`vm_req_spinup_ap`)."""
+    request = vm.spinup.request
+    if request is not None and request.vcpu == it.id:
+        text = f"the SPINUP_AP exit that vCPU 0 owes (start at {request.rip:#x})"
+        yield allows("spinup-ap", text, start=request.rip)
+    elif vm.spinup.running >> it.id & 1:
+        text = "its SIPI was taken, and no second one is: SPINUP_AP was lost"
+        yield blocks("boot-state", text, running=vm.spinup.running)
+    else:
+        what = "a SIPI" if it.run_state & runstate.INIT else "INIT and then a SIPI"
+        text = f"{what}, of vCPU 0 to APIC id {it.id:#x} without shorthand"
+        rule = "sipi" if it.run_state & runstate.INIT else "init"
+        yield allows(rule, text, run_state=it.run_state)
+
+
+def _startup_cpus(vm: Vm, it: Vcpu) -> Iterator[Reason]:
+    """FreeBSD: the set startup_cpus (`vm_await_start`)."""
+    profile, cpus = vm.profile, vm.startup_cpus
+    named = "" if profile.ipi_exit else f" to APIC id {it.id:#x} without shorthand"
+    if profile.boot_ipi_needs_active and not it.active:
+        text = "INIT and SIPI reach active vCPUs only, and nothing makes it active"
+        yield blocks("inactive", text, startup_cpus=cpus)
+    elif cpus >> it.id & 1:
+        text = f"a SIPI{named}: it is in startup_cpus ({cpus:#x})"
+        yield allows("sipi", text, startup_cpus=cpus)
+    else:
+        text = f"INIT and then a SIPI{named}"
+        yield allows("init", text, startup_cpus=cpus)
+
+
+# HLT.
+
+
+def _hlt(machine: Machine, it: Vcpu) -> Iterator[Reason]:
+    vm = machine.vm
+    if it.nmi_blocked:
+        yield blocks("nmi-blocking", "no NMI: its handler has not ended with IRET")
+    else:
+        yield allows("nmi", "an NMI")
+    restarts = it.id == 0 and vm.profile.bsp_restarts_on_init
+    tail = ", which restarts it at the reset vector" if restarts else " and then a SIPI"
+    yield allows("init", f"INIT{tail}")
+    if not it.regs.interrupts:
+        rflags = it.regs.rflags
+        text = f"no interrupt: RFLAGS is {rflags:#x}, IF (bit 9) is 0"
+        yield blocks("if", text, rflags=rflags)
+        return
+    yield from _interrupts(it)
+    if vm.pic is not None and not list(pic_inputs.way(it, "")):
+        yield allows("extint", "an ExtINT of the 8259 pair")
+    yield from _timers(machine, it)
+
+
+def _interrupts(it: Vcpu) -> Iterator[Reason]:
+    apic = it.apic
+    waiting = priority.highest(apic.irr)
+    if waiting >= 0:
+        yield ppr.class_reason(apic, waiting)
+    if not apic.svr & SVR_ENABLED:
+        text = f"no new interrupt: SVR is {apic.svr:#x}, bit 8 is 0"
+        yield blocks("svr", text, svr=apic.svr)
+        return
+    lowest = max((apic.ppr >> 4) + 1, 1) << 4
+    text = f"a vector from {lowest:#04x} on ({ppr.ppr_text(apic)})"
+    if lowest <= 0xFF:
+        yield allows("vector", text, lowest=lowest, ppr=apic.ppr)
+
+
+def _timers(machine: Machine, it: Vcpu) -> Iterator[Reason]:
+    apic, now = it.apic, machine.now
+    at = apic.timer_deadline
+    if at is not None:
+        yield _own_timer(it, at, max(at - now, 0))
+    for device in machine.vm.devices:
+        at = device.timer.deadline(device.state) if device.timer is not None else None
+        if at is not None:
+            text = f"{device.name} at {at} ns, if what it sends gets through"
+            left = max(at - now, 0)
+            yield allows("device-timer", text, device.name, deadline=at, left=left)
+
+
+def _own_timer(it: Vcpu, at: int, left: int) -> Reason:
+    apic = it.apic
+    entry, number = apic.lvt_timer, apic.lvt_timer & LVT_VECTOR
+    head = f"the APIC timer at {at} ns, in {left} ns"
+    values = {"deadline": at, "left": left, "lvt": entry}
+    if entry & LVT_MASKED:
+        text = f"not {head}: LVT timer ({entry:#x}) is masked"
+        return Reason("lvt-mask", text, values, blocks=True, about="lvt timer")
+    if not apic_state.is_enabled(apic) or number >> 4 <= apic.ppr >> 4:
+        text = f"not {head}: its vector {number:#04x} would wait or be refused"
+        return Reason("timer-blocked", text, values, blocks=True, about="lvt timer")
+    text = f"{head}, vector {number:#04x}"
+    return Reason("timer", text, values, blocks=False, about="lvt timer")

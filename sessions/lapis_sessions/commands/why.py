@@ -1,0 +1,49 @@
+"""Commands that ask why: what keeps a vector, and what keeps a vCPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.why import vcpu as why_vcpu
+from lapis_engine.why import vector as why_vector
+from lapis_sessions import numerals, render_why, views_why
+from lapis_sessions.errors import CommandError
+from lapis_sessions.registry import Argument, Bound, Command
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+    from lapis_sessions.views import Json
+
+VCPU = Argument("vcpu", "vcpu")
+
+
+def irq(session: Session, bound: Bound) -> Json:
+    """Say where a vector is on a vCPU and what keeps it."""
+    word = bound.word("vector")
+    what = "irq why: vector"
+    is_nmi = word.lower() == "nmi"
+    vector = why_vector.NMI if is_nmi else numerals.number(word, what)
+    if vector > 0xFF:
+        raise CommandError(f"{what} {word}: vectors are 8 bits, 0 to 0xff")
+    number = bound.number("vcpu", session.selected)
+    return views_why.answer(why_vector.irq(session.machine, vector, number))
+
+
+def vcpu(session: Session, bound: Bound) -> Json:
+    """Say why a vCPU does not run and what would wake it."""
+    number = bound.number("vcpu", session.selected)
+    return views_why.answer(why_vcpu.vcpu(session.machine, number))
+
+
+COMMANDS = (
+    Command(
+        "irq why",
+        "say where VECTOR (or nmi) is on a vCPU, and what keeps it from its handler",
+        "read-only", irq, render_why.vector,
+        (Argument("vector", "word", required=True), VCPU), ("why irq", "why vector"),
+    ),
+    Command(
+        "why vcpu", "say why a vCPU does not run, and what would make it run",
+        "read-only", vcpu, render_why.vcpu, (VCPU,), ("why",),
+    ),
+)  # fmt: skip

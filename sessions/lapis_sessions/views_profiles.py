@@ -1,0 +1,46 @@
+"""Profiles and their switches as plain data that JSON can hold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from lapis_engine.profiles import PROFILES, SWITCHES, differences, profile_named
+
+if TYPE_CHECKING:
+    from lapis_engine.profiles import Profile
+    from lapis_sessions.views import Json
+
+
+def profiles() -> list[Json]:
+    """Return every profile: each switch by name, and all of them with their source."""
+    return [_profile(profile) for profile in PROFILES.values()]
+
+
+def _profile(profile: Profile) -> Json:
+    switches = [
+        {
+            "name": switch.name,
+            "value": getattr(profile, switch.name),
+            "doc": switch.doc,
+            "source": switch.source,
+        }
+        for switch in SWITCHES
+    ]
+    return asdict(profile) | {"switches": switches}
+
+
+def difference(first: str, second: str) -> Json:
+    """Return the switches in which two profiles differ; raise `ConfigError`."""
+    profiles = profile_named(first), profile_named(second)
+    rows = [
+        {
+            "name": found.switch.name,
+            "first": found.first,
+            "second": found.second,
+            "doc": found.switch.doc,
+            "source": found.switch.source,
+        }
+        for found in differences(*profiles)
+    ]
+    return {"first": first, "second": second, "differences": rows}
