@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.events import Event, Logged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 KEPT = 65_536
 """Events kept; older ones are forgotten, their numbers are not used again."""
@@ -36,6 +36,12 @@ class EventLog:
             self.next_seq += 1
             for observe in self.observers:
                 observe(logged)
+
+    def restore(self, events: Iterable[Logged], next_seq: int) -> None:
+        """Hold `events`, and number the next one `next_seq`; nobody is told."""
+        self._events.clear()
+        self._events.extend(events)
+        self.next_seq = next_seq
 
     def last(self, count: int) -> list[Logged]:
         """Return the last `count` events, oldest first."""

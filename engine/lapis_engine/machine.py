@@ -5,24 +5,34 @@ The same configuration and the same acts give the same history.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lapis_engine import userspace
+from lapis_engine.acts import act
 from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
-from lapis_engine.cpu.disasm import Line, disassemble
-from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedError
-from lapis_engine.events import (
-    Exited,
-    IpiSent,
-)
+from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
+from lapis_engine.catch import Catches
+from lapis_engine.errors import ConfigError, EngineError, EntryError
+from lapis_engine.events import Exited, IpiSent
 from lapis_engine.history import EventLog
+from lapis_engine.lints.live import Lints
 from lapis_engine.profiles import SDM, Profile
-from lapis_engine.schedule import Schedule
+from lapis_engine.schedule import POLICIES, Schedule
 from lapis_engine.vie import context
 from lapis_engine.vie.request import InoutRequest, MmioRequest
-from lapis_engine.vmm import arbitration, exits, fabric, hand, loading, runstate
+from lapis_engine.vmm import (
+    arbitration,
+    exits,
+    fabric,
+    hand,
+    interference,
+    loading,
+    looking,
+    runstate,
+)
 from lapis_engine.vmm.entry import (
     DEFAULT,
     DiscardInstr,
@@ -30,12 +40,15 @@ from lapis_engine.vmm.entry import (
     FulfillInout,
     FulfillMmio,
 )
+from lapis_engine.vmm.interference import Rule
 from lapis_engine.vmm.vm import Vm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from lapis_engine.acts import Act
     from lapis_engine.boot.image import BootPlan
+    from lapis_engine.cpu.disasm import Line
     from lapis_engine.devices.device import Device
     from lapis_engine.events import MessageSent
     from lapis_engine.vmm.exits import Exit
@@ -145,6 +158,14 @@ class Machine:
         loading.load(self.vm, plan, config.memory)
         self.schedule = Schedule(self.vm, config.quantum)
         self.breakpoints: list[int] = []
+        self.catches = Catches(self.log.observers, self.vm.ask_stop)
+        """Event breakpoints."""
+        self.lints = Lints(self.vm)
+        self.log.observers.append(self.lints.observe)
+        self.on_act: Callable[[Act, object], None] | None = None
+        """Told every act when it is done, with what it returned."""
+        self.on_turn: Callable[[Vcpu, int], None] | None = None
+        """Told after each entry of a vCPU, with the instructions that it retired."""
 
     @property
     def now(self) -> int:
@@ -163,22 +184,32 @@ class Machine:
 
     # Running.
 
+    @act
     def run(self, limit: int) -> Stop:
         """Run the schedule until something happens, at most `limit` instructions."""
         ran = 0
+        self.vm.forget_stop()
+        self.catches.forget()
         while ran < limit:
             vcpu = self.schedule.choose()
             if vcpu is None:
                 return self._all_asleep(ran)
+            if self.vm.must_stop():
+                return self._asked(vcpu, ran)
             budget = self.schedule.budget(vcpu, limit - ran)
             out = self.vm.run(vcpu, DEFAULT, budget)
             ran += self.vm.ran
+            if self.on_turn is not None:
+                self.on_turn(vcpu, self.vm.ran)
             self.schedule.charge(vcpu)
             if not isinstance(out, QUIET) and not self._for_userspace(vcpu, out):
                 return self._stop(vcpu, out, ran)
+            if self.vm.must_stop():
+                return self._asked(vcpu, ran)
         current = self.schedule.current
         return Stop("budget", ran, current, None, f"{ran} instructions")
 
+    @act
     def step(self, number: int, count: int = 1) -> Stop:
         """Run vCPU `number` alone for `count` instructions, everything else frozen.
 
@@ -189,15 +220,20 @@ class Machine:
         if why:
             raise NotRunnableError(f"vCPU {number} cannot be stepped: {why}")
         ran = 0
+        self.catches.forget()
         self.vm.pause_yields = False
         while ran < count:
             out = self.vm.run(vcpu, DEFAULT, count - ran)
             ran += self.vm.ran
+            if self.on_turn is not None:
+                self.on_turn(vcpu, self.vm.ran)
             if isinstance(out, (exits.Hlt, exits.RunState)):
-                return Stop("halted", ran, number, None, self.why_not_runnable(number))
-            if isinstance(out, exits.Bogus) or self._for_userspace(vcpu, out):
-                continue
-            return self._stop(vcpu, out, ran)
+                why = self.why_not_runnable(number)
+                return self.catches.told(Stop("halted", ran, number, None, why))
+            if not isinstance(out, exits.Bogus) and not self._for_userspace(vcpu, out):
+                return self._stop(vcpu, out, ran)
+            if self.vm.must_stop():
+                return self._asked(vcpu, ran)
         return Stop("budget", ran, number, None, f"{ran} instructions")
 
     def _for_userspace(self, vcpu: Vcpu, out: Exit) -> bool:
@@ -213,13 +249,19 @@ class Machine:
         text = "; ".join(
             f"vCPU {v.id}: {self.why_not_runnable(v.id)}" for v in self.vcpus
         )
-        return Stop("halted", ran, self.schedule.current, None, text)
+        stop = Stop("halted", ran, self.schedule.current, None, text)
+        return self.catches.told(stop)
+
+    def _asked(self, vcpu: Vcpu, ran: int) -> Stop:
+        """Stop because an observer of the events asked for it."""
+        stop = Stop("catch", ran, vcpu.id, None, "asked to stop at an event")
+        return self.catches.told(stop)
 
     def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop:
-        rip = vcpu.regs.rip
-        self.log.note(Exited(vcpu.id, out.code, out.text, rip))
+        if not isinstance(out, exits.Debug):  # which is the debugger's doing
+            self.log.note(Exited(vcpu.id, out.code, out.text, vcpu.regs.rip))
         reason = REASONS.get(type(out), "exit")
-        return Stop(reason, ran, vcpu.id, out, out.text)
+        return self.catches.told(Stop(reason, ran, vcpu.id, out, out.text))
 
     # Requests.
 
@@ -247,6 +289,7 @@ class Machine:
                 return request
         raise EntryError("EINVAL", f"vCPU {number} has no pending request")
 
+    @act
     def answer(self, number: int, value: int) -> None:
         """Fulfil the request of vCPU `number`; for a write `value` is not used.
 
@@ -266,6 +309,7 @@ class Machine:
             raise EntryError("EINVAL", "an instruction without emulation: discard it")
         self.vm.run(self.vcpus[number], entry, 0)
 
+    @act
     def discard(self, number: int) -> None:
         """Forget the instruction that waits; it runs again from RIP."""
         self.pending_on(number)
@@ -273,48 +317,116 @@ class Machine:
 
     # The user's hand on the fabric.
 
+    @act
     def send_ipi(self, sender: int, icr: int) -> IpiSent:
         """Send what vCPU `sender` would send by writing `icr` to its ICR.
 
-        The ICR itself keeps its value: this is the user's IPI, not the guest's.
+        The ICR itself keeps its value: this is the user's IPI, not the guest's. An
+        illegal vector is an error of the sender's APIC all the same.
         """
-        vcpu = self.vcpu(sender)
-        x2apic = apic_state.mode(vcpu.apic) == "x2apic"
+        apic, profile = self.vcpu(sender).apic, self.vm.profile
+        x2apic = apic_state.mode(apic) == "x2apic"
         ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender)
-        return fabric.send(self.vm, ipi, "the user")
+        sent = fabric.send(self.vm, ipi, "the user")
+        if apic_ipi.is_vector_illegal(ipi, profile):
+            fabric.route(self.vm, lvt.error(apic, ESR_SEND_ILLEGAL, profile))
+        return sent
 
+    @act
     def kernemu_write(self, number: int, gpa: int, size: int, value: int) -> None:
         """Write a device of the engine outside `vm_run`; raise `EntryError`."""
         hand.kernemu_write(self.vm, self.vcpu(number), gpa, size, value)
 
+    @act
     def kernemu_read(self, number: int, gpa: int, size: int) -> int:
         """Read a device of the engine outside `vm_run`; raise `EntryError`."""
         return hand.kernemu_read(self.vm, self.vcpu(number), gpa, size)
 
+    @act
     def set_pin(self, pin: int, *, asserted: bool) -> None:
         """Add a source to an IOAPIC pin, or take one away; raise `EngineError`."""
         hand.set_pin(self.vm, pin, asserted=asserted)
 
+    @act
     def set_line(self, irq: int, *, asserted: bool) -> None:
         """Move an ISA line; raise `EngineError`."""
         hand.set_line(self.vm, irq, asserted=asserted)
 
+    @act
     def send_msi(self, address: int, data: int) -> MessageSent:
         """Send a message-signalled interrupt; raise `EntryError`."""
         return hand.send_msi(self.vm, address, data)
 
+    @act
     def inject_nmi(self, number: int) -> None:
         """Make an NMI pending."""
         fabric.nmi(self.vm, self.vcpu(number), "the user")
 
+    @act
     def pulse_lint(self, lint: int, number: int | None = None) -> None:
         """Pulse LINT0 or LINT1 of one vCPU, or of all; raise `EngineError`."""
         vcpus = self.vcpus if number is None else [self.vcpu(number)]
         hand.pulse_lint(self.vm, lint, tuple(vcpus))
 
+    @act
     def set_run_state(self, number: int, state: int, sipi_vector: int = 0) -> None:
         """Set the run-state of a vCPU; raise `EntryError`."""
         hand.set_run_state(self.vm, self.vcpu(number), state, sipi_vector)
+
+    @act
+    def interfere(
+        self,
+        action: str,
+        mode: str | None = None,
+        *,
+        to: int | None = None,
+        sender: int | None = None,
+        vector: int | None = None,
+        nth: int = 1,
+        by: int = 0,
+    ) -> Rule:
+        """Drop, delay or duplicate IPIs (fields of `Rule`); raise `EngineError`."""
+        rule = Rule(0, action, mode, to, sender, vector, nth, by)
+        return interference.add(self.vm.interference, rule, len(self.vcpus))
+
+    @act
+    def clear_interference(self, number: int | None = None) -> None:
+        """Take one rule on IPIs away, or all; raise `EngineError`."""
+        interference.clear(self.vm.interference, number)
+
+    @act
+    def set_lint(self, name: str, *, on: bool) -> None:
+        """Switch a lint, or "all"; raise `EngineError`."""
+        self.lints.switch(name, on=on)
+
+    @act
+    def set_isrvec(self, *, on: bool) -> None:
+        """Switch the stack that checks the ISRs; raise `EngineError`."""
+        hand.set_isrvec(self.vm, on=on)
+
+    # How turns are given.
+
+    @act
+    def set_quantum(self, quantum: int) -> None:
+        """Change the instructions of a turn; raise `ConfigError`."""
+        replace(self.config, quantum=quantum).check()
+        self.schedule.quantum = quantum
+
+    @act
+    def set_schedule(self, policy: str, only: int | None = None) -> None:
+        """Choose how turns are given; raise `ConfigError` or `EngineError`.
+
+        `only` is the vCPU of policy "only", and None for the others.
+        """
+        if policy not in POLICIES:
+            raise ConfigError(f"there is no schedule {policy!r}: {', '.join(POLICIES)}")
+        if (policy == "only") != (only is not None):
+            raise ConfigError(
+                f"schedule {policy} takes {'a' if policy == 'only' else 'no'} vCPU"
+            )
+        if only is not None:
+            self.schedule.only = self.vcpu(only).id
+        self.schedule.policy = policy
 
     # Looking.
 
@@ -359,34 +471,13 @@ class Machine:
 
     def read_memory(self, number: int, linear: int, size: int) -> bytes:
         """Return memory as vCPU `number` sees it, without A or D bits, or faults."""
-        view = self.vcpu(number).linear
-        out = bytearray()
-        while len(out) < size:
-            at = linear + len(out)
-            gpa = view.peek(at)
-            if gpa is None:
-                raise UnmappedError(
-                    at, size - len(out), "not mapped by its page tables"
-                )
-            piece = min(size - len(out), 0x1000 - (at & 0xFFF))
-            out += self.vm.memory.read(gpa, piece)
-        return bytes(out)
+        return looking.read(self.vm, self.vcpu(number), linear, size)
 
     def disassemble(
         self, number: int, linear: int | None = None, count: int = 8
     ) -> list[Line]:
         """Disassemble for vCPU `number` in its present mode, from RIP by default."""
-        vcpu = self.vcpu(number)
-        regs = vcpu.regs
-        start = regs.linear_rip if linear is None else linear
-        code = bytearray()
-        for at in range(start, start + 15 * count):
-            gpa = vcpu.linear.peek(at)
-            byte = self.vm.peek(gpa, 1) if gpa is not None else b""
-            if not byte:
-                break
-            code += byte
-        return disassemble(bytes(code), start, regs.code_bits, count)
+        return looking.code(self.vm, self.vcpu(number), linear, count)
 
     # Breakpoints.
 
@@ -395,6 +486,11 @@ class Machine:
         if linear not in self.breakpoints:
             self.breakpoints = sorted([*self.breakpoints, linear])
             self.vm.core.set_breakpoints(self.breakpoints)
+
+    def break_only_at(self, linears: Sequence[int]) -> None:
+        """Make these the breakpoints."""
+        self.breakpoints = sorted(set(linears))
+        self.vm.core.set_breakpoints(self.breakpoints)
 
     def unbreak(self, linear: int) -> None:
         """Take a breakpoint away; raise `EngineError` when there is none there."""

@@ -159,6 +159,11 @@ class Profile:
         "count jumps and the deadline stays",
         source='SDM Vol. 3A "APIC Timer"; bhyve vlapic_dcr_write_handler',
     )
+    divide_kept_raw: bool = _switch(
+        default=False,
+        doc="the divide configuration reads as it was written; else bits 3, 1 and 0",
+        source='bhyve vlapic_dcr_write_handler; SDM Vol. 3A "APIC Timer"',
+    )
     svr_stops_timer: bool = _switch(
         default=False,
         doc="SVR off stops the timer, and SVR on starts a periodic one anew",
@@ -189,6 +194,13 @@ class Profile:
         default=True,
         doc="the ICR can send lowest priority",
         source='SDM Vol. 3A "Interrupt Command Register"; bhyve does not implement it',
+    )
+    ipi_always_edge: bool = _switch(
+        default=True,
+        doc="an IPI other than INIT is sent as an edge, whatever trigger and level its "
+        "ICR has; else a level de-assert is dropped",
+        source='SDM Vol. 3A "Interrupt Command Register (ICR)", valid combinations, '
+        "note 2; bhyve vlapic_is_icr_valid",
     )
     ipi_unimplemented_fails: bool = _switch(
         default=False,
@@ -364,9 +376,11 @@ ILLUMOS = replace(
     apic_timer_hz=134_217_728,
     tsc_deadline=False,
     divide_moves_deadline=False,
+    divide_kept_raw=True,
     svr_stops_timer=True,
     disabled_apic_receives=True,
     ipi_lowest_priority=False,
+    ipi_always_edge=False,
     lowest_by_number=True,
     init_keeps_x2apic=False,
     sipi_latched=True,

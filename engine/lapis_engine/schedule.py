@@ -88,9 +88,10 @@ class Schedule:
         stopped = vm.suspended is not None or vm.panic is not None
         if stopped or context.pending(vcpu.vie) is not None:
             return True
-        if vm.spinup.request is not None and vcpu.id == 0:
+        owed = vm.spinup.request is not None or vm.exit_due is not None
+        if owed and vcpu.id == 0:
             return True
-        if vm.debug_cpus >> vcpu.id & 1:
+        if vm.debug_cpus >> vcpu.id & 1 or not vcpu.active:
             return False
         if not runstate.can_run(vcpu.run_state):
             return False
@@ -104,7 +105,8 @@ class Schedule:
         """
         for _ in range(DEADLINES):
             deadline = self._vm.deadline()
-            if deadline is None or not any(_could_wake(v) for v in vcpus):
+            held = self._vm.interference.held
+            if deadline is None or not (held or any(_could_wake(v) for v in vcpus)):
                 return False
             self._vm.pass_time(max(deadline, self._vm.now))
             if any(self._has_turn(v) for v in vcpus):

@@ -19,26 +19,28 @@ if TYPE_CHECKING:
 
     from lapis_engine.apic.ipi import Ipi
     from lapis_engine.apic.state import ApicState
+    from lapis_engine.profiles import Profile
 
 
-def impossible(ipi: Ipi) -> str:
+def impossible(ipi: Ipi, profile: Profile) -> str:
     """Say which fields of an IPI exclude each other, or nothing."""
     word = MODE_WORDS[ipi.mode]
     if ipi.mode in {"fixed", "lowest"} and ipi.vector < LOWEST_LEGAL:
         return f"vector {ipi.vector:#04x} is illegal: vectors below 16 are exceptions"
-    legal = apic_ipi.SHORTHAND_RULES.get(ipi.mode, frozenset())
+    legal = apic_ipi.SHORTHAND_RULES[ipi.mode]
     if ipi.shorthand not in legal:
         others = " or ".join([*sorted(legal - {"none"}), "an id"])
         return f"{word} cannot have the shorthand {ipi.shorthand}, only {others}"
     if ipi.mode == "init" and not ipi.assert_:
         return "an INIT de-assert is ignored by every APIC"
-    if ipi.level and not ipi.assert_ and ipi.mode != "sipi":
+    off = ipi.level and not ipi.assert_
+    if off and ipi.mode != "sipi" and not profile.ipi_always_edge:
         return f"a level-triggered {word} must be asserted, or it is ignored"
     return ""
 
 
 def absent(ipi: Ipi, apics: Sequence[ApicState]) -> str:
-    """Say that no APIC has the destination, whatever it would make of it; or nothing."""
+    """Say that no APIC has the destination, or nothing."""
     if ipi.shorthand != "none" or any(apic_ipi.matches(ipi, apic) for apic in apics):
         return ""
     if ipi.logical:

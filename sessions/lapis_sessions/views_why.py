@@ -34,6 +34,7 @@ def dry_run(found: DryRun, forbidden: str) -> Json:
         "dropped": found.dropped,
         "rule": found.rule,
         "answer": found.text,
+        "guest": found.guest,
         "forbidden": forbidden,
         "verdicts": [asdict(verdict) for verdict in found.verdicts],
     }

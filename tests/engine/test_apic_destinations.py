@@ -149,7 +149,6 @@ REFUSALS = (
     (0xC4300, "remote-read cannot have the shorthand all-but-self"),
     (0xC8500, "INIT de-assert is ignored"),
     (0xC0500, "INIT de-assert is ignored"),
-    (0x08031, "level-triggered de-assert is ignored"),
     (0x0400F, "vector 0x0f is illegal: below 16"),
     (0x04200, "smi is not implemented"),
     (0x04300, "remote-read is not implemented"),
@@ -162,6 +161,13 @@ REFUSALS = (
 @pytest.mark.parametrize(("icr", "why"), REFUSALS)
 def test_why_an_ipi_is_dropped(icr: int, why: str, profile: Profile) -> None:
     assert ipi.refusal(ipi.decode(icr, x2apic=False, sender=0), profile) == why
+
+
+@pytest.mark.parametrize("mode", [0x000, 0x400])
+def test_a_level_de_assert_is_an_edge_that_illumos_drops(mode: int) -> None:
+    request = ipi.decode(0x08031 | mode, x2apic=False, sender=0)
+    assert ipi.refusal(request, SDM) == ""
+    assert ipi.refusal(request, ILLUMOS) == "level-triggered de-assert is ignored"
 
 
 def test_lowest_priority_is_not_sent_by_illumos() -> None:

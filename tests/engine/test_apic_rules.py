@@ -76,7 +76,8 @@ def test_the_page_has_the_registers_of_the_manual(offset: int) -> None:
     assert state.esr_pending == (0 if offset in PAGE_READABLE else 0x80)
     state = apic()
     access.write_mmio(state, offset, 4, 0x4031, 0, SDM)
-    assert state.esr_pending == (0 if offset in PAGE_WRITABLE else 0x80)
+    quiet = PAGE_WRITABLE | {0x90, 0xC0}  # note 1 of the map: APR and RRD set no bit
+    assert state.esr_pending == (0 if offset in quiet else 0x80)
 
 
 @pytest.mark.parametrize("offset", range(0, 0x1000, 0x10))
@@ -347,7 +348,7 @@ def test_the_esr_latches_and_forgets_at_each_write_whatever_is_written() -> None
         (0x04010, 0, 0),
         (0x0410F, 0x20, 0),  # lowest priority, which illumos does not send at all
         (0x4410F, 0, 0),  # to self: invalid, so nothing looks at the vector
-        (0x08005, 0, 0),  # level de-assert: likewise
+        (0x08005, 0x20, 0),  # level de-assert: an edge, which bhyve drops
         (0x0C005, 0x20, 0x20),
         (0x04400, 0, 0),
         (0x04608, 0, 0),

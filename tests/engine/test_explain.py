@@ -237,7 +237,8 @@ def test_the_divide_configuration_in_words(raw: int, by: int) -> None:
     ("what", "raw", "reserved"),
     [
         ("icr", 0xC_6500, 0x2000), ("lvt", 0x831, 0x800),
-        ("apicbase", 0xFEE0_0A00, 0x200), ("svr", 0x1FF, 0), ("esr", 0x1FF, 0x100), ("tpr", 0x155, 0x100),
+        ("apicbase", 0xFEE0_0A00, 0x200), ("svr", 0x1FF, 0), ("esr", 0x1FF, 0x100),
+        ("tpr", 0x155, 0x100),
         ("dfr", 0xFFFF_FFFF, 0), ("divide", 0xF, 4), ("rte", 0xFE_0031, 0xFE_0000),
         ("msi-data", 0x2031, 0x2000), ("run-state", 0x8007, 4),
     ],

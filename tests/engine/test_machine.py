@@ -213,8 +213,7 @@ def test_every_form_of_a_move_to_a_device_gets_its_size_and_data() -> None:
 
 
 def test_what_cannot_be_emulated_is_an_exit_with_its_bytes() -> None:
-    # 16-bit: mov ax, 0xf000; mov ds, ax; xchg [0xfff0], ax, on ROM-less 0xFFFF0? RAM.
-    m = guest("mmio-forms")
+    m = guest("mmio-forms", profile="illumos")
     m.run(33)
     code = bytes.fromhex("8703")  # xchg [rbx], eax
     m.vm.memory.write(m.vcpus[0].regs.linear_rip, code)

@@ -127,8 +127,8 @@ def test_regs_names_every_register(opened: Open, done: Do) -> None:
         ("ipi fixed 0x31 --to all", 0x8_4031, [0, 1, 2]),
         ("ipi fixed 0x31 --to self --from 2", 0x4_4031, [2]),
         ("ipi fixed 0x31 --to 1 --level", 0x0100_0000_0000_C031, [1]),
-        ("ipi init --to 1 --level --deassert", 0x0100_0000_0000_8500, []),
-        ("ipi fixed 0x31 --to 9", 0x0900_0000_0000_4031, []),
+        ("ipi init --to 1 --level --deassert --raw", 0x0100_0000_0000_8500, []),
+        ("ipi fixed 0x31 --to 9 --raw", 0x0900_0000_0000_4031, []),
     ],
 )
 def test_an_ipi_spelled_out_is_its_icr(

@@ -259,6 +259,24 @@ def test_profiles_and_plugins_are_listed(capsys: Captured) -> None:
     ]  # fmt: skip
 
 
+def test_two_profiles_are_compared(capsys: Captured) -> None:
+    assert main(["profiles", "diff", "illumos", "illumos-pre-13645"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "init_clears_sipi: illumos True, illumos-pre-13645 False",
+        "  INIT forgets a SIPI that is latched",
+        "  source: illumos 13645 vm_inject_init",
+    ]
+    assert main(["profiles", "diff", "sdm", "illumos", "--json"]) == 0
+    view = json.loads(capsys.readouterr().out)
+    assert (view["first"], view["second"]) == ("sdm", "illumos")
+    rows = {row["name"]: row for row in view["differences"]}
+    assert rows["max_vcpus"].items() >= {"first": 255, "second": 32}.items()
+    assert "there is no profile 'linux'" in refused(
+        capsys, "profiles", "diff", "sdm", "linux"
+    )
+    assert "Missing argument" in refused(capsys, "profiles", "diff", "sdm")
+
+
 def test_help_names_the_subcommands(capsys: Captured) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out

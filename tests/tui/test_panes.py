@@ -394,8 +394,7 @@ def test_help_fits_its_width(width: int) -> None:
         (Form("raw", "0xC4500", ""), "ipi raw 0xC4500 --from 0",
          "INIT, physical, assert, edge, all excluding self"),
         (Form("fixed", "0x05", "1"), "ipi fixed 0x05 --to 1 --from 0",
-         "! ipi will refuse it: vector 0x05 is illegal: vectors below 16 are "
-         "exceptions"),
+         "! ipi will refuse it: vector 0x05 is illegal: vectors below 16"),
         (Form("init", "", "all"), "ipi init --to all --from 0",
          "! ipi will refuse it: INIT cannot have the shorthand all, only all-but-self"),
         (Form("nmi", "", "9"), "ipi nmi --to 9 --from 0",

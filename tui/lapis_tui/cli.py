@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError, LapisError
-from lapis_engine.profiles import PROFILES
 from lapis_plugins.host import discover
+from lapis_sessions import render, views_profiles
+from lapis_sessions.recording.writer import Writer
 from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
-from lapis_tui import headless
+from lapis_tui import cli_recordings, headless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +68,18 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
 )  # fmt: skip
 
 
+RECORD_OPTIONS: tuple[Decorator, ...] = (
+    click.option("--record", default="", metavar="FILE", help="Record to FILE."),
+    click.option("--force", is_flag=True, help="Replace FILE if it is there."),
+    click.option(
+        "--by-reference", is_flag=True, help="Do not put the image into the recording."
+    ),
+)
+
+
 def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that describe a machine."""
-    for option in reversed(MACHINE_OPTIONS):
+    for option in reversed(MACHINE_OPTIONS + RECORD_OPTIONS):
         function = option(function)
     return function
 
@@ -79,7 +89,12 @@ def _tell(failure: Failure) -> None:
 
 
 def _open(options: dict[str, Any]) -> Session:
-    return open_session(SessionOptions(**options), discover(_tell).devices)
+    record = options.pop("record")
+    force, by_reference = options.pop("force"), options.pop("by_reference")
+    session = open_session(SessionOptions(**options), discover(_tell).devices)
+    if record:
+        session.writer = Writer(session, record, force=force, embed=not by_reference)
+    return session
 
 
 @click.group(cls=GuestGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,6 +117,7 @@ def tui(**options: Any) -> int:
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
     run_app(session)
+    session.close()
     return headless.OK
 
 
@@ -133,7 +149,11 @@ def execute(
         raise click.UsageError(
             f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
         )
-    return headless.perform(_open(options), lines, as_json=as_json)
+    session = _open(options)
+    try:
+        return headless.perform(session, lines, as_json=as_json)
+    finally:
+        session.close()
 
 
 @lapis.command()
@@ -145,15 +165,29 @@ def bench(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     return headless.OK if measure(as_json=as_json) else headless.FAILED
 
 
-@lapis.command()
+@lapis.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every switch.")
-def profiles(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+@click.pass_context
+def profiles(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """List the profiles."""
-    if as_json:
-        click.echo(json.dumps([asdict(profile) for profile in PROFILES.values()]))
-    else:
-        for profile in PROFILES.values():
-            click.echo(f"{profile.name:<12} {profile.summary}")
+    if ctx.invoked_subcommand is None:
+        rows = views_profiles.profiles()
+        click.echo(json.dumps(rows) if as_json else render.profiles(rows))
+    return headless.OK
+
+
+@profiles.command("diff")
+@click.argument("first")
+@click.argument("second")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def profiles_diff(
+    first: str,
+    second: str,
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Show in which switches two profiles differ, and who says so."""
+    view = views_profiles.difference(first, second)
+    click.echo(json.dumps(view) if as_json else render.differences(view))
     return headless.OK
 
 
@@ -169,6 +203,10 @@ def plugins(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
             kind = "built in" if plugin.builtin else "installed"
             click.echo(f"{plugin.name:<12} {kind:<10} {plugin.origin}")
     return headless.FAILED if host.failures else headless.OK
+
+
+lapis.add_command(cli_recordings.replay)
+lapis.add_command(cli_recordings.sessions)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

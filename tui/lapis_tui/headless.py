@@ -87,6 +87,8 @@ def perform(session: Session, lines: Sequence[str], *, as_json: bool) -> int:
             click.echo(f"> {line}", err=True)
             outcome = session.execute(line, pace=interrupt.pace)
             _print(outcome, as_json=as_json)
+            while session.notices:
+                click.echo(f"lapis: {session.notices.pop(0)}", err=True)
             status = status if outcome.ok else FAILED
         return BROKEN_OFF if interrupt.asked else status
 

@@ -24,6 +24,7 @@ from lapis_engine.apic.regs import (
     REGISTERS,
     SVR_ENABLED,
     SVR_EOI_SUPPRESSED,
+    UNFLAGGED,
     VERSION_EOI_SUPPRESSION,
     VERSION_MAX_LVT,
     X2APIC_LEGACY,
@@ -92,7 +93,8 @@ def write_mmio(
         return (Failed(state.vcpu, "EINVAL", why),)
     register = _register(offset, profile)
     if register is None or "w" not in register.xapic:
-        return _illegal(state, profile)
+        quiet = register is not None and register.name in UNFLAGGED
+        return () if quiet else _illegal(state, profile)
     if register.name == "icr":
         odd = _reserved(state, value)
         return odd + _write_icr(state, (state.icr & ~ALL_ONES) | value, profile)
@@ -207,6 +209,8 @@ def _writable(register: Register, profile: Profile) -> int:
     if profile.lvt_status_writable and name in LVTS:
         bits |= LVT_BUSY
         bits |= LVT_REMOTE_IRR if name in {"lvt_lint0", "lvt_lint1"} else 0
+    if name == "timer_divide" and profile.divide_kept_raw:
+        bits = ALL_ONES
     return bits
 
 

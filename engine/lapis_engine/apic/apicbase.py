@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles import Profile
 
-LEGAL: Final = BASE_ADDRESS | BASE_EN | BASE_EXTD | BASE_BSP
+PHYSICAL: Final = bits(39, 0)
+"""MAXPHYADDR is 40, as CPUID 80000008H says; the address bits above are reserved."""
+LEGAL: Final = BASE_ADDRESS & PHYSICAL | BASE_EN | BASE_EXTD | BASE_BSP
 ICR_LOW: Final = bits(31, 0)
 
 
@@ -26,6 +28,7 @@ def write(state: ApicState, value: int, profile: Profile) -> Outcome | None:
 
     SDM Vol. 3A "x2APIC State Transitions": disabled to xAPIC, xAPIC to x2APIC, any to
     disabled. # As bhyve: illumos lets the guest change EN only (`vlapic_set_apicbase`).
+    # Not modelled: a page laid over RAM, which stays RAM.
     On the way to x2APIC mode the id that software wrote, the LDR and the upper half of
     the ICR are lost ("State Changes From xAPIC Mode to x2APIC Mode").
     """

@@ -126,6 +126,8 @@ def encode(  # noqa: PLR0913 - one argument a field of the register
 
 def refusal(ipi: Ipi, profile: Profile) -> str:
     """Say why the sender's APIC drops this IPI, or nothing."""
+    # Differs from the SDM: there the message goes out, and ESR bit 6 is set where it
+    # arrives ("Error Handling"). As bhyve: nothing is sent.
     if is_vector_illegal(ipi, profile):
         return f"vector {ipi.vector:#04x} is illegal: below 16"
     return _invalid(ipi, profile)
@@ -141,7 +143,8 @@ def _invalid(ipi: Ipi, profile: Profile) -> str:
     """Say what is wrong with it apart from the vector.
 
     # As bhyve: an invalid combination is dropped without a trace
-    (`vlapic_is_icr_valid`); the SDM leaves it undefined.
+    (`vlapic_is_icr_valid`), as is INIT without the level bit; the SDM leaves it
+    undefined.
     """
     if ipi.mode == "reserved":
         return "delivery mode 7 is reserved"
@@ -149,7 +152,8 @@ def _invalid(ipi: Ipi, profile: Profile) -> str:
         return f"{ipi.mode} cannot have the shorthand {ipi.shorthand}"
     if ipi.mode == "init" and not ipi.assert_:
         return "INIT de-assert is ignored"
-    if ipi.level and not ipi.assert_ and ipi.mode != "sipi":
+    off = ipi.level and not ipi.assert_
+    if off and ipi.mode != "sipi" and not profile.ipi_always_edge:
         return "level-triggered de-assert is ignored"
     if ipi.mode in {"smi", "remote-read"}:
         return f"{ipi.mode} is not implemented"  # Not modelled: SMM, remote read

@@ -104,6 +104,8 @@ def deliver(state: ApicState) -> VectorDelivered:
     state.isr |= 1 << vector
     if state.isrvec is not None:
         state.isrvec += (vector,)
+    if state.isrvec_view is not None:
+        state.isrvec_view += (vector,)
     update(state)
     return VectorDelivered(state.vcpu, vector, state.ppr)
 
@@ -119,6 +121,8 @@ def eoi(state: ApicState) -> VectorEnded | Oddity:
     state.isr &= ~(1 << vector)
     if state.isrvec:
         state.isrvec = state.isrvec[:-1]
+    if state.isrvec_view:
+        state.isrvec_view = state.isrvec_view[:-1]
     update(state)
     level = bool(state.tmr >> vector & 1)
     return VectorEnded(state.vcpu, vector, level, state.ppr)
@@ -129,9 +133,19 @@ def stack_fault(state: ApicState) -> EngineFault | None:
 
     Before illumos 12936 and in FreeBSD the PPR is not updated without them.
     """
-    if state.isrvec is None or state.isrvec == tuple(vectors(state.isr)):
-        return None
-    stack = " ".join(f"{vector:#04x}" for vector in state.isrvec) or "empty"
-    isr = " ".join(f"{vector:#04x}" for vector in vectors(state.isr)) or "empty"
-    text = f"ISR and isrvec_stk out of sync (isrvec_stk {stack}; ISR {isr})"
-    return EngineFault(state.vcpu, text)
+    text = out_of_sync(state.isrvec, state.isr)
+    return EngineFault(state.vcpu, text) if text else None
+
+
+def out_of_sync(stack: tuple[int, ...] | None, isr: int) -> str:
+    """Say how a stack of vectors, bottom first, differs from the ISR, or nothing."""
+    if stack is None or stack == tuple(vectors(isr)):
+        return ""
+    pushed = " ".join(f"{vector:#04x}" for vector in stack) or "empty"
+    served = " ".join(f"{vector:#04x}" for vector in vectors(isr)) or "empty"
+    return f"ISR and isrvec_stk out of sync (isrvec_stk {pushed}; ISR {served})"
+
+
+def watch_isrvec(state: ApicState, *, on: bool) -> None:
+    """Begin to check the ISR by a stack, which starts in agreement; or stop that."""
+    state.isrvec_view = tuple(vectors(state.isr)) if on else None

@@ -61,6 +61,9 @@ CMCI_INDEX: Final = 6
 """LVT index of CMCI, which is there when the version register counts so far."""
 X2APIC_LEGACY: Final = {"id": "rw", "apr": "r", "rrd": "r", "ldr": "rw", "dfr": "rw"}
 """Access by MSR under profile switch x2apic_legacy_registers; writes have no effect."""
+UNFLAGGED: Final = frozenset({"apr", "rrd"})
+"""Read-only registers that set no ESR bit when written ("Local APIC Register Address
+Map", note 1)."""
 LDR_ID: Final = bits(31, 24)
 DFR_MODEL: Final = bits(31, 28)
 DIVIDE: Final = (bits(1, 0), bit(3))

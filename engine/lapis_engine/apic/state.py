@@ -69,6 +69,9 @@ class ApicState:
     """MSR IA32_TSC_DEADLINE, 0x6E0; 0 when not armed."""
     isrvec: tuple[int, ...] | None = None
     """bhyve's `isrvec_stk`, bottom first; None where the profile has none."""
+    isrvec_view: tuple[int, ...] | None = None
+    """The same stack where it only checks the ISR and gives no PPR; None when off
+    (`__ISRVEC_DEBUG` of illumos after 12936)."""
 
 
 def reset(vcpu: int, profile: Profile) -> ApicState:
@@ -82,6 +85,7 @@ def clear(state: ApicState, *, keeps_isrvec: bool = False) -> None:
     """Give every register its power-up value, APICBASE and the id excepted."""
     stack = state.isrvec if keeps_isrvec or state.isrvec is None else ()
     fresh = ApicState(state.vcpu, state.apicbase, id=state.id, isrvec=stack)
+    fresh.isrvec_view = None if state.isrvec_view is None else ()
     for each in fields(ApicState):
         setattr(state, each.name, getattr(fresh, each.name))
 

@@ -2,7 +2,8 @@
 
 A device has no memory. To let the processor itself do what an instruction does to one,
 its pages become memory for the length of that instruction, filled with what the device
-was found to hold, and every access is written down.
+was found to hold. Accesses to them are written down, and what other memory held before
+it was written, so that the instruction can be done over.
 """
 
 from __future__ import annotations
@@ -20,44 +21,53 @@ from unicorn import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from unicorn import Uc
 
 PAGE: Final = 0x1000
+SIZES: Final = (8, 4, 2, 1)
 
 
 class Touch(NamedTuple):
-    """An access to memory, as the processor made it."""
+    """An access to a lent page, or that part of one which lies in it."""
 
-    linear: int
+    gpa: int
     size: int
-    """Bytes, at most 8; more is several accesses."""
+    """1, 2, 4 or 8."""
     write: bool
     value: int
     """What is written; 0 for a read."""
 
 
 class Loan:
-    """Pages of memory, by guest-physical address, for the length of a `with`."""
+    """Pages of memory, by guest-physical address, for the length of a `with`.
+
+    The processor tells of an access by its guest-physical address. Of one that crosses
+    into another page it tells nothing about that page, which is why `beyond` is asked.
+    """
 
     def __init__(
         self,
         uc: Uc,
         holes: Mapping[int, bytes],
         roms: Mapping[int, bytes],
-        code: tuple[int, int],
+        beyond: Callable[[int], int | None],
     ) -> None:
-        """Lend `holes`, and make `roms` writable; `code` is (gpa, bytes) of the code.
+        """Lend `holes`, and make `roms` writable.
 
         Both map a page's address to its 4096 bytes; a ROM has them again afterwards.
+        `beyond` returns the gpa of the page that follows another one in linear memory.
         """
         self._uc = uc
         self._holes, self._roms = holes, roms
-        self._code = code
+        self._beyond = beyond
         self._hook = 0
+        self._seen: list[tuple[int, int, bool]] = []
         self.touches: list[Touch] = []
-        """Every access to memory, in order, the lent pages or others."""
+        """Every access to the lent pages, in order; complete once they are back."""
+        self.before: list[tuple[int, bytes]] = []
+        """What other memory held where it was written: (gpa, bytes), in order."""
 
     def __enter__(self) -> Loan:
         """Lend them."""
@@ -67,30 +77,47 @@ class Loan:
             uc.mem_write(gpa, content)
         for gpa in self._roms:
             uc.mem_protect(gpa, PAGE, UC_PROT_ALL)
-        # Accesses are seen only by code that was translated under the hook.
-        self._forget()
         kinds = UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE
-        self._hook = uc.hook_add(kinds, self._on_touch)
+        self._hook = uc.hook_add(kinds, self._on_access)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Take them back."""
         uc = self._uc
         uc.hook_del(self._hook)
-        self._forget()
+        for gpa, size, write in self._seen:
+            # What the processor tells of a value is not yet in the order of memory.
+            value = int.from_bytes(uc.mem_read(gpa, size), "little") if write else 0
+            self.touches.append(Touch(gpa, size, write, value))
         for gpa in self._holes:
             uc.mem_unmap(gpa, PAGE)
         for gpa, content in self._roms.items():
             uc.mem_write(gpa, content)
             uc.mem_protect(gpa, PAGE, UC_PROT_READ | UC_PROT_EXEC)
 
-    def _forget(self) -> None:
-        gpa, size = self._code
-        self._uc.ctl_remove_cache(gpa, gpa + size)
-
-    def _on_touch(
-        self, _uc: Uc, kind: int, linear: int, size: int, value: int, _data: object
+    def _on_access(
+        self, _uc: Uc, kind: int, gpa: int, size: int, _value: int, _data: object
     ) -> None:
         write = kind == UC_MEM_WRITE
-        stored = value & ((1 << (8 * size)) - 1) if write else 0
-        self.touches.append(Touch(linear, size, write, stored))
+        room = PAGE - gpa % PAGE
+        self._note(gpa, min(size, room), write=write)
+        if size > room:
+            page = self._beyond(gpa + room - PAGE)
+            if page is not None:
+                self._note(page, size - room, write=write)
+
+    def _note(self, gpa: int, size: int, *, write: bool) -> None:
+        page = gpa - gpa % PAGE
+        if page in self._holes or page in self._roms:
+            pieces = ((gpa, size),) if size in SIZES else tuple(_cut(gpa, size))
+            self._seen += [(at, n, write) for at, n in pieces]
+        elif write:
+            self.before.append((gpa, bytes(self._uc.mem_read(gpa, size))))
+
+
+def _cut(gpa: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut a part of an access into aligned pieces that a device can be asked for."""
+    while size:
+        n = next(n for n in SIZES if n <= size and gpa % n == 0)
+        yield gpa, n
+        gpa, size = gpa + n, size - n

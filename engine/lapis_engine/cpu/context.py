@@ -47,6 +47,11 @@ class Context:
         """Return the raw state, for comparing two contexts and for nothing else."""
         return c.string_at(self._address, STATE_SIZE)
 
+    def vector_bytes(self) -> bytes:
+        """Return what lies between `head` and `tail`: x87, SSE and AVX state, MSRs."""
+        middle = STATE_SIZE - c.sizeof(Head) - c.sizeof(Tail)
+        return c.string_at(self._address + c.sizeof(Head), middle)
+
     def load_bytes(self, state: bytes) -> None:
         """Overwrite the raw state with `state_bytes` of a context of the same build."""
         if len(state) != STATE_SIZE:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes as c
 import mmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unicorn import (
     UC_ARCH_X86,
@@ -18,6 +18,7 @@ from unicorn import (
     UC_HOOK_INSN,
     UC_HOOK_INTR,
     UC_HOOK_MEM_UNMAPPED,
+    UC_HOOK_MEM_WRITE,
     UC_MODE_64,
     UC_PROT_ALL,
     UC_PROT_EXEC,
@@ -56,9 +57,8 @@ from lapis_engine.cpu.registers import Registers
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from lapis_engine.cpu.attempt import Touch
     from lapis_engine.memory.physical import Region
 
 INTERCEPTS = sum(
@@ -82,6 +82,8 @@ INTERRUPT_VIRQ = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
 PAGE_FAULT, DEBUG = 14, 1
 DR6_BS = 1 << 14
+MOST_STORED = 64
+"""Bytes that one access of the processor stores, at most."""
 EXCEPTION_EXIT = 0x40
 """SVM exit code of exception 0."""
 
@@ -92,7 +94,10 @@ class Core:
     def __init__(self) -> None:
         """Open the processor; raise `ProcessorError` when it is not one we know."""
         self._uc = Uc(UC_ARCH_X86, UC_MODE_64)
-        self._pristine = Context(self._uc).state_bytes()
+        self._flat = Context(self._uc)
+        """A processor without paging."""
+        self._pristine = self._flat.state_bytes()
+        self._stale: list[tuple[int, int]] = []
         self._vmcb = mmap.mmap(-1, 0x8000)
         self._map(CONTROL_PAGE, self._vmcb, UC_PROT_ALL)
         self._vmcb[0x48:0x50] = (CONTROL_PAGE + 0x4000).to_bytes(8, "little")
@@ -107,6 +112,7 @@ class Core:
         self._pre = 1
         self._fetching = False
         self._breakpoints: dict[int, int] = {}
+        self._watches: list[int] = []
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
@@ -169,7 +175,28 @@ class Core:
 
     def forget_code(self, gpa: int, size: int) -> None:
         """Drop translations of memory that was written from outside."""
-        self._uc.ctl_remove_cache(gpa, gpa + size)
+        if self._stale and sum(self._stale[-1]) == gpa:
+            gpa, before = self._stale.pop()
+            size += before
+        self._stale.append((gpa, size))
+
+    def _drop_stale(self) -> None:
+        """Do what `forget_code` has put off."""
+        self._leave_paging()
+        for gpa, size in self._stale:
+            self._uc.ctl_remove_cache(gpa, gpa + size)
+        self._stale.clear()
+
+    def _leave_paging(self) -> None:
+        """Unload the vCPU, so that linear addresses are guest-physical ones.
+
+        Translations to drop, those of memory that goes away among them, are named by
+        linear address: Unicorn finds them through the tables of the vCPU that is
+        loaded, and sets A bits on the way.
+        """
+        self._uc.context_restore(self._flat.saved)
+        self._uc.ctl(UC_CTL_TLB_FLUSH, UC_CTL_IO_WRITE)
+        self._loaded = None
 
     def set_breakpoints(self, linears: Iterable[int]) -> None:
         """Stop before the instruction at each of these linear addresses, and no other.
@@ -186,6 +213,35 @@ class Core:
                 UC_HOOK_CODE, self._on_breakpoint, None, linear, linear
             )
             self._breakpoints[linear] = hook
+        self._uc.ctl_flush_tb()
+
+    def watch(
+        self, places: Iterable[tuple[int, int]], tell: Callable[[int], None]
+    ) -> None:
+        """Tell of every write to these (linear address, bytes), and to no others.
+
+        `tell` gets the number, from 1, of the writing instruction in the present run.
+        """
+        for hook in self._watches:
+            self._uc.hook_del(hook)
+
+        def written(
+            _uc: Uc, _access: int, at: int, size: int, _value: int, where: Any
+        ) -> None:
+            first, length = where
+            if at < first + length and first < at + size:
+                tell(self._counter.value)
+
+        self._watches = [
+            self._uc.hook_add(
+                UC_HOOK_MEM_WRITE,
+                written,
+                (at, size),
+                max(at - MOST_STORED, 0),
+                at + size - 1,
+            )
+            for at, size in places
+        ]
         self._uc.ctl_flush_tb()
 
     # Running.
@@ -218,17 +274,26 @@ class Core:
         holes: Mapping[int, bytes],
         roms: Mapping[int, bytes],
         code: tuple[int, int],
-    ) -> tuple[HwExit, list[Touch]]:
+        beyond: Callable[[int], int | None],
+    ) -> tuple[HwExit, Loan]:
         """Run one instruction, or one iteration, on pages lent to it (`attempt.Loan`).
 
-        Returns what ended it and every access that it made.
+        Returns what ended it, and the loan with every access that it made. A
+        single-step trap is not reported: it comes after the instruction.
         """
         self._skip = regs.linear_rip if self._breakpoints else None
-        with Loan(self._uc, holes, roms, code) as loan:
+        rip = regs.rip
+        # Accesses are seen only by code that is translated under the loan's hook.
+        self.forget_code(*code)
+        with Loan(self._uc, holes, roms, beyond) as loan:
             self._loaded = None  # the TLB has to see the pages
             event = self._start(regs, 1, window=False)
-        self._loaded = None
-        return event, loan.touches
+            self._leave_paging()
+        self.forget_code(*code)
+        trap = isinstance(event, Faulted) and event.vector == DEBUG
+        if trap or (isinstance(event, (Faulted, Hole)) and regs.rip != rip):
+            event = Budget()  # it is done, and the fault is of the next one's fetch
+        return event, loan
 
     def native(self, regs: Registers, event: Intercepted) -> HwExit:
         """Let the processor itself carry out the instruction that it reported."""
@@ -246,6 +311,8 @@ class Core:
 
     def _start(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
         uc, context = self._uc, regs.context
+        if self._stale:
+            self._drop_stale()
         uc.context_restore(context.saved)
         if context.flush or self._loaded is not context:
             uc.ctl(UC_CTL_TLB_FLUSH, UC_CTL_IO_WRITE)
@@ -268,23 +335,27 @@ class Core:
             self._uc.context_update(context.saved)
             self.retired = max(self._counter.value - 1, 0) if failed else budget
             return Unknown(failed) if failed else Budget()
-        if isinstance(event, Hole):
+        if isinstance(event, Hole) and event.access == "fetch":
             self._uc.context_update(context.saved)
-            self._fetching = event.access == "fetch"
-            self._pre = 0 if self._fetching else 1
+            self._fetching, self._pre = True, 0
             self._begun = self._counter.value
         self.retired = self._begun - self._pre
         return event
 
     # What the processor calls while it runs.
 
-    def _capture(self) -> Context:
+    def _save(self) -> Context:
+        """Take over the state that the processor is in at this moment."""
         context = self._loaded
         assert context is not None, "an event without a vCPU"
         self._uc.context_update(context.saved)
         # In flight the flags are split; what starts again takes them from `eflags`.
         context.head.eflags = context.saved.reg_read(UC_X86_REG_RFLAGS)
         self._begun = self._counter.value  # more may begin before the stop
+        return context
+
+    def _capture(self) -> Context:
+        context = self._save()
         self._uc.emu_stop()
         return context
 
@@ -322,12 +393,19 @@ class Core:
     def _on_hole(
         self, _uc: Uc, access: int, gpa: int, size: int, _value: int, _data: object
     ) -> bool:
+        if self._event is not None:
+            return False  # the further bytes of a write that crosses pages
         if access in {UC_MEM_WRITE_UNMAPPED, UC_MEM_WRITE_PROT}:
             kind = "write"
         elif access in {UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT}:
             kind = "fetch"
         else:
             kind = "read"
+        if kind != "fetch":
+            # Now, for an instruction that stores by a helper of QEMU's goes on to its
+            # end, and into the next one.
+            self._save()
+            self._pre = 1
         self._event = Hole(gpa, size, kind)
         return False
 

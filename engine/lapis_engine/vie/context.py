@@ -197,7 +197,8 @@ def ask_write(state: VieState, gpa: int, size: int, value: int) -> None:
 
 def _ask(state: VieState, slot: MmioSlot, data: int) -> None:
     slot.data, slot.state = data, VR_PENDING
-    state.status |= VIES_PENDING_MMIO
+    # INS and OUTS may ask for memory as well.
+    state.status |= VIES_MMIO | VIES_PENDING_MMIO
 
 
 def port_in(state: VieState, bus: PortBus, port: int, size: int) -> int | None:

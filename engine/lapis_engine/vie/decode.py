@@ -134,7 +134,7 @@ def _modrm(at: Cursor, opcode: int) -> Instruction | None:
             return None  # ARPL
         memsize = min(4, at.opsize)
     opsize = 1 if op == "mov" and memsize == 1 else at.opsize
-    mem = _memory(at, modrm)
+    mem = memory_operand(at, modrm)
     reg = None if immediate_form else _register(at, modrm, opsize)
     immediate = _immediate(at, opsize) if immediate_form else None
     return Instruction(
@@ -179,7 +179,8 @@ def _offset(at: Cursor, opcode: int) -> Instruction:
     )  # fmt: skip
 
 
-def _memory(at: Cursor, modrm: int) -> MemoryOperand:
+def memory_operand(at: Cursor, modrm: int) -> MemoryOperand:
+    """Take SIB and displacement; `modrm` names memory, whatever the opcode."""
     if at.addrsize == 2:
         return _memory_16(at, modrm)
     mod, rm = modrm >> 6, modrm & 7

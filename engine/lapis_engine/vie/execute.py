@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import ES, RAX, RDI, RSI
+from lapis_engine.vie.bulk import many
 from lapis_engine.vie.context import fall_back, mmio_read, mmio_write
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import (
@@ -32,6 +33,8 @@ from lapis_engine.vie.operands import (
 from lapis_engine.vie.repeat import Outcome, Result, iterate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.decode import Instruction
     from lapis_engine.vie.protocols import Bus, Linear
@@ -44,20 +47,35 @@ _UNHANDLED: Final = Outcome(Result.UNHANDLED, 0)
 
 
 def emulate(
-    state: VieState, regs: Registers, linear: Linear, bus: Bus, limit: int = 1
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: Bus,
+    limit: int = 1,
+    stopped: Callable[[], bool] = bool,
 ) -> Outcome:
     """Carry out the instruction that `start_mmio` put into `state`.
 
-    `limit` bounds the iterations of a REP. Raises `GuestFault` with the state reset
-    and nothing applied but iterations that had been completed by earlier calls.
+    `limit` bounds the iterations of a REP, and `stopped` ends it early. Raises
+    `GuestFault` with the state reset and nothing applied but iterations that had been
+    completed by earlier calls.
     """
     instruction = state.instruction
     assert instruction is not None, "no instruction was started"
     if instruction.op in _STRINGS:
         move = _STRINGS[instruction.op]
         one = partial(move, state, regs, linear, bus, instruction)
-        return iterate(state, regs, instruction, limit, one)
-    address, size = operand_address(regs, instruction), instruction.memsize
+        several = None
+        if instruction.repeats and limit > 1:
+
+            def several(n: int) -> int:
+                return many(state, regs, linear, bus, instruction, n, stopped)
+
+        return iterate(state, regs, instruction, limit, one, several, stopped)
+    size, bits = instruction.memsize, instruction.bits
+    address = operand_address(
+        regs, instruction.mem, instruction.addrsize, bits, instruction.length
+    )
     if (address ^ state.gpa) & _OFFSET or (address & _OFFSET) + size > PAGE:
         fall_back(state)  # as a mismatch in bhyve's `vie_verify_gla`
         return _UNHANDLED

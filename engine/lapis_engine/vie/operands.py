@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ctypes import Array, c_uint64
 
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.decode import Instruction
+    from lapis_engine.vie.decode import MemoryOperand
     from lapis_engine.vie.protocols import Stringlike
 
 SIZE_MASK: Final = (0, 0xFF, 0xFFFF, 0, 0xFFFF_FFFF, 0, 0, 0, (1 << 64) - 1)
@@ -46,18 +46,20 @@ def set_high(gpr: Array[c_uint64], index: int, value: int) -> None:
     gpr[index] = (gpr[index] & ~0xFF00) | ((value & 0xFF) << 8)
 
 
-def operand_address(regs: Registers, instruction: Instruction) -> int:
-    """Return the linear address of the memory operand."""
-    mem, gpr = instruction.mem, regs.gpr
+def operand_address(
+    regs: Registers, mem: MemoryOperand, addrsize: int, bits: int, length: int
+) -> int:
+    """Return the linear address of `mem`; `length` is that of the instruction."""
+    gpr = regs.gpr
     offset = mem.disp
     if mem.base is not None:
         offset += gpr[mem.base]
     if mem.index is not None:
         offset += gpr[mem.index] * mem.scale
     if mem.rip_relative:
-        offset += regs.rip + instruction.length
-    offset &= SIZE_MASK[instruction.addrsize]
-    return _linear(regs, instruction.bits, mem.segment, offset)
+        offset += regs.rip + length
+    offset &= SIZE_MASK[addrsize]
+    return linear_address(regs, bits, mem.segment, offset)
 
 
 def string_address(
@@ -69,13 +71,14 @@ def string_address(
     is in SS).
     """
     offset = regs.gpr[index] & SIZE_MASK[instruction.addrsize]
-    address = _linear(regs, instruction.bits, segment, offset)
+    address = linear_address(regs, instruction.bits, segment, offset)
     if instruction.bits == 64 and _LOW_HALF < address < _HIGH_HALF:
         raise GuestFault(GP, 0)
     return address
 
 
-def _linear(regs: Registers, bits: int, segment: int, offset: int) -> int:
+def linear_address(regs: Registers, bits: int, segment: int, offset: int) -> int:
+    """Return what `offset` in a segment is in linear memory."""
     if bits == 64:
         if segment < FS:
             return offset

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import DS, ES, RAX, RDI, RDX, RSI
+from lapis_engine.vie import pieces
 from lapis_engine.vie.context import port_in, port_out
 from lapis_engine.vie.fetch import LONGEST, PAGE
 from lapis_engine.vie.operands import (
@@ -22,12 +23,13 @@ from lapis_engine.vie.operands import (
     step_index,
     string_address,
 )
+from lapis_engine.vie.pieces import Missing, absorb
 from lapis_engine.vie.prefixes import Cursor, read_prefixes
 from lapis_engine.vie.repeat import Outcome, Result, iterate
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.protocols import Linear, PortBus
+    from lapis_engine.vie.protocols import AnyBus, Linear, PortBus
     from lapis_engine.vie.state import VieState
 
 
@@ -91,23 +93,28 @@ def emulate_port(
     state: VieState,
     regs: Registers,
     linear: Linear,
-    bus: PortBus,
+    bus: AnyBus,
     *,
     keeps_upper_rax: bool,
     limit: int = 1,
+    devices: bool = False,
 ) -> Outcome:
     """Carry out the port instruction that `start_inout` put into `state`.
 
     `keeps_upper_rax` leaves RAX[63:8] or [63:16] alone on a narrow IN, as processors
     do; without it RAX[63:32] become 0 (bhyve `vie_emulate_inout_port`). `limit` bounds
-    the iterations of a REP. Raises `GuestFault` with the state reset.
+    the iterations of a REP. The memory side of INS and OUTS may be a device with
+    `devices`, else it must be memory as in bhyve. Raises `GuestFault` with the state
+    reset.
     """
     instruction = state.port
     assert instruction is not None, "no port instruction was started"
     if instruction.string:
-        one = partial(
-            _ins if instruction.read else _outs, state, regs, linear, bus, instruction
-        )
+        if devices:
+            move = _ins_anywhere if instruction.read else _outs_anywhere
+        else:
+            move = _ins if instruction.read else _outs
+        one = partial(move, state, regs, linear, bus, instruction)
         return iterate(state, regs, instruction, limit, one)
     if not _plain(state, regs, bus, instruction, keeps_upper_rax=keeps_upper_rax):
         return Outcome(Result.PENDING, 0)
@@ -184,6 +191,49 @@ def _outs(
     except LinearHole:
         return Result.UNHANDLED
     value = int.from_bytes(data, "little")
+    if not port_out(state, bus, _port(regs, instruction), size, value):
+        return Result.PENDING
+    step_index(regs, instruction, RSI, size)
+    return Result.DONE
+
+
+def _ins_anywhere(
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: AnyBus,
+    instruction: PortInstruction,
+) -> Result:
+    size, user = instruction.opsize, regs.cpl == 3
+    address = string_address(regs, instruction, ES, RDI)
+    absorb(state)
+    pieces.check_store(linear, address, size, user=user)
+    value = port_in(state, bus, _port(regs, instruction), size)
+    if value is None:
+        return Result.PENDING
+    data = value.to_bytes(size, "little")
+    try:
+        pieces.store(state, linear, bus, address, data, user=user)
+    except Missing:
+        return Result.PENDING
+    step_index(regs, instruction, RDI, size)
+    return Result.DONE
+
+
+def _outs_anywhere(
+    state: VieState,
+    regs: Registers,
+    linear: Linear,
+    bus: AnyBus,
+    instruction: PortInstruction,
+) -> Result:
+    size = instruction.opsize
+    address = string_address(regs, instruction, instruction.segment, RSI)
+    absorb(state)
+    try:
+        value = pieces.load(state, linear, bus, address, size, user=regs.cpl == 3)
+    except Missing:
+        return Result.PENDING
     if not port_out(state, bus, _port(regs, instruction), size, value):
         return Result.PENDING
     step_index(regs, instruction, RSI, size)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from lapis_engine.cpu.attempt import Touch
+    from lapis_engine.cpu.attempt import Loan
     from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.cpu.registers import Registers
 
@@ -64,12 +64,16 @@ class Processor(Protocol):
     """The processor, lent pages of memory in the place of devices (`cpu.core`)."""
 
     def attempt(
-        self, regs: Registers, holes: Mapping[int, bytes], /
-    ) -> tuple[HwExit, Sequence[Touch]]:
-        """Carry out one instruction with memory in `holes`; say what it touched.
+        self, regs: Registers, holes: Mapping[int, bytes], code: bytes, /
+    ) -> tuple[HwExit, Loan]:
+        """Carry out the instruction `code` at RIP with memory in `holes`.
 
         `holes` maps the addresses of pages to their content.
         """
+        ...
+
+    def undo(self, before: Iterable[tuple[int, bytes]], /) -> None:
+        """Put back what memory held before an attempt, in order of time."""
         ...
 
 
@@ -95,6 +99,10 @@ class PortBus(Protocol):
     def port_out(self, port: int, size: int, value: int, /) -> bool:
         """Hand `value` to a device; False when the user must take it."""
         ...
+
+
+class AnyBus(Bus, PortBus, Protocol):
+    """Both, for INS and OUTS."""
 
 
 class Stringlike(Protocol):

@@ -45,20 +45,32 @@ def iterate(
     instruction: Stringlike,
     limit: int,
     one: Callable[[], Result],
+    many: Callable[[int], int] | None = None,
+    stopped: Callable[[], bool] = bool,
 ) -> Outcome:
     """Repeat `one` by rCX, at most `limit` times, at least once.
 
-    A rCX of zero makes the instruction a no-op. A fault after the first iteration is
-    left to the next call (REPEAT), so that the count of iterations is never lost.
+    A rCX of zero makes the instruction a no-op. A fault after the first iteration, or
+    one that is not handled, is left to the next call (REPEAT), so that the count of
+    iterations is never lost. `many` does up to so many iterations at once, or none
+    (`bulk`); after `stopped` no further one is begun.
     """
     if not instruction.repeats:
         return _single(state, regs, instruction, one)
     mask, gpr, done = SIZE_MASK[instruction.addrsize], regs.gpr, 0
     while count := gpr[RCX] & mask:
-        if done and done >= limit:
+        if done and (done >= limit or stopped()):
             return _again(state, done)
+        if many is not None:
+            n = many(min(limit - done, count))
+            if n < 0 and done:
+                return _again(state, done)
+            if n > 0:
+                done += n
+                continue
+            many = None
         result = _guarded(state, one, raises=not done)
-        if result is Result.REPEAT:
+        if result is Result.REPEAT or (result is Result.UNHANDLED and done):
             return _again(state, done)
         if result is not Result.DONE:
             return Outcome(result, done)

@@ -98,6 +98,8 @@ class VieState:
             self.write.clear()
         if self.inout.state:
             self.inout.clear()
+        if self.reads or self.written:
+            self.reads, self.written = {}, []
 
     def reset(self) -> None:
         """Forget the instruction (bhyve `vie_reset`)."""
@@ -106,5 +108,4 @@ class VieState:
         self.instruction = self.port = None
         if self.pages:
             self.pages, self.reported = (), None
-            self.reads, self.written = {}, []
         self.clear_requests()

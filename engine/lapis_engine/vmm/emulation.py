@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.fault import DB, GuestFault
+from lapis_engine.cpu.intercepts import PortAccess
+from lapis_engine.cpu.registers import RDX, TF
 from lapis_engine.events import Answered
 from lapis_engine.vie import (
     bhyve_table,
@@ -32,13 +34,16 @@ from lapis_engine.vmm.entry import (
 from lapis_engine.vmm.lending import Lending
 
 if TYPE_CHECKING:
-    from lapis_engine.cpu.intercepts import Hole, PortAccess
+    from lapis_engine.cpu.intercepts import Hole
     from lapis_engine.vie.repeat import Outcome
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
 PREFIXES = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
 PROT_EXEC = 4
+PORTS_MASK = 0xFFFF
+DR6_BS = 1 << 14
+"""Single step, in DR6."""
 TWO_BYTES, THREE_BYTES = 2, 3
 
 
@@ -47,6 +52,10 @@ def hole(vm: Vm, vcpu: Vcpu, hw: Hole) -> exits.Exit | None:
     if hw.access == "fetch":
         return exits.Paging(hw.gpa, PROT_EXEC)
     code, bits = _fetch(vm, vcpu), vcpu.regs.code_bits
+    in_out = ports.decode_port(code, bits)
+    if in_out is not None:  # the memory side of INS or OUTS comes first
+        number = vcpu.regs.gpr[RDX] & PORTS_MASK
+        return port(vm, vcpu, PortAccess(number, in_out.opsize, not in_out.read, 0))
     if vm.profile.vie_table == "bhyve":
         verdict = bhyve_table.judge(code, bits)
         if verdict == "unhandled":
@@ -86,13 +95,15 @@ def _fetch(vm: Vm, vcpu: Vcpu) -> bytes:
 def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     """Run, or run again after an answer, the instruction that `vie` holds."""
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
-    limit = vm.left()
+    single = regs.rflags & TF
+    limit = 1 if single else vm.left()
     try:
         if state.port is not None:
-            keeps = vm.profile.in_keeps_upper_rax
             out = ports.emulate_port(
-                state, regs, vcpu.linear, bus, keeps_upper_rax=keeps, limit=limit
-            )
+                state, regs, vcpu.linear, bus, limit=limit,
+                keeps_upper_rax=vm.profile.in_keeps_upper_rax,
+                devices=vm.profile.vie_table == "all",
+            )  # fmt: skip
         else:
             out = _memory(vm, vcpu, limit)
     except GuestFault as fault:
@@ -108,6 +119,9 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
         vm.account(vcpu, out.iterations or 1)
     elif out.iterations:
         vm.account(vcpu, out.iterations)
+    if single and out.result in {Result.DONE, Result.REPEAT}:
+        regs.dr[6] |= DR6_BS
+        vm.raise_fault(vcpu, GuestFault(DB))
     return pending(vm, vcpu)
 
 
@@ -115,13 +129,13 @@ def _memory(vm: Vm, vcpu: Vcpu, limit: int) -> Outcome:
     """Carry out an instruction on a device: moves ourselves, the rest natively."""
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
     if state.instruction is not None:
-        out = execute.emulate(state, regs, vcpu.linear, bus, limit)
+        out = execute.emulate(state, regs, vcpu.linear, bus, limit, vm.is_interrupted)
         unhandled = out.result is Result.UNHANDLED
         if not unhandled or out.iterations or vm.profile.vie_table != "all":
             return out
         context.start_native(state, state.code, state.gpa)
         native.start(state, state.gpa, 0, read=False)
-    return native.perform(state, regs, vcpu.linear, bus, Lending(vm, vcpu))
+    return native.perform(state, regs, bus, Lending(vm, vcpu))
 
 
 def _crosses(hw: Hole) -> bool:

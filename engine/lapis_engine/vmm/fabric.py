@@ -28,7 +28,7 @@ from lapis_engine.events import (
     PinChanged,
     VectorEnded,
 )
-from lapis_engine.vmm import exits, runstate, spinup, startup
+from lapis_engine.vmm import exits, interference, runstate, spinup, startup
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 BOOT: Final = frozenset({"init", "sipi"})
 UNIMPLEMENTED: Final = frozenset({"lowest", "smi", "remote-read"})
+ABSENT: Final = "no APIC has that destination"
+"""Why an IPI or message that names nobody is dropped."""
 CASCADE: Final = 2
 """ISA IRQ of the second 8259, and the IOAPIC pin of IRQ 0."""
 
@@ -88,16 +90,55 @@ def send(vm: Vm, ipi: Ipi, source: str = "") -> IpiSent:
     why = apic_ipi.refusal(ipi, vm.profile)
     targets = () if why else destinations(vm, ipi)
     if not why and not targets:
-        why = "no APIC has that destination"
+        why = ABSENT
     sent = _report(vm, ipi, targets, why)
-    boots = not why and ipi.mode in BOOT
-    if vm.profile.boot_ipi == "startup-cpus" and boots:
-        startup.send(vm, ipi, targets)
-        return sent
-    source = source or f"vCPU {ipi.sender}"
+    if not why:
+        source = source or f"vCPU {ipi.sender}"
+        arriving = _interfered(vm, ipi, targets, source)
+        _carry(vm, ipi, arriving, source)
+    return sent
+
+
+def _interfered(
+    vm: Vm, ipi: Ipi, targets: tuple[int, ...], source: str
+) -> tuple[int, ...]:
+    """Return the targets at which an IPI arrives now, who gets two copies twice."""
+    if not vm.interference.rules:
+        return targets
+    arriving: list[int] = []
+    for target in targets:
+        count, event = interference.copies(vm.interference, ipi, target, source, vm.now)
+        arriving += [target] * count
+        if event is not None:
+            vm.note(event)
+            vm.timers_moved = True
+    return tuple(arriving)
+
+
+def _carry(vm: Vm, ipi: Ipi, targets: tuple[int, ...], source: str) -> None:
+    """Let an IPI take effect at its targets, those that are there twice, twice."""
+    if vm.profile.boot_ipi == "startup-cpus" and ipi.mode in BOOT:
+        # A set of targets: a second copy would find nothing left to do.
+        startup.send(vm, ipi, tuple(dict.fromkeys(targets)))
+        return
     for target in targets:
         _arrive(vm, vm.vcpus[target], ipi, source)
-    return sent
+
+
+def release(vm: Vm) -> None:
+    """Let the IPIs arrive whose delay is over; `Vm.pass_time` asks for it.
+
+    What bhyve's userspace has to do about them waits for the next entry.
+    """
+    before, vm.context = vm.context, "normal"
+    together: dict[tuple[int, Ipi, str], list[int]] = {}
+    for held in interference.due(vm.interference, vm.now):
+        together.setdefault((held.due, held.ipi, held.source), []).append(held.target)
+    for (_, ipi, source), targets in together.items():
+        _carry(vm, ipi, tuple(targets), f"{source}, delayed")
+        if vm.boot_ipi_due is not None:
+            vm.exit_due = startup.handle(vm) or vm.exit_due
+    vm.context = before
 
 
 def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
@@ -199,22 +240,12 @@ def _ended(vm: Vm, ended: VectorEnded) -> None:
 
 def message(vm: Vm, item: device.InterruptMessage) -> MessageSent:
     """Carry an interrupt message of an IOAPIC or a device to its targets."""
-    profile = vm.profile
-    why = _message_refusal(item, profile)
-    hearing = [
-        v.apic for v in vm.vcpus if v.active and apic_state.hears(v.apic, profile)
-    ]
-    found = [] if why else [a for a in hearing if apic_ipi.matches(item, a)]
-    if item.mode != "lowest":
-        targets = tuple(apic.vcpu for apic in found)
-    elif profile.lowest_by_number:
-        targets = tuple(apic.vcpu for apic in found[:1])
-    else:
-        targets = apic_ipi.lowest(found)
+    why = _message_refusal(item, vm.profile)
+    targets = () if why else recipients(vm, item)
     kind = "logical destination" if item.logical else "APIC id"
     where = f"{kind} {item.destination:#x}"
     if not why and not targets:
-        why = "no APIC has that destination"
+        why = ABSENT
     sent = MessageSent(
         -1, item.source, item.mode, item.vector, item.level, where, targets, why
     )
@@ -222,6 +253,20 @@ def message(vm: Vm, item: device.InterruptMessage) -> MessageSent:
     for target in targets:
         _take(vm, vm.vcpus[target], item)
     return sent
+
+
+def recipients(vm: Vm, item: device.InterruptMessage) -> tuple[int, ...]:
+    """Return the vCPUs that a message reaches which nothing refuses, ascending."""
+    profile = vm.profile
+    hearing = [
+        v.apic for v in vm.vcpus if v.active and apic_state.hears(v.apic, profile)
+    ]
+    found = [apic for apic in hearing if apic_ipi.matches(item, apic)]
+    if item.mode != "lowest":
+        return tuple(apic.vcpu for apic in found)
+    if profile.lowest_by_number:
+        return tuple(apic.vcpu for apic in found[:1])
+    return apic_ipi.lowest(found)
 
 
 def _message_refusal(item: device.InterruptMessage, profile: Profile) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.apic import lvt
+from lapis_engine.apic import lvt, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.outcome import LocalInterrupt
 from lapis_engine.devices import device, msi
@@ -134,3 +134,17 @@ def set_run_state(vm: Vm, vcpu: Vcpu, state: int, sipi_vector: int) -> None:
     before, vcpu.run_state, vcpu.sipi_vector = vcpu.run_state, state, sipi_vector
     vm.kick = True
     vm.note(RunStateChanged(vcpu.id, before, state, "set by the user"))
+
+
+def set_isrvec(vm: Vm, *, on: bool) -> None:
+    """Begin to check every ISR by bhyve's `isrvec_stk`, or stop that.
+
+    Raises `EngineError` where the PPR comes from that stack: there it is no checker.
+    """
+    if vm.profile.isrvec_stk:
+        if not on:
+            name = vm.profile.name
+            raise EngineError(f"isrvec stays on: in profile {name} it gives the PPR")
+        return
+    for vcpu in vm.vcpus:
+        priority.watch_isrvec(vcpu.apic, on=on)

@@ -6,14 +6,16 @@ what they were afterwards.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from lapis_engine.vie import reach
 from lapis_engine.vie.fetch import LONGEST, PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from lapis_engine.cpu.attempt import Touch
+    from lapis_engine.cpu.attempt import Loan
     from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vmm.vcpu import Vcpu
@@ -31,10 +33,10 @@ class Lending:
         self._vcpu = vcpu
 
     def attempt(
-        self, regs: Registers, holes: Mapping[int, bytes], /
-    ) -> tuple[HwExit, list[Touch]]:
-        """Carry out one instruction with memory in `holes`; say what it touched."""
-        vm = self._vm
+        self, regs: Registers, holes: Mapping[int, bytes], code: bytes, /
+    ) -> tuple[HwExit, Loan]:
+        """Carry out the instruction `code` at RIP with memory in `holes`."""
+        vm, linear = self._vm, self._vcpu.linear
         lent, roms = {}, {}
         for page, content in holes.items():
             region = vm.memory.region(page)
@@ -42,5 +44,11 @@ class Lending:
                 lent[page] = content
             else:
                 roms[page] = region.read(page, PAGE)
-        code = self._vcpu.linear.peek(regs.linear_rip) or 0
-        return vm.core.attempt(regs, lent, roms, (code, LONGEST))
+        at = linear.peek(regs.linear_rip) or 0
+        beyond = partial(reach.page_beyond, regs, code, linear)
+        return vm.core.attempt(regs, lent, roms, (at, LONGEST), beyond)
+
+    def undo(self, before: Iterable[tuple[int, bytes]], /) -> None:
+        """Put back what memory held before an attempt, in order of time."""
+        for gpa, data in reversed(list(before)):
+            self._vm.memory.write(gpa, data)

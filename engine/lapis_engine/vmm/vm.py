@@ -24,6 +24,7 @@ from lapis_engine.vmm import (
     exits,
     fabric,
     handlers,
+    interference,
     reset,
     runstate,
     spinup,
@@ -31,6 +32,7 @@ from lapis_engine.vmm import (
 )
 from lapis_engine.vmm.bus import Bus
 from lapis_engine.vmm.entry import DEFAULT, Entry
+from lapis_engine.vmm.interference import InterferenceState
 from lapis_engine.vmm.spinup import SpinupState
 from lapis_engine.vmm.vcpu import Vcpu
 
@@ -86,6 +88,12 @@ class Vm:
         self.pause_yields = False
         self.stop_asked = False
         """Come back as soon as the present instruction and its effects are complete."""
+        self.watch_at: int | None = None
+        """ns at which `on_watch` is called, at that very instruction; no timer, and
+        nothing moves for it."""
+        self.on_watch: Callable[[], None] | None = None
+        self.on_round: Callable[[], None] | None = None
+        """Called after each round of `run`."""
         self.panic: exits.EngineFaultExit | None = None
         """What was a panic of the host; nothing runs after it."""
         self.debug_cpus = 0
@@ -94,6 +102,8 @@ class Vm:
         """vCPUs that wait for SIPI under boot_ipi startup-cpus, a bit each."""
         self.spinup = SpinupState()
         """Used under boot_ipi spinup-ap."""
+        self.interference = InterferenceState()
+        """The user's rules on IPIs, and the IPIs that they hold back."""
         self.boot_ipi_due: BootIpi | None = None
         """What an ICR write left for `startup.handle`."""
         self.exit_due: exits.Exit | None = None
@@ -145,6 +155,8 @@ class Vm:
         if self.timers_moved:
             times = [apic_timer.deadline(v.apic) for v in self.vcpus]
             times += [d.timer.deadline(d.state) for d in self.devices if d.timer]
+            if self.interference.held:
+                times.append(interference.deadline(self.interference))
             due = [at for at in times if at is not None]
             self._deadline = min(due) if due else None
             self.timers_moved = False
@@ -161,6 +173,8 @@ class Vm:
     def pass_time(self, now: int) -> None:
         """Move the clock to `now` ns and fire what has become due."""
         self.now = now
+        if self.watch_at is not None and now >= self.watch_at and self.on_watch:
+            self.on_watch()
         deadline = self.deadline()
         if deadline is None or now < deadline:
             return
@@ -173,6 +187,8 @@ class Vm:
                 due = device.timer.deadline(device.state)
                 if due is not None and due <= now:
                     fabric.signal(self, device.timer.advance(device.state, now), -1)
+        if self.interference.held:
+            fabric.release(self)
         self.timers_moved = self.kick = True
 
     # What others ask of it.
@@ -227,6 +243,18 @@ class Vm:
 
     # Running.
 
+    def ask_stop(self) -> None:
+        """Ask for a stop after the present instruction and its effects."""
+        self.stop_asked = True
+
+    def must_stop(self) -> bool:
+        """Tell whether a stop was asked for in what has just happened."""
+        return self.stop_asked
+
+    def forget_stop(self) -> None:
+        """Forget that a stop was asked for before this."""
+        self.stop_asked = False
+
     def run(self, vcpu: Vcpu, entry: Entry = DEFAULT, budget: int = 1) -> exits.Exit:
         """Enter `vcpu` for at most `budget` instructions; say why it came back.
 
@@ -246,6 +274,8 @@ class Vm:
             out = emulation.enter(self, vcpu, entry)
             while out is None:
                 out = self._round(vcpu, budget)
+                if self.on_round is not None:
+                    self.on_round()
         finally:
             self.context = "outside"
         return self.panic or out
@@ -295,12 +325,25 @@ class Vm:
             return spinup.due(self, vcpu.id)
         return None
 
+    def is_interrupted(self) -> bool:
+        """Tell whether the loop must look around before the next REP iteration."""
+        return (
+            self.kick
+            or self.stop_asked
+            or self.exit_due is not None
+            or self.boot_ipi_due is not None
+            or self.suspended is not None
+            or self.panic is not None
+        )
+
     def left(self) -> int:
         """Return how many instructions may retire before the loop must look again."""
         left = min(self._budget - self.ran, MAX_SLICE)
         deadline = self.deadline()
         if deadline is not None:
             left = min(left, deadline - self.now)
+        if self.watch_at is not None:
+            left = min(left, self.watch_at - self.now)
         return max(left, 1)
 
     def _execute(self, vcpu: Vcpu, *, window: bool) -> exits.Exit | None:

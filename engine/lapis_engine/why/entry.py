@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import priority
 from lapis_engine.describe import run_state_text
 from lapis_engine.devices.pic import priority as pic
+from lapis_engine.devices.pic.regs import SPURIOUS
 from lapis_engine.vmm import fabric, runstate
 from lapis_engine.why.reason import Reason, blocks
 
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
 
 
 def gates(machine: Machine, vcpu: Vcpu) -> list[Reason]:
-    """Return what keeps the vCPU from entering the guest, HLT apart."""
+    """Return what keeps the vCPU from entering the guest, HLT apart.
+
+    Rules of `FIRST` only come before what was asked about: the vCPU runs.
+    """
     return [*_machine(machine), *_vcpu(machine, vcpu)]
+
+
+FIRST = frozenset({"exit-first", "init-first"})
 
 
 def _machine(machine: Machine) -> Iterator[Reason]:
@@ -50,6 +57,9 @@ def _vcpu(machine: Machine, vcpu: Vcpu) -> Iterator[Reason]:
                 "pending-request", text,
                 address=request.address, bytes=request.bytes, data=request.data,
             )  # fmt: skip
+    if _owes_exit(vm, vcpu):
+        text = f"vCPU {vcpu.id} owes userspace an exit, which comes before any entry"
+        yield blocks("exit-first", text, vcpu=vcpu.id)
     if vm.debug_cpus >> vcpu.id & 1:
         text = (
             f"vCPU {vcpu.id} is held by vm_suspend_cpu (debug_cpus {vm.debug_cpus:#x})"
@@ -70,8 +80,14 @@ def _vcpu(machine: Machine, vcpu: Vcpu) -> Iterator[Reason]:
         yield blocks("init-first", text, run_state=state)
 
 
-def first(vcpu: Vcpu) -> Iterator[Reason]:
-    """Yield the events that go in before an NMI."""
+def _owes_exit(vm: Vm, vcpu: Vcpu) -> bool:
+    """Tell whether an exit record waits for this vCPU (SPINUP_AP: for vCPU 0)."""
+    spins_up = vm.spinup.request is not None and vcpu.id == 0
+    return spins_up or vm.exit_due is not None
+
+
+def event_first(vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield the event in delivery, which goes in before an NMI."""
     event = vcpu.event
     if event is not None:
         text = (
@@ -79,10 +95,13 @@ def first(vcpu: Vcpu) -> Iterator[Reason]:
             f"delivery and goes first"
         )
         yield blocks("event-in-flight", text, vector=event.vector)
-    if vcpu.apic.isrvec is not None:
-        fault = priority.stack_fault(vcpu.apic)
-        if fault is not None:
-            yield blocks("isrvec", f"the next entry panics the host: {fault.text}")
+
+
+def stack(vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield the panic of a vCPU whose isrvec_stk and ISR differ."""
+    fault = priority.stack_fault(vcpu.apic)
+    if fault is not None:
+        yield blocks("isrvec", f"the next entry panics the host: {fault.text}")
 
 
 def nmi_first(vcpu: Vcpu) -> Iterator[Reason]:
@@ -91,15 +110,21 @@ def nmi_first(vcpu: Vcpu) -> Iterator[Reason]:
         yield blocks("nmi-first", "an NMI is pending and goes first", vector=2)
 
 
+def extint(vm: Vm, vcpu: Vcpu) -> int | None:
+    """Return the vector that the 8259 pair gives this vCPU next, or None.
+
+    With nothing to serve it gives the spurious one (`vatpic_pending_intr`).
+    """
+    if vm.pic is None or not fabric.extint_pending(vm, vcpu):
+        return None
+    vector = pic.peek(vm.pic)
+    return vm.pic.master.base + SPURIOUS if vector is None else vector
+
+
 def extint_first(vm: Vm, vcpu: Vcpu) -> Iterator[Reason]:
     """Yield the ExtINT that goes in before the APIC's vector."""
-    if vm.pic is None or not fabric.extint_pending(vm, vcpu):
-        return
-    vector = pic.peek(vm.pic)
-    if vector is None:
-        text = "an ExtINT is pending and goes first: the 8259 pair gives it a vector"
-        yield blocks("extint-first", text)
-    else:
+    vector = extint(vm, vcpu)
+    if vector is not None:
         text = (
             f"ExtINT vector {vector:#04x} is pending and goes first, whatever the PPR"
         )

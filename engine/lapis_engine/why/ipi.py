@@ -15,17 +15,18 @@ from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import VectorRefused
-from lapis_engine.vmm import fabric, runstate
+from lapis_engine.vmm import fabric, interference, runstate, spinup
 from lapis_engine.why import matching
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.events import Interfered
     from lapis_engine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
-
-NOBODY = "no APIC has that destination"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Verdict:
     vcpu: int
     verdict: str
     """accepted; ignored: it arrives and changes nothing; refused by the APIC; lost on
-    the way; not-reached."""
+    the way; delayed by a rule of the user's; not-reached."""
     text: str
     """One sentence."""
     reasons: tuple[Reason, ...]
@@ -61,6 +62,8 @@ class DryRun:
     """One sentence."""
     verdicts: tuple[Verdict, ...]
     """One a vCPU."""
+    guest: str = ""
+    """What the kernel would do instead if the guest wrote it, or the empty string."""
 
 
 def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
@@ -72,13 +75,38 @@ def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
     rule = _refusal_rule(ipi, vm) if dropped else ""
     targets = () if dropped else fabric.destinations(vm, ipi)
     if not dropped and not targets:
-        dropped, rule = NOBODY, "destination"
-    verdicts = tuple(_judge(vm, v, ipi, targets, dropped, rule) for v in vm.vcpus)
+        dropped, rule = fabric.ABSENT, "destination"
+    if rule in {"", "destination"}:
+        acting = _interference(vm, ipi, targets)
+        verdicts = tuple(_judge(vm, v, ipi, targets, acting) for v in vm.vcpus)
+    else:
+        reason = blocks(rule, dropped, icr=icr)
+        verdicts = tuple(
+            Verdict(v.id, "not-reached", dropped, (reason,)) for v in vm.vcpus
+        )
     words = explain.icr_text(icr, x2apic=x2apic)
     fates = [f"vCPU {v.vcpu} ({v.verdict})" for v in verdicts if v.vcpu in targets]
     fate = f"be dropped: {dropped}" if dropped else f"reach {', '.join(fates)}"
-    text = f"{words}; it would {fate}"
-    return DryRun(sender, icr, ipi.mode, words, targets, dropped, rule, text, verdicts)
+    if rule == "illegal-vector":
+        fate += f", and vCPU {sender} has ESR bit 5 (send illegal vector)"
+    guest = _by_the_guest(vm, ipi)
+    text = f"{words}; it would {fate}" + (f"; {guest}" if guest else "")
+    return DryRun(
+        sender, icr, ipi.mode, words, targets, dropped, rule, text, verdicts, guest
+    )
+
+
+def _by_the_guest(vm: Vm, ipi: Ipi) -> str:
+    """Say how an ICR write of the guest would end otherwise (`fabric.request`)."""
+    profile = vm.profile
+    if profile.ipi_unimplemented_fails and ipi.mode in fabric.UNIMPLEMENTED:
+        return "written by the guest, it makes vm_run fail with EINVAL"
+    why = spinup.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
+    if not why:
+        return ""
+    panics = profile.icr_refused == "panic"
+    end = "the host panics" if panics else "it is an INST_EMUL exit"
+    return f"written by the guest, {end}: {why}"
 
 
 def _refusal_rule(ipi: Ipi, vm: Vm) -> str:
@@ -96,23 +124,41 @@ def _refusal_rule(ipi: Ipi, vm: Vm) -> str:
     return "not-implemented"
 
 
+def _interference(vm: Vm, ipi: Ipi, targets: tuple[int, ...]) -> dict[int, Interfered]:
+    """Return what rules of the user's would do, by target; their counts stay."""
+    tried = interference.InterferenceState([replace(r) for r in vm.interference.rules])
+    found = {}
+    for target in targets:
+        event = interference.copies(tried, ipi, target, "the user", vm.now)[1]
+        if event is not None:
+            found[target] = event
+    return found
+
+
 def _judge(
     vm: Vm,
     vcpu: Vcpu,
     ipi: Ipi,
     targets: tuple[int, ...],
-    dropped: str,
-    rule: str,
+    acting: Mapping[int, Interfered],
 ) -> Verdict:
-    if rule not in {"", "destination"}:
-        reason = blocks(rule, dropped, icr=ipi.icr)
-        return Verdict(vcpu.id, "not-reached", reason.text, (reason,))
     reached = vcpu.id in targets
     way = matching.way(vm, vcpu, ipi, reached=reached)
     if not reached:
         return Verdict(vcpu.id, "not-reached", way.text, (way,))
+    reasons: tuple[Reason, ...] = (way,)
+    event = acting.get(vcpu.id)
+    if event is not None:
+        text = f"{event.action}: {event.text}"
+        stopped = event.action != "duplicate"
+        reasons += (Reason("interfered", text, {}, blocks=stopped),)
+        if stopped:
+            verdict = "delayed" if event.action == "delay" else "lost"
+            return Verdict(vcpu.id, verdict, f"{way.text}; {text}", reasons)
     verdict, effect = _effect(vm, vcpu, ipi)
-    return Verdict(vcpu.id, verdict, f"{way.text}; {effect.text}", (way, effect))
+    reasons += (effect,)
+    text = "; ".join(reason.text for reason in reasons)
+    return Verdict(vcpu.id, verdict, text, reasons)
 
 
 # What a target does with it.

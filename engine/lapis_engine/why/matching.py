@@ -29,8 +29,7 @@ def way(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
         profile.boot_ipi == "spinup-ap"
         or (profile.boot_ipi == "startup-cpus" and not _by_calcdest(vm))
     ):
-        text = f"ICRHI names vCPU {ipi.destination:#x}, and the shorthand is not read"
-        return _told("icrhi", text, reached, destination=ipi.destination)
+        return _icrhi(vm, vcpu, ipi, reached=reached)
     if ipi.shorthand == "self":
         verb = "is" if reached else "is not"
         text = f"the shorthand is self, and vCPU {vcpu.id} {verb} the sender"
@@ -46,6 +45,16 @@ def way(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
     if ipi.mode == "lowest" and not named.blocks:
         return _lowest(vm, vcpu, ipi, reached=reached)
     return named
+
+
+def _icrhi(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
+    """Say whom INIT or SIPI names where the id in ICRHI alone counts."""
+    text = f"ICRHI names vCPU {ipi.destination:#x}, and the shorthand is not read"
+    if vm.profile.boot_ipi == "startup-cpus" and ipi.logical:
+        text = "it is logical, and only the physical id in ICRHI counts"
+    elif not reached and ipi.destination == vcpu.id:
+        text = f"ICRHI names vCPU {vcpu.id:#x}, which is the sender itself"
+    return _told("icrhi", text, reached, destination=ipi.destination)
 
 
 def _by_calcdest(vm: Vm) -> bool:

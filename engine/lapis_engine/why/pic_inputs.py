@@ -12,7 +12,7 @@ from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import LVT_MASKED
 from lapis_engine.devices.pic import priority as pic
-from lapis_engine.why.reason import Reason, allows, blocks
+from lapis_engine.why.reason import Reason, blocks
 
 CASCADE = 1 << 2
 """Input of the master that the slave drives."""
@@ -56,8 +56,6 @@ def _input(vm: Vm, vcpu: Vcpu, chip: ChipState, irq: int) -> Iterator[Reason]:
     found += way(vcpu, head)
     for rule, text in found:
         yield blocks(rule, text, about, **values)
-    if not found:
-        yield allows("pic", f"{head} and requests it", about, **values)
 
 
 def way(vcpu: Vcpu, head: str) -> Iterator[tuple[str, str]]:

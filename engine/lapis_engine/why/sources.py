@@ -25,6 +25,7 @@ from lapis_engine.apic.regs import (
 )
 from lapis_engine.devices.device import InterruptMessage
 from lapis_engine.devices.ioapic import pins
+from lapis_engine.vmm import fabric
 from lapis_engine.why import pic_inputs, traffic
 from lapis_engine.why.reason import Reason, allows, blocks
 
@@ -192,17 +193,15 @@ def _misses(
     )
     kind = "logical destination" if entry.logical else "APIC id"
     where = f"{head}, but goes to {kind} {entry.destination:#x}"
-    reached = [
-        v.id
-        for v in vm.vcpus
-        if v.active
-        and apic_state.hears(v.apic, vm.profile)
-        and apic_ipi.matches(message, v.apic)
-    ]
+    reached = fabric.recipients(vm, message)
+    names = ", ".join(f"vCPU {number}" for number in reached)
     if not reached:
         yield "destination", f"{where}, which no APIC has"
-    elif vcpu.id not in reached:
-        names = ", ".join(f"vCPU {number}" for number in reached)
+    elif vcpu.id in reached:
+        return
+    elif apic_ipi.matches(message, vcpu.apic) and entry.mode == "lowest":
+        yield "lowest-priority", f"{where} at lowest priority, and {names} wins"
+    else:
         yield "elsewhere", f"{where}, which is {names}"
 
 

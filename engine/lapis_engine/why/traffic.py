@@ -8,6 +8,7 @@ from lapis_engine import explain
 from lapis_engine.apic import ipi as apic_ipi
 from lapis_engine.apic import state as apic_state
 from lapis_engine.events import (
+    Interfered,
     IpiSent,
     MessageSent,
     VectorAccepted,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Vm
 
 VECTORED = frozenset({"fixed", "lowest"})
-NOBODY = "no APIC has that destination"
-"""As `fabric` says it of a message that names nobody."""
 
 
 def sent(machine: Machine, vcpu: Vcpu, vector: int, *, nmi: bool) -> Iterator[Reason]:
@@ -39,13 +38,18 @@ def sent(machine: Machine, vcpu: Vcpu, vector: int, *, nmi: bool) -> Iterator[Re
         text = f"it was refused when it came from {refused.source}: {refused.why}"
         yield blocks("refused", text, vector=vector)
     known = -1
-    for event in history:
+    for at, event in enumerate(history):
         if isinstance(event, IpiSent) and _carries(
             event.mode, event.icr & 0xFF, vector, nmi=nmi
         ):
             head = f"the last IPI with it, of vCPU {event.vcpu} (ICR {event.icr:#x}),"
-            known = event.icr
-            yield from _fate(head, f"vcpu {event.vcpu}", event, vcpu.id, refused)
+            known, about = event.icr, f"vcpu {event.vcpu}"
+            met = _interfered(history[at - 1 :: -1] if at else [], vcpu.id)
+            if met is not None:
+                text = f"{head} met a rule: {met.action}: {met.text}"
+                yield blocks("interfered", text, about)
+            else:
+                yield from _fate(head, about, event, vcpu.id, refused)
             break
     for event in history:
         if isinstance(event, MessageSent) and _carries(
@@ -59,6 +63,16 @@ def sent(machine: Machine, vcpu: Vcpu, vector: int, *, nmi: bool) -> Iterator[Re
 
 def _carries(mode: str, carried: int, vector: int, *, nmi: bool) -> bool:
     return mode == "nmi" if nmi else mode in VECTORED and carried == vector
+
+
+def _interfered(later: list[Event], number: int) -> Interfered | None:
+    """Return how a rule kept an IPI from this target; `later` begins after it."""
+    for event in later:
+        if not isinstance(event, (Interfered, VectorAccepted, VectorRefused)):
+            return None
+        if isinstance(event, Interfered) and event.vcpu == number:
+            return event if event.action != "duplicate" else None
+    return None
 
 
 def _refused(history: list[Event], number: int, vector: int) -> VectorRefused | None:
@@ -78,7 +92,7 @@ def _fate(
     refused: VectorRefused | None,
 ) -> Iterator[Reason]:
     if event.dropped:
-        rule = "destination" if event.dropped == NOBODY else "dropped"
+        rule = "destination" if event.dropped == fabric.ABSENT else "dropped"
         yield blocks(rule, f"{head} was dropped: {event.dropped}", about)
     elif number not in event.targets:
         names = ", ".join(f"vCPU {target}" for target in event.targets)

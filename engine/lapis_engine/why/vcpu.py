@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
-from lapis_engine.events import Interfered
+from lapis_engine.events import InitReceived, Interfered, SipiReceived
 from lapis_engine.history import KEPT
 from lapis_engine.vmm import arbitration, fabric, runstate
 from lapis_engine.why import entry, wakes
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from lapis_engine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
-
-BOOT = frozenset({"init", "sipi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ BESIDE = frozenset({"unreached", "interfered"})
 
 def _reasons(machine: Machine, it: Vcpu) -> Iterator[Reason]:
     for reason in entry.gates(machine, it):
-        if reason.rule != "init-first":
+        if reason.rule not in entry.FIRST:
             yield reason
     if not runstate.can_run(it.run_state):
         yield from _missed(machine, it)
@@ -100,13 +98,29 @@ def _missed(machine: Machine, it: Vcpu) -> Iterator[Reason]:
     """Yield what became of the INIT or SIPI that it waits for."""
     if it.unreached:
         yield blocks("unreached", it.unreached)
+    told: dict[str, Reason | None] = {}
     for logged in reversed(machine.log.last(KEPT)):
-        event = logged.event
-        if not isinstance(event, Interfered) or event.vcpu != it.id:
-            continue
-        if event.action != "duplicate" and event.mode in BOOT:
-            yield blocks("interfered", f"{event.action}: {event.text}", at=logged.at)
-            return
+        if len(told) == 2:
+            break
+        match logged.event:
+            case InitReceived(vcpu=it.id):
+                told.setdefault("init", None)
+            case SipiReceived(vcpu=it.id):
+                told.setdefault("sipi", None)
+            case (
+                Interfered(
+                    vcpu=it.id, action="drop" | "delay", mode="init" | "sipi"
+                ) as event
+            ):
+                text = f"{event.action}: {event.text}"
+                reason = blocks("interfered", text, at=logged.at)
+                told.setdefault(event.mode, reason)
+            case _:
+                pass
+    for mode in ("init", "sipi"):
+        found = told.get(mode)
+        if found is not None:
+            yield found
 
 
 def _halted(it: Vcpu) -> Reason:
@@ -120,14 +134,30 @@ def _halted(it: Vcpu) -> Reason:
 
 def _next(machine: Machine, it: Vcpu) -> Reason:
     """Return what the next entry does first, in the order of `vm_run`."""
-    state = it.run_state
-    if state & runstate.PEND_INIT:
-        return allows("init", "it takes INIT", run_state=state)
-    if not state & runstate.RUN:
-        start = it.sipi_vector << 12
+    vm = machine.vm
+    for reason in entry.gates(machine, it):
+        if reason.rule == "exit-first":
+            return allows("exit", "it gives userspace the exit that it owes")
+    if not it.run_state & runstate.RUN or it.run_state & runstate.PEND_INIT:
+        return _boot(vm, it)
+    for reason in entry.stack(it):
+        return allows(reason.rule, reason.text)
+    return _event(vm, it) or _instruction(machine, it)
+
+
+def _boot(vm: Vm, it: Vcpu) -> Reason:
+    """Return what `vm_handle_run_state` does with a vCPU that it can move."""
+    state, start = it.run_state, it.sipi_vector << 12
+    if not state & runstate.PEND_INIT:
         text = f"it takes the SIPI and starts at {start:#x}"
         return allows("sipi", text, vector=it.sipi_vector, start=start)
-    return _event(machine.vm, it) or _instruction(machine, it)
+    if it.id == 0 and vm.profile.bsp_restarts_on_init:
+        text = "it takes INIT and restarts at the reset vector"
+    elif state & runstate.PEND_SIPI:
+        text = f"it takes INIT, and then the SIPI, and starts at {start:#x}"
+    else:
+        text = "it takes INIT, and then waits for SIPI"
+    return allows("init", text, run_state=state)
 
 
 def _event(vm: Vm, it: Vcpu) -> Reason | None:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
 from lapis_engine.apic.regs import SVR_ENABLED
-from lapis_engine.devices.pic import priority as pic
 from lapis_engine.errors import EngineError
-from lapis_engine.vmm import fabric
 from lapis_engine.why import entry, ppr, sources
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
-    from lapis_engine.vmm.vm import Vm
 
 NMI = 2
 PLACES = {
@@ -83,16 +80,9 @@ def _where(machine: Machine, vcpu: Vcpu, vector: int) -> str:
         return "irr+isr" if in_service else "irr"
     if vcpu.event is not None and vcpu.event.vector == vector:
         return "event"
-    if _extint(vm, vcpu) == vector:
+    if entry.extint(vm, vcpu) == vector:
         return "pic"
     return "isr" if in_service else "nowhere"
-
-
-def _extint(vm: Vm, vcpu: Vcpu) -> int | None:
-    """Return the vector that the 8259 pair would give this vCPU, or None."""
-    if vm.pic is None or not fabric.extint_pending(vm, vcpu):
-        return None
-    return pic.peek(vm.pic)
 
 
 def _reasons(machine: Machine, vcpu: Vcpu, vector: int, where: str) -> Iterator[Reason]:
@@ -107,9 +97,10 @@ def _reasons(machine: Machine, vcpu: Vcpu, vector: int, where: str) -> Iterator[
     yield from entry.gates(machine, vcpu)
     if vcpu.halted:
         yield allows("halted", "the vCPU is halted, and what is delivered wakes it")
+    yield from entry.stack(vcpu)
     if where == "event":
         return
-    yield from entry.first(vcpu)
+    yield from entry.event_first(vcpu)
     if where == "pending":
         yield from _nmi_blocking(vcpu)
         yield from entry.shadow(vcpu)

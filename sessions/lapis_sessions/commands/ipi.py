@@ -65,7 +65,8 @@ def _forbidden(session: Session, bound: Bound, sender: int, raw: int) -> str:
     apics = [vcpu.apic for vcpu in session.machine.vcpus]
     x2apic = apic_state.mode(apics[sender]) == "x2apic"
     ipi = icr.decode(raw, x2apic=x2apic, sender=sender)
-    return ipi_rules.impossible(ipi) or ipi_rules.absent(ipi, apics)
+    profile = session.machine.vm.profile
+    return ipi_rules.impossible(ipi, profile) or ipi_rules.absent(ipi, apics)
 
 
 def _words(bound: Bound) -> list[str]:

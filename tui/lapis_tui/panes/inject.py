@@ -107,7 +107,7 @@ def _warning(form: Form, snapshot: Snapshot, sender: int, icr: int) -> str:
     x2apic = apics[sender].mode == "x2apic"
     request = ipi.decode(icr, x2apic=x2apic, sender=sender)
     if form.mode != "raw":
-        why = ipi_rules.impossible(request)
+        why = ipi_rules.impossible(request, PROFILES[snapshot.profile])
         ids = {apic.id for apic in apics}
         everyone = ipi.BROADCAST_X2APIC if x2apic else ipi.BROADCAST_XAPIC
         named = request.shorthand == "none" and request.destination != everyone

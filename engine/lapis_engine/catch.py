@@ -1,0 +1,239 @@
+"""Event breakpoints: the machine stops right after an event that somebody waits for.
+
+They are the debugger's, as breakpoints are: the guest never notices them, and a
+snapshot does not hold them. Without any the history has no observer here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from lapis_engine.apic.regs import MODES
+from lapis_engine.apic.state import MODES as APIC_MODES
+from lapis_engine.describe import describe
+from lapis_engine.errors import EngineError
+from lapis_engine.events import (
+    ApicModeChanged,
+    EngineFault,
+    ExceptionRaised,
+    Exited,
+    ExtIntDelivered,
+    InitReceived,
+    Interfered,
+    IpiSent,
+    Linted,
+    ModeChanged,
+    MsrAccessed,
+    NmiDelivered,
+    RunStateChanged,
+    SipiReceived,
+    TimerFired,
+    VectorAccepted,
+    VectorDelivered,
+    VectorEnded,
+)
+from lapis_engine.vmm import exits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.events import Event, Logged
+    from lapis_engine.machine import Stop
+
+EVENTS: Final[dict[str, tuple[type, ...]]] = {
+    "ipi": (IpiSent,),
+    "accept": (VectorAccepted,),
+    "deliver": (VectorDelivered, NmiDelivered, ExtIntDelivered),
+    "eoi": (VectorEnded,),
+    "boot": (InitReceived, SipiReceived, RunStateChanged),
+    "timer": (TimerFired,),
+    "exit": (Exited,),
+    "msr": (MsrAccessed,),
+    "mode": (ModeChanged, ApicModeChanged),
+    "exception": (ExceptionRaised,),
+    "fault": (EngineFault,),
+    "lint": (Linted,),
+    "interfere": (Interfered,),
+}
+"""What can be waited for, and the records that count as it."""
+NMI_VECTOR: Final = 2
+
+
+@dataclass(slots=True)
+class Catch:
+    """One event breakpoint; a condition that is None holds for every event."""
+
+    number: int
+    event: str
+    """A key of `EVENTS`."""
+    vcpu: int | None = None
+    """The vCPU that it happens to; of an IPI the sender."""
+    vector: int | None = None
+    mode: str | None = None
+    """Delivery mode of an IPI, init or sipi of boot; the mode that is entered."""
+    to: int | None = None
+    """A target of an IPI, among others."""
+    code: str | None = None
+    """Of an exit."""
+    msr: int | None = None
+    once: bool = False
+    """Gone after the first stop."""
+    hits: int = 0
+    """Stops that it caused."""
+
+
+CONDITIONS: Final[dict[str, frozenset[str]]] = {
+    "vector": frozenset(
+        {"ipi", "accept", "deliver", "eoi", "boot", "timer", "exception"}
+    ),
+    "mode": frozenset({"ipi", "boot", "mode", "interfere"}),
+    "to": frozenset({"ipi"}),
+    "code": frozenset({"exit"}),
+    "msr": frozenset({"msr"}),
+}
+"""Which events have what a condition is about; every event has a vCPU."""
+MODES_OF: Final[dict[str, tuple[str, ...]]] = {
+    "ipi": MODES,
+    "interfere": MODES,
+    "boot": ("init", "sipi"),
+    "mode": ("real", "protected", "compat", "long", *APIC_MODES),
+}
+CODES: Final = frozenset(kind.code for kind in get_args(exits.Exit))
+"""Codes of exits."""
+
+
+def vector(event: Event) -> int | None:
+    """Return the vector that an event is about, or None when it has none."""
+    if isinstance(event, IpiSent):
+        return event.icr & 0xFF
+    if isinstance(event, NmiDelivered):
+        return NMI_VECTOR
+    found = getattr(event, "vector", None)
+    return found if isinstance(found, int) else None
+
+
+def mode(event: Event) -> str | None:
+    """Return the mode that an event is about, or None when it has none."""
+    match event:
+        case InitReceived():
+            return "init"
+        case SipiReceived():
+            return "sipi"
+        case ModeChanged() | ApicModeChanged():
+            return event.after
+        case IpiSent() | Interfered():
+            return event.mode
+        case _:
+            return None
+
+
+def matches(catch: Catch, event: Event) -> bool:
+    """Tell whether `catch` waits for just this event."""
+    if not isinstance(event, EVENTS[catch.event]):
+        return False
+    wanted: tuple[tuple[object, Callable[[], object]], ...] = (
+        (catch.vcpu, lambda: event.vcpu),
+        (catch.vector, lambda: vector(event)),
+        (catch.mode, lambda: mode(event)),
+        (catch.msr, lambda: getattr(event, "msr", None)),
+        (catch.code, lambda: getattr(event, "code", None)),
+    )
+    if any(value is not None and value != find() for value, find in wanted):
+        return False
+    return catch.to is None or catch.to in getattr(event, "targets", ())
+
+
+def _check(catch: Catch) -> None:
+    """Raise `EngineError` for a condition that no event of this kind can meet."""
+    event = catch.event
+    for name, having in CONDITIONS.items():
+        if getattr(catch, name) is not None and event not in having:
+            known = ", ".join(sorted(having))
+            raise EngineError(f"catch {event} has no {name}; these have: {known}")
+    if catch.vector is not None and not 0 <= catch.vector <= 0xFF:
+        raise EngineError(f"vector {catch.vector:#x}: vectors are 8 bits")
+    modes = MODES_OF.get(event, ())
+    if catch.mode is not None and catch.mode not in modes:
+        raise EngineError(f"{event} has no mode {catch.mode!r}: {', '.join(modes)}")
+    if catch.code is not None and catch.code not in CODES:
+        known = ", ".join(sorted(CODES))
+        raise EngineError(f"there is no exit {catch.code!r}: {known}")
+
+
+class Catches:
+    """The event breakpoints of one machine."""
+
+    def __init__(
+        self, observers: list[Callable[[Logged], None]], stop: Callable[[], None]
+    ) -> None:
+        """Have none. `observers` are those of the history; `stop` stops the machine."""
+        self._observers = observers
+        self._stop = stop
+        self.items: list[Catch] = []
+        """By number."""
+        self._next = 1
+        self._caught: tuple[Catch, Event] | None = None
+        self._more = 0
+
+    def add(self, event: str, *, once: bool = False, **conditions: Any) -> Catch:
+        """Wait for an event; conditions are fields of `Catch`. Raise `EngineError`."""
+        if event not in EVENTS:
+            raise EngineError(f"there is no event {event!r}: {', '.join(EVENTS)}")
+        catch = Catch(self._next, event, once=once, **conditions)
+        _check(catch)
+        self._next += 1
+        self.items.append(catch)
+        self.attend()
+        return catch
+
+    def remove(self, number: int | None = None) -> None:
+        """Take one away, or all; raise `EngineError` when there is no such one."""
+        kept = [c for c in self.items if number is not None and c.number != number]
+        if number is not None and len(kept) == len(self.items):
+            known = ", ".join(str(catch.number) for catch in self.items) or "none"
+            raise EngineError(f"there is no catch {number}; there are: {known}")
+        self.items[:] = kept
+        self.attend()
+
+    def attend(self) -> None:
+        """Observe while there is something to wait for: else it costs nothing."""
+        self.rest()
+        if self.items:
+            self._observers.append(self._observe)
+
+    def rest(self) -> None:
+        """Wait for nothing, until `attend`."""
+        if self._observe in self._observers:
+            self._observers.remove(self._observe)
+
+    def _observe(self, logged: Logged) -> None:
+        for catch in self.items:
+            if matches(catch, logged.event):
+                if self._caught is None:
+                    self._caught = catch, logged.event
+                else:
+                    self._more += 1
+                self._stop()
+                return
+
+    def forget(self) -> None:
+        """Forget what was caught before a run: the user's own acts stop nothing."""
+        self._caught, self._more = None, 0
+
+    def told(self, stop: Stop) -> Stop:
+        """Return `stop`, or the stop at what was caught in its place.
+
+        The exit that the event came with, if any, stays in it.
+        """
+        if self._caught is None:
+            return stop
+        (catch, event), more = self._caught, self._more
+        self.forget()
+        catch.hits += 1
+        if catch.once:
+            self.remove(catch.number)
+        tail = f" (and {more} more at once)" if more else ""
+        text = f"catch {catch.number}, {catch.event}: {describe(event)}{tail}"
+        who = event.vcpu if event.vcpu >= 0 else stop.vcpu
+        return replace(stop, reason="catch", vcpu=who, text=text)

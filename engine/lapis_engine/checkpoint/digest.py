@@ -1,0 +1,141 @@
+"""Every field of a machine's state by name, and a hash over all of them.
+
+The same configuration and the same acts give the same fields on any machine: nothing
+of the host is among them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine.checkpoint import pages
+from lapis_engine.checkpoint.parts import parts
+from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
+from lapis_engine.memory.physical import PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.checkpoint.pages import Pages
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.machine import Machine
+
+SIZE = 16
+"""Bytes of a digest (BLAKE2b)."""
+
+
+class Digester:
+    """Hashes states of one machine, each page once."""
+
+    def __init__(self, machine: Machine) -> None:
+        """Begin with nothing hashed."""
+        self._machine = machine
+        self._pages: Pages | None = None
+        self._digests: list[list[bytes]] = []
+
+    def fields(self) -> dict[str, str]:
+        """Return every field of the present state by name, memory a field a page.
+
+        Pages of zeros are left out.
+        """
+        found = dict(state_fields(self._machine))
+        regions = self._machine.vm.memory.regions
+        zero = _hash(pages.ZERO)
+        for region, digests in zip(regions, self._memory(), strict=True):
+            for index, digest in enumerate(digests):
+                if digest != zero:
+                    at = region.gpa + index * PAGE
+                    found[f"memory {at:#x}"] = digest.hex()
+        return found
+
+    def digest(self) -> str:
+        """Return the hash of the present state, in hex."""
+        out = hashlib.blake2b(digest_size=SIZE)
+        for name, value in state_fields(self._machine):
+            out.update(f"{name}={value}\n".encode())
+        for digests in self._memory():
+            out.update(b"".join(digests))
+        return out.hexdigest()
+
+    def _memory(self) -> list[list[bytes]]:
+        before, self._pages = (
+            self._pages,
+            pages.take(self._machine.vm.memory, self._pages),
+        )
+        if before is None:
+            cache = {pages.ZERO: _hash(pages.ZERO)}
+            self._digests = [
+                [cache.get(page) or _hash(page) for page in region]
+                for region in self._pages.regions
+            ]
+            return self._digests
+        for number, region in enumerate(self._pages.regions):
+            old = before.regions[number]
+            if region is not old:
+                digests = self._digests[number]
+                for index, (page, was) in enumerate(zip(region, old, strict=True)):
+                    if page is not was:
+                        digests[index] = _hash(page)
+        return self._digests
+
+
+def _hash(page: bytes) -> bytes:
+    return hashlib.blake2b(page, digest_size=SIZE).digest()
+
+
+def state_fields(machine: Machine) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of every field but memory, always in the same order."""
+    for vcpu in machine.vcpus:
+        yield from _registers(f"vcpu{vcpu.id}", vcpu.regs)
+    for part in parts(machine):
+        for name in part.fields:
+            yield from _flat(f"{part.name}.{name}", getattr(part.holder, name))
+
+
+def _registers(name: str, regs: Registers) -> Iterator[tuple[str, str]]:
+    for register, value in zip(GPR_NAMES, regs.gpr, strict=True):
+        yield f"{name}.{register}", f"{value:#x}"
+    for register in ("rip", "rflags", "cr0", "cr2", "cr3", "cr4", "efer"):
+        yield f"{name}.{register}", f"{getattr(regs, register):#x}"
+    yield f"{name}.shadow", str(regs.shadow)
+    for index, register in enumerate(SEGMENT_NAMES):
+        yield f"{name}.{register}", _hexes(regs.segment(index))
+    for register in ("ldtr", "tr", "gdtr", "idtr"):
+        yield f"{name}.{register}", _hexes(getattr(regs, register))
+    yield f"{name}.dr", _hexes(regs.dr)
+    for msr, value in regs.context.msrs.items():
+        yield f"{name}.msr {msr:#x}", f"{value.value:#x}"
+    vectors = hashlib.blake2b(regs.context.vector_bytes(), digest_size=SIZE)
+    yield f"{name}.fpu", vectors.hexdigest()
+
+
+def _hexes(values: Any) -> str:
+    return " ".join(f"{value:#x}" for value in values)
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, bool) or not isinstance(value, (int, bytes, bytearray)):
+        if is_dataclass(value) and not isinstance(value, type):
+            yield name, type(value).__name__
+            for each in fields(value):
+                yield from _flat(f"{name}.{each.name}", getattr(value, each.name))
+        elif isinstance(value, dict):
+            for key, item in sorted(value.items()):
+                yield from _flat(f"{name}[{key!r}]", item)
+        elif isinstance(value, (tuple, list)):
+            for index, item in enumerate(value):
+                yield from _flat(f"{name}[{index}]", item)
+        else:
+            yield name, str(value)
+    elif isinstance(value, int):
+        yield name, f"{value:#x}"
+    else:
+        yield name, _text(bytes(value))
+
+
+def _text(data: bytes) -> str:
+    if len(data) <= 64:
+        return data.hex()
+    return f"{len(data)} bytes {hashlib.blake2b(data, digest_size=SIZE).hexdigest()}"

@@ -1,0 +1,92 @@
+"""What the state of a machine consists of, beside memory and the registers' bytes.
+
+Each part is an object whose named fields hold plain data: numbers, text, bytes, and
+tuples, lists, dicts and dataclasses of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.machine import Machine
+
+VM = (
+    "now", "panic", "debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due",
+    "consoles", "suspended", "kick", "yielded", "pause_yields", "_faults", "watch_at",
+)  # fmt: skip
+VM_ELSEWHERE = (
+    "profile", "note", "float_ports", "tsc_hz", "core", "memory", "ports", "mmio",
+    "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference", "ran",
+    "_budget", "stop_asked", "context", "timers_moved", "_deadline", "on_round",
+    "on_watch",
+)  # fmt: skip
+"""Fields of `Vm` that do not change, are parts of their own, mean nothing between two
+runs, or follow from the others."""
+SCHEDULE = ("policy", "only", "quantum", "current", "_left")
+VCPU_ELSEWHERE = ("id", "regs", "linear", "apic", "vie", "stopped_at")
+"""`stopped_at` is the debugger's."""
+
+
+class Part(NamedTuple):
+    """An object that holds state, and the names of the fields that do."""
+
+    name: str
+    """What its fields are called by: `vcpu1.apic`, `pit`, `vm`."""
+    holder: Any
+    fields: tuple[str, ...]
+
+
+def parts(machine: Machine) -> Iterator[Part]:
+    """Yield every part, always in the same order."""
+    vm = machine.vm
+    for vcpu in vm.vcpus:
+        name = f"vcpu{vcpu.id}"
+        own = tuple(n for n in _names(vcpu) if n not in VCPU_ELSEWHERE)
+        yield Part(name, vcpu, own)
+        yield Part(f"{name}.apic", vcpu.apic, _names(vcpu.apic))
+        yield Part(f"{name}.vie", vcpu.vie, _names(vcpu.vie))
+    yield Part("vm", vm, VM)
+    yield Part("vm.spinup", vm.spinup, _names(vm.spinup))
+    yield Part("vm.interference", vm.interference, _names(vm.interference))
+    yield Part("schedule", machine.schedule, SCHEDULE)
+    yield Part("lints", machine.lints.state, _names(machine.lints.state))
+    yield Part("events", machine.log, ("next_seq",))
+    for device in vm.devices:
+        if is_dataclass(device.state):
+            yield Part(device.name, device.state, _names(device.state))
+
+
+def _names(holder: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(holder))
+
+
+def clone(value: Any) -> Any:
+    """Return a copy that shares nothing that could change."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind is tuple:
+        return tuple(map(clone, value))
+    if kind is list:
+        return list(map(clone, value))
+    if kind is dict:
+        return {key: clone(item) for key, item in value.items()}
+    if kind is bytearray:
+        return bytearray(value)
+    if is_dataclass(value) and not _frozen(kind):
+        copy = object.__new__(kind)
+        for name in _names(value):
+            setattr(copy, name, clone(getattr(value, name)))
+        return copy
+    return value
+
+
+def _frozen(kind: Any) -> bool:
+    return bool(kind.__dataclass_params__.frozen)
+
+
+_ATOMS = frozenset({int, str, bytes, bool, type(None)})

@@ -1,0 +1,108 @@
+"""Lints about starting processors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.cpu.registers import CS
+from lapis_engine.lints.state import Finding
+from lapis_engine.vmm import runstate
+
+if TYPE_CHECKING:
+    from lapis_engine.events import IpiSent, Oddity, RunStateChanged, SipiReceived
+    from lapis_engine.lints.state import LintState
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+PAGE: Final = 0x1000
+UNTIMELY: Final = frozenset({"the vCPU already runs", "no INIT came before it"})
+"""Of the reasons of a SIPI that is not taken, those that a guest did not mean."""
+SPIN_BYTES: Final = 256
+"""Code within which a BSP counts as spinning."""
+SPIN_TICKS: Final = 16
+"""Looks in a row that must find it there: more than the 10 ms of the SDM."""
+
+
+def sipi(_vm: Vm, _state: LintState, event: SipiReceived) -> Finding | None:
+    """Find a SIPI that comes to a running or never-INITed processor."""
+    if event.latched not in UNTIMELY:
+        return None
+    text = f"SIPI {event.vector:#04x} from {event.source}: {event.latched}"
+    return Finding("sipi-ignored", event.vcpu, f"{event.source} {event.latched}", text)
+
+
+def sipi_oddity(_vm: Vm, _state: LintState, event: Oddity) -> Finding | None:
+    """Find the same before illumos 13275 (`spinup.sipi`)."""
+    if event.name != "SIPI ignored":
+        return None
+    return Finding("sipi-ignored", event.vcpu, event.text, f"SIPI: {event.text}")
+
+
+def sent(vm: Vm, state: LintState, event: IpiSent) -> Finding | None:
+    """Watch the BSP from INIT or SIPI on; find the same as `sipi` in FreeBSD.
+
+    There SIPI counts for whom startup_cpus holds.
+    """
+    if event.mode not in {"init", "sipi"}:
+        return None
+    if "bsp-spins" not in state.off:
+        state.spin.on, state.spin.count = True, 0
+    if vm.profile.boot_ipi != "startup-cpus" or event.mode != "sipi":
+        return None
+    for target in event.targets:
+        if not vm.startup_cpus >> target & 1:
+            text = f"SIPI from vCPU {event.vcpu}: it is not in startup_cpus"
+            return Finding("sipi-ignored", target, f"vCPU {event.vcpu}", text)
+    return None
+
+
+def started(vm: Vm, _state: LintState, event: RunStateChanged) -> Finding | None:
+    """Find an AP whose first page of code is all zero."""
+    if event.before & runstate.RUN or not event.after & runstate.RUN:
+        return None
+    regs = vm.vcpus[event.vcpu].regs
+    code = regs.segment(CS)
+    if regs.rip or code.base % PAGE or code.selector << 4 != code.base:
+        return None  # not by SIPI
+    if vm.peek(code.base, PAGE).strip(b"\0"):
+        return None
+    text = f"started at {code.base:#x}, and the page there is all zero"
+    return Finding("empty-trampoline", event.vcpu, f"{code.base:#x}", text)
+
+
+# A BSP that spins.
+
+
+def waits(vcpu: Vcpu) -> bool:
+    """Tell whether a vCPU has had INIT or SIPI, or was to have them, and never ran."""
+    if not runstate.is_pending(vcpu.run_state):
+        return False
+    touched = runstate.INIT | runstate.PEND_INIT | runstate.PEND_SIPI
+    return bool(vcpu.run_state & touched or vcpu.unreached)
+
+
+def spins(vm: Vm, state: LintState) -> Finding | None:
+    """Look at the BSP once; find that it has been in one place for `SPIN_TICKS` looks.
+
+    A BSP that has not run since the last look does not spin. After a finding, or when
+    nobody waits, the watch ends until the next INIT or SIPI.
+    """
+    spin, bsp = state.spin, vm.vcpus[0]
+    waiting = [vcpu.id for vcpu in vm.vcpus[1:] if waits(vcpu)]
+    if not waiting:
+        spin.on = False
+        return None
+    linear = bsp.regs.linear_rip
+    ran = bsp.retired > spin.retired and not bsp.halted
+    near = abs(linear - spin.linear) < SPIN_BYTES // 2
+    spin.retired = bsp.retired
+    if not (spin.count and ran and near):
+        spin.linear, spin.count = linear, int(ran)
+        return None
+    spin.count += 1
+    if spin.count < SPIN_TICKS:
+        return None
+    spin.on = False
+    names = ", ".join(f"vCPU {number}" for number in waiting)
+    text = f"the BSP spins about {spin.linear:#x} while {names} waits for SIPI"
+    return Finding("bsp-spins", 0, f"{spin.linear:#x} {names}", text)

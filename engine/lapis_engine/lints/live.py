@@ -1,0 +1,123 @@
+"""The lints at work: events and ticks in, findings out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lapis_engine.errors import EngineError
+from lapis_engine.events import (
+    ApicImported,
+    Halted,
+    IpiSent,
+    Linted,
+    MsrAccessed,
+    Oddity,
+    RunStateChanged,
+    SipiReceived,
+    VectorDelivered,
+    VectorEnded,
+)
+from lapis_engine.lints import boot, traffic
+from lapis_engine.lints.catalog import LINTS
+from lapis_engine.lints.state import Finding, LintState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.events import Logged
+    from lapis_engine.vmm.vm import Vm
+
+    Rule = Callable[[Vm, LintState, Any], Finding | None]
+
+TICK: Final = 1_000_003
+"""ns between two looks at what lasts; a prime, so as not to keep step with a guest."""
+MOST_PLACES: Final = 1000
+"""Findings that are told apart; the ones after them are counted by lint alone."""
+RULES: Final[dict[type, tuple[Rule, ...]]] = {
+    Oddity: (traffic.eoi, traffic.reserved, boot.sipi_oddity),
+    MsrAccessed: (traffic.reserved_msr,),
+    IpiSent: (traffic.absent, boot.sent),
+    SipiReceived: (boot.sipi,),
+    RunStateChanged: (boot.started,),
+    VectorDelivered: (traffic.delivered,),
+    VectorEnded: (traffic.ended,),
+    Halted: (traffic.halted,),
+    ApicImported: (traffic.isrvec,),
+}
+"""Which rules look at which event."""
+
+
+class Lints:
+    """The lints of one machine, all switched on."""
+
+    def __init__(self, vm: Vm) -> None:
+        """Look at `vm` and tell it what is found, as events."""
+        self._vm = vm
+        self.state = LintState()
+        vm.on_watch = self._look
+
+    def observe(self, logged: Logged) -> None:
+        """Look at one event (an observer of the history)."""
+        rules = RULES.get(type(logged.event))
+        if rules is None:
+            return
+        for rule in rules:
+            finding = rule(self._vm, self.state, logged.event)
+            if finding is not None:
+                self._report(finding)
+        if self._vm.watch_at is None:
+            self._watch()
+
+    def _look(self) -> None:
+        """Look at what lasts, once a tick."""
+        vm, state = self._vm, self.state
+        if state.spin.on:
+            finding = boot.spins(vm, state)
+            if finding is not None:
+                self._report(finding)
+        for finding in traffic.lingering(vm, state):
+            self._report(finding)
+        vm.watch_at = None
+        self._watch()
+
+    def _watch(self) -> None:
+        """Ask for the next tick while there is something to look at."""
+        state = self.state
+        if state.served or state.spin.on:
+            self._vm.watch_at = self._vm.now + TICK
+
+    def _report(self, finding: Finding) -> None:
+        """Note a finding when its place is new; count it always."""
+        state = self.state
+        if finding.name in state.off:
+            return
+        key = (finding.name, finding.vcpu, finding.place)
+        new = key not in state.found
+        if new and len(state.found) >= MOST_PLACES:
+            key, new = (finding.name, -1, "elsewhere"), False
+        state.found[key] = state.found.get(key, 0) + 1
+        if new:
+            self._vm.note(Linted(finding.vcpu, finding.name, finding.text))
+
+    def switch(self, name: str, *, on: bool) -> None:
+        """Switch one lint, or `all`; raise `EngineError` when there is no such one."""
+        if name not in LINTS and name != "all":
+            raise EngineError(f"there is no lint {name!r}: all, {', '.join(LINTS)}")
+        state = self.state
+        names = set(LINTS) if name == "all" else {name}
+        off = set(state.off) - names if on else set(state.off) | names
+        state.off = tuple(sorted(off))
+        if "bsp-spins" in names:
+            state.spin.on, state.spin.count = on, 0
+        if "level-no-eoi" in names and not on:
+            state.served.clear()
+        if self._vm.watch_at is None:
+            self._watch()
+
+    def count(self, name: str) -> int:
+        """Return how often a lint found something."""
+        return sum(times for key, times in self.state.found.items() if key[0] == name)
+
+    def places(self, name: str) -> int:
+        """Return at how many places it did."""
+        return sum(key[0] == name for key in self.state.found)

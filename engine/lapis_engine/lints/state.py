@@ -1,0 +1,43 @@
+"""What the lints remember: plain data, part of every snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Finding(NamedTuple):
+    """What a rule found once."""
+
+    name: str
+    vcpu: int
+    """The vCPU that it is about."""
+    place: str
+    """Findings of one lint about one vCPU at one place are one finding."""
+    text: str
+
+
+@dataclass(slots=True)
+class Spin:
+    """The watch on a BSP that may spin."""
+
+    on: bool = False
+    linear: int = 0
+    """Where it was seen first."""
+    retired: int = 0
+    """Its instructions when it was seen last."""
+    count: int = 0
+    """Times in a row that it was seen there."""
+
+
+@dataclass(slots=True)
+class LintState:
+    """Everything the lints have to remember."""
+
+    off: tuple[str, ...] = ()
+    """Names of those that are switched off."""
+    found: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    """(name, vCPU, place) -> times."""
+    served: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(vCPU, level vector in service) -> ticks since its delivery."""
+    spin: Spin = field(default_factory=Spin)

@@ -1,0 +1,128 @@
+"""Doing again what was done to a machine, to its end or to any point within it.
+
+What moves time is not done again by its limit but by where it ended: so many
+instructions, and so many events. A run that is cut in two does what the whole does.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine import acts
+from lapis_engine.acts import Act
+from lapis_engine.checkpoint.capture import Position, position
+from lapis_engine.errors import EngineError
+from lapis_engine.machine import NotRunnableError, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lapis_engine.events import Logged
+    from lapis_engine.machine import Machine
+
+    Hit = Callable[[Position], None]
+
+TIME_MOVING = frozenset({"run", "step"})
+HITS = frozenset({"breakpoint", "catch"})
+AT_ONCE = frozenset({"budget", "breakpoint", "catch"})
+"""Reasons of a stop that lies where instructions and events say; the others are met
+only by going on from there."""
+
+
+class DivergedError(EngineError):
+    """A replay came to somewhere else than what is replayed."""
+
+    title = "Diverged"
+
+    def __init__(self, act: Act, wanted: Position, came: Position) -> None:
+        """Say that `act` ended at `came` and not at `wanted`."""
+        super().__init__(f"{act.text} ended at {came.text} and not at {wanted.text}")
+        self.wanted = wanted
+        self.came = came
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An act, and where the machine was before and after it."""
+
+    act: Act
+    start: Position
+    end: Position
+    reason: str = ""
+    """Why a run or a step came back."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether time moved in it."""
+        return self.act.verb in TIME_MOVING
+
+
+def entry(act: Act, result: object, start: Position, end: Position) -> Entry:
+    """Return the entry of an act that has just been done."""
+    if act.verb not in TIME_MOVING:
+        return Entry(act, start, end)
+    reason = result.reason if isinstance(result, Stop) else "refused"
+    args = {name: value for name, value in act.args.items() if name == "number"}
+    return Entry(Act(act.verb, args), start, end, reason)
+
+
+def perform(machine: Machine, again: Entry, hit: Hit | None = None) -> None:
+    """Do the rest of an entry, which may be begun; raise `DivergedError`.
+
+    `hit` is as for `advance`.
+    """
+    if again.moves:
+        if position(machine) != again.end:
+            advance(machine, again, again.end, hit)
+    else:
+        acts.perform(machine, again.act)
+    here = position(machine)
+    if here != again.end:
+        raise DivergedError(again.act, again.end, here)
+
+
+def advance(
+    machine: Machine, within: Entry, to: Position, hit: Hit | None = None
+) -> None:
+    """Go on in an entry that moves time, as far as `to`, which lies within it.
+
+    `hit` is told of every stop at a breakpoint or a catch on the way.
+    """
+    here = position(machine)
+    while to.retired > here.retired:
+        stop = _go(machine, within, to.retired - here.retired)
+        here = position(machine)
+        if stop is None or stop.reason not in HITS:
+            break
+        if hit is not None:
+            hit(here)
+    ends = to == within.end and within.reason not in AT_ONCE
+    if ends or here.seq < to.seq:
+        with stopping_at(machine, to.seq):
+            _go(machine, within, 1)
+
+
+def _go(machine: Machine, within: Entry, count: int) -> Stop | None:
+    if within.act.verb == "run":
+        return machine.run(count)
+    try:
+        return machine.step(within.act.args["number"], count)
+    except NotRunnableError:
+        return None  # as it was then, when the step came back before its count
+
+
+@contextmanager
+def stopping_at(machine: Machine, seq: int) -> Iterator[None]:
+    """Let the machine stop as soon as event number `seq` - 1 has happened."""
+
+    def observe(logged: Logged) -> None:
+        if logged.seq + 1 >= seq:
+            machine.vm.stop_asked = True
+
+    machine.log.observers.append(observe)
+    try:
+        yield
+    finally:
+        machine.log.observers.remove(observe)

@@ -1,0 +1,107 @@
+"""`lapis replay` and `lapis session`: what is done with recordings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_engine.errors import ConfigError
+from lapis_plugins.host import discover
+from lapis_sessions import render_recording, views_recording
+from lapis_sessions.recording import reader, replaying
+from lapis_tui import headless
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_sessions.recording.reader import Recording
+    from lapis_sessions.session import Session
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+FILE = click.argument("file")
+
+
+def _open(recording: Recording, profile: str = "") -> Session:
+    session = replaying.session_of(recording, discover().devices, profile)
+    for warning in views_recording.warnings(recording):
+        click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
+    return session
+
+
+@click.command()
+@FILE
+@click.option(
+    "--headless", "without", is_flag=True, help="Replay to the end and report."
+)
+@click.option("--verify", is_flag=True, help="The same; status 1 if anything differs.")
+@click.option(
+    "--to", default="", metavar="WHERE", help="Go there first: #EVENT, COUNT."
+)
+@click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
+@click.option("--profile", default="", help="Replay under another profile.")
+@JSON
+def replay(
+    file: str,
+    without: bool,  # noqa: FBT001 - click passes it by name
+    verify: bool,  # noqa: FBT001 - click passes it by name
+    to: str,
+    commands: Sequence[str],
+    profile: str,
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Open a recording: in the debugger, or without a terminal.
+
+    It stands at its beginning, or at --to; going on does what was done then, and
+    anything else begins a branch.
+    """
+    recording = reader.read(file)
+    session = _open(recording, profile)
+    if without or verify:
+        return _verify(session, recording, as_json=as_json)
+    lines = [*([f"goto {to}"] if to else []), *commands]
+    if commands or (to and not sys.stdin.isatty()):
+        return headless.perform(session, lines, as_json=as_json)
+    for line in lines:
+        outcome = session.execute(line)
+        if not outcome.ok:
+            raise ConfigError(f"--to {to}: {outcome.error}")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError("the debugger needs a terminal; without one use --headless")
+    from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
+
+    run_app(session)
+    return headless.OK
+
+
+def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
+    found = replaying.verify(session, recording)
+    view = views_recording.verdict(recording, found)
+    click.echo(json.dumps(view) if as_json else render_recording.replayed(view))
+    return headless.FAILED if found.divergence is not None else headless.OK
+
+
+@click.group("session")
+def sessions() -> None:
+    """Look into recordings, prove them, and make others from them."""
+
+
+@sessions.command()
+@FILE
+@JSON
+def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Describe a recording."""
+    view = views_recording.info(reader.read(file))
+    click.echo(json.dumps(view) if as_json else render_recording.info(view))
+    return headless.OK
+
+
+@sessions.command("verify")
+@FILE
+@JSON
+def verify_file(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Replay a recording and compare every hash; the status is 1 if one differs."""
+    recording = reader.read(file)
+    return _verify(_open(recording), recording, as_json=as_json)
