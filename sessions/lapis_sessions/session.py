@@ -1,7 +1,7 @@
 """A live session: a machine, the vCPU that is looked at, and the verbs on both.
 
-A session is driven by lines (`execute`) or by its verbs; both are for one thread. It
-keeps no history yet.
+A session is driven by lines (`execute`) or by its verbs; both are for one thread. What
+is done to the machine goes onto its timeline.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.errors import ConfigError, LapisError
-from lapis_engine.schedule import POLICIES
 from lapis_sessions import completion, snapshot
 from lapis_sessions.commands import REGISTRY
+from lapis_sessions.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lapis_engine.machine import Machine, PendingRequest, Stop
+    from lapis_sessions.recording.writer import Writer
+    from lapis_sessions.setup import Origin
     from lapis_sessions.snapshot import Snapshot
 
 Pace = Callable[[int], int]
 """Asked before each slice of a run with the instructions that are left to do; returns
-how many to do before it is asked again, 0 to break off. How a run is sliced changes
-nothing in what the guest does."""
+how many to do at most before it is asked again, 0 to break off. How a run is sliced
+changes nothing in what the guest does."""
 DEFAULT_LIMIT = 1_000_000_000
 ENDLESS = 1 << 62
 
@@ -58,11 +60,20 @@ class Outcome:
 class Session:
     """A machine and its user."""
 
-    def __init__(self, machine: Machine, guest: str) -> None:
-        """Own `machine`, on which `guest` is loaded."""
+    def __init__(
+        self, machine: Machine, guest: str, origin: Origin | None = None
+    ) -> None:
+        """Own `machine`, on which `guest` is loaded; `origin` says how it was made."""
         self.machine = machine
+        self.timeline = Timeline(machine)
         self.guest = guest
+        self.origin = origin
         self.registry = REGISTRY
+        self.notices: list[str] = []
+        """Sentences for the user that no command asked for; whoever shows them takes
+        them away."""
+        self.writer: Writer | None = None
+        """The recording that is being made."""
         self.selected = 0
         """vCPU that commands are about unless they say otherwise."""
         self.limit = DEFAULT_LIMIT
@@ -116,6 +127,12 @@ class Session:
         """Return an immutable picture; see `snapshot.take`."""
         return snapshot.take(self, code=code, events=events)
 
+    def close(self) -> None:
+        """Close the recording, if there is one; raise `RecordingError`."""
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            writer.close()
+
     # Verbs.
 
     def select(self, number: int) -> None:
@@ -126,7 +143,7 @@ class Session:
         """Run the schedule until a stop, at most `limit` instructions."""
         whole_limit = self.limit if limit is None else limit
         stop = self._sliced(self.machine.run, whole_limit)
-        if stop.reason in {"exit", "breakpoint"}:
+        if stop.reason in {"exit", "breakpoint", "catch"}:
             self.selected = stop.vcpu
         return stop
 
@@ -151,7 +168,9 @@ class Session:
 
         `asleep` says between two slices why the next one would be refused.
         """
-        stop = advance(min(self.pace(limit), limit))
+        timeline = self.timeline
+        timeline.keeper.start()
+        stop = timeline.timed(advance, min(self.pace(limit), limit))
         ran = stop.retired
         while stop.reason == "budget" and ran < limit:
             why = asleep()
@@ -160,7 +179,7 @@ class Session:
             some = min(self.pace(limit - ran), limit - ran)
             if some <= 0:
                 return replace(stop, retired=ran, text="broken off")
-            stop = advance(some)
+            stop = timeline.timed(advance, some)
             ran += stop.retired
         text = f"{ran} instructions" if stop.reason == "budget" else stop.text
         return replace(stop, retired=ran, text=text)
@@ -194,18 +213,10 @@ class Session:
 
     def set_quantum(self, quantum: int) -> None:
         """Change the instructions of a turn; raise `ConfigError`."""
-        config = replace(self.machine.config, quantum=quantum)
-        config.check()
-        self.machine.config = config
-        self.machine.schedule.quantum = quantum
+        self.machine.set_quantum(quantum)
 
     def set_schedule(self, name: str, only: int | None = None) -> None:
         """Choose how turns are given; `only` is the vCPU of schedule "only"."""
-        if name not in POLICIES:
-            raise ConfigError(f"there is no schedule {name!r}: {', '.join(POLICIES)}")
-        if name == "only":
-            number = self.selected if only is None else only
-            self.machine.schedule.only = self.machine.vcpu(number).id
-        elif only is not None:
-            raise ConfigError(f"schedule {name} takes no vCPU")
-        self.machine.schedule.policy = name
+        if name == "only" and only is None:
+            only = self.selected
+        self.machine.set_schedule(name, only)

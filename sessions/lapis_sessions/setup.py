@@ -20,6 +20,7 @@ from lapis_sessions.session import Session
 
 if TYPE_CHECKING:
     from lapis_engine.boot.image import BootPlan
+    from lapis_sessions.guests import Image
 
 DeviceMaker = Callable[[MachineConfig], Sequence[Device]]
 """Makes the devices that belong on a machine."""
@@ -61,35 +62,54 @@ def configuration(options: SessionOptions) -> MachineConfig:
     return config
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """All that a machine is made of, apart from its devices."""
+
+    options: SessionOptions
+    image: Image
+    """The guest, or the firmware when `options` name one."""
+
+
 def open_session(options: SessionOptions, devices: DeviceMaker) -> Session:
     """Build the machine and its session.
 
     Raises `ConfigError`, `ImageError`, `GuestError`, or `ProcessorError` for a build of
     Unicorn that the engine does not know.
     """
-    config = configuration(options)
-    name, plan = _plan(options, config)
-    machine = Machine(config, plan, devices(config))
-    return Session(machine, name)
+    configuration(options)
+    return build(Origin(options, _image(options)), devices)
 
 
-def _plan(options: SessionOptions, config: MachineConfig) -> tuple[str, BootPlan]:
+def build(origin: Origin, devices: DeviceMaker) -> Session:
+    """Build a session whose image is at hand; raises as `open_session`."""
+    config = configuration(origin.options)
+    machine = Machine(config, _plan(origin, config), devices(config))
+    return Session(machine, origin.image.name, origin)
+
+
+def _image(options: SessionOptions) -> Image:
+    if not options.firmware:
+        return guests.find(options.guest or DEFAULT_GUEST)
+    if options.guest:
+        raise ConfigError(
+            f"guest {options.guest!r} and firmware {options.firmware!r} exclude "
+            f"each other: a machine starts one image"
+        )
+    return guests.firmware(options.firmware)
+
+
+def _plan(origin: Origin, config: MachineConfig) -> BootPlan:
+    options, image = origin.options, origin.image
     if options.firmware:
-        if options.guest:
-            raise ConfigError(
-                f"guest {options.guest!r} and firmware {options.firmware!r} exclude "
-                f"each other: a machine starts one image"
-            )
-        image = guests.firmware(options.firmware)
-        return image.name, _named(image.name, lambda: rom.load(image.data))
-    image = guests.find(options.guest or DEFAULT_GUEST)
+        return _named(image.name, lambda: rom.load(image.data))
     plan = _named(
         image.name,
         lambda: detect.detect(
             image.data, config.memory, options.append, as_flat=image.is_flat
         ),
     )
-    return image.name, replace(plan, symbols=image.symbols or plan.symbols)
+    return replace(plan, symbols=image.symbols or plan.symbols)
 
 
 def _named(name: str, load: Callable[[], BootPlan]) -> BootPlan:

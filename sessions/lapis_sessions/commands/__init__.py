@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from lapis_sessions.commands import (
     acts,
+    catches,
     execution,
     fabric,
     inspection,
+    interference,
     ipi,
+    lints,
+    recording,
     reference,
     stops,
+    timeline,
     why,
 )
 from lapis_sessions.registry import Registry
@@ -20,9 +25,14 @@ REGISTRY = Registry(
         *inspection.COMMANDS,
         *acts.COMMANDS,
         *ipi.COMMANDS,
+        *interference.COMMANDS,
         *fabric.COMMANDS,
         *why.COMMANDS,
         *stops.COMMANDS,
+        *timeline.COMMANDS,
+        *recording.COMMANDS,
+        *catches.COMMANDS,
+        *lints.COMMANDS,
         *reference.COMMANDS,
     ]
 )

@@ -50,7 +50,7 @@ def _schedule(session: Session) -> Json:
     return {
         "schedule": machine.schedule.policy,
         "only": machine.schedule.only,
-        "quantum": machine.config.quantum,
+        "quantum": machine.schedule.quantum,
     }
 
 

@@ -1,0 +1,91 @@
+"""Commands that record the session to a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_sessions import render_recording
+from lapis_sessions.errors import CommandError
+from lapis_sessions.recording.writer import Writer
+from lapis_sessions.registry import Argument, Bound, Command
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+    from lapis_sessions.views import Json
+
+
+def start(session: Session, bound: Bound) -> Json:
+    """Begin to record, with everything that was done so far."""
+    if session.writer is not None:
+        raise CommandError(f"record start: {session.writer.path} is being recorded")
+    session.writer = Writer(
+        session,
+        bound.word("file"),
+        force="force" in bound,
+        embed="by-reference" not in bound,
+    )
+    return status(session, bound)
+
+
+def stop(session: Session, _bound: Bound) -> Json:
+    """Close the recording."""
+    if session.writer is None:
+        raise CommandError("record stop: nothing is being recorded")
+    view = status(session, _bound)
+    writer, session.writer = session.writer, None
+    writer.close()
+    return view | {"recording": False, "acts": writer.acts}
+
+
+def status(session: Session, _bound: Bound) -> Json:
+    """Say what is being recorded."""
+    writer = session.writer
+    if writer is None:
+        return {"recording": False, "file": None, "acts": 0, "failed": ""}
+    return {
+        "recording": not writer.failed,
+        "file": str(writer.path),
+        "acts": writer.acts,
+        "failed": writer.failed,
+    }
+
+
+def annotate(session: Session, bound: Bound) -> Json:
+    """Put a text into the recording at this point."""
+    if session.writer is None:
+        raise CommandError("annotate: nothing is being recorded; try record start FILE")
+    if not session.timeline.at_end:
+        raise CommandError("annotate: only at the end of what was done; try goto end")
+    text = bound.word("text")
+    session.writer.annotate(text, bound.word("ask"), bound.word("answer"))
+    return {"retired": session.timeline.spot.at.retired, "text": text}
+
+
+COMMANDS = (
+    Command(
+        "record start",
+        "record to FILE from here on, together with all that was done so far",
+        "mutating", start, render_recording.status,
+        (
+            Argument("file", "word", required=True),
+            Argument("force", "flag", option=True),
+            Argument("by-reference", "flag", option=True),
+        ),
+    ),
+    Command(
+        "record stop", "close the recording", "mutating", stop, render_recording.status,
+    ),
+    Command(
+        "record", "say what is being recorded", "read-only",
+        status, render_recording.status,
+    ),
+    Command(
+        "annotate", "put TEXT into the recording here, with a question for readers",
+        "mutating", annotate, render_recording.annotated,
+        (
+            Argument("text", "word", required=True),
+            Argument("ask", "word", option=True),
+            Argument("answer", "word", option=True),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,213 @@
+"""Commands that go back: reverse steps, points with names, and branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.catch import matches
+from lapis_engine.checkpoint.parts import parts
+from lapis_sessions import numerals, render_timeline, views_timeline
+from lapis_sessions.errors import CommandError
+from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.timeline import searches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.events import Logged
+    from lapis_sessions.session import Session
+    from lapis_sessions.timeline.searches import Instrument
+    from lapis_sessions.views import Json
+
+MOST_BACK = 10_000
+"""Instructions in one reverse-step."""
+NAME = Argument("name", "word", required=True)
+
+
+def _found(session: Session, instrument: Instrument, what: str) -> Json:
+    """Go back to what `instrument` finds; raise `CommandError` if that is nothing."""
+    if not searches.back_to_last(session.timeline, instrument):
+        raise CommandError(f"{what}: there is none before this; nothing was moved")
+    return views_timeline.place(session)
+
+
+def reverse_step(session: Session, bound: Bound) -> Json:
+    """Take back instructions of the selected vCPU."""
+    count = bound.number("count", 1)
+    if not 1 <= count <= MOST_BACK:
+        raise CommandError(f"reverse-step {count}: 1 to {MOST_BACK} at a time")
+    vcpu = session.machine.vcpu(session.selected)
+    if vcpu.retired < count:
+        raise CommandError(
+            f"reverse-step {count}: vCPU {vcpu.id} has retired {vcpu.retired}"
+        )
+    instrument = searches.instruction(session.timeline, vcpu, count)
+    return _found(session, instrument, f"an instruction of vCPU {vcpu.id}")
+
+
+def reverse_continue(session: Session, _bound: Bound) -> Json:
+    """Go back to the last breakpoint or catch, or to the beginning."""
+    timeline, machine = session.timeline, session.machine
+    catches = list(machine.catches.items)
+
+    def wanted(logged: Logged) -> bool:
+        return any(matches(catch, logged.event) for catch in catches)
+
+    stops = searches.breakpoints(timeline, tuple(machine.breakpoints))
+    both = searches.either(stops, searches.events(timeline, wanted))
+    if not searches.back_to_last(timeline, both):
+        timeline.go(timeline.branch.kept[0].spot)
+        return views_timeline.place(session) | {"text": "the beginning"}
+    return views_timeline.place(session)
+
+
+def last_write(session: Session, bound: Bound) -> Json:
+    """Go back to before the last write to an address."""
+    linear, size = bound.number("address"), bound.number("size", 1)
+    if not 1 <= size <= 4096:
+        raise CommandError(f"{size} bytes: 1 to 4096")
+    instrument = searches.writes(session.timeline, session.selected, linear, size)
+    return _found(session, instrument, f"a write to {linear:#x}")
+
+
+def last_change(session: Session, bound: Bound) -> Json:
+    """Go back to where a field of the state had just changed."""
+    value = _field(session, bound.word("part"), bound)
+    before = value()
+    instrument = searches.changes(session.timeline, value)
+    place = _found(session, instrument, f"a change of {_name(bound)}")
+    return place | {"field": _name(bound), "value": str(value()), "left": str(before)}
+
+
+def _name(bound: Bound) -> str:
+    if bound.word("part") in {"apic", "vcpu"}:
+        return f"{bound.word('part')} {bound.word('which')} {bound.word('field')}"
+    return f"{bound.word('part')} {bound.word('which')}"
+
+
+def _field(session: Session, part: str, bound: Bound) -> Callable[[], object]:
+    """Return a function that reads `apic 1 isr`, `vcpu 1 run_state` or `pit nmisc`."""
+    name, field = part, bound.word("which")
+    if part in {"apic", "vcpu"}:
+        number = numerals.number(bound.word("which"), "last-change: vCPU")
+        session.machine.vcpu(number)
+        name = f"vcpu{number}.apic" if part == "apic" else f"vcpu{number}"
+        field = bound.word("field")
+    found = {each.name: each for each in parts(session.machine)}
+    if name not in found:
+        raise CommandError(f"last-change: there is no {name}: {', '.join(found)}")
+    if field not in found[name].fields:
+        known = ", ".join(found[name].fields)
+        raise CommandError(f"last-change: {name} has no {field!r}: {known}")
+    holder = found[name].holder
+    return lambda: getattr(holder, field)
+
+
+def goto(session: Session, bound: Bound) -> Json:
+    """Go to an instruction count, #EVENT, a named point, start or end."""
+    where, timeline = bound.word("where"), session.timeline
+    if where in timeline.names:
+        branch, spot = timeline.names[where]
+        timeline.go(spot, branch)
+    elif where == "start":
+        timeline.go(timeline.branch.kept[0].spot)
+    elif where == "end":
+        timeline.go(timeline.branch.end)
+    elif where.startswith("#"):
+        timeline.go_to_event(numerals.number(where[1:], "goto: event"))
+    else:
+        retired = numerals.number(where, "goto: instruction count")
+        last = timeline.branch.end.at.retired
+        if retired > last:
+            raise CommandError(f"goto {where}: this branch ends at instruction {last}")
+        timeline.go(timeline.branch.spot_of(retired))
+    return views_timeline.place(session)
+
+
+def checkpoint(session: Session, bound: Bound) -> Json:
+    """Give this point a name."""
+    name = bound.word("name")
+    if name in {"start", "end"} or name[:1].isdigit() or name.startswith("#"):
+        raise CommandError(f"checkpoint {name!r}: goto reads that as another place")
+    session.timeline.name(name)
+    return views_timeline.place(session) | {"name": name}
+
+
+def checkpoints(session: Session, bound: Bound) -> Json:
+    """List the named points, and what the checkpoints cost."""
+    if "limit" in bound:
+        session.timeline.keeper.ceiling = numerals.size(bound.word("limit"), "limit")
+    return views_timeline.checkpoints(session)
+
+
+def branches(session: Session, _bound: Bound) -> list[Json]:
+    """List the branches."""
+    return views_timeline.branches(session)
+
+
+def branch(session: Session, bound: Bound) -> Json:
+    """Go to the end of a branch."""
+    session.timeline.switch(bound.word("name"))
+    return views_timeline.place(session)
+
+
+def where(session: Session, _bound: Bound) -> Json:
+    """Say where in its history the machine is."""
+    return views_timeline.place(session)
+
+
+COMMANDS = (
+    Command(
+        "reverse-step", "take back the last COUNT instructions of the selected vCPU",
+        "time-moving", reverse_step, render_timeline.place,
+        (Argument("count", "count"),), ("rs", "rsi", "reverse-stepi"),
+    ),
+    Command(
+        "reverse-continue", "go back to the last breakpoint or catch, or the beginning",
+        "time-moving", reverse_continue, render_timeline.place, (), ("rc",),
+    ),
+    Command(
+        "reverse-until last-write",
+        "go back to the instruction that last wrote to ADDRESS, before it did",
+        "time-moving", last_write, render_timeline.place,
+        (Argument("address", "address", required=True), Argument("size", "count")),
+        ("last-write",),
+    ),
+    Command(
+        "last-change",
+        "go back to where a field changed: apic 1 isr, vcpu 0 run_state, pit nmisc",
+        "time-moving", last_change, render_timeline.place,
+        (
+            Argument("part", "word", required=True),
+            Argument("which", "word", required=True), Argument("field", "word"),
+        ),
+        ("reverse-until last-change",),
+    ),
+    Command(
+        "goto",
+        "go to an instruction count, to #EVENT, to a named point, to start or end",
+        "time-moving", goto, render_timeline.place,
+        (Argument("where", "word", required=True),),
+    ),
+    Command(
+        "checkpoint", "give this point a name, for goto", "mutating",
+        checkpoint, render_timeline.place, (NAME,),
+    ),
+    Command(
+        "checkpoints", "list the named points; limit the memory of checkpoints",
+        "mutating", checkpoints, render_timeline.checkpoints,
+        (Argument("limit", "word", option=True),),
+    ),
+    Command(
+        "branches", "list the branches of this session's history", "read-only",
+        branches, render_timeline.branches,
+    ),
+    Command(
+        "branch", "go to the end of a branch", "time-moving",
+        branch, render_timeline.place, (NAME,),
+    ),
+    Command(
+        "where", "say where in its history the machine is", "read-only",
+        where, render_timeline.place,
+    ),
+)  # fmt: skip

@@ -1,0 +1,28 @@
+"""Recordings: what was done to a machine, in a file that proves itself.
+
+A `.lapis` file holds what the machine was made of and every act from outside, with the
+instruction count at which it took effect. What went on inside is computed anew by who
+replays it, and compared with the hashes on the way.
+
+Layout
+------
+
+::
+
+    magic     8 bytes   89 4C 41 50 49 53 0D 0A
+    format    u16       1; numbers are little-endian
+    reader    u16       oldest format version that a reader must know
+    chunk ...           the first is HEAD, the last of a complete file is DONE
+
+    chunk:    length    u32   bytes of the body, at most 64 MiB
+              type      4 ASCII letters; a small first letter may be skipped
+              codec     u8    0: as it is, 1: zlib
+              body      `length` bytes
+              crc       u32   CRC-32 of length, type, codec and body
+              length    u32   once more, for who reads backwards
+
+Bodies are MessagePack (`schema`): HEAD one `Header`, ACTS a list of `ActRow`, FORK one
+`ForkRow`, CKPT one `CheckpointRow`, `hash` a `HashRow`, `note` an `Annotation`, DONE a
+`Trailer`. Hashes, checkpoints and annotations belong to the branch that is written
+when they come. A file that ends within a chunk is read up to the last whole one.
+"""

@@ -1,0 +1,114 @@
+"""Chunks of a recording: framed, checked, and compressed where that helps."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_sessions.errors import SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+MAGIC = b"\x89LAPIS\r\n"
+VERSIONS = struct.Struct("<HH")
+LEADER = struct.Struct("<I4sB")
+TRAILER = struct.Struct("<II")
+PLAIN, ZLIB = 0, 1
+MOST = 64 << 20
+"""Bytes of a body, compressed and not."""
+WORTHWHILE = 128
+"""Bytes from which a body is compressed."""
+TYPES = {"HEAD", "ACTS", "FORK", "CKPT", "hash", "note", "DONE"}
+
+
+class RecordingError(SessionError):
+    """A recording cannot be read, or does not fit."""
+
+    title = "Bad recording"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk; its body may still be compressed."""
+
+    type: str
+    codec: int
+    raw: bytes
+    at: int
+    """Where it begins in the file."""
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether a reader that does not know it must give up."""
+        return self.type[:1].isupper()
+
+    def body(self) -> bytes:
+        """Return the body; raise `RecordingError` when it cannot be expanded."""
+        if self.codec == PLAIN:
+            return self.raw
+        if self.codec != ZLIB:
+            raise RecordingError(
+                f"chunk {self.type} at byte {self.at} is packed in an unknown way "
+                f"({self.codec})"
+            )
+        unpacker = zlib.decompressobj()
+        try:
+            body = unpacker.decompress(self.raw, MOST)
+        except zlib.error as error:
+            raise RecordingError(
+                f"chunk {self.type} at byte {self.at} cannot be expanded: {error}"
+            ) from None
+        if not unpacker.eof:
+            raise RecordingError(
+                f"chunk {self.type} at byte {self.at} expands to more than {MOST} bytes"
+            )
+        return body
+
+
+def encode(kind: str, body: bytes) -> bytes:
+    """Return a whole chunk."""
+    codec = PLAIN
+    if len(body) >= WORTHWHILE:
+        packed = zlib.compress(body, 6)
+        if len(packed) < len(body):
+            codec, body = ZLIB, packed
+    head = LEADER.pack(len(body), kind.encode("ascii"), codec)
+    crc = zlib.crc32(body, zlib.crc32(head))
+    return head + body + TRAILER.pack(crc, len(body))
+
+
+def scan(file: BinaryIO) -> Iterator[Chunk]:
+    """Yield whole chunks from where `file` stands, up to the first that is not whole.
+
+    Raises `RecordingError` for a critical chunk of an unknown type.
+    """
+    while True:
+        at = file.tell()
+        head = file.read(LEADER.size)
+        if len(head) < LEADER.size:
+            return
+        length, kind, codec = LEADER.unpack(head)
+        if length > MOST:
+            return
+        rest = file.read(length + TRAILER.size)
+        if len(rest) < length + TRAILER.size:
+            return
+        raw = rest[:length]
+        crc, again = TRAILER.unpack_from(rest, length)
+        if again != length or zlib.crc32(raw, zlib.crc32(head)) != crc:
+            return
+        try:
+            name = kind.decode("ascii")
+        except UnicodeDecodeError:
+            return
+        chunk = Chunk(name, codec, raw, at)
+        if chunk.is_critical and name not in TYPES:
+            raise RecordingError(
+                f"chunk {name} at byte {at} is of a kind that this version of Lapis "
+                f"does not know and must not skip"
+            )
+        yield chunk

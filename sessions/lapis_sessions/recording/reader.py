@@ -1,0 +1,219 @@
+"""Reading a recording: everything is checked, nothing is trusted, nothing is run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from lapis_engine.acts import VERBS, Act
+from lapis_engine.checkpoint.capture import Position
+from lapis_engine.replay import TIME_MOVING, Entry
+from lapis_sessions.recording import chunks, schema
+from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.schema import (
+    ActRow,
+    Annotation,
+    CheckpointRow,
+    ForkRow,
+    HashRow,
+    Header,
+    Trailer,
+)
+from lapis_sessions.timeline.branches import FIRST
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from lapis_sessions.recording.chunks import Chunk
+
+T = TypeVar("T")
+MOST_ACTS = 4_000_000
+BEGINNING = Position(0, 0, 0)
+
+
+@dataclass(slots=True)
+class RecordedBranch:
+    """One history of a recording."""
+
+    name: str
+    parent: str = ""
+    """The branch that it forked from, or nothing."""
+    acts: list[ActRow] = field(default_factory=list)
+    hashes: list[HashRow] = field(default_factory=list)
+    checkpoints: list[CheckpointRow] = field(default_factory=list)
+    notes: list[Annotation] = field(default_factory=list)
+
+    def entries(self, begin: Position) -> list[Entry]:
+        """Return the acts as entries of a timeline that begins at `begin`."""
+        found = []
+        for row in self.acts:
+            end = Position(row.retired, row.seq, row.now)
+            found.append(Entry(Act(row.verb, row.args), begin, end, row.reason))
+            begin = end
+        return found
+
+
+@dataclass(slots=True)
+class Recording:
+    """What a file holds."""
+
+    name: str
+    size: int
+    header: Header
+    branches: list[RecordedBranch] = field(
+        default_factory=lambda: [RecordedBranch(FIRST)]
+    )
+    """In the order in which they were begun."""
+    chunks: int = 0
+    skipped: list[str] = field(default_factory=list)
+    """Types of the chunks that were skipped."""
+    complete: bool = False
+    """Whether it was closed in order."""
+    lost: int = 0
+    """Bytes at its end that are no whole chunk."""
+
+    @property
+    def last(self) -> RecordedBranch:
+        """The branch that was written last."""
+        return self.branches[-1]
+
+    @property
+    def acts(self) -> int:
+        """Acts in all chunks."""
+        return sum(len(branch.acts) for branch in self.branches)
+
+
+def read(path: str) -> Recording:
+    """Read a recording; raise `RecordingError` saying what is wrong with it."""
+    try:
+        with Path(path).open("rb") as file:
+            return _read(file, path)
+    except OSError as error:
+        raise RecordingError(f"{path!r} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise RecordingError(f"{path!r} is not the name of a file") from None
+
+
+def _read(file: BinaryIO, path: str) -> Recording:
+    size = os.fstat(file.fileno()).st_size
+    _versions(file, path, size)
+    found: Recording | None = None
+    try:
+        for chunk in chunks.scan(file):
+            if found is None:
+                found = Recording(path, size, _header(chunk, path))
+            else:
+                _take(found, chunk)
+            found.chunks += 1
+            found.lost = size - file.tell()
+            if found.complete:
+                break
+    except RecordingError as error:
+        raise RecordingError(f"{path!r}: {error}") from None
+    if found is None:
+        raise RecordingError(
+            f"{path!r} ends before its header: nothing can be replayed"
+        )
+    return found
+
+
+def _versions(file: BinaryIO, path: str, size: int) -> None:
+    if not size:
+        raise RecordingError(f"{path!r} is empty")
+    head = file.read(len(chunks.MAGIC) + chunks.VERSIONS.size)
+    if not head.startswith(chunks.MAGIC):
+        if chunks.MAGIC.startswith(head):
+            raise RecordingError(f"{path!r} has {size} bytes: its header is cut off")
+        raise RecordingError(f"{path!r} is not a recording of Lapis")
+    if len(head) < len(chunks.MAGIC) + chunks.VERSIONS.size:
+        raise RecordingError(f"{path!r} has {size} bytes: its header is cut off")
+    version, reader = chunks.VERSIONS.unpack_from(head, len(chunks.MAGIC))
+    if reader > schema.FORMAT:
+        raise RecordingError(
+            f"{path!r} is of format {version} and needs a reader of format {reader}; "
+            f"this one knows {schema.FORMAT}: a newer Lapis reads it"
+        )
+
+
+def _header(chunk: Chunk, path: str) -> Header:
+    if chunk.type != "HEAD":
+        raise RecordingError(
+            f"{path!r} begins with chunk {chunk.type} and not with HEAD"
+        )
+    return _decode(chunk, Header)
+
+
+def _decode(chunk: Chunk, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(chunk.body(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordingError(
+            f"chunk {chunk.type} at byte {chunk.at} is not what it should be: {error}"
+        ) from None
+
+
+def _take(found: Recording, chunk: Chunk) -> None:
+    branch = found.last
+    match chunk.type:
+        case "ACTS":
+            _add(branch, _decode(chunk, list[ActRow]))
+        case "FORK":
+            _fork(found, _decode(chunk, ForkRow))
+        case "CKPT":
+            branch.checkpoints.append(_decode(chunk, CheckpointRow))
+        case "hash":
+            branch.hashes.append(_decode(chunk, HashRow))
+        case "note":
+            branch.notes.append(_decode(chunk, Annotation))
+        case "DONE":
+            _done(found, _decode(chunk, Trailer), chunk)
+        case "HEAD":
+            raise RecordingError(f"chunk HEAD at byte {chunk.at} is a second one")
+        case _:
+            found.skipped.append(chunk.type)
+    if found.acts > MOST_ACTS:
+        raise RecordingError(f"there are more than {MOST_ACTS} acts")
+
+
+def _fork(found: Recording, row: ForkRow) -> None:
+    names = [branch.name for branch in found.branches]
+    if row.name in names or row.parent not in names:
+        raise RecordingError(
+            f"branch {row.name[:40]!r} of {row.parent[:40]!r}: there are "
+            f"{', '.join(names)}"
+        )
+    branch = RecordedBranch(row.name, row.parent)
+    found.branches.append(branch)
+    _add(branch, row.acts)
+
+
+def _add(branch: RecordedBranch, rows: list[ActRow]) -> None:
+    """Add acts, each of which must be one, and end no sooner than the one before."""
+    last = branch.acts[-1] if branch.acts else None
+    before = (last.retired, last.seq, last.now) if last else (0, 0, 0)
+    for row in rows:
+        if row.verb not in VERBS:
+            raise RecordingError(f"act {row.verb[:40]!r} is none that a machine has")
+        if bool(row.reason) != (row.verb in TIME_MOVING):
+            raise RecordingError(f"act {row.verb} with reason {row.reason[:40]!r}")
+        at = (row.retired, row.seq, row.now)
+        if any(new < old for new, old in zip(at, before, strict=True)):
+            raise RecordingError(
+                f"act {row.verb} ends at instruction {row.retired}, event {row.seq}: "
+                f"before it began"
+            )
+        before = at
+    branch.acts += rows
+
+
+def _done(found: Recording, trailer: Trailer, chunk: Chunk) -> None:
+    if trailer.acts != found.acts or trailer.chunks != found.chunks:
+        raise RecordingError(
+            f"chunk DONE at byte {chunk.at} counts {trailer.acts} acts in "
+            f"{trailer.chunks} chunks; there are {found.acts} in {found.chunks}"
+        )
+    found.complete = True

@@ -1,0 +1,76 @@
+"""From the header of a recording back to a session."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from lapis_engine.profiles import PROFILES
+from lapis_sessions import guests
+from lapis_sessions.guests import Image
+from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.setup import DeviceMaker, Origin, SessionOptions, build
+
+if TYPE_CHECKING:
+    from lapis_sessions.recording.schema import Header
+    from lapis_sessions.session import Session
+
+
+def rebuild(head: Header, devices: DeviceMaker, profile: str = "") -> Session:
+    """Build the session that a header describes, under another profile if one is named.
+
+    Raises `RecordingError` when that cannot be the same machine.
+    """
+    image = _image(head)
+    name = image.name
+    options = SessionOptions(
+        guest="" if head.firmware else name,
+        cpus=head.cpus,
+        memory=head.memory,
+        profile=profile or head.profile,
+        firmware=name if head.firmware else "",
+        append=head.append,
+        quantum=head.quantum,
+        ports=head.ports,
+    )
+    if not profile:
+        _same_profile(head)
+    session = build(Origin(options, image), devices)
+    found = [device.name for device in session.machine.vm.devices]
+    if found != head.devices:
+        raise RecordingError(
+            f"it was recorded with the devices {', '.join(head.devices)}; here there "
+            f"are {', '.join(found)}"
+        )
+    return session
+
+
+def _same_profile(head: Header) -> None:
+    if head.profile not in PROFILES:
+        raise RecordingError(f"its profile {head.profile[:40]!r} is not known here")
+    now = asdict(PROFILES[head.profile])
+    for name, value in now.items():
+        if head.switches.get(name) != value:
+            was = head.switches.get(name)
+            raise RecordingError(
+                f"profile {head.profile} has changed since: switch {name} was {was!r} "
+                f"and is {value!r}"
+            )
+
+
+def _image(head: Header) -> Image:
+    row = head.image
+    data = row.data
+    if data is None:
+        if row.name in guests.names():
+            data = guests.find(row.name).data
+        else:
+            data = guests.read_file(row.name, guests.MAX_KERNEL, "image")
+    found = hashlib.sha256(data).hexdigest()
+    if found != row.sha256:
+        raise RecordingError(
+            f"image {row.name!r} is not the one that was recorded: its SHA-256 is "
+            f"{found[:16]}... and was {row.sha256[:16]}..."
+        )
+    return Image(row.name, data, row.is_flat, tuple(map(tuple, row.symbols)))  # type: ignore[arg-type]

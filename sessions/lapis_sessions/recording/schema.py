@@ -1,0 +1,129 @@
+"""The records of a recording. Their fields, in this order, are the file format."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+FORMAT = 1
+"""Version of the format that is written, and the newest that is read."""
+READER = 1
+"""Oldest version of a reader that understands what is written."""
+
+
+class Row(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """A record, as an array of its fields."""
+
+
+class ImageRow(Row, frozen=True):
+    """The guest or the firmware."""
+
+    name: str
+    sha256: str
+    is_flat: bool
+    symbols: list[tuple[str, int]]
+    data: bytes | None
+    """Its bytes, or None when it was recorded by reference: then `name` is a file."""
+
+
+class Header(Row, frozen=True):
+    """What the machine was made of, and by what."""
+
+    lapis: str
+    """Version of Lapis that wrote it; so the next for the processor."""
+    unicorn: str
+    cpus: int
+    memory: str
+    profile: str
+    switches: dict[str, Any]
+    """Every switch of the profile, as it was."""
+    quantum: int
+    ports: str
+    append: str
+    firmware: bool
+    """The image is a ROM."""
+    image: ImageRow
+    devices: list[str]
+    """Names, in the order in which they were put on the machine."""
+
+
+class ActRow(Row, frozen=True):
+    """An act, or a part of a run or a step that is cut anywhere."""
+
+    verb: str
+    args: dict[str, Any]
+    retired: int
+    """Instructions of all vCPUs when it was over; so the next two."""
+    seq: int
+    """Number of the next event."""
+    now: int
+    """ns of virtual time."""
+    reason: str
+    """Why a run or a step came back; nothing for what moves no time."""
+
+
+class ForkRow(Row, frozen=True):
+    """A new branch: the acts that follow are its own, after those given here."""
+
+    name: str
+    parent: str
+    acts: list[ActRow]
+    """All of it up to the fork."""
+
+
+class HashRow(Row, frozen=True):
+    """The state after so many acts."""
+
+    acts: int
+    retired: int
+    digest: str
+
+
+class CheckpointRow(Row, frozen=True):
+    """Every field of the state after so many acts, for who looks for a difference."""
+
+    acts: int
+    retired: int
+    digest: str
+    fields: dict[str, str]
+
+
+class Annotation(Row, frozen=True):
+    """A text of the user, after so many acts."""
+
+    acts: int
+    retired: int
+    text: str
+    ask: str = ""
+    """A question to put before going on, or nothing."""
+    answer: str = ""
+
+
+class Trailer(Row, frozen=True):
+    """Says that the file is complete."""
+
+    acts: int
+    chunks: int
+    """Chunks before this one."""
+
+
+ROWS: tuple[type[Row], ...] = (
+    Header, ImageRow, ActRow, ForkRow, HashRow, CheckpointRow, Annotation, Trailer,
+)  # fmt: skip
+
+
+def schema_text() -> str:
+    """Return the schema, a line a field."""
+    lines = [
+        f"{row.__name__}.{field.encode_name}: {field.type}"
+        for row in ROWS
+        for field in msgspec.structs.fields(row)
+    ]
+    return "\n".join([f"format {FORMAT} reader {READER}", *lines])
+
+
+def schema_hash() -> str:
+    """Return the SHA-256 of `schema_text`; a change of it is a change of format."""
+    return hashlib.sha256(schema_text().encode()).hexdigest()

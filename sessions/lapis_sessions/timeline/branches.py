@@ -1,0 +1,116 @@
+"""What was done to a machine, in order, and where that forked."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from lapis_engine.checkpoint.capture import Checkpoint, Position
+from lapis_engine.replay import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST = "main"
+
+
+class Spot(NamedTuple):
+    """A point of a branch: so many entries are done, and the next one up to `at`.
+
+    At the end of a run that just used up its budget it is still in that run.
+    """
+
+    done: int
+    at: Position
+
+    def is_before(self, index: int, seq: int) -> bool:
+        """Tell whether event `seq`, of entry `index`, comes after this."""
+        return self.done <= index and self.at.seq <= seq
+
+
+class Kept(NamedTuple):
+    """A checkpoint and where it lies."""
+
+    spot: Spot
+    checkpoint: Checkpoint
+
+
+@dataclass(slots=True)
+class Branch:
+    """One history, from the beginning on."""
+
+    name: str
+    kept: list[Kept]
+    """Checkpoints that lie on it, ascending; the first is the beginning."""
+    entries: list[Entry] = field(default_factory=list)
+    """All acts, oldest first, each beginning where the one before ended."""
+    parent: str = ""
+    """The branch that it forked from, or nothing."""
+    fork: Spot | None = None
+    """Where it forked."""
+
+    @property
+    def end(self) -> Spot:
+        """Where it ends."""
+        if not self.entries:
+            return self.kept[0].spot
+        last = self.entries[-1]
+        return Spot(len(self.entries) - (last.reason == "budget"), last.end)
+
+    def spot_of(self, retired: int) -> Spot:
+        """Return where so many instructions had retired for the first time."""
+        index = self._first(lambda entry: entry.end.retired, retired)
+        start = self.kept[0].spot.at if not index else self.entries[index - 1].end
+        if start.retired >= retired or index == len(self.entries):
+            return Spot(index, start)
+        return Spot(index, Position(retired, 0, 0))
+
+    def entry_of_event(self, seq: int) -> int:
+        """Return the number of the entry in which an event happened.
+
+        It is the number of entries when the event has not happened.
+        """
+        return self._first(lambda entry: entry.end.seq, seq + 1)
+
+    def _first(self, key: Callable[[Entry], int], value: int) -> int:
+        return bisect_left(self.entries, value, key=key)
+
+    def before(self, spot: Spot) -> Kept:
+        """Return the last checkpoint at `spot` or before it."""
+        return self.kept[max(self._after(spot) - 1, 0)]
+
+    def strictly_before(self, spot: Spot) -> Kept | None:
+        """Return the last checkpoint before `spot`, or None at the beginning."""
+        at = bisect_left(self.kept, spot, key=lambda each: each.spot)
+        return self.kept[at - 1] if at else None
+
+    def before_event(self, index: int, seq: int) -> Kept:
+        """Return the last checkpoint before event `seq` of entry `index`."""
+        found = [kept for kept in self.kept if kept.spot.is_before(index, seq)]
+        return found[-1]
+
+    def keep(self, kept: Kept) -> None:
+        """Add a checkpoint, unless there is one at that spot."""
+        at = self._after(kept.spot)
+        if not at or self.kept[at - 1].spot != kept.spot:
+            self.kept.insert(at, kept)
+
+    def _after(self, spot: Spot) -> int:
+        return bisect_right(self.kept, spot, key=lambda each: each.spot)
+
+    def forked(self, name: str, spot: Spot) -> Branch:
+        """Return a branch that shares everything up to `spot`."""
+        entries = self.entries[: spot.done]
+        if spot.done < len(self.entries):
+            within = self.entries[spot.done]
+            if within.start != spot.at:
+                entries.append(Entry(within.act, within.start, spot.at, "budget"))
+        kept = self.kept[: self._after(spot)]
+        return Branch(name, kept, entries, self.name, spot)
+
+
+def continues(last: Entry, entry: Entry) -> bool:
+    """Tell whether an entry just goes on with the one before."""
+    same = last.act.verb == entry.act.verb and last.act.args == entry.act.args
+    return same and last.moves and last.reason == "budget"

@@ -1,0 +1,206 @@
+"""Finding the point that a reverse command asks for.
+
+Each search does the past again, from the last checkpoint to where the machine is, and
+notes what it meets; and so on backwards from checkpoint to checkpoint until it met
+something. Then the machine goes to the last of it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lapis_engine.checkpoint import capture
+from lapis_engine.checkpoint.capture import Position
+from lapis_engine.events import ExtIntDelivered, NmiDelivered, VectorDelivered
+from lapis_sessions.timeline.branches import Spot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from lapis_engine.events import Logged
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_sessions.timeline.timeline import Timeline
+
+    Found = Callable[[Position], None]
+    Instrument = Callable[[Found], AbstractContextManager[None]]
+
+BEFORE_AN_INSTRUCTION = VectorDelivered, NmiDelivered, ExtIntDelivered
+
+
+def back_to_last(timeline: Timeline, instrument: Instrument) -> bool:
+    """Go to the last point before this one that `instrument` finds; say if it did.
+
+    Where there is none the machine stays where it is.
+    """
+    here = upper = timeline.spot
+    while True:
+        found = _between(timeline, upper, instrument)
+        earlier = [spot for spot in found if spot < here]
+        if earlier:
+            timeline.go(max(earlier))
+            return True
+        lower = timeline.branch.strictly_before(upper)
+        if lower is None or lower.spot == timeline.branch.kept[0].spot:
+            timeline.go(here)
+            return False
+        upper = lower.spot
+
+
+def _between(timeline: Timeline, upper: Spot, instrument: Instrument) -> list[Spot]:
+    """Return what there is from the last checkpoint before `upper` up to it."""
+    lower = timeline.branch.strictly_before(upper)
+    if lower is None:
+        return []
+    found: list[Spot] = []
+
+    def note(at: Position) -> None:
+        found.append(Spot(timeline.spot.done, at))
+
+    with timeline.travelling():
+        timeline.put(lower)
+        with instrument(note):
+            timeline.forward(upper, note)
+    return found
+
+
+# Instruments.
+
+
+def breakpoints(timeline: Timeline, linears: tuple[int, ...]) -> Instrument:
+    """Find where a vCPU stood at one of these linear addresses."""
+
+    @contextmanager
+    def instrument(_found: Found) -> Iterator[None]:
+        timeline.machine.break_only_at(linears)
+        try:
+            yield
+        finally:
+            timeline.machine.break_only_at(())
+
+    return instrument
+
+
+def events(timeline: Timeline, wanted: Callable[[Logged], bool]) -> Instrument:
+    """Find where an event had just happened."""
+    machine, before = timeline.machine, timeline.spot.at.seq
+
+    @contextmanager
+    def instrument(found: Found) -> Iterator[None]:
+        def observe(logged: Logged) -> None:
+            if logged.seq + 1 < before and wanted(logged):
+                retired = capture.position(machine).retired
+                found(Position(retired, logged.seq + 1, logged.at))
+
+        machine.log.observers.append(observe)
+        try:
+            yield
+        finally:
+            machine.log.observers.remove(observe)
+
+    return instrument
+
+
+def either(one: Instrument, other: Instrument) -> Instrument:
+    """Find what either of two instruments finds."""
+
+    @contextmanager
+    def instrument(found: Found) -> Iterator[None]:
+        with one(found), other(found):
+            yield
+
+    return instrument
+
+
+def writes(timeline: Timeline, number: int, linear: int, size: int) -> Instrument:
+    """Find where memory was about to be written, by an instruction or by the engine.
+
+    The address is what vCPU `number` takes it for now. A write by the processor counts
+    when it is made by that linear address, or by that of its physical place.
+    """
+    machine = timeline.machine
+    gpa = machine.vcpu(number).linear.peek(linear)
+    places = {linear, linear if gpa is None else gpa}
+
+    @contextmanager
+    def instrument(found: Found) -> Iterator[None]:
+        def written(begun: int) -> None:
+            """Take a write by the instruction that is number `begun` of this run."""
+            retired = capture.position(machine).retired
+            found(Position(retired + begun - 1, 0, 0))
+
+        memory = machine.vm.memory
+        forget = memory.on_write
+
+        def stored(at: int, length: int) -> None:
+            if forget is not None:
+                forget(at, length)
+            if gpa is not None and at < gpa + size and gpa < at + length:
+                here = capture.position(machine)
+                found(Position(here.retired, 0, 0))
+
+        memory.on_write = stored
+        machine.vm.core.watch([(place, size) for place in sorted(places)], written)
+        try:
+            yield
+        finally:
+            machine.vm.core.watch([], written)
+            memory.on_write = forget
+
+    return instrument
+
+
+def instruction(timeline: Timeline, vcpu: Vcpu, count: int = 1) -> Instrument:
+    """Find the last instruction but `count` - 1 of a vCPU, as it was about to run."""
+    machine, wanted = timeline.machine, vcpu.retired - count
+
+    @contextmanager
+    def instrument(found: Found) -> Iterator[None]:
+        seq = 0
+
+        def observe(logged: Logged) -> None:
+            nonlocal seq
+            if vcpu.retired == wanted and logged.event.vcpu == vcpu.id:
+                is_before = isinstance(logged.event, BEFORE_AN_INSTRUCTION)
+                seq = logged.seq + 1 if is_before else seq
+
+        def turn(ran_by: Vcpu, ran: int) -> None:
+            before = vcpu.retired - ran
+            if ran_by is vcpu and before <= wanted < vcpu.retired:
+                end = capture.position(machine).retired
+                found(Position(end - ran + wanted - before, seq, 0))
+
+        machine.log.observers.append(observe)
+        machine.on_turn = turn
+        try:
+            yield
+        finally:
+            machine.on_turn = None
+            machine.log.observers.remove(observe)
+
+    return instrument
+
+
+def changes(timeline: Timeline, value: Callable[[], object]) -> Instrument:
+    """Find where `value` had just changed."""
+    machine = timeline.machine
+
+    @contextmanager
+    def instrument(found: Found) -> Iterator[None]:
+        last = value()
+
+        def look() -> None:
+            nonlocal last
+            now = value()
+            if now != last:
+                last = now
+                found(capture.position(machine))
+
+        machine.vm.on_round = look
+        try:
+            yield
+        finally:
+            machine.vm.on_round = None
+
+    return instrument

@@ -1,0 +1,218 @@
+"""A machine's timeline: records what is done to it, and moves it to any point.
+
+While nobody travels it only listens (`Machine.on_act`). An act in the past forks: what
+came after stays as the branch that it was.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from lapis_engine import replay
+from lapis_engine.checkpoint import capture
+from lapis_engine.checkpoint.capture import Position
+from lapis_sessions.errors import CommandError
+from lapis_sessions.timeline.branches import FIRST, Branch, Spot, continues
+from lapis_sessions.timeline.keeper import Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lapis_engine.acts import Act
+    from lapis_engine.machine import Machine, Stop
+    from lapis_engine.replay import Entry, Hit
+    from lapis_sessions.timeline.branches import Kept
+
+
+LEAST, MOST = 1_000, 16_000_000
+"""Instructions of a slice on the way through a run."""
+QUICK, SLOW = 0.004, 0.016
+"""Seconds that a slice should take."""
+
+
+class Timeline:
+    """What was done to a machine, and where in it the machine is."""
+
+    def __init__(self, machine: Machine) -> None:
+        """Begin here, and listen from now on."""
+        self.machine = machine
+        self.keeper = Keeper(machine)
+        self.spot = Spot(0, capture.position(machine))
+        """Where the machine is."""
+        self.branch = Branch(FIRST, [])
+        self.branches = {FIRST: self.branch}
+        self.names: dict[str, tuple[str, Spot]] = {}
+        """Named points: branch and spot."""
+        self.slice = LEAST * 100
+        """Instructions of a slice: what takes a moment on this machine."""
+        self.listeners: list[Callable[[Entry], None]] = []
+        """Each is told every act that is done by hand, in this order."""
+        self.keeper.keep(self.branch, self.spot)
+        machine.on_act = self._done
+
+    # Listening.
+
+    def _done(self, act: Act, result: object) -> None:
+        if not self.at_end:
+            self._fork()
+        entries = self.branch.entries
+        here = capture.position(self.machine)
+        entry = replay.entry(act, result, self.spot.at, here)
+        last = entries[-1] if entries else None
+        if last is not None and continues(last, entry):
+            entries[-1] = replay.Entry(last.act, last.start, here, entry.reason)
+        else:
+            entries.append(entry)
+        self.spot = self.branch.end
+        for listen in self.listeners:
+            listen(entry)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing is known of what comes next."""
+        return self.spot == self.branch.end
+
+    def _fork(self) -> None:
+        name = f"branch-{len(self.branches)}"
+        self.branch = self.branch.forked(name, self.spot)
+        self.branches[name] = self.branch
+        self.spot = self.branch.end
+
+    def timed(self, advance: Callable[[int], Stop], limit: int) -> Stop:
+        """Do a slice of at most `limit` instructions; keep a checkpoint if due."""
+        begun = perf_counter()
+        stop = advance(min(limit, self.slice))
+        self._learn(perf_counter() - begun, stop.retired)
+        if self.keeper.is_due():
+            self.keeper.keep(self.branch, self.spot)
+        return stop
+
+    def _learn(self, seconds: float, retired: int) -> None:
+        """Adapt the slice to how long the last one took."""
+        if seconds < QUICK and retired >= self.slice:
+            self.slice = min(self.slice * 2, MOST)
+        elif seconds > SLOW:
+            self.slice = max(self.slice // 2, LEAST)
+
+    # Travelling.
+
+    def name(self, name: str) -> None:
+        """Give the present point a name, and keep a checkpoint of it."""
+        self.names[name] = self.branch.name, self.spot
+        self.keeper.pinned.add(self.spot)
+        self.keeper.keep(self.branch, self.spot)
+
+    def switch(self, name: str) -> None:
+        """Go to the end of another branch; raise `CommandError`."""
+        self.go(self.named_branch(name).end, name)
+
+    def named_branch(self, name: str) -> Branch:
+        """Return a branch; raise `CommandError`."""
+        branch = self.branches.get(name)
+        if branch is None:
+            raise CommandError(
+                f"there is no branch {name!r}: {', '.join(self.branches)}"
+            )
+        return branch
+
+    def go(self, spot: Spot, branch: str = "") -> None:
+        """Make the machine what it was at `spot` of a branch."""
+        with self.travelling():
+            kept = self.named_branch(branch or self.branch.name).before(spot)
+            if branch not in {"", self.branch.name}:
+                self.branch = self.branches[branch]
+                self.put(kept)
+            elif not kept.spot <= self.spot <= spot:
+                self.put(kept)
+            self.forward(spot)
+
+    def go_to_event(self, seq: int) -> None:
+        """Go to where event number `seq` has just happened; raise `CommandError`."""
+        index = self.branch.entry_of_event(seq)
+        if not seq >= 0 or index == len(self.branch.entries):
+            last = self.branch.end.at.seq - 1
+            raise CommandError(f"event {seq} has not happened: the last one is {last}")
+        entry = self.branch.entries[index]
+        if not entry.moves:
+            self.go(Spot(index + 1, entry.end))
+            return
+        with self.travelling():
+            kept = self.branch.before_event(index, seq)
+            if not (kept.spot <= self.spot and self.spot.is_before(index, seq)):
+                self.put(kept)
+            self.forward(Spot(index, entry.start))
+            with replay.stopping_at(self.machine, seq + 1):
+                self._through(entry, entry.end, until=seq)
+
+    def adopt(self, name: str, parent: str, entries: list[Entry]) -> None:
+        """Take over a branch that was recorded, to be done again from the beginning.
+
+        `main` comes first, before anything was done here.
+        """
+        first = self.branches[FIRST].kept[:1]
+        if name == FIRST:
+            self.branch.entries = entries
+        else:
+            self.branches[name] = Branch(name, first, entries, parent)
+
+    @contextmanager
+    def travelling(self) -> Iterator[None]:
+        """Nothing is recorded, and nothing stops at the user's stops."""
+        machine = self.machine
+        stops, catches = list(machine.breakpoints), machine.catches
+        machine.on_act = None
+        machine.break_only_at(())
+        catches.rest()
+        self.keeper.start()
+        try:
+            yield
+        finally:
+            machine.break_only_at(stops)
+            catches.attend()
+            machine.on_act = self._done
+            if self.spot.at == self.branch.end.at and self.spot > self.branch.end:
+                self.spot = self.branch.end
+
+    def put(self, kept: Kept) -> None:
+        """Put a checkpoint of this branch back."""
+        capture.put(self.machine, kept.checkpoint)
+        self.spot = kept.spot
+
+    def forward(self, spot: Spot, hit: Hit | None = None) -> None:
+        """Do again what was done, up to `spot`; `hit` is as for `replay.advance`."""
+        entries = self.branch.entries
+        while self.spot.done < spot.done:
+            entry = entries[self.spot.done]
+            self._through(entry, entry.end, hit)
+        if spot.at > self.spot.at and spot.done < len(entries):
+            self._through(entries[spot.done], spot.at, hit)
+
+    def _through(
+        self, entry: Entry, to: Position, hit: Hit | None = None, until: int = -1
+    ) -> None:
+        """Go on in the present entry as far as `to`, or till event `until`, in slices.
+
+        Raises `DivergedError`.
+        """
+        machine = self.machine
+        there = False
+        while not there:
+            begun, here = perf_counter(), self.spot.at.retired
+            goal = here + self.slice
+            there = not entry.moves or goal >= to.retired
+            if not there:
+                replay.advance(machine, entry, Position(goal, 0, 0), hit)
+            elif to == entry.end and until < 0:
+                replay.perform(machine, entry, hit)
+            else:
+                replay.advance(machine, entry, to, hit)
+            self.spot = Spot(self.spot.done, capture.position(machine))
+            retired = self.spot.at.retired - here
+            self._learn(perf_counter() - begun, retired)
+            there = there or 0 <= until < self.spot.at.seq
+            if self.keeper.is_due(back=True) and entry.moves:
+                self.keeper.keep(self.branch, self.spot)
+        if self.spot.at == entry.end:
+            self.spot = Spot(self.spot.done + 1, entry.end)
