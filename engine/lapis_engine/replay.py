@@ -98,8 +98,8 @@ def advance(
             break
         if hit is not None:
             hit(here)
-    ends = to == within.end and within.reason not in AT_ONCE
-    if ends or here.seq < to.seq:
+    is_short = to == within.end != here and within.reason not in AT_ONCE
+    if is_short or here.seq < to.seq:
         with stopping_at(machine, to.seq):
             _go(machine, within, 1)
 

@@ -14,9 +14,10 @@ from lapis_sessions.timeline import searches
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.events import Logged
     from lapis_sessions.session import Session
-    from lapis_sessions.timeline.searches import Instrument
+    from lapis_sessions.timeline.searches import Instrument, Within
     from lapis_sessions.views import Json
 
 MOST_BACK = 10_000
@@ -24,9 +25,11 @@ MOST_BACK = 10_000
 NAME = Argument("name", "word", required=True)
 
 
-def _found(session: Session, instrument: Instrument, what: str) -> Json:
+def _found(
+    session: Session, instrument: Instrument, what: str, within: Within | None = None
+) -> Json:
     """Go back to what `instrument` finds; raise `CommandError` if that is nothing."""
-    if not searches.back_to_last(session.timeline, instrument):
+    if not searches.back_to_last(session.timeline, instrument, within):
         raise CommandError(f"{what}: there is none before this; nothing was moved")
     return views_timeline.place(session)
 
@@ -42,7 +45,12 @@ def reverse_step(session: Session, bound: Bound) -> Json:
             f"reverse-step {count}: vCPU {vcpu.id} has retired {vcpu.retired}"
         )
     instrument = searches.instruction(session.timeline, vcpu, count)
-    return _found(session, instrument, f"an instruction of vCPU {vcpu.id}")
+    wanted = vcpu.retired - count
+
+    def within(checkpoint: Checkpoint) -> bool:
+        return checkpoint.retired[vcpu.id] <= wanted
+
+    return _found(session, instrument, f"an instruction of vCPU {vcpu.id}", within)
 
 
 def reverse_continue(session: Session, _bound: Bound) -> Json:

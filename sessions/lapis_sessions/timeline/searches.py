@@ -19,22 +19,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.events import Logged
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.timeline.timeline import Timeline
 
     Found = Callable[[Position], None]
     Instrument = Callable[[Found], AbstractContextManager[None]]
+    Within = Callable[[Checkpoint], bool]
 
 BEFORE_AN_INSTRUCTION = VectorDelivered, NmiDelivered, ExtIntDelivered
 
 
-def back_to_last(timeline: Timeline, instrument: Instrument) -> bool:
+def back_to_last(
+    timeline: Timeline, instrument: Instrument, within: Within | None = None
+) -> bool:
     """Go to the last point before this one that `instrument` finds; say if it did.
 
-    Where there is none the machine stays where it is.
+    `within` may tell that the point lies after a checkpoint, so that nothing before it
+    and nothing after the next one is looked at. Where there is none the machine stays
+    where it is.
     """
     here = upper = timeline.spot
+    if within is not None:
+        upper = _end_of(timeline, within, here)
     while True:
         found = _between(timeline, upper, instrument)
         earlier = [spot for spot in found if spot < here]
@@ -46,6 +54,16 @@ def back_to_last(timeline: Timeline, instrument: Instrument) -> bool:
             timeline.go(here)
             return False
         upper = lower.spot
+
+
+def _end_of(timeline: Timeline, within: Within, here: Spot) -> Spot:
+    """Return the first checkpoint that lies after the point, or `here`."""
+    for kept in timeline.branch.kept:
+        if kept.spot >= here:
+            break
+        if not within(kept.checkpoint):
+            return kept.spot
+    return here
 
 
 def _between(timeline: Timeline, upper: Spot, instrument: Instrument) -> list[Spot]:
