@@ -91,6 +91,8 @@ class LapisApp(App[None]):
 
     def on_seen(self, message: Seen) -> None:
         """Show the machine as it is now."""
+        if message.anew:
+            self.main.forget_events()
         self.main.see(message.snapshot, message.events, running=message.running)
         self._stale = message.running
         self._worker.rows = self.main.code_rows
@@ -155,6 +157,14 @@ class LapisApp(App[None]):
     def action_step(self) -> None:
         """Step the selected vCPU."""
         self._do("step", quiet=True)
+
+    def action_reverse_step(self) -> None:
+        """Take back the last instruction of the selected vCPU."""
+        self._do("reverse-step", quiet=True)
+
+    def action_reverse_continue(self) -> None:
+        """Go back to the last breakpoint or catch."""
+        self._do("reverse-continue", quiet=True)
 
     def action_continue(self) -> None:
         """Run the machine."""

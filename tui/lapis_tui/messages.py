@@ -15,16 +15,23 @@ class Seen(Message):
     """The machine as it is now."""
 
     def __init__(
-        self, snapshot: Snapshot, events: tuple[Logged, ...], *, running: bool
+        self,
+        snapshot: Snapshot,
+        events: tuple[Logged, ...],
+        *,
+        running: bool,
+        anew: bool = False,
     ) -> None:
         """Carry a picture and what has happened since the one before.
 
-        `running` tells that more will come without a further command.
+        `running` tells that more will come without a further command, `anew` that the
+        machine went back: `events` are all that there are.
         """
         super().__init__()
         self.snapshot = snapshot
         self.events = events
         self.running = running
+        self.anew = anew
 
 
 class Done(Message):

@@ -91,6 +91,10 @@ class MainScreen(Screen[None]):
         self.query_one(EventsPane).add(events)
         self.draw()
 
+    def forget_events(self) -> None:
+        """Show no events until more come: the machine went back."""
+        self.query_one(EventsPane).forget()
+
     def turn(self, vcpu: int) -> None:
         """Look at another vCPU."""
         if self.view is not None:

@@ -14,6 +14,7 @@ from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from lapis_engine.history import KEPT
 from lapis_sessions.session import ENDLESS
 from lapis_tui.messages import Done, Failed, Seen
 
@@ -58,6 +59,7 @@ class Worker:
         self._drawn = Flag()
         self._drawn.set()
         self._events_from = 0
+        self._travels = 0
         self._slice = FIRST_SLICE
         self._since = self._shown = 0.0
         self._frame = FRAME_SECONDS
@@ -135,11 +137,12 @@ class Worker:
         """
         self._drawn.clear()
         start = monotonic()
-        log = self._session.machine.log
-        news = tuple(log.since(self._events_from))
+        log, travels = self._session.machine.log, self._session.timeline.travels
+        anew, self._travels = travels != self._travels, travels
+        news = tuple(log.last(KEPT) if anew else log.since(self._events_from))
         self._events_from = log.next_seq
         picture = self._session.snapshot(code=self.rows, events=0)
-        self._post(Seen(picture, news, running=running))
+        self._post(Seen(picture, news, running=running, anew=anew))
         self._shown = monotonic()
         self._frame = max(FRAME_SECONDS, 5 * (self._shown - start))
 

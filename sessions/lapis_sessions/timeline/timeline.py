@@ -47,6 +47,8 @@ class Timeline:
         """Named points: branch and spot."""
         self.slice = LEAST * 100
         """Instructions of a slice: what takes a moment on this machine."""
+        self.travels = 0
+        """How often the machine was moved to another point."""
         self.listeners: list[Callable[[Entry], None]] = []
         """Each is told every act that is done by hand, in this order."""
         self.keeper.keep(self.branch, self.spot)
@@ -161,6 +163,7 @@ class Timeline:
     def travelling(self) -> Iterator[None]:
         """Nothing is recorded, and nothing stops at the user's stops."""
         machine = self.machine
+        self.travels += 1
         stops, catches = list(machine.breakpoints), machine.catches
         machine.on_act = None
         machine.break_only_at(())

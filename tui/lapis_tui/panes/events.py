@@ -94,6 +94,10 @@ class EventsPane(LinePane):
         if gone and not self.is_vertical_scroll_end:
             self.scroll_to(y=self.scroll_y - gone, animate=False, immediate=True)
 
+    def forget(self) -> None:
+        """Show nothing until more is added."""
+        self.events.clear()
+
     def line_at(self, row: int) -> Line | None:
         """Put event `row` of those that are kept into words."""
         if not self.events:

@@ -1,0 +1,50 @@
+"""Going back on the screen: keys, and what the panes show of it."""
+
+from __future__ import annotations
+
+from screens import Driver, bringup, drive
+
+from lapis_tui.panes.events import EventsPane
+
+
+def _events(it: Driver) -> list[int]:
+    return [logged.seq for logged in it.app.query_one(EventsPane).events]
+
+
+def test_capital_s_takes_back_what_s_did() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("s", "s", "s", "s")  # cli; cld; mov ax, cs; mov ds, ax
+        assert it.view.vcpu.rip == 6
+        await it.press("S")
+        assert it.view.vcpu.rip == 4
+        assert "ds *0000" in it.text
+        await it.press("s")
+        assert it.view.vcpu.rip == 6
+
+    drive(bringup(), play)
+
+
+def test_going_back_takes_the_events_away_and_they_come_again() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        whole = _events(it)
+        assert whole == list(range(len(whole)))
+        await it.command("catch eoi")
+        await it.press("C")
+        there = _events(it)
+        assert there == whole[: len(there)]
+        assert len(there) < len(whole)
+        assert "eoi" in it.app.query_one(EventsPane).events[-1].event.kind
+        await it.press("C")
+        await it.command("goto end")
+        assert _events(it) == whole
+
+    drive(bringup(), play)
+
+
+def test_at_the_beginning_it_says_so() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("S")
+        assert "has retired 0" in it.rows[-2]
+
+    drive(bringup(), play)
