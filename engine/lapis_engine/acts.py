@@ -24,6 +24,32 @@ M = TypeVar("M", bound="Machine")
 
 VERBS: dict[str, Callable[..., object]] = {}
 """Every verb that is an act, by name."""
+KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,), "bool": (bool,), "str": (str,), "None": (type(None),),
+}  # fmt: skip
+"""What an argument may be, by the words of its annotation; others are mappings."""
+WIDEST = 64
+"""Bits of the largest number that an act takes."""
+
+
+class ActError(EngineError):
+    """What is no act of a machine was to be done."""
+
+    title = "Bad act"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What an act wants by one name."""
+
+    kinds: tuple[type, ...]
+    words: str
+    """The kinds, for people."""
+    required: bool
+
+
+PARAMETERS: dict[str, dict[str, Parameter]] = {}
+"""By verb and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +99,45 @@ def act(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R
         return result
 
     VERBS[name] = performed
+    parameters = list(signature.parameters.values())[1:]
+    PARAMETERS[name] = {each.name: _parameter(each) for each in parameters}
     return cast("Callable[Concatenate[M, P], R]", performed)
+
+
+def _parameter(of: inspect.Parameter) -> Parameter:
+    words = str(of.annotation).split(" | ")
+    kinds = tuple(kind for word in words for kind in KINDS.get(word, (dict,)))
+    return Parameter(kinds, " or ".join(words), of.default is inspect.Parameter.empty)
+
+
+def check(act: Act) -> None:
+    """Raise `ActError` when a machine has no such verb or argument."""
+    if act.verb not in VERBS:
+        raise ActError(f"there is no act {act.verb[:40]!r}")
+    parameters = PARAMETERS[act.verb]
+    for name, value in act.args.items():
+        if name not in parameters:
+            raise ActError(f"act {act.verb} has no {name[:40]!r}")
+        _check_value(f"act {act.verb}: {name}", value, parameters[name])
+    for name, parameter in parameters.items():
+        if parameter.required and name not in act.args:
+            raise ActError(f"act {act.verb}: it needs {name}")
+
+
+def _check_value(what: str, value: object, wanted: Parameter) -> None:
+    if type(value) not in wanted.kinds:
+        raise ActError(f"{what} is {repr(value)[:40]} and must be {wanted.words}")
+    if isinstance(value, int) and abs(value) >> WIDEST:
+        raise ActError(f"{what} is {value} and must be within {WIDEST} bits")
 
 
 def perform(machine: Machine, again: Act) -> None:
     """Do an act again; what was refused then is refused now.
 
-    Raises `EngineError` for a verb or an argument that the machine does not have.
+    Raises `ActError` for a verb or an argument that the machine does not have.
     """
-    verb = VERBS.get(again.verb)
-    if verb is None:
-        raise EngineError(f"there is no act {again.verb[:40]!r}")
+    check(again)
     try:
-        inspect.signature(verb).bind(machine, **again.args)
-    except TypeError as error:
-        raise EngineError(f"act {again.verb}: {error}") from None
-    try:
-        verb(machine, **again.args)
+        VERBS[again.verb](machine, **again.args)
     except LapisError:
         return

@@ -7,11 +7,12 @@ Nothing here refers to a live object: an event is as true in ten minutes as now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from lapis_engine.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class IpiSent:
     """A write to the ICR (or SELF IPI), with the fate it met."""
 
@@ -30,7 +31,7 @@ class IpiSent:
     """Why nothing was sent, or the empty string."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VectorAccepted:
     """A vector entered the IRR (SDM Vol. 3A "Acceptance for Fixed Interrupts")."""
 
@@ -42,7 +43,7 @@ class VectorAccepted:
     """What sent it: ipi, timer, ioapic, msi, lint0 ..., user."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VectorRefused:
     """A vector reached an APIC that did not take it."""
 
@@ -53,7 +54,7 @@ class VectorRefused:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VectorDelivered:
     """A vector went from the IRR to the ISR and into the processor."""
 
@@ -64,7 +65,7 @@ class VectorDelivered:
     """PPR after the delivery."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VectorEnded:
     """EOI: the highest vector in service left the ISR."""
 
@@ -76,7 +77,7 @@ class VectorEnded:
     ppr: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InitReceived:
     """INIT became pending (`vm_inject_init`)."""
 
@@ -85,7 +86,7 @@ class InitReceived:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SipiReceived:
     """A start-up IPI arrived (`vm_inject_sipi`)."""
 
@@ -97,7 +98,7 @@ class SipiReceived:
     """Why it will not start the vCPU now, or the empty string."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunStateChanged:
     """The boot state machine moved (`vm_run_state`)."""
 
@@ -108,7 +109,7 @@ class RunStateChanged:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NmiReceived:
     """An NMI became pending."""
 
@@ -117,7 +118,7 @@ class NmiReceived:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NmiDelivered:
     """A pending NMI entered its handler."""
 
@@ -125,7 +126,7 @@ class NmiDelivered:
     vcpu: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExtIntDelivered:
     """The 8259 pair was acknowledged and its vector entered the processor."""
 
@@ -134,7 +135,7 @@ class ExtIntDelivered:
     vector: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimerArmed:
     """The APIC timer was started, moved or stopped."""
 
@@ -144,7 +145,7 @@ class TimerArmed:
     """ns of virtual time, or None when stopped."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimerFired:
     """The APIC timer reached zero."""
 
@@ -154,7 +155,7 @@ class TimerFired:
     masked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApicModeChanged:
     """APICBASE moved the APIC between disabled, xapic and x2apic."""
 
@@ -165,7 +166,7 @@ class ApicModeChanged:
     base: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MessageSent:
     """An IOAPIC or a device sent an interrupt message, with the fate it met."""
 
@@ -185,7 +186,7 @@ class MessageSent:
     """Why nothing was sent, or the empty string."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PinChanged:
     """An input of the IOAPIC moved."""
 
@@ -198,7 +199,7 @@ class PinChanged:
     """How many sources hold it asserted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IoapicEnded:
     """An EOI reached an IOAPIC pin: its remote-IRR was cleared."""
 
@@ -211,7 +212,7 @@ class IoapicEnded:
     """The line is still asserted, and the message goes out once more."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LvtFired:
     """An entry of the local vector table other than the timer fired."""
 
@@ -226,7 +227,7 @@ class LvtFired:
     """Why nothing came of it, or the empty string."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApicError:
     """The APIC found an error; a write to the ESR will show it."""
 
@@ -237,7 +238,7 @@ class ApicError:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interfered:
     """A rule of the user's dropped, delayed or duplicated an IPI to one target."""
 
@@ -251,7 +252,7 @@ class Interfered:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Linted:
     """A lint found something that is legal and seldom meant."""
 
@@ -262,7 +263,7 @@ class Linted:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernemuAccessed:
     """The user reached a device of the engine outside `vm_run` (VM_SET_KERNEMU_DEV)."""
 
@@ -274,7 +275,7 @@ class KernemuAccessed:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApicImported:
     """The state of a local APIC was replaced by the user."""
 
@@ -283,7 +284,7 @@ class ApicImported:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModeChanged:
     """The processor moved between real, protected, compat and long mode."""
 
@@ -294,7 +295,7 @@ class ModeChanged:
     rip: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExceptionRaised:
     """An exception or software interrupt was delivered to the guest."""
 
@@ -308,7 +309,7 @@ class ExceptionRaised:
     software: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MsrAccessed:
     """RDMSR or WRMSR of a register that the engine serves."""
 
@@ -321,7 +322,7 @@ class MsrAccessed:
     """True when it ended in #GP(0)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Halted:
     """HLT retired; the vCPU waits."""
 
@@ -331,7 +332,7 @@ class Halted:
     """RFLAGS.IF: False means that only NMI, INIT or reset can wake it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Woken:
     """A halted vCPU goes on."""
 
@@ -340,7 +341,7 @@ class Woken:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exited:
     """`vm_run` came back to the user with an exit record."""
 
@@ -351,17 +352,29 @@ class Exited:
     rip: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answered:
-    """The user fulfilled or discarded a pending request."""
+    """A pending request was fulfilled, discarded, or ended in a fault."""
 
     kind: ClassVar[str] = "answer"
     vcpu: int
     command: str
     text: str
+    by: str = "user"
+    """user, rule N, or device: the one of the engine, when it was asked to."""
+    what: str = ""
+    """Kind of the request: mmio, inout, msr, inst-emul; nothing if there was none."""
+    read: bool = False
+    address: int = 0
+    """Guest-physical address, port or number of the MSR."""
+    bytes: int = 0
+    data: int = 0
+    """What was written; 0 for a read."""
+    value: int | None = None
+    """What was answered to a read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Suspended:
     """The whole machine stopped for good (`vm_suspend`)."""
 
@@ -373,7 +386,7 @@ class Suspended:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Oddity:
     """Legal but unlikely guest behaviour, or what a real host would count."""
 
@@ -383,7 +396,7 @@ class Oddity:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EngineFault:
     """What was a panic of the host under a `pre` profile."""
 
@@ -442,7 +455,7 @@ Event = FabricEvent | ProcessorEvent
 """The closed union: a consumer matches on it and ends with `assert_never`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Logged:
     """An event with its place in the stream."""
 

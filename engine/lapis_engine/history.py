@@ -26,6 +26,8 @@ class EventLog:
         """Number of the next event."""
         self.observers: list[Callable[[Logged], None]] = []
         """Each is told every event, after it was appended, in this order."""
+        self.observers_of: dict[type, tuple[Callable[[Logged], None], ...]] = {}
+        """Those who want events of one kind only; they are told first."""
 
     def note(self, *events: Event) -> None:
         """Append events that have just happened."""
@@ -34,6 +36,8 @@ class EventLog:
             logged = Logged(self.next_seq, now, event)
             self._events.append(logged)
             self.next_seq += 1
+            for observe in self.observers_of.get(type(event), ()):
+                observe(logged)
             for observe in self.observers:
                 observe(logged)
 

@@ -6,23 +6,23 @@ The same configuration and the same acts give the same history.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lapis_engine import userspace
+from lapis_engine import requests, userspace
+from lapis_engine import saved as saved_state
 from lapis_engine.acts import act
 from lapis_engine.apic import ipi as apic_ipi
 from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
 from lapis_engine.catch import Catches
-from lapis_engine.errors import ConfigError, EngineError, EntryError
+from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
 from lapis_engine.history import EventLog
 from lapis_engine.lints.live import Lints
 from lapis_engine.profiles import SDM, Profile
 from lapis_engine.schedule import POLICIES, Schedule
 from lapis_engine.vie import context
-from lapis_engine.vie.request import InoutRequest, MmioRequest
 from lapis_engine.vmm import (
     arbitration,
     exits,
@@ -32,26 +32,25 @@ from lapis_engine.vmm import (
     loading,
     looking,
     runstate,
+    touching,
+    traps,
 )
-from lapis_engine.vmm.entry import (
-    DEFAULT,
-    DiscardInstr,
-    Entry,
-    FulfillInout,
-    FulfillMmio,
-)
+from lapis_engine.vmm.entry import DEFAULT
 from lapis_engine.vmm.interference import Rule
 from lapis_engine.vmm.vm import Vm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lapis_engine.acts import Act
     from lapis_engine.boot.image import BootPlan
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.devices.device import Device
     from lapis_engine.events import MessageSent
+    from lapis_engine.requests import PendingRequest
     from lapis_engine.vmm.exits import Exit
+    from lapis_engine.vmm.touching import Touched
+    from lapis_engine.vmm.traps import Trap
     from lapis_engine.vmm.vcpu import Vcpu
 
 MIB = 1 << 20
@@ -121,21 +120,6 @@ class Stop:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PendingRequest:
-    """A request that waits for an answer."""
-
-    vcpu: int
-    kind: str
-    """mmio, inout, or inst-emul, which can only be discarded."""
-    read: bool
-    address: int
-    """Guest-physical address or port."""
-    bytes: int
-    data: int
-    """What is written; 0 for a read."""
-
-
 class Machine:
     """vCPUs under a deterministic schedule."""
 
@@ -161,7 +145,7 @@ class Machine:
         self.catches = Catches(self.log.observers, self.vm.ask_stop)
         """Event breakpoints."""
         self.lints = Lints(self.vm)
-        self.log.observers.append(self.lints.observe)
+        self.log.observers_of = self.lints.observers()
         self.on_act: Callable[[Act, object], None] | None = None
         """Told every act when it is done, with what it returned."""
         self.on_turn: Callable[[Vcpu, int], None] | None = None
@@ -267,53 +251,56 @@ class Machine:
 
     def pending(self) -> list[PendingRequest]:
         """Return what waits for an answer, by vCPU."""
-        found = []
-        for vcpu in self.vcpus:
-            request = context.pending(vcpu.vie)
-            if isinstance(request, MmioRequest):
-                item = ("mmio", request.read, request.gpa, request.bytes, request.data)
-            elif isinstance(request, InoutRequest):
-                item = ("inout", request.read, request.port, request.bytes, request.eax)
-            elif request is not None:
-                item = ("inst-emul", False, request.gpa, len(request.code), 0)
-            else:
-                continue
-            found.append(PendingRequest(vcpu.id, *item))
-        return found
+        return requests.pending(self.vm)
 
     def pending_on(self, number: int) -> PendingRequest:
         """Return the request of vCPU `number`; raise `EntryError` when it has none."""
-        self.vcpu(number)
-        for request in self.pending():
-            if request.vcpu == number:
-                return request
-        raise EntryError("EINVAL", f"vCPU {number} has no pending request")
+        return requests.pending_on(self.vcpu(number))
 
     @act
-    def answer(self, number: int, value: int) -> None:
-        """Fulfil the request of vCPU `number`; for a write `value` is not used.
-
-        Raises `EntryError` when there is none, or when `value` does not fit in it.
-        """
-        request = self.pending_on(number)
-        if not 0 <= value < 1 << (8 * request.bytes):
-            raise EntryError(
-                "EINVAL", f"{value:#x} does not fit in {request.bytes} bytes"
-            )
-        entry: Entry
-        if request.kind == "mmio":
-            entry = FulfillMmio(request.address, request.bytes, request.read, value)
-        elif request.kind == "inout":
-            entry = FulfillInout(request.address, request.bytes, request.read, value)
-        else:
-            raise EntryError("EINVAL", "an instruction without emulation: discard it")
-        self.vm.run(self.vcpus[number], entry, 0)
+    def answer(self, number: int, value: int, by: str = "user") -> None:
+        """Fulfil a request; for a write `value` is not used; raise `EntryError`."""
+        requests.answer(self.vm, self.vcpu(number), value, by)
 
     @act
-    def discard(self, number: int) -> None:
+    def answer_fault(
+        self,
+        number: int,
+        name: str,
+        error: int | None = None,
+        address: int | None = None,
+        by: str = "user",
+    ) -> None:
+        """Raise a fault ("gp") in the instruction that waits; raise `EntryError`."""
+        requests.fault(self.vm, self.vcpu(number), name, error, address, by)
+
+    @act
+    def answer_by_device(self, number: int, by: str = "device") -> int:
+        """Let the engine's own device answer; raise `EntryError`."""
+        return requests.by_device(self.vm, self.vcpu(number), by)
+
+    @act
+    def discard(self, number: int, by: str = "user") -> None:
         """Forget the instruction that waits; it runs again from RIP."""
-        self.pending_on(number)
-        self.vm.run(self.vcpus[number], DiscardInstr(), 0)
+        requests.discard(self.vm, self.vcpu(number), by)
+
+    @act
+    def trap(self, space: str, first: int, size: int = 1) -> Trap:
+        """Hand accesses to mmio, port or msr to the user; raise `EngineError`."""
+        return traps.add(self.vm, space, first, size)
+
+    @act
+    def untrap(self, number: int | None = None) -> None:
+        """Take one trap away, or all; raise `EngineError`."""
+        traps.clear(self.vm.traps, number)
+
+    @act
+    def touch(
+        self, number: int, address: int, size: int, *, physical: bool = False
+    ) -> Touched:
+        """Read through the bus, with side effects; raise `EngineError`."""
+        vcpu = self.vcpu(number)
+        return touching.touch(self.vm, vcpu, address, size, physical=physical)
 
     # The user's hand on the fabric.
 
@@ -403,6 +390,13 @@ class Machine:
     def set_isrvec(self, *, on: bool) -> None:
         """Switch the stack that checks the ISRs; raise `EngineError`."""
         hand.set_isrvec(self.vm, on=on)
+
+    @act
+    def import_apic(
+        self, number: int, saved: Mapping[str, Any], source: str, *, lenient: bool
+    ) -> list[str]:
+        """Put a saved APIC onto vCPU `number`; return remarks, or `RecordError`."""
+        return saved_state.import_apic(self, number, saved, source, lenient=lenient)
 
     # How turns are given.
 

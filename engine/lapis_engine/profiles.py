@@ -316,7 +316,27 @@ class Profile:
         source='SDM Vol. 3A "Message Data Register Format"; bhyve vlapic_deliver_intr',
     )
 
+    # What the user is asked for.
+    unknown_msr_exits: bool = _switch(
+        default=False,
+        doc="RDMSR and WRMSR of a register that the engine does not know are requests "
+        "to the user; else #GP",
+        source='SDM Vol. 2B "RDMSR", "WRMSR"; bhyve VM_EXITCODE_RDMSR, WRMSR',
+    )
+    lapic_trappable: bool = _switch(
+        default=True,
+        doc="accesses to the local APIC can be handed to the user; else it is always "
+        "the engine's",
+        source="bhyve lapic_mmio_read, lapic_rdmsr: in the kernel, without a choice",
+    )
+
     # Instruction emulation.
+    inout_sizes: Literal["right", "doubled"] = _switch(
+        "right",
+        "address size of INS and OUTS: as it is, or one size too large, where 64 bits "
+        "panic the host",
+        "illumos 13139: 2 << (1 + n) for 2 << n in the VMX instruction information",
+    )
     in_keeps_upper_rax: bool = _switch(
         default=True,
         doc="8 and 16-bit IN leaves RAX[63:16] alone; else RAX[63:32] is cleared",
@@ -327,6 +347,12 @@ class Profile:
         "which instructions the engine carries out on devices: all that the processor "
         "knows, or those of bhyve's table",
         "bhyve vmm_instruction_emul.c one_byte_opcodes, two_byte_opcodes",
+    )
+    vie_walk_lax: bool = _switch(
+        default=False,
+        doc="page walks of the instruction emulator take CR0.WP for set and SMAP for "
+        "clear",
+        source='bhyve vm_gla2gpa; SDM Vol. 3A "Determination of Access Rights"',
     )
     user_emulates: bool = _switch(
         default=False,
@@ -391,8 +417,11 @@ ILLUMOS = replace(
     ioapic_entry=0x0001_0000_0001_0000,
     pic_modes_checked=True,
     messages_of_all_modes=False,
+    unknown_msr_exits=True,
+    lapic_trappable=False,
     in_keeps_upper_rax=False,
     vie_table="bhyve",
+    vie_walk_lax=True,
 )
 ILLUMOS_PRE_13645 = replace(
     ILLUMOS,
@@ -412,6 +441,12 @@ ILLUMOS_PRE_13253 = replace(
     name="illumos-pre-13253",
     summary="illumos when such an ICR write panicked the host.",
     icr_refused="panic",
+)
+ILLUMOS_PRE_13139 = replace(
+    ILLUMOS_PRE_13253,
+    name="illumos-pre-13139",
+    summary="illumos when INS and OUTS came with the wrong address size.",
+    inout_sizes="doubled",
 )
 ILLUMOS_PRE_12936 = replace(
     ILLUMOS_PRE_13275,
@@ -485,6 +520,7 @@ PROFILES = {
         ILLUMOS_PRE_13645,
         ILLUMOS_PRE_13275,
         ILLUMOS_PRE_13253,
+        ILLUMOS_PRE_13139,
         ILLUMOS_PRE_12936,
         ILLUMOS_PRE_12989,
         ILLUMOS_PRE_12960,

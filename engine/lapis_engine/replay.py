@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine import acts
-from lapis_engine.acts import Act
+from lapis_engine.acts import Act, ActError
 from lapis_engine.checkpoint.capture import Position, position
 from lapis_engine.errors import EngineError
 from lapis_engine.machine import NotRunnableError, Stop
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     Hit = Callable[[Position], None]
 
-TIME_MOVING = frozenset({"run", "step"})
+TIME_MOVING = {"run": "limit", "step": "count"}
+"""Verbs that move time, and which argument of theirs an entry has no use for: how far
+they went is where they ended."""
 HITS = frozenset({"breakpoint", "catch"})
 AT_ONCE = frozenset({"budget", "breakpoint", "catch"})
 """Reasons of a stop that lies where instructions and events say; the others are met
@@ -64,8 +66,20 @@ def entry(act: Act, result: object, start: Position, end: Position) -> Entry:
     if act.verb not in TIME_MOVING:
         return Entry(act, start, end)
     reason = result.reason if isinstance(result, Stop) else "refused"
-    args = {name: value for name, value in act.args.items() if name == "number"}
+    limit = TIME_MOVING[act.verb]
+    args = {name: value for name, value in act.args.items() if name != limit}
     return Entry(Act(act.verb, args), start, end, reason)
+
+
+def check(act: Act) -> None:
+    """Raise `ActError` unless this can be the act of an entry."""
+    limit = TIME_MOVING.get(act.verb)
+    if limit is None:
+        acts.check(act)
+    elif limit in act.args:
+        raise ActError(f"act {act.verb}: {limit} is told by where it ended")
+    else:
+        acts.check(Act(act.verb, {**act.args, limit: 1}))
 
 
 def perform(machine: Machine, again: Entry, hit: Hit | None = None) -> None:
@@ -76,6 +90,8 @@ def perform(machine: Machine, again: Entry, hit: Hit | None = None) -> None:
     if again.moves:
         if position(machine) != again.end:
             advance(machine, again, again.end, hit)
+        elif again.start == again.end and again.reason == "breakpoint":
+            _turn(machine, again)
     else:
         acts.perform(machine, again.act)
     here = position(machine)
@@ -102,6 +118,28 @@ def advance(
     if is_short or here.seq < to.seq:
         with stopping_at(machine, to.seq):
             _go(machine, within, 1)
+
+
+def to_event(machine: Machine, within: Entry, seq: int, most: int) -> None:
+    """Go on in an entry that moves time until event number `seq` has happened.
+
+    The event is one of this entry; at most `most` instructions are done.
+    """
+    left = within.end.retired - position(machine).retired
+    with stopping_at(machine, seq + 1):
+        _go(machine, within, max(min(most, left), 1))
+
+
+def _turn(machine: Machine, within: Entry) -> None:
+    """Do again what came to a breakpoint at once: the turn may have moved on to it."""
+    stops = list(machine.breakpoints)
+    machine.break_only_at([vcpu.regs.linear_rip for vcpu in machine.vcpus])
+    for vcpu in machine.vcpus:
+        vcpu.stopped_at = None
+    try:
+        _go(machine, within, 1)
+    finally:
+        machine.break_only_at(stops)
 
 
 def _go(machine: Machine, within: Entry, count: int) -> Stop | None:

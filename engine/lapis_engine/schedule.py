@@ -61,11 +61,15 @@ class Schedule:
         comes back when that changes (`Vm.kick`). One that spins beside others gives
         its turn away with PAUSE.
         """
-        alone = self.policy == "only" or not any(
-            self._has_turn(v) for v in self._vm.vcpus if v is not vcpu
-        )
+        alone = self.policy == "only" or self._is_alone(vcpu)
         self._vm.pause_yields = not alone
         return limit if alone else min(self._left, limit)
+
+    def _is_alone(self, vcpu: Vcpu) -> bool:
+        for other in self._vm.vcpus:
+            if other is not vcpu and self._has_turn(other):
+                return False
+        return True
 
     def charge(self, vcpu: Vcpu) -> None:
         """Take what `vcpu` has just run from its turn; move on when that is over."""
@@ -95,7 +99,7 @@ class Schedule:
             return False
         if not runstate.can_run(vcpu.run_state):
             return False
-        return not vcpu.halted or bool(arbitration.wake_reason(vm, vcpu))
+        return not vcpu.halted or arbitration.wakes(vm, vcpu)
 
     def _sleep(self, vcpus: Sequence[Vcpu]) -> bool:
         """Jump to the next deadline until one of `vcpus` has a turn.

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def concerns(out: Exit) -> bool:
     """Tell whether an exit is for bhyve's userspace, and no matter for the user."""
-    return isinstance(out, (exits.SpinupAp, exits.IpiExit, exits.Wrmsr))
+    if isinstance(out, exits.Wrmsr):
+        return not out.waits
+    return isinstance(out, (exits.SpinupAp, exits.IpiExit))
 
 
 def handle(vm: Vm, out: Exit) -> None:

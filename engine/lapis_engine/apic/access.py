@@ -196,10 +196,10 @@ def _legal(register: Register, profile: Profile) -> int:
     read_only = LVT_BUSY if register.name in LVTS else 0
     if register.name in {"lvt_lint0", "lvt_lint1"}:
         read_only |= LVT_REMOTE_IRR
-    return _writable(register, profile) | read_only
+    return writable(register, profile) | read_only
 
 
-def _writable(register: Register, profile: Profile) -> int:
+def writable(register: Register, profile: Profile) -> int:
     """Return the bits of a register that a write can set under this profile."""
     name, bits = register.name, register.writable
     if name == "svr" and not profile.apic_version & VERSION_EOI_SUPPRESSION:
@@ -275,7 +275,7 @@ def _write(
 ) -> Outcome:
     """Store a value cut to the register's writable bits, and do what follows."""
     name = register.name
-    value &= _writable(register, profile)
+    value &= writable(register, profile)
     match name:
         case "tpr":
             priority.set_tpr(state, value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lapis_engine.apic.ipi import Ipi
 from lapis_engine.events import Event
+from lapis_engine.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LocalInterrupt:
     """What an LVT entry asks of its own processor, past the IRR."""
 
@@ -18,7 +17,7 @@ class LocalInterrupt:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """The handler gave up, and `vm_run` returns this errno."""
 

@@ -47,6 +47,8 @@ class Checkpoint:
     pages: Pages
     events: tuple[Logged, ...]
     """The last ones, oldest first."""
+    printed: int
+    """Bytes of what the guest printed."""
 
 
 def position(machine: Machine) -> Position:
@@ -68,6 +70,7 @@ def take(machine: Machine, base: Checkpoint | None = None) -> Checkpoint:
         values,
         pages.take(machine.vm.memory, base.pages if base is not None else None),
         tuple(machine.log.last(EVENTS)),
+        sum(map(len, machine.consoles.values())),
     )
 
 

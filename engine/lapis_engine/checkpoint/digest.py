@@ -11,14 +11,14 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.checkpoint import pages
-from lapis_engine.checkpoint.parts import parts
+from lapis_engine.checkpoint.parts import RAW, parts
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
 from lapis_engine.memory.physical import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from lapis_engine.checkpoint.pages import Pages
+    from lapis_engine.checkpoint.pages import Block, Pages
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.machine import Machine
 
@@ -27,13 +27,14 @@ SIZE = 16
 
 
 class Digester:
-    """Hashes states of one machine, each page once."""
+    """Hashes states of one machine, each page once while it stays as it is."""
 
     def __init__(self, machine: Machine) -> None:
         """Begin with nothing hashed."""
         self._machine = machine
         self._pages: Pages | None = None
-        self._digests: list[list[bytes]] = []
+        self._digests: dict[int, bytes] = {}
+        """Hashes of the pages of a block of `_pages`, by its identity."""
 
     def fields(self) -> dict[str, str]:
         """Return every field of the present state by name, memory a field a page.
@@ -41,13 +42,12 @@ class Digester:
         Pages of zeros are left out.
         """
         found = dict(state_fields(self._machine))
-        regions = self._machine.vm.memory.regions
         zero = _hash(pages.ZERO)
-        for region, digests in zip(regions, self._memory(), strict=True):
-            for index, digest in enumerate(digests):
+        for gpa, digests in self._memory():
+            for first in range(0, len(digests), SIZE):
+                digest = digests[first : first + SIZE]
                 if digest != zero:
-                    at = region.gpa + index * PAGE
-                    found[f"memory {at:#x}"] = digest.hex()
+                    found[f"memory {gpa + first // SIZE * PAGE:#x}"] = digest.hex()
         return found
 
     def digest(self) -> str:
@@ -55,30 +55,36 @@ class Digester:
         out = hashlib.blake2b(digest_size=SIZE)
         for name, value in state_fields(self._machine):
             out.update(f"{name}={value}\n".encode())
-        for digests in self._memory():
-            out.update(b"".join(digests))
+        for _, digests in self._memory():
+            out.update(digests)
         return out.hexdigest()
 
-    def _memory(self) -> list[list[bytes]]:
-        before, self._pages = (
-            self._pages,
-            pages.take(self._machine.vm.memory, self._pages),
-        )
+    def _memory(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (guest-physical address, hashes of its pages) of every block."""
+        memory = self._machine.vm.memory
+        before, self._pages = self._pages, pages.take(memory, self._pages)
         if before is None:
-            cache = {pages.ZERO: _hash(pages.ZERO)}
-            self._digests = [
-                [cache.get(page) or _hash(page) for page in region]
-                for region in self._pages.regions
-            ]
-            return self._digests
-        for number, region in enumerate(self._pages.regions):
-            old = before.regions[number]
-            if region is not old:
-                digests = self._digests[number]
-                for index, (page, was) in enumerate(zip(region, old, strict=True)):
-                    if page is not was:
-                        digests[index] = _hash(page)
-        return self._digests
+            self._digests = {id(pages.BLANK): _hash(pages.ZERO) * pages.MANY}
+            before = self._pages
+        known, self._digests = self._digests, {}
+        rows = zip(memory.regions, before.regions, self._pages.regions, strict=True)
+        for region, old, new in rows:
+            for number, (was, block) in enumerate(zip(old, new, strict=True)):
+                digests = known.get(id(block)) or _hashes(block, was, known)
+                self._digests[id(block)] = digests
+                yield region.gpa + number * pages.MANY * PAGE, digests
+        self._digests[id(pages.BLANK)] = _hash(pages.ZERO) * pages.MANY
+
+
+def _hashes(block: Block, was: Block, known: Mapping[int, bytes]) -> bytes:
+    """Return the hashes of the pages of `block`; those that `was` has are known."""
+    old = known.get(id(was))
+    if old is None:
+        return b"".join(map(_hash, block))
+    return b"".join(
+        old[index * SIZE : (index + 1) * SIZE] if page is before else _hash(page)
+        for index, (page, before) in enumerate(zip(block, was, strict=True))
+    )
 
 
 def _hash(page: bytes) -> bytes:
@@ -91,6 +97,8 @@ def state_fields(machine: Machine) -> Iterator[tuple[str, str]]:
         yield from _registers(f"vcpu{vcpu.id}", vcpu.regs)
     for part in parts(machine):
         for name in part.fields:
+            if name in RAW:
+                continue
             yield from _flat(f"{part.name}.{name}", getattr(part.holder, name))
 
 

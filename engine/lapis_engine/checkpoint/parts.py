@@ -16,19 +16,23 @@ if TYPE_CHECKING:
 
 VM = (
     "now", "panic", "debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due",
-    "consoles", "suspended", "kick", "yielded", "pause_yields", "_faults", "watch_at",
+    "consoles", "suspended", "_faults", "watch_at",
 )  # fmt: skip
 VM_ELSEWHERE = (
     "profile", "note", "float_ports", "tsc_hz", "core", "memory", "ports", "mmio",
     "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference", "ran",
-    "_budget", "stop_asked", "context", "timers_moved", "_deadline", "on_round",
-    "on_watch",
+    "_budget", "kick", "yielded", "pause_yields", "stop_asked", "context",
+    "timers_moved", "_deadline", "on_round", "on_watch", "traps", "answerer",
+    "_is_consistent_asked",
 )  # fmt: skip
 """Fields of `Vm` that do not change, are parts of their own, mean nothing between two
 runs, or follow from the others."""
 SCHEDULE = ("policy", "only", "quantum", "current", "_left")
 VCPU_ELSEWHERE = ("id", "regs", "linear", "apic", "vie", "stopped_at")
 """`stopped_at` is the debugger's."""
+RAW = frozenset({"kept"})
+"""Fields of parts that hold the processor's raw bytes. They follow from the others, and
+mean nothing on another host."""
 
 
 class Part(NamedTuple):
@@ -52,6 +56,7 @@ def parts(machine: Machine) -> Iterator[Part]:
     yield Part("vm", vm, VM)
     yield Part("vm.spinup", vm.spinup, _names(vm.spinup))
     yield Part("vm.interference", vm.interference, _names(vm.interference))
+    yield Part("vm.traps", vm.traps, _names(vm.traps))
     yield Part("schedule", machine.schedule, SCHEDULE)
     yield Part("lints", machine.lints.state, _names(machine.lints.state))
     yield Part("events", machine.log, ("next_seq",))

@@ -18,6 +18,7 @@ from unicorn import (
     UC_PROT_EXEC,
     UC_PROT_READ,
     UC_PROT_WRITE,
+    UcError,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Loan:
         """Every access to the lent pages, in order; complete once they are back."""
         self.before: list[tuple[int, bytes]] = []
         """What other memory held where it was written: (gpa, bytes), in order."""
+        self.accesses: list[tuple[int, int, bool]] = []
+        """All of them as they were made: (gpa, bytes, write)."""
+        self.elsewhere = False
+        """Other memory was read or written as well."""
 
     def __enter__(self) -> Loan:
         """Lend them."""
@@ -99,6 +104,7 @@ class Loan:
         self, _uc: Uc, kind: int, gpa: int, size: int, _value: int, _data: object
     ) -> None:
         write = kind == UC_MEM_WRITE
+        self.accesses.append((gpa, size, write))
         room = PAGE - gpa % PAGE
         self._note(gpa, min(size, room), write=write)
         if size > room:
@@ -111,8 +117,13 @@ class Loan:
         if page in self._holes or page in self._roms:
             pieces = ((gpa, size),) if size in SIZES else tuple(_cut(gpa, size))
             self._seen += [(at, n, write) for at, n in pieces]
-        elif write:
-            self.before.append((gpa, bytes(self._uc.mem_read(gpa, size))))
+            return
+        self.elsewhere = True
+        if write:
+            try:
+                self.before.append((gpa, bytes(self._uc.mem_read(gpa, size))))
+            except UcError:  # a page that is not lent yet: the write ends there
+                return
 
 
 def _cut(gpa: int, size: int) -> Iterator[tuple[int, int]]:

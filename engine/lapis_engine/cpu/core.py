@@ -27,18 +27,17 @@ from unicorn import (
     UcError,
 )
 from unicorn.unicorn_const import (
-    UC_CTL_IO_WRITE,
-    UC_CTL_TLB_FLUSH,
     UC_HOOK_MEM_PROT,
     UC_MEM_FETCH_PROT,
     UC_MEM_FETCH_UNMAPPED,
     UC_MEM_WRITE_PROT,
     UC_MEM_WRITE_UNMAPPED,
 )
-from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT, UC_X86_REG_RFLAGS
+from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
 from lapis_engine.cpu import intercepts, layout, selfcheck
 from lapis_engine.cpu.attempt import Loan
+from lapis_engine.cpu.bare import Bare
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
@@ -96,6 +95,7 @@ class Core:
         self._uc = Uc(UC_ARCH_X86, UC_MODE_64)
         self._flat = Context(self._uc)
         """A processor without paging."""
+        self._bare = Bare(self._uc)
         self._pristine = self._flat.state_bytes()
         self._stale: list[tuple[int, int]] = []
         self._vmcb = mmap.mmap(-1, 0x8000)
@@ -170,21 +170,23 @@ class Core:
     def intercept(self, regs: Registers, code: int, *, on: bool) -> None:
         """Report an instruction from now on, or no more: IRET or PAUSE."""
         bit = 1 << (code - 0x60)
-        tail = regs.context.tail
-        tail.intercept = (tail.intercept | bit) if on else (tail.intercept & ~bit)
+        now = regs.context.tail.intercept
+        if bool(now & bit) != on:
+            regs.context.tail.intercept = now ^ bit
 
     def forget_code(self, gpa: int, size: int) -> None:
         """Drop translations of memory that was written from outside."""
-        if self._stale and sum(self._stale[-1]) == gpa:
-            gpa, before = self._stale.pop()
-            size += before
+        if self._stale:
+            first, length = self._stale[-1]
+            if gpa in {first + length, first - size}:  # as a stack or a string grows
+                self._stale[-1] = min(first, gpa), length + size
+                return
         self._stale.append((gpa, size))
 
     def _drop_stale(self) -> None:
-        """Do what `forget_code` has put off."""
-        self._leave_paging()
+        """Do what `forget_code` has put off; nothing that pages is loaded."""
         for gpa, size in self._stale:
-            self._uc.ctl_remove_cache(gpa, gpa + size)
+            self._bare.forget(gpa, gpa + size)
         self._stale.clear()
 
     def _leave_paging(self) -> None:
@@ -194,8 +196,8 @@ class Core:
         linear address: Unicorn finds them through the tables of the vCPU that is
         loaded, and sets A bits on the way.
         """
-        self._uc.context_restore(self._flat.saved)
-        self._uc.ctl(UC_CTL_TLB_FLUSH, UC_CTL_IO_WRITE)
+        self._bare.load(self._flat.saved)
+        self._bare.flush_tlb()
         self._loaded = None
 
     def set_breakpoints(self, linears: Iterable[int]) -> None:
@@ -310,21 +312,20 @@ class Core:
         return result
 
     def _start(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
-        uc, context = self._uc, regs.context
-        if self._stale:
+        context = regs.context
+        if self._stale and regs.paging:
+            self._leave_paging()
             self._drop_stale()
-        uc.context_restore(context.saved)
+        self._bare.load(context.saved)
         if context.flush or self._loaded is not context:
-            uc.ctl(UC_CTL_TLB_FLUSH, UC_CTL_IO_WRITE)
+            self._bare.flush_tlb()
             context.flush = False
             self._loaded = context
+        if self._stale:
+            self._drop_stale()
         self._event, self._fetching = None, False
         self._control.request.value = INTERRUPT_VIRQ if window else 0
-        failed = ""
-        try:
-            uc.emu_start(context.head.eip, 0, count=budget)
-        except UcError as error:
-            failed = str(error)
+        failed = self._bare.start(context.head.eip, budget)
         self._control.request.value = 0
         return self._finish(context, budget, failed)
 
@@ -332,11 +333,11 @@ class Core:
         """Sort out what ended a start, and how many instructions it retired."""
         event = self._event
         if event is None:
-            self._uc.context_update(context.saved)
+            self._bare.save(context.saved)
             self.retired = max(self._counter.value - 1, 0) if failed else budget
             return Unknown(failed) if failed else Budget()
         if isinstance(event, Hole) and event.access == "fetch":
-            self._uc.context_update(context.saved)
+            self._bare.save(context.saved)
             self._fetching, self._pre = True, 0
             self._begun = self._counter.value
         self.retired = self._begun - self._pre
@@ -348,9 +349,9 @@ class Core:
         """Take over the state that the processor is in at this moment."""
         context = self._loaded
         assert context is not None, "an event without a vCPU"
-        self._uc.context_update(context.saved)
+        self._bare.save(context.saved)
         # In flight the flags are split; what starts again takes them from `eflags`.
-        context.head.eflags = context.saved.reg_read(UC_X86_REG_RFLAGS)
+        context.head.eflags = self._bare.rflags(context.saved)
         self._begun = self._counter.value  # more may begin before the stop
         return context
 

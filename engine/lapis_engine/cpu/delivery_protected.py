@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import descriptors, gates
-from lapis_engine.cpu.descriptors import fits, stack_mask
+from lapis_engine.cpu.descriptors import fits, is_expand_down, stack_mask
 from lapis_engine.cpu.fault import GP, SS_, TS
 from lapis_engine.cpu.registers import CS, DS, ES, FS, GS, RSP, SS, VM, Segment
 
@@ -61,7 +61,9 @@ def push(d: Delivery, stack: Stack, words: Sequence[int], size: int) -> int:
     """Push `words` and return the stack pointer; all limits come before all writes."""
     segment, mask = stack.segment, stack_mask(stack.segment)
     offsets = [(stack.pointer - size * (n + 1)) & mask for n in range(len(words))]
-    if not all(fits(segment, offset, size) for offset in offsets):
+    flat = segment.limit == mask and not is_expand_down(segment)
+    inside = flat and stack.pointer & mask >= size * len(words)  # nearly always
+    if not inside and not all(fits(segment, offset, size) for offset in offsets):
         raise d.fault(SS_, stack.error)
     base = segment.base & 0xFFFF_FFFF
     linear = [(base + offset) & 0xFFFF_FFFF for offset in offsets]
@@ -73,10 +75,10 @@ def _frame(d: Delivery, *, inner: bool, v86: bool) -> list[int]:
     """Return what is pushed, first pushed first."""
     regs, frame = d.regs, []
     if v86:
-        frame += [regs.segment(index).selector for index in (GS, FS, DS, ES)]
+        frame += [regs.selector(index) for index in (GS, FS, DS, ES)]
     if inner:
-        frame += [regs.segment(SS).selector, regs.gpr[RSP]]
-    frame += [d.image, regs.segment(CS).selector, d.return_rip]
+        frame += [regs.selector(SS), regs.gpr[RSP]]
+    frame += [d.image, regs.selector(CS), d.return_rip]
     return frame if d.event.error is None else [*frame, d.event.error]
 
 

@@ -6,7 +6,7 @@ is decided by who loads it.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu.page_formats import PAGE
@@ -66,8 +66,10 @@ class Bus:
             self._store(at + head, data[head:], user=user)
 
     def _store(self, at: int, data: bytes, *, user: bool) -> None:
-        with suppress(LinearHole):
+        try:  # dearer with `suppress`, and every interrupt pushes a frame
             self._linear.write(at, data, user=user)
+        except LinearHole:
+            return
 
 
 class Descriptor(NamedTuple):
@@ -110,17 +112,21 @@ class Descriptor(NamedTuple):
     @property
     def segment(self) -> Segment:
         """The segment register that loading it gives, accessed."""
-        low, high = self.low, self.high
-        limit = (low & 0xFFFF) | (high & 0xF_0000)
-        if high & SEG_G:
-            limit = (limit << 12) | 0xFFF
-        base = (low >> 16) | ((high & 0xFF) << 16) | (high & 0xFF00_0000)
-        return Segment(self.selector, base, limit, high & SEG_FLAGS | SEG_ACCESSED)
+        return _segment(self.selector, self.low, self.high)
 
     def mark_accessed(self, bus: Bus) -> None:
         """Set A in memory, as loading the segment does."""
         if not self.high & SEG_ACCESSED:
             bus.write(self.at + 5, 1, ((self.high | SEG_ACCESSED) >> 8) & 0xFF)
+
+
+@lru_cache(maxsize=256)
+def _segment(selector: int, low: int, high: int) -> Segment:
+    limit = (low & 0xFFFF) | (high & 0xF_0000)
+    if high & SEG_G:
+        limit = (limit << 12) | 0xFFF
+    base = (low >> 16) | ((high & 0xFF) << 16) | (high & 0xFF00_0000)
+    return Segment(selector, base, limit, high & SEG_FLAGS | SEG_ACCESSED)
 
 
 def is_null(selector: int) -> bool:
@@ -136,7 +142,12 @@ def find(regs: Registers, bus: Bus, selector: int) -> Descriptor | None:
     if offset + 7 > table.limit or (local and not table.flags & SEG_P):
         return None
     at = table.base + offset
-    raw = bus.read(at, 8)
+    return _descriptor(selector, at, bus.read(at, 8))
+
+
+@lru_cache(maxsize=256)
+def _descriptor(selector: int, at: int, raw: int) -> Descriptor:
+    """Return the descriptor; a guest has few and loads them again and again."""
     return Descriptor(selector, at, raw & 0xFFFF_FFFF, raw >> 32)
 
 
@@ -146,9 +157,14 @@ def fits(segment: Segment, offset: int, size: int) -> bool:
     SDM Vol. 3A "Limit Checking"; type bit 10 of a data segment is expand-down.
     """
     last = offset + size - 1
-    if segment.flags & SEG_CODE or not segment.flags & SEG_CONFORMING:
+    if not is_expand_down(segment):
         return last <= segment.limit
     return offset > segment.limit and last <= stack_mask(segment)
+
+
+def is_expand_down(segment: Segment) -> bool:
+    """Tell whether a segment register holds an expand-down data segment."""
+    return segment.flags & (SEG_CODE | SEG_CONFORMING) == SEG_CONFORMING
 
 
 def stack_mask(segment: Segment) -> int:

@@ -7,13 +7,15 @@ Nothing here changes a register before `commit`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from lapis_engine.cpu import descriptors
 from lapis_engine.cpu.descriptors import Bus, Descriptor
 from lapis_engine.cpu.fault import GP, NP, PF_, GuestFault
 from lapis_engine.cpu.page_formats import PAGE
-from lapis_engine.cpu.registers import CS, IF, NT, RF, RSP, SEG_P, SS, TF, VM, Registers
+from lapis_engine.cpu.registers import IF, NT, RF, SEG_P, SS, TF, VM, Registers
+from lapis_engine.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +40,7 @@ FAULTS: Final = frozenset((0, 5, 6, 7, 10, 11, 12, 13, 14, 16, 17, 19, 20, 21))
 Interrupts", table of vectors); #DB may be either and is not among them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pending:
     """An event on its way to its handler.
 
@@ -161,9 +163,15 @@ def read_gate(d: Delivery, *, long: bool) -> Gate:
         raise d.gate_fault(NP)
     if kind == TASK_GATE:
         raise TaskSwitch(low >> 16)
-    target = (low & 0xFFFF) | (high & 0xFFFF_0000)
-    if long:
-        return Gate(low >> 16, target | bus.read(at + 8, 4) << 32, kind, high & 7)
+    return _gate(low, high, bus.read(at + 8, 4) if long else None)
+
+
+@lru_cache(maxsize=512)
+def _gate(low: int, high: int, top: int | None) -> Gate:
+    """Return the gate in two dwords; of a 64-bit one `top` is bits 63:32 of the RIP."""
+    kind, target = (high >> 8) & 0x1F, (low & 0xFFFF) | (high & 0xFFFF_0000)
+    if top is not None:
+        return Gate(low >> 16, target | top << 32, kind, high & 7)
     return Gate(low >> 16, target if kind & 8 else target & 0xFFFF, kind, 0)
 
 
@@ -215,14 +223,10 @@ def push(
 
 def commit(d: Delivery, entry: Entry) -> None:
     """Load the registers; nothing can fault any more."""
-    regs = d.regs
-    regs.set_segment(CS, entry.cs)
     if entry.ss is not None:
-        regs.set_segment(SS, entry.ss)
-    regs.rip = entry.rip
-    regs.gpr[RSP] = entry.rsp
+        d.regs.set_segment(SS, entry.ss)
     cleared = TF | NT | VM | RF | (IF if entry.gate.interrupt else 0)
-    regs.rflags = d.flags & ~cleared
+    d.regs.enter(entry.cs, entry.rip, entry.rsp, d.flags & ~cleared)
     finish(d)
 
 

@@ -104,7 +104,7 @@ class Linear:
         leaf = self._walk(linear, touch=True)
         if isinstance(leaf, int):
             raise GuestFault(PF_, code | leaf | self._fetch_bit(fetch=fetch), linear)
-        if not self._allowed(leaf.rights, write=write, user=user, fetch=fetch):
+        if not self.allowed(leaf.rights, write=write, user=user, fetch=fetch):
             raise GuestFault(PF_, code | PF_P | self._fetch_bit(fetch=fetch), linear)
         self._mark(leaf.at, leaf.entry, ACCESSED | (DIRTY if write else 0))
         return leaf.gpa
@@ -213,7 +213,7 @@ class Linear:
             # All of A and D lie in the entry's low byte.
             self._memory.write(at, bytes(((entry | bits) & 0xFF,)))
 
-    def _allowed(self, rights: int, *, write: bool, user: bool, fetch: bool) -> bool:
+    def allowed(self, rights: int, *, write: bool, user: bool, fetch: bool) -> bool:
         """Apply SDM Vol. 3A "Determination of Access Rights"."""
         regs = self._regs
         if fetch and not rights & NX:

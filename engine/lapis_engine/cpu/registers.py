@@ -41,6 +41,8 @@ EFER_SCE, EFER_LME, EFER_LMA, EFER_NXE = (1 << n for n in (0, 8, 10, 11))
 # Descriptors"): G 23, D/B 22, L 21, P 15, DPL 14:13, S 12, type 11:8.
 SEG_G, SEG_DB, SEG_L, SEG_P, SEG_S = (1 << n for n in (23, 22, 21, 15, 12))
 SEG_CODE, SEG_CONFORMING, SEG_WRITABLE, SEG_ACCESSED = (1 << n for n in (11, 10, 9, 8))
+SEG_EXPAND_DOWN: Final = SEG_CONFORMING
+"""The same bit in a data segment."""
 SEG_FLAGS: Final = 0x00F0_FF00
 """The bits that belong to `flags`; the limit and base bits are masked."""
 
@@ -111,9 +113,8 @@ class Registers:
     @shadow.setter
     def shadow(self, value: bool) -> None:
         head = self._head
-        head.hflags = (head.hflags & ~layout.HF_INHIBIT_IRQ) | (
-            layout.HF_INHIBIT_IRQ if value else 0
-        )
+        if bool(head.hflags & layout.HF_INHIBIT_IRQ) != value:
+            head.hflags ^= layout.HF_INHIBIT_IRQ
 
     # Control registers.
 
@@ -180,6 +181,28 @@ class Registers:
     def segment(self, index: int) -> Segment:
         """Return segment register `index` (ES CS SS DS FS GS)."""
         return _get(self._head.segs[index])
+
+    def base(self, index: int) -> int:
+        """Return the base of segment register `index`, and nothing else of it."""
+        return int(self._head.segs[index].base)
+
+    def is_flat(self, index: int) -> bool:
+        """Tell whether a segment register is writable data from 0 to 4 GiB - 1."""
+        cache = self._head.segs[index]
+        kind = SEG_P | SEG_S | SEG_CODE | SEG_CONFORMING | SEG_WRITABLE
+        flat = SEG_P | SEG_S | SEG_WRITABLE
+        return bool(cache.limit == 0xFFFF_FFFF and cache.flags & kind == flat)
+
+    def selector(self, index: int) -> int:
+        """Return the selector in segment register `index`, and nothing else of it."""
+        return int(self._head.segs[index].selector)
+
+    def enter(self, cs: Segment, rip: int, rsp: int, rflags: int) -> None:
+        """Load CS:RIP, RSP and RFLAGS together, as a handler is entered."""
+        head = self._head
+        _put(head.segs[CS], cs)
+        head.eip, head.regs[RSP] = rip, rsp
+        self.rflags = rflags
 
     def set_segment(self, index: int, value: Segment) -> None:
         """Load segment register `index`, hidden part and all."""
@@ -293,7 +316,9 @@ class Registers:
 
 
 def _get(cache: SegmentCache) -> Segment:
-    return Segment(cache.selector, cache.base, cache.limit, cache.flags)
+    # Past the constructor of the named tuple, which takes as long again.
+    values = cache.selector, cache.base, cache.limit, cache.flags
+    return tuple.__new__(Segment, values)
 
 
 def _put(cache: SegmentCache, value: Segment) -> None:

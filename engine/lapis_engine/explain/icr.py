@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import ipi as apic_ipi
@@ -24,6 +25,7 @@ VECTORED = frozenset({"fixed", "lowest"})
 X2APIC_ONLY = 0x00FF_FFFF_0000_0000
 
 
+@lru_cache(maxsize=1024)
 def icr_text(icr: int, *, x2apic: bool = False) -> str:
     """Put a 64-bit ICR into words, destination last."""
     request = apic_ipi.decode(icr, x2apic=x2apic, sender=0)

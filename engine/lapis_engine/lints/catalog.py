@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 LINTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "eoi-empty-isr": "EOI with no vector in service",
-        "sipi-ignored": "SIPI to a processor that runs, or had no INIT before",
+        "sipi-ignored": "SIPI to a processor that runs (as the second one of "
+        "INIT-SIPI-SIPI), or had no INIT before",
         "icr-reserved-bits": "ICR write with reserved bits set",
         "ipi-absent": "IPI to a destination that no APIC has",
         "level-no-eoi": "level interrupt left without EOI: the processor halts with it "

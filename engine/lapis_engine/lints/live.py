@@ -56,12 +56,13 @@ class Lints:
         self.state = LintState()
         vm.on_watch = self._look
 
+    def observers(self) -> dict[type, tuple[Callable[[Logged], None], ...]]:
+        """Return who is to be told which events."""
+        return dict.fromkeys(RULES, (self.observe,))
+
     def observe(self, logged: Logged) -> None:
-        """Look at one event (an observer of the history)."""
-        rules = RULES.get(type(logged.event))
-        if rules is None:
-            return
-        for rule in rules:
+        """Look at one event of a kind in `RULES` (an observer of the history)."""
+        for rule in RULES[type(logged.event)]:
             finding = rule(self._vm, self.state, logged.event)
             if finding is not None:
                 self._report(finding)

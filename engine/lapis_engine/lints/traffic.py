@@ -88,9 +88,7 @@ def delivered(vm: Vm, state: LintState, event: VectorDelivered) -> Finding | Non
 
 
 def ended(vm: Vm, state: LintState, event: VectorEnded) -> Finding | None:
-    """Forget a level vector that was ended; check the ISR."""
-    if state.served:
-        state.served.pop((event.vcpu, event.vector), None)
+    """Check the ISR."""
     apic = vm.vcpus[event.vcpu].apic
     return None if apic.isrvec_view is None else isrvec(vm, state, event)
 
@@ -111,7 +109,7 @@ def lingering(vm: Vm, state: LintState) -> Iterator[Finding]:
     """Let a tick pass; find the level vectors that are in service for too long."""
     for (vcpu, vector), ticks in list(state.served.items()):
         if not _in_service(vm, vcpu, vector):
-            del state.served[vcpu, vector]  # INIT, or the user, took it away
+            del state.served[vcpu, vector]  # EOI, INIT or the user took it away
         elif ticks + 1 < LEVEL_TICKS:
             state.served[vcpu, vector] = ticks + 1
         else:

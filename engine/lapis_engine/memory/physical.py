@@ -27,11 +27,8 @@ class Region:
     rom: bool
     name: str
     host: mmap.mmap
-
-    @property
-    def end(self) -> int:
-        """First guest-physical address after it."""
-        return self.gpa + self.size
+    end: int
+    """First guest-physical address after it."""
 
     def read(self, gpa: int, size: int) -> bytes:
         """Return `size` bytes that lie inside."""
@@ -59,7 +56,7 @@ class PhysicalMemory:
                     f"{name} at {gpa:#x}, {size:#x} bytes, overlaps {other.name} at "
                     f"{other.gpa:#x}"
                 )
-        region = Region(gpa, size, rom, name, mmap.mmap(-1, size))
+        region = Region(gpa, size, rom, name, mmap.mmap(-1, size), gpa + size)
         self.regions.append(region)
         self.regions.sort(key=lambda r: r.gpa)
         return region
@@ -75,7 +72,8 @@ class PhysicalMemory:
         """Return `size` bytes; raise `UnmappedError` where there is a hole."""
         region = self.region(gpa)
         if region is not None and gpa + size <= region.end:
-            return region.read(gpa, size)
+            at = gpa - region.gpa
+            return region.host[at : at + size]
         if region is None or size < 0:
             raise UnmappedError(gpa, size)
         head = region.end - gpa

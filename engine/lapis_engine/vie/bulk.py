@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import DF, ES, RAX, RCX, RDI, RSI
+from lapis_engine.vie.checks import Operand, check
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import SIZE_MASK, set_register, string_address
 from lapis_engine.vie.protocols import HandlerRefused
@@ -75,14 +76,19 @@ def _room(
     regs: Registers, instruction: Instruction, segment: int, index: int, step: int
 ) -> tuple[int, int]:
     """Return where an operand is, and how many elements from there are in its page."""
-    address = string_address(regs, instruction, segment, index)
+    address = string_address(regs, instruction, segment, index, abs(step))
     mask = SIZE_MASK[instruction.addrsize]
     offset, at, size = regs.gpr[index] & mask, address % PAGE, abs(step)
     if at + size > PAGE:
         return address, 0
     if step < 0:
-        return address, min(at, offset) // size + 1
-    return address, min(PAGE - at, mask + 1 - offset) // size
+        room = min(at, offset) // size + 1
+        last = offset - (room - 1) * size
+    else:
+        room = min(PAGE - at, mask + 1 - offset) // size
+        last = offset + (room - 1) * size
+    check(regs, Operand(segment, last), size, write=index == RDI)
+    return address, room
 
 
 def _move(

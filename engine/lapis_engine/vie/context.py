@@ -17,6 +17,7 @@ from lapis_engine.vie.state import (
     VIES_INST_DECODE,
     VIES_INST_FETCH,
     VIES_MMIO,
+    VIES_OTHER,
     VIES_PENDING,
     VIES_PENDING_INOUT,
     VIES_PENDING_MMIO,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from lapis_engine.vie.decode import Instruction
     from lapis_engine.vie.ports import PortInstruction
     from lapis_engine.vie.protocols import Bus, PortBus
-    from lapis_engine.vie.request import Request
+    from lapis_engine.vie.request import MsrRequest, Request
     from lapis_engine.vie.state import MmioSlot, VieState
 
 _DECODED = VIES_INIT | VIES_INST_FETCH | VIES_INST_DECODE
@@ -88,7 +89,7 @@ def pending(state: VieState) -> Request | None:
     """Return what the user owes an answer to (bhyve `vie_exitinfo`, in its order)."""
     status = state.status
     if not status & VIES_PENDING:
-        return None
+        return state.msr
     if status & VIES_USER_FALLBACK:
         return InstEmul(state.code, state.gpa)
     if status & VIES_PENDING_MMIO:
@@ -139,6 +140,28 @@ def fulfill_inout(state: VieState, answer: InoutRequest) -> None:
         slot.data = answer.eax & SIZE_MASK[slot.bytes]
     slot.state = VR_DONE
     state.status &= ~VIES_PENDING_INOUT
+
+
+def start_msr(state: VieState, code: bytes, request: MsrRequest) -> None:
+    """Begin a RDMSR or WRMSR that waits for the user; no device is asked."""
+    state.reset()
+    state.status = VIES_INIT | VIES_OTHER | VIES_INST_FETCH
+    state.code, state.msr = code, request
+
+
+def fulfill_msr(state: VieState, answer: MsrRequest) -> None:
+    """Take the answer to a request for an MSR; the instruction is then done with.
+
+    Raises `EntryError` EINVAL with the request still pending.
+    """
+    asked = state.msr
+    if asked is None:
+        raise EntryError("EINVAL", "no MSR request is pending")
+    if asked.read != answer.read:
+        kind, other = ("RDMSR", "WRMSR") if answer.read else ("WRMSR", "RDMSR")
+        raise EntryError("EINVAL", f"the pending request is a {other}, not a {kind}")
+    _same("msr", asked.msr, answer.msr, "#x")
+    state.reset()
 
 
 def _same(what: str, asked: int, answered: int, style: str) -> None:

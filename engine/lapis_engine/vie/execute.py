@@ -6,8 +6,10 @@ The linear half of a MOV is not walked again: the processor has just done that, 
 reports the guest-physical address; only string instructions, which have two sides
 and further iterations, are translated here.
 
-Not modelled: an access that begins in one page and meets a hole in the other is
-UNHANDLED.
+An access that begins in one page and meets a hole in the other is UNHANDLED, and then
+left to the processor (`native`).
+# Not modelled: of a store that begins in memory and ends in a device, the processor
+underneath has made the first half before it reports the second.
 """
 
 from __future__ import annotations
@@ -15,16 +17,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import ES, RAX, RDI, RSI
 from lapis_engine.vie.bulk import many
+from lapis_engine.vie.checks import Operand, check, is_aligned_mode
 from lapis_engine.vie.context import fall_back, mmio_read, mmio_write
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import (
     SIZE_MASK,
     advance,
     crosses_page,
-    operand_address,
+    linear_address,
+    operand_offset,
     set_high,
     set_register,
     step_index,
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from lapis_engine.vie.state import VieState
 
 _OFFSET: Final = PAGE - 1
+_TOP: Final = 1 << 32
 _DONE: Final = Outcome(Result.DONE, 1)
 _PENDING: Final = Outcome(Result.PENDING, 0)
 _UNHANDLED: Final = Outcome(Result.UNHANDLED, 0)
@@ -73,18 +79,32 @@ def emulate(
 
         return iterate(state, regs, instruction, limit, one, several, stopped)
     size, bits = instruction.memsize, instruction.bits
-    address = operand_address(
-        regs, instruction.mem, instruction.addrsize, bits, instruction.length
-    )
+    mem = instruction.mem
+    offset = operand_offset(regs, mem, instruction.addrsize, instruction.length)
+    address = linear_address(regs, bits, mem.segment, offset)
     if (address ^ state.gpa) & _OFFSET or (address & _OFFSET) + size > PAGE:
         fall_back(state)  # as a mismatch in bhyve's `vie_verify_gla`
         return _UNHANDLED
+    if bits != 64 or is_aligned_mode(regs):  # the rest the processor has checked
+        flat = regs.is_flat(mem.segment) and offset + size <= _TOP
+        if not flat or regs.cpl == 3:
+            _check(state, regs, Operand(mem.segment, offset), instruction)
     move_one = _load if instruction.load else _store
     if not move_one(state, regs, bus, instruction):
         return _PENDING
     advance(regs, instruction.bits, instruction.length)
     state.reset()
     return _DONE
+
+
+def _check(
+    state: VieState, regs: Registers, operand: Operand, instruction: Instruction
+) -> None:
+    try:
+        check(regs, operand, instruction.memsize, write=not instruction.load)
+    except GuestFault:
+        state.reset()
+        raise
 
 
 def _load(state: VieState, regs: Registers, bus: Bus, instruction: Instruction) -> bool:
@@ -123,8 +143,8 @@ def _movs(
     instruction: Instruction,
 ) -> Result:
     size, user = instruction.memsize, regs.cpl == 3
-    source = string_address(regs, instruction, instruction.mem.segment, RSI)
-    target = string_address(regs, instruction, ES, RDI)
+    source = string_address(regs, instruction, instruction.mem.segment, RSI, size)
+    target = string_address(regs, instruction, ES, RDI, size)
     try:
         data = linear.read(source, size, user=user)
     except LinearHole as hole:
@@ -151,7 +171,7 @@ def _stos(
     instruction: Instruction,
 ) -> Result:
     size = instruction.memsize
-    target = string_address(regs, instruction, ES, RDI)
+    target = string_address(regs, instruction, ES, RDI, size)
     data = (regs.gpr[RAX] & SIZE_MASK[size]).to_bytes(size, "little")
     result = _put(state, linear, bus, target, data, user=regs.cpl == 3)
     if result is Result.DONE:

@@ -22,6 +22,8 @@ PAGE = 0x1000
 def fetch(regs: Registers, linear: Peeker, memory: Memory) -> bytes:
     """Return up to 15 bytes at CS:RIP, fewer where a page ends it."""
     at = regs.linear_rip
+    if at & (PAGE - 1) <= PAGE - LONGEST:  # nearly always
+        return _piece(at, LONGEST, linear, memory)
     size = min(LONGEST, PAGE - (at & (PAGE - 1)))
     code = _piece(at, size, linear, memory)
     if size < LONGEST and len(code) == size:

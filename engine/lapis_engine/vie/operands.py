@@ -1,15 +1,11 @@
-"""Addresses and registers as operands: widths, merges, wraps.
-
-Not modelled: segment limits and types; the processor underneath does not check them
-either.
-"""
+"""Addresses and registers as operands: widths, merges, wraps."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cpu.fault import GP, GuestFault
-from lapis_engine.cpu.registers import DF, FS
+from lapis_engine.cpu.registers import DF, FS, RDI
+from lapis_engine.vie.checks import Operand, check
 from lapis_engine.vie.fetch import PAGE
 
 if TYPE_CHECKING:
@@ -23,9 +19,6 @@ SIZE_MASK: Final = (0, 0xFF, 0xFFFF, 0, 0xFFFF_FFFF, 0, 0, 0, (1 << 64) - 1)
 """By size in bytes."""
 RIP_MASK: Final = {16: 0xFFFF, 32: 0xFFFF_FFFF, 64: (1 << 64) - 1}
 """By mode of the code segment."""
-
-_LOW_HALF: Final = (1 << 47) - 1
-_HIGH_HALF: Final = (1 << 64) - (1 << 47)
 
 
 def set_register(gpr: Array[c_uint64], index: int, size: int, value: int) -> None:
@@ -46,10 +39,10 @@ def set_high(gpr: Array[c_uint64], index: int, value: int) -> None:
     gpr[index] = (gpr[index] & ~0xFF00) | ((value & 0xFF) << 8)
 
 
-def operand_address(
-    regs: Registers, mem: MemoryOperand, addrsize: int, bits: int, length: int
+def operand_offset(
+    regs: Registers, mem: MemoryOperand, addrsize: int, length: int
 ) -> int:
-    """Return the linear address of `mem`; `length` is that of the instruction."""
+    """Return the offset of `mem` in its segment."""
     gpr = regs.gpr
     offset = mem.disp
     if mem.base is not None:
@@ -58,23 +51,19 @@ def operand_address(
         offset += gpr[mem.index] * mem.scale
     if mem.rip_relative:
         offset += regs.rip + length
-    offset &= SIZE_MASK[addrsize]
-    return linear_address(regs, bits, mem.segment, offset)
+    return offset & SIZE_MASK[addrsize]
 
 
 def string_address(
-    regs: Registers, instruction: Stringlike, segment: int, index: int
+    regs: Registers, instruction: Stringlike, segment: int, index: int, size: int
 ) -> int:
     """Return the linear address in `segment` that rSI or rDI holds.
 
-    Raises `GuestFault` #GP(0) when it is not canonical (in 64 bits no string operand
-    is in SS).
+    Raises `GuestFault` when `size` bytes cannot be accessed there; rDI is written.
     """
     offset = regs.gpr[index] & SIZE_MASK[instruction.addrsize]
-    address = linear_address(regs, instruction.bits, segment, offset)
-    if instruction.bits == 64 and _LOW_HALF < address < _HIGH_HALF:
-        raise GuestFault(GP, 0)
-    return address
+    check(regs, Operand(segment, offset), size, write=index == RDI)
+    return linear_address(regs, instruction.bits, segment, offset)
 
 
 def linear_address(regs: Registers, bits: int, segment: int, offset: int) -> int:
@@ -82,8 +71,8 @@ def linear_address(regs: Registers, bits: int, segment: int, offset: int) -> int
     if bits == 64:
         if segment < FS:
             return offset
-        return (offset + regs.segment(segment).base) & SIZE_MASK[8]
-    return (offset + regs.segment(segment).base) & SIZE_MASK[4]
+        return (offset + regs.base(segment)) & SIZE_MASK[8]
+    return (offset + regs.base(segment)) & SIZE_MASK[4]
 
 
 def crosses_page(address: int, size: int) -> bool:

@@ -95,7 +95,7 @@ def store(
     for at, n in _pieces(address, len(data)):
         piece = data[at - address : at - address + n]
         try:
-            linear.read(at, n)
+            linear.read(at, n, user=user)  # is it memory at all?
             memory.append((at, piece))
         except LinearHole as hole:
             devices.append((hole.gpa, n, int.from_bytes(piece, "little")))

@@ -2,6 +2,8 @@
 
 One element is one access; REP goes on by `iterate`. Whether the guest may use the
 port at all (IOPL, the TSS bitmap) is for the caller to have checked.
+# Not modelled: the processor underneath stores 0 where INS will put its element before
+it reports the port, so that memory holds 0 there while the request waits.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from lapis_engine.vie.prefixes import Cursor, read_prefixes
 from lapis_engine.vie.repeat import Outcome, Result, iterate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.protocols import AnyBus, Linear, PortBus
     from lapis_engine.vie.state import VieState
@@ -89,7 +93,7 @@ def _instruction(at: Cursor, opcode: int) -> PortInstruction:
     )
 
 
-def emulate_port(
+def emulate_port(  # noqa: PLR0913 - the last four are how, not what
     state: VieState,
     regs: Registers,
     linear: Linear,
@@ -98,14 +102,15 @@ def emulate_port(
     keeps_upper_rax: bool,
     limit: int = 1,
     devices: bool = False,
+    stopped: Callable[[], bool] = bool,
 ) -> Outcome:
     """Carry out the port instruction that `start_inout` put into `state`.
 
     `keeps_upper_rax` leaves RAX[63:8] or [63:16] alone on a narrow IN, as processors
     do; without it RAX[63:32] become 0 (bhyve `vie_emulate_inout_port`). `limit` bounds
-    the iterations of a REP. The memory side of INS and OUTS may be a device with
-    `devices`, else it must be memory as in bhyve. Raises `GuestFault` with the state
-    reset.
+    the iterations of a REP, and `stopped` ends it early. The memory side of INS and
+    OUTS may be a device with `devices`, else it must be memory as in bhyve. Raises
+    `GuestFault` with the state reset.
     """
     instruction = state.port
     assert instruction is not None, "no port instruction was started"
@@ -115,7 +120,7 @@ def emulate_port(
         else:
             move = _ins if instruction.read else _outs
         one = partial(move, state, regs, linear, bus, instruction)
-        return iterate(state, regs, instruction, limit, one)
+        return iterate(state, regs, instruction, limit, one, stopped=stopped)
     if not _plain(state, regs, bus, instruction, keeps_upper_rax=keeps_upper_rax):
         return Outcome(Result.PENDING, 0)
     advance(regs, instruction.bits, instruction.length)
@@ -158,7 +163,7 @@ def _ins(
     instruction: PortInstruction,
 ) -> Result:
     size, user = instruction.opsize, regs.cpl == 3
-    address = string_address(regs, instruction, ES, RDI)
+    address = string_address(regs, instruction, ES, RDI, size)
     # Faults come before the port is read, which may have side effects.
     linear.translate(address, write=True, user=user)
     if crosses_page(address, size):
@@ -185,7 +190,7 @@ def _outs(
     instruction: PortInstruction,
 ) -> Result:
     size = instruction.opsize
-    address = string_address(regs, instruction, instruction.segment, RSI)
+    address = string_address(regs, instruction, instruction.segment, RSI, size)
     try:
         data = linear.read(address, size, user=regs.cpl == 3)
     except LinearHole:
@@ -205,7 +210,7 @@ def _ins_anywhere(
     instruction: PortInstruction,
 ) -> Result:
     size, user = instruction.opsize, regs.cpl == 3
-    address = string_address(regs, instruction, ES, RDI)
+    address = string_address(regs, instruction, ES, RDI, size)
     absorb(state)
     pieces.check_store(linear, address, size, user=user)
     value = port_in(state, bus, _port(regs, instruction), size)
@@ -228,7 +233,7 @@ def _outs_anywhere(
     instruction: PortInstruction,
 ) -> Result:
     size = instruction.opsize
-    address = string_address(regs, instruction, instruction.segment, RSI)
+    address = string_address(regs, instruction, instruction.segment, RSI, size)
     absorb(state)
     try:
         value = pieces.load(state, linear, bus, address, size, user=regs.cpl == 3)

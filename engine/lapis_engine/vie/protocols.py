@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lapis_engine.cpu.attempt import Loan
     from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vie.checks import Operand
 
 
 class HandlerRefused(Exception):  # noqa: N818 - a return value of bhyve's, not an error
@@ -70,6 +71,12 @@ class Processor(Protocol):
 
         `holes` maps the addresses of pages to their content.
         """
+        ...
+
+    def operands(
+        self, regs: Registers, code: bytes, /
+    ) -> Sequence[tuple[Operand, int]]:
+        """Return the memory operands of `code`, each with the gpa that it begins at."""
         ...
 
     def undo(self, before: Iterable[tuple[int, bytes]], /) -> None:

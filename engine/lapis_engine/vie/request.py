@@ -45,5 +45,19 @@ class InstEmul:
     """Guest-physical address that the processor reported; 0 for port I/O."""
 
 
-Request = MmioRequest | InoutRequest | InstEmul
+@dataclass(frozen=True, slots=True)
+class MsrRequest:
+    """RDMSR or WRMSR of a register that the user serves.
+
+    # Not as bhyve: there RIP is past the instruction at the exit, and userspace sets
+    # RDX:RAX itself. Here the instruction waits as it does for a device.
+    """
+
+    msr: int
+    read: bool
+    value: int = 0
+    """What WRMSR writes; of RDMSR, 0 in the request and the answer in the answer."""
+
+
+Request = MmioRequest | InoutRequest | InstEmul | MsrRequest
 """The closed union of requests."""

@@ -6,11 +6,12 @@ Holds and never decides: `context` and `execute` move it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from lapis_engine.vie.decode import Instruction
     from lapis_engine.vie.ports import PortInstruction
+    from lapis_engine.vie.request import MsrRequest
 
 # Bits 0 to 10 of `status`, in the order of bhyve's `enum vie_status`.
 (
@@ -66,6 +67,16 @@ class InoutSlot:
         self.read = False
 
 
+class Kept(NamedTuple):
+    """What an instruction does that waits only for its writes to be taken."""
+
+    before: bytes
+    """The processor's state before it; with any other it has to be done anew."""
+    after: bytes
+    writes: list[tuple[int, int, int]]
+    """(gpa, bytes, value), in order."""
+
+
 @dataclass(slots=True)
 class VieState:
     """The instruction being emulated, if any, and what it waits for."""
@@ -81,12 +92,15 @@ class VieState:
     read: MmioSlot = field(default_factory=MmioSlot)
     write: MmioSlot = field(default_factory=MmioSlot)
     inout: InoutSlot = field(default_factory=InoutSlot)
+    msr: MsrRequest | None = None
+    """RDMSR or WRMSR that waits for the user."""
     pages: tuple[int, ...] = ()
     """Pages of devices that the instruction touches, when the processor does it."""
     reported: tuple[int, int] | None = None
     """(gpa, bytes) of the read that it began with, if it did."""
     reads: dict[tuple[int, int], int] = field(default_factory=dict)
     """What devices and the user have answered, by (gpa, bytes)."""
+    kept: Kept | None = None
     written: list[tuple[int, int]] = field(default_factory=list)
     """Writes that have gone out, (gpa, bytes), in order."""
 
@@ -105,7 +119,7 @@ class VieState:
         """Forget the instruction (bhyve `vie_reset`)."""
         self.status = self.gpa = 0
         self.code = b""
-        self.instruction = self.port = None
+        self.instruction = self.port = self.msr = None
         if self.pages:
-            self.pages, self.reported = (), None
+            self.pages, self.reported, self.kept = (), None, None
         self.clear_requests()

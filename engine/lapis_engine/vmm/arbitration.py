@@ -65,6 +65,14 @@ def wake(vm: Vm, vcpu: Vcpu) -> bool:
     return bool(why)
 
 
+def wakes(vm: Vm, vcpu: Vcpu) -> bool:
+    """Tell whether something wakes a halted vCPU now."""
+    ready = vcpu.apic.irr and priority.deliverable(vcpu.apic) is not None
+    if ready and vcpu.regs.interrupts:  # nearly always what it is
+        return True
+    return bool(wake_reason(vm, vcpu))
+
+
 def wake_reason(vm: Vm, vcpu: Vcpu) -> str:
     """Say what wakes a halted vCPU now, or nothing."""
     if vcpu.event is not None:
@@ -111,9 +119,9 @@ def inject(vm: Vm, vcpu: Vcpu) -> bool | exits.TaskSwitch:
 
 
 def _wants_window(vm: Vm, vcpu: Vcpu) -> bool:
-    return priority.deliverable(vcpu.apic) is not None or fabric.extint_pending(
-        vm, vcpu
-    )
+    if vcpu.apic.irr and priority.deliverable(vcpu.apic) is not None:
+        return True
+    return vm.pic is not None and fabric.extint_pending(vm, vcpu)
 
 
 def _acknowledge(vm: Vm, vcpu: Vcpu) -> int:

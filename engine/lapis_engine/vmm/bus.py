@@ -11,7 +11,7 @@ from lapis_engine.apic import access as apic
 from lapis_engine.apic import state as apic_state
 from lapis_engine.devices.device import Refused
 from lapis_engine.vie.protocols import HandlerRefused
-from lapis_engine.vmm import fabric
+from lapis_engine.vmm import fabric, traps
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
@@ -24,12 +24,23 @@ APIC_PAGE = 0x1000
 class Bus:
     """Serves MMIO and ports for one vCPU; None and False mean that nobody does."""
 
-    __slots__ = ("_vcpu", "_vm")
+    __slots__ = ("_vcpu", "_vm", "untrapped")
 
     def __init__(self, vm: Vm, vcpu: Vcpu) -> None:
         """Look at `vm` from `vcpu`."""
         self._vm = vm
         self._vcpu = vcpu
+        self.untrapped = False
+        """Devices are reached past the traps, which are for the guest's accesses."""
+
+    def _is_trapped(self, gpa: int, size: int) -> bool:
+        vm = self._vm
+        if self.untrapped or not traps.hits(vm.traps.mmio, gpa, size):
+            return False
+        return vm.profile.lapic_trappable or self._apic_offset(gpa) is None
+
+    def _is_port_trapped(self, port: int, size: int) -> bool:
+        return not self.untrapped and traps.hits(self._vm.traps.port, port, size)
 
     def _apic_offset(self, gpa: int) -> int | None:
         """Return where in its page the APIC is met, or None when it is not there."""
@@ -61,6 +72,8 @@ class Bus:
     def read(self, gpa: int, size: int) -> int | None:
         """Read `size` bytes at `gpa` from the APIC, a device or ROM."""
         vm = self._vm
+        if vm.traps.mmio and self._is_trapped(gpa, size):
+            return None
         offset = self._apic_offset(gpa)
         if offset is not None:
             return self._apic_read(offset, size)
@@ -92,6 +105,8 @@ class Bus:
     def write(self, gpa: int, size: int, value: int) -> bool:
         """Write `size` bytes at `gpa`; writes to ROM are dropped."""
         vm = self._vm
+        if vm.traps.mmio and self._is_trapped(gpa, size):
+            return False
         offset = self._apic_offset(gpa)
         if offset is not None:
             self._apic_write(offset, size, value)
@@ -106,6 +121,8 @@ class Bus:
     def port_in(self, port: int, size: int) -> int | None:
         """IN from a device; an ISA bus that floats reads all ones."""
         vm = self._vm
+        if vm.traps.port and self._is_port_trapped(port, size):
+            return None
         device = vm.ports.find(port)
         if device is not None:
             return self._read(device, port, size)
@@ -114,6 +131,8 @@ class Bus:
     def port_out(self, port: int, size: int, value: int) -> bool:
         """OUT to a device."""
         vm = self._vm
+        if vm.traps.port and self._is_port_trapped(port, size):
+            return False
         device = vm.ports.find(port)
         if device is None:
             return vm.float_ports

@@ -5,12 +5,13 @@ Every instruction that the engine carries out itself counts as one retired.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lapis_engine.cpu.fault import DB, GuestFault
+from lapis_engine.cpu.fault import DB, GP, GuestFault
 from lapis_engine.cpu.intercepts import PortAccess
-from lapis_engine.cpu.registers import RDX, TF
-from lapis_engine.events import Answered
+from lapis_engine.cpu.registers import RAX, RDX, TF
+from lapis_engine.errors import EntryError
 from lapis_engine.vie import (
     bhyve_table,
     context,
@@ -19,22 +20,27 @@ from lapis_engine.vie import (
     fetch,
     native,
     ports,
+    reach,
 )
 from lapis_engine.vie.protocols import HandlerRefused
 from lapis_engine.vie.repeat import Result
-from lapis_engine.vie.request import InoutRequest, MmioRequest
-from lapis_engine.vmm import exits, permission
+from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
+from lapis_engine.vmm import answers, exits, permission, port_sizes
 from lapis_engine.vmm.entry import (
     Default,
     DiscardInstr,
     Entry,
     FulfillInout,
     FulfillMmio,
+    FulfillMsr,
+    InjectFault,
 )
 from lapis_engine.vmm.lending import Lending
+from lapis_engine.vmm.walk import LaxWalk
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import Hole
+    from lapis_engine.cpu.paging import Linear
     from lapis_engine.vie.repeat import Outcome
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
 PREFIXES = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
 PROT_EXEC = 4
 PORTS_MASK = 0xFFFF
+MASK32 = 0xFFFF_FFFF
 DR6_BS = 1 << 14
 """Single step, in DR6."""
 TWO_BYTES, THREE_BYTES = 2, 3
@@ -66,7 +73,11 @@ def hole(vm: Vm, vcpu: Vcpu, hw: Hole) -> exits.Exit | None:
     instruction = decode.decode(code, bits)
     if instruction is None or _crosses(hw):
         context.start_native(vcpu.vie, code, hw.gpa)
-        native.start(vcpu.vie, hw.gpa, hw.size, read=hw.access == "read")
+        known = hw.gpa % fetch.PAGE or reach.begins_at(
+            vcpu.regs, code, vcpu.linear, hw.gpa
+        )
+        read = hw.access == "read" and bool(known)
+        native.start(vcpu.vie, hw.gpa, hw.size, read=read)
     else:
         context.start_mmio(vcpu.vie, code, instruction, hw.gpa)
     return go_on(vm, vcpu)
@@ -81,11 +92,30 @@ def port(vm: Vm, vcpu: Vcpu, hw: PortAccess) -> exits.Exit | None:
         return None
     code = _fetch(vm, vcpu)
     instruction = ports.decode_port(code, vcpu.regs.code_bits)
+    if instruction is not None and vm.profile.inout_sizes == "doubled":
+        instruction = port_sizes.doubled(vm, vcpu, instruction)
+        if vm.panic is not None:
+            return None
     if instruction is None:
         context.start_unknown(vcpu.vie, code, hw.port)
         return pending(vm, vcpu)
     context.start_inout(vcpu.vie, code, instruction)
     return go_on(vm, vcpu)
+
+
+def code_at(vm: Vm, vcpu: Vcpu) -> bytes:
+    """Return up to 15 bytes from RIP."""
+    return _fetch(vm, vcpu)
+
+
+def exact_vector(vm: Vm, vcpu: Vcpu, vector: int, error: int | None) -> int:
+    """Return the vector of a fault that the processor underneath reported as `vector`.
+
+    Only of #GP it may be another.
+    """
+    if vector != GP:
+        return vector
+    return reach.exact_vector(vcpu.regs, _fetch(vm, vcpu), vector, error)
 
 
 def _fetch(vm: Vm, vcpu: Vcpu) -> bytes:
@@ -100,9 +130,9 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     try:
         if state.port is not None:
             out = ports.emulate_port(
-                state, regs, vcpu.linear, bus, limit=limit,
+                state, regs, _linear(vm, vcpu), bus, limit=limit,
                 keeps_upper_rax=vm.profile.in_keeps_upper_rax,
-                devices=vm.profile.vie_table == "all",
+                devices=vm.profile.vie_table == "all", stopped=vm.is_interrupted,
             )  # fmt: skip
         else:
             out = _memory(vm, vcpu, limit)
@@ -115,7 +145,6 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
             state.code = b""  # never fetched by bhyve, and so not in its exit
         return pending(vm, vcpu)
     if out.result is Result.DONE:
-        regs.shadow = False
         vm.account(vcpu, out.iterations or 1)
     elif out.iterations:
         vm.account(vcpu, out.iterations)
@@ -125,11 +154,18 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     return pending(vm, vcpu)
 
 
+def _linear(vm: Vm, vcpu: Vcpu) -> Linear:
+    """Return the emulator's own view of memory."""
+    return LaxWalk(vcpu.regs, vm.memory) if vm.profile.vie_walk_lax else vcpu.linear
+
+
 def _memory(vm: Vm, vcpu: Vcpu, limit: int) -> Outcome:
     """Carry out an instruction on a device: moves ourselves, the rest natively."""
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
     if state.instruction is not None:
-        out = execute.emulate(state, regs, vcpu.linear, bus, limit, vm.is_interrupted)
+        out = execute.emulate(
+            state, regs, _linear(vm, vcpu), bus, limit, vm.is_interrupted
+        )
         unhandled = out.result is Result.UNHANDLED
         if not unhandled or out.iterations or vm.profile.vie_table != "all":
             return out
@@ -158,6 +194,10 @@ def pending(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
         return exits.Mmio(request.gpa, request.bytes, request.read, request.data)
     if isinstance(request, InoutRequest):
         return exits.Inout(request.port, request.bytes, request.read, request.eax)
+    if isinstance(request, MsrRequest):
+        if request.read:
+            return exits.Rdmsr(request.msr)
+        return exits.Wrmsr(request.msr, request.value, waits=True)
     return exits.InstEmul(request.code, request.gpa)
 
 
@@ -166,24 +206,40 @@ def enter(vm: Vm, vcpu: Vcpu, entry: Entry) -> exits.Exit | None:
 
     Raises `EntryError` when it does not fit; nothing has moved then.
     """
+    if isinstance(entry, Default):
+        return None
+    asked = context.pending(vcpu.vie)
     match entry:
-        case Default():
-            return None
         case DiscardInstr():
             context.discard(vcpu.vie)
-            vm.note(Answered(vcpu.id, "DISCARD_INSTR", "instruction forgotten"))
-            return None
+        case InjectFault():
+            if asked is None:
+                raise EntryError("EINVAL", "no instruction is pending")
+            context.discard(vcpu.vie)
+            vm.raise_fault(vcpu, GuestFault(entry.vector, entry.error, entry.cr2))
         case FulfillMmio():
             answer = MmioRequest(entry.read, entry.gpa, entry.bytes, entry.data)
             context.fulfill_mmio(vcpu.vie, answer)
-            text = f"{entry.bytes} bytes at {entry.gpa:#x} = {entry.data:#x}"
-            vm.note(Answered(vcpu.id, "FULFILL_MMIO", text))
         case FulfillInout():
             reply = InoutRequest(entry.port, entry.bytes, entry.read, entry.eax)
             context.fulfill_inout(vcpu.vie, reply)
-            text = f"{entry.bytes} bytes at port {entry.port:#x} = {entry.eax:#x}"
-            vm.note(Answered(vcpu.id, "FULFILL_INOUT", text))
-    return go_on(vm, vcpu)
+        case FulfillMsr():
+            given = MsrRequest(entry.msr, entry.read, entry.value)
+            context.fulfill_msr(vcpu.vie, given)
+    vm.note(answers.answered(vcpu.id, asked, entry, vm.answerer))
+    if isinstance(entry, (FulfillMmio, FulfillInout)):
+        return go_on(vm, vcpu)
+    if isinstance(entry, FulfillMsr):
+        _finish_msr(vm, vcpu, entry)
+    return None
+
+
+def _finish_msr(vm: Vm, vcpu: Vcpu, entry: FulfillMsr) -> None:
+    """Retire a RDMSR or WRMSR that the user has served."""
+    if entry.read:
+        gpr = vcpu.regs.gpr
+        gpr[RAX], gpr[RDX] = entry.value & MASK32, entry.value >> 32 & MASK32
+    skip(vm, vcpu)
 
 
 def _opcode_at(code: bytes, bits: int) -> int:
@@ -210,15 +266,17 @@ def skip(vm: Vm, vcpu: Vcpu) -> None:
     One byte for HLT, three with a ModRM or for RDTSCP, else two; prefixes beside.
     """
     regs = vcpu.regs
-    code = _fetch(vm, vcpu)
-    at = _opcode_at(code, regs.code_bits)
-    if code[at] != 0x0F:
-        length = at + 1
-    elif code[at + 1] in {0x01, 0x20, 0x22, 0x23}:
-        length = at + THREE_BYTES
-    else:
-        length = at + TWO_BYTES
-    mask = (1 << regs.code_bits) - 1
-    regs.rip = (regs.rip + length) & mask
+    bits = regs.code_bits
+    length = _intercepted_length(_fetch(vm, vcpu), bits)
+    regs.rip = (regs.rip + length) & ((1 << bits) - 1)
     regs.shadow = False
     vm.account(vcpu, 1)
+
+
+@lru_cache(maxsize=256)
+def _intercepted_length(code: bytes, bits: int) -> int:
+    at = _opcode_at(code, bits)
+    if code[at] != 0x0F:
+        return at + 1
+    has_modrm = code[at + 1] in {0x01, 0x20, 0x22, 0x23}
+    return at + (THREE_BYTES if has_modrm else TWO_BYTES)

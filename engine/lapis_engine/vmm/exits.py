@@ -232,12 +232,27 @@ class DebugCpu:
 
 
 @dataclass(frozen=True, slots=True)
+class Rdmsr:
+    """A RDMSR that waits for the user: answer with FULFILL_MSR."""
+
+    code: ClassVar[str] = "RDMSR"
+    msr: int
+
+    @property
+    def text(self) -> str:
+        """The number."""
+        return f"RDMSR {self.msr:#x}"
+
+
+@dataclass(frozen=True, slots=True)
 class Wrmsr:
     """A WRMSR that userspace is to carry out; RIP is already past it."""
 
     code: ClassVar[str] = "WRMSR"
     msr: int
     value: int
+    waits: bool = False
+    """RIP is on it, and it waits for the user: answer with FULFILL_MSR."""
 
     @property
     def text(self) -> str:
@@ -271,7 +286,7 @@ class EngineFaultExit:
 Exit = (
     Bogus | Inout | Mmio | InstEmul | Hlt | RunState | Paging | TaskSwitch
     | SuspendedExit | Debug | Processor | Livelock | SpinupAp | IpiExit | DebugCpu
-    | Wrmsr | Errno | EngineFaultExit
+    | Rdmsr | Wrmsr | Errno | EngineFaultExit
 )  # fmt: skip
 """The closed union of exits."""
 

@@ -26,6 +26,7 @@ from lapis_engine.events import (
     NmiReceived,
     Oddity,
     PinChanged,
+    VectorAccepted,
     VectorEnded,
 )
 from lapis_engine.vmm import exits, interference, runstate, spinup, startup
@@ -49,9 +50,11 @@ def route(vm: Vm, outcome: Outcome) -> str:
 
     Returns why the kernel refused what the guest asked for, or nothing.
     """
-    refused = ""
+    refused, moved = "", not outcome
     for item in outcome:
         match item:
+            case VectorAccepted():
+                vm.note(item)
             case Ipi():
                 refused = request(vm, item)
             case LocalInterrupt():
@@ -63,7 +66,9 @@ def route(vm: Vm, outcome: Outcome) -> str:
                 _ended(vm, item)
             case _:
                 vm.note(item)
-    vm.timers_moved = True
+                moved = True
+    # Vectors come and go and move no timer; what else was written may have.
+    vm.timers_moved |= moved
     return refused
 
 

@@ -41,10 +41,14 @@ def kernemu_write(vm: Vm, vcpu: Vcpu, gpa: int, size: int, value: int) -> None:
     if not 0 <= value < 1 << (8 * size):
         raise EntryError("EINVAL", f"{value:#x} does not fit in {size} bytes")
     vm.note(KernemuAccessed(vcpu.id, True, gpa, size, value))  # noqa: FBT003
+    bus = vm.buses[vcpu.id]
+    bus.untrapped = True
     try:
-        vm.buses[vcpu.id].write(gpa, size, value)
+        bus.write(gpa, size, value)
     except HandlerRefused as refused:
         raise EntryError("EINVAL", f"the handler refused: {refused}") from None
+    finally:
+        bus.untrapped = False
     failed, vm.exit_due = vm.exit_due, None
     if failed is not None:
         raise EntryError("EINVAL", failed.text)
@@ -56,7 +60,14 @@ def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
     Raises `EntryError` as `kernemu_write` does.
     """
     _check(vm, vcpu, gpa, size)
-    value = vm.buses[vcpu.id].read(gpa, size)
+    bus = vm.buses[vcpu.id]
+    bus.untrapped = True
+    try:
+        value = bus.read(gpa, size)
+    except HandlerRefused as refused:
+        raise EntryError("EINVAL", f"the handler refused: {refused}") from None
+    finally:
+        bus.untrapped = False
     assert value is not None, "the devices were looked up"
     vm.note(KernemuAccessed(vcpu.id, False, gpa, size, value))  # noqa: FBT003
     return value

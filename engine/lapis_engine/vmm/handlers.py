@@ -27,7 +27,9 @@ from lapis_engine.cpu.intercepts import (
 )
 from lapis_engine.cpu.registers import RAX, RCX, RDX
 from lapis_engine.events import Halted, MsrAccessed
-from lapis_engine.vmm import cpuid, emulation, exits, fabric, msr
+from lapis_engine.vie import context
+from lapis_engine.vie.request import MsrRequest
+from lapis_engine.vmm import cpuid, emulation, exits, fabric, msr, traps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +57,8 @@ def handle(vm: Vm, vcpu: Vcpu, hw: HwExit) -> exits.Exit | None:
             return _intercepted(vm, vcpu, hw)
         case Faulted():
             error = hw.error if hw.vector in HAS_ERROR_CODE else None
-            vm.raise_fault(vcpu, GuestFault(hw.vector, error, hw.cr2))
+            vector = emulation.exact_vector(vm, vcpu, hw.vector, error)
+            vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
             return None
         case SoftwareInterrupt():
             return _software_interrupt(vm, vcpu, hw)
@@ -114,17 +117,36 @@ def _rdtsc(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
 def _msr(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
     gpr = vcpu.regs.gpr
     number = gpr[RCX] & MASK32
+    value = None
     if hw.error:
-        return _wrmsr(vm, vcpu, number, (gpr[RDX] & MASK32) << 32 | gpr[RAX] & MASK32)
+        value = (gpr[RDX] & MASK32) << 32 | gpr[RAX] & MASK32
+    if (vm.traps.msr and traps.hits(vm.traps.msr, number, 1)) or (
+        vm.profile.unknown_msr_exits and not msr.is_known(vcpu, number)
+    ):
+        request = MsrRequest(number, value is None, value or 0)
+        context.start_msr(vcpu.vie, emulation.code_at(vm, vcpu), request)
+        return emulation.pending(vm, vcpu)
+    return serve_msr(vm, vcpu, number, value)
+
+
+def serve_msr(vm: Vm, vcpu: Vcpu, number: int, value: int | None) -> exits.Exit | None:
+    """Do a RDMSR, or a WRMSR of `value`, as the engine does, past all traps."""
+    if value is not None:
+        return _wrmsr(vm, vcpu, number, value)
+    _rdmsr(vm, vcpu, number)
+    return None
+
+
+def _rdmsr(vm: Vm, vcpu: Vcpu, number: int) -> None:
+    gpr = vcpu.regs.gpr
     value = msr.read(vcpu, number, vm.now, vm.tsc(), vm.profile)
     failed = value is None
     vm.note(MsrAccessed(vcpu.id, number, False, value or 0, failed))  # noqa: FBT003
     if value is None:
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
-        return None
+        return
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
     emulation.skip(vm, vcpu)
-    return None
 
 
 def _wrmsr(vm: Vm, vcpu: Vcpu, number: int, value: int) -> exits.Exit | None:

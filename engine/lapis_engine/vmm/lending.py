@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.vie import reach
 from lapis_engine.vie.fetch import LONGEST, PAGE
+from lapis_engine.vie.operands import linear_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.attempt import Loan
     from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vie.checks import Operand
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -47,6 +49,16 @@ class Lending:
         at = linear.peek(regs.linear_rip) or 0
         beyond = partial(reach.page_beyond, regs, code, linear)
         return vm.core.attempt(regs, lent, roms, (at, LONGEST), beyond)
+
+    def operands(self, regs: Registers, code: bytes, /) -> list[tuple[Operand, int]]:
+        """Return the memory operands of `code`, each with the gpa that it begins at."""
+        found = []
+        for operand in reach.operands(regs, code):
+            at = linear_address(regs, regs.code_bits, *operand)
+            gpa = self._vcpu.linear.peek(at)
+            if gpa is not None:
+                found.append((operand, gpa))
+        return found
 
     def undo(self, before: Iterable[tuple[int, bytes]], /) -> None:
         """Put back what memory held before an attempt, in order of time."""

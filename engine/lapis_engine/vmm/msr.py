@@ -44,11 +44,22 @@ STORED = {
 }
 """MSRs that are stored and have no effect on emulated memory, with reset values."""
 READ_ONLY = {0x17, 0x3A, 0xFE, 0x179}
+X2APIC_FIRST, X2APIC_LAST = 0x800, 0xBFF
+"""The range that was once the x2APIC's (bhyve `x2apic_msr`); what is behind 0x8FF is
+#GP."""
+SERVED = frozenset({TSC, APICBASE, EFER, TSC_DEADLINE, FS_BASE, GS_BASE, *STORED})
+"""MSRs that are served beside those of the x2APIC and of the processor's context."""
 
 
 def is_x2apic(msr: int) -> bool:
     """Tell whether `msr` lies in the range of the x2APIC (0x800 to 0x8FF)."""
     return 0x800 <= msr <= 0x8FF
+
+
+def is_known(vcpu: Vcpu, msr: int) -> bool:
+    """Tell whether the engine serves `msr` at all, be it with #GP(0)."""
+    reserved = X2APIC_FIRST <= msr <= X2APIC_LAST
+    return reserved or msr in SERVED or msr in vcpu.regs.context.msrs
 
 
 def read(vcpu: Vcpu, msr: int, now: int, tsc: int, profile: Profile) -> int | None:

@@ -34,6 +34,7 @@ from lapis_engine.vmm.bus import Bus
 from lapis_engine.vmm.entry import DEFAULT, Entry
 from lapis_engine.vmm.interference import InterferenceState
 from lapis_engine.vmm.spinup import SpinupState
+from lapis_engine.vmm.traps import TrapState
 from lapis_engine.vmm.vcpu import Vcpu
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Vm:
         self.ran = 0
         """Instructions that the last `run` retired."""
         self._budget = 0
+        self._is_consistent_asked = False
         self.kick = False
         """Something may have made another vCPU able to run."""
         self.yielded = False
@@ -106,6 +108,10 @@ class Vm:
         """The user's rules on IPIs, and the IPIs that they hold back."""
         self.boot_ipi_due: BootIpi | None = None
         """What an ICR write left for `startup.handle`."""
+        self.traps = TrapState()
+        """What goes to the user though a device serves it."""
+        self.answerer = "user"
+        """Who answers the requests for now: user, rule N or device."""
         self.exit_due: exits.Exit | None = None
         """Exit record that a handler has filled."""
         self.context: Literal["outside", "normal", "critical"] = "outside"
@@ -168,7 +174,11 @@ class Vm:
             self._faults = 0
         vcpu.retired += retired
         self.ran += retired
-        self.pass_time(self.now + retired)
+        self.now += retired
+        due, watch = self._deadline, self.watch_at
+        is_due = due is not None and self.now >= due
+        if is_due or self.timers_moved or (watch is not None and self.now >= watch):
+            self.pass_time(self.now)
 
     def pass_time(self, now: int) -> None:
         """Move the clock to `now` ns and fire what has become due."""
@@ -271,7 +281,8 @@ class Vm:
             )
         self.context = "normal"
         try:
-            out = emulation.enter(self, vcpu, entry)
+            out = None if entry is DEFAULT else emulation.enter(self, vcpu, entry)
+            self._is_consistent_asked = entry.exit_consistent
             while out is None:
                 out = self._round(vcpu, budget)
                 if self.on_round is not None:
@@ -284,6 +295,8 @@ class Vm:
         blocked = self._blocked(vcpu)
         if blocked is not None:
             return blocked
+        if self._is_consistent_asked:
+            return exits.BOGUS
         over = self.ran >= budget or self.yielded or self.stop_asked
         if over and vcpu.event is None:
             return exits.BOGUS
@@ -298,11 +311,14 @@ class Vm:
 
     def _blocked(self, vcpu: Vcpu) -> exits.Exit | None:
         """Say what keeps the vCPU from the guest (`vm_loop_checks`)."""
-        waiting = self.panic or emulation.pending(self, vcpu) or self._filled(vcpu)
+        waiting: exits.Exit | None = self.panic
+        if waiting is None and vcpu.vie.status:
+            waiting = emulation.pending(self, vcpu)
+        if self.exit_due or self.boot_ipi_due or self.spinup.request:
+            waiting = waiting or self._filled(vcpu)
+        waiting = waiting or self.suspended
         if waiting is not None:
             return waiting
-        if self.suspended is not None:
-            return self.suspended
         if self._faults >= FAULTS and vcpu.event is not None:
             count, self._faults = self._faults, 0
             return exits.Livelock(vcpu.event.vector, vcpu.regs.rip, count)
@@ -339,11 +355,11 @@ class Vm:
     def left(self) -> int:
         """Return how many instructions may retire before the loop must look again."""
         left = min(self._budget - self.ran, MAX_SLICE)
-        deadline = self.deadline()
-        if deadline is not None:
-            left = min(left, deadline - self.now)
-        if self.watch_at is not None:
-            left = min(left, self.watch_at - self.now)
+        deadline = self.deadline() if self.timers_moved else self._deadline
+        if deadline is not None and deadline - self.now < left:
+            left = deadline - self.now
+        if self.watch_at is not None and self.watch_at - self.now < left:
+            left = self.watch_at - self.now
         return max(left, 1)
 
     def _execute(self, vcpu: Vcpu, *, window: bool) -> exits.Exit | None:

@@ -1,0 +1,151 @@
+"""A local APIC and what is pending on its vCPU, taken from a machine and put onto one.
+
+Saved state is plain data that JSON can hold, with these keys:
+
+lapic: the fields of `vdi_lapic_v1` (`apic.record`).
+events: pending events and run-state (`vmm.saved`), or absent: the target's stay.
+now: ns of virtual time when it was saved, or absent: 0. The timer goes on with what
+    was left of it.
+timer_current: instead of a target, the current count of the timer, or absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from lapis_engine.apic import record, record_check
+from lapis_engine.apic.record import RecordError
+from lapis_engine.events import ApicImported
+from lapis_engine.vmm import saved as saved_events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lapis_engine.apic.record import LapicRecord
+    from lapis_engine.machine import Machine
+    from lapis_engine.vmm.saved import SavedEvents
+    from lapis_engine.vmm.vcpu import Vcpu
+
+KEYS: Final = frozenset({"lapic", "events", "now", "timer_current"})
+NS: Final = 1_000_000_000
+LATEST: Final = (1 << 63) - 1
+"""A time is an i64."""
+
+
+def export_apic(machine: Machine, number: int) -> dict[str, Any]:
+    """Return the saved state of vCPU `number`; raise `EngineError`."""
+    vcpu = machine.vcpu(number)
+    lapic = record.export(vcpu.apic, machine.vm.profile)
+    return {
+        "lapic": record.to_fields(lapic),
+        "events": saved_events.to_fields(saved_events.export(vcpu)),
+        "now": machine.now,
+    }
+
+
+def import_apic(
+    machine: Machine,
+    number: int,
+    saved: Mapping[str, Any],
+    source: str,
+    *,
+    lenient: bool = False,
+) -> list[str]:
+    """Put saved state onto vCPU `number`; return remarks on it, a sentence each.
+
+    With `lenient` fields of the APIC may be absent, and keep the target's values;
+    version, id and BSP flag are made to fit, the mode may change, and an INIT may be
+    pending that VM_SET_RUN_STATE would refuse.
+
+    Raises `RecordError` naming field and reason, and changes nothing then.
+    """
+    vcpu, profile = machine.vcpu(number), machine.vm.profile
+    _check_parts(saved)
+    base = record.export(vcpu.apic, profile) if lenient else None
+    wanted = record.from_fields(_part(saved, "lapic"), base)
+    wanted = _timed(machine, wanted, saved)
+    target, said = vcpu.apic, list(record_check.remarks(wanted))
+    if lenient:
+        given = frozenset(saved["lapic"])
+        wanted, adapted = record_check.adapt(wanted, target, profile, given)
+        target = record_check.mode_of(target, wanted)
+        said += adapted
+    record_check.check(wanted, target, profile)
+    events = None
+    if saved.get("events") is not None:
+        events = saved_events.from_fields(_part(saved, "events"))
+        saved_events.check(events, vcpu, profile, lenient=lenient)
+    tsc_deadline = _tsc_deadline(machine, vcpu, wanted, events)
+    record.load(vcpu.apic, wanted, profile)
+    vcpu.apic.tsc_deadline = tsc_deadline
+    machine.log.note(ApicImported(number, source))
+    if events is not None:
+        saved_events.put(machine.vm, vcpu, events)
+    machine.vm.timers_moved = machine.vm.kick = True
+    return said
+
+
+def _check_parts(saved: Mapping[str, Any]) -> None:
+    if not isinstance(saved, dict):
+        raise RecordError("saved state", "BAD_VALUE", "it must be an object of parts")
+    for key in saved:
+        if key not in KEYS:
+            raise RecordError(str(key)[:40], "UNKNOWN", "saved state has no such part")
+
+
+def _part(saved: Mapping[str, Any], name: str) -> Mapping[str, object]:
+    part = saved.get(name)
+    if not isinstance(part, dict):
+        raise RecordError(name, "MISSING", "it must be an object of fields")
+    return part
+
+
+def _timed(
+    machine: Machine, wanted: LapicRecord, saved: Mapping[str, Any]
+) -> LapicRecord:
+    """Move the timer from the clock of the source to the machine's."""
+    then, current = _count(saved, "now"), _count(saved, "timer_current")
+    if "timer_current" in saved:
+        profile = machine.vm.profile
+        return record_check.target_of_count(wanted, current, machine.now, profile)
+    if not wanted.vl_timer_target or "vl_timer_target" not in saved["lapic"]:
+        return wanted
+    at = max(wanted.vl_timer_target - then + machine.now, 1)
+    if at > LATEST:
+        why = f"{wanted.vl_timer_target} ns is too far from now, {then} ns"
+        raise RecordError("vl_timer_target", "BAD_VALUE", why)
+    return replace(wanted, vl_timer_target=at)
+
+
+def _count(saved: Mapping[str, Any], name: str) -> int:
+    value = saved.get(name, 0)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not 0 <= value <= LATEST
+    ):
+        shown = repr(value)[:40]
+        raise RecordError(name, "BAD_VALUE", f"{shown} is not from 0 to 2^63 - 1")
+    return value
+
+
+def _tsc_deadline(
+    machine: Machine, vcpu: Vcpu, wanted: LapicRecord, events: SavedEvents | None
+) -> int:
+    """Return IA32_TSC_DEADLINE: what was saved, or else what the target comes to.
+
+    Raises `RecordError` where it is armed and the timer is not, or the other way.
+    """
+    profile = machine.vm.profile
+    by_tsc = record_check.is_tsc_deadline(wanted, profile) and wanted.vl_timer_target
+    if events is None:
+        ticks = wanted.vl_timer_target * machine.vm.tsc_hz // NS + vcpu.tsc_offset
+        return max(ticks, 1) & (1 << 64) - 1 if by_tsc else 0
+    if bool(events.tsc_deadline) != bool(by_tsc):
+        why = (
+            f"{events.tsc_deadline:#x}, with LVT TIMER {wanted.vlp_lvt_timer:#x} and "
+            f"vl_timer_target {wanted.vl_timer_target}: both are armed, or none"
+        )
+        raise RecordError("tsc_deadline", "TIMER_MISMATCH", why)
+    return events.tsc_deadline

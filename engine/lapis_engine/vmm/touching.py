@@ -1,0 +1,107 @@
+"""Reading as a guest would, device accesses and all: what `mem` never does by itself.
+
+Each access to a device is logged as KERNEMU's are, and has the side effects that it
+has. Traps do not count: they are for the guest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lapis_engine.apic import state as apic_state
+from lapis_engine.errors import EntryError, UnmappedError
+from lapis_engine.events import KernemuAccessed
+from lapis_engine.vie.protocols import HandlerRefused
+from lapis_engine.vmm.bus import APIC_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+WIDTHS: Final = (4, 2, 1)
+WHOLE: Final = (1, 2, 4, 8)
+"""Lengths that are one access when they are aligned."""
+
+
+class Access(NamedTuple):
+    """One read of a device."""
+
+    gpa: int
+    bytes: int
+    value: int
+    device: str
+
+
+class Touched(NamedTuple):
+    """What was read, and from whom."""
+
+    data: bytes
+    accesses: tuple[Access, ...]
+
+
+def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
+    """Read `size` bytes at a linear, or `physical`, address through the bus.
+
+    Raises `UnmappedError` where the page tables or the machine have nothing, before
+    anything was read, and `EntryError` where a device refuses.
+    """
+    pieces = [
+        (_gpa(vcpu, address, physical=physical), n) for address, n in _pieces(at, size)
+    ]
+    names = [_served_by(vm, vcpu, gpa, n) for gpa, n in pieces]
+    data, accesses = b"", []
+    for (gpa, n), name in zip(pieces, names, strict=True):
+        if not name:
+            data += vm.memory.read(gpa, n)
+            continue
+        value = _read(vm, vcpu, gpa, n)
+        accesses.append(Access(gpa, n, value, name))
+        data += value.to_bytes(n, "little")
+    return Touched(data, tuple(accesses))
+
+
+def _pieces(at: int, size: int) -> Iterator[tuple[int, int]]:
+    if size in WHOLE and at % size == 0:
+        yield at, size
+        return
+    while size:
+        n = next(n for n in WIDTHS if n <= size and at % n == 0)
+        yield at, n
+        at, size = at + n, size - n
+
+
+def _gpa(vcpu: Vcpu, address: int, *, physical: bool) -> int:
+    gpa = address if physical else vcpu.linear.peek(address)
+    if gpa is None:
+        raise UnmappedError(address, 1, "not mapped by its page tables")
+    return gpa
+
+
+def _served_by(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> str:
+    """Return the name of the device, or nothing for memory; raise `UnmappedError`."""
+    is_there = apic_state.mode(vcpu.apic) == "xapic" or vm.profile.mmio_off != "memory"
+    if is_there and 0 <= gpa - apic_state.base(vcpu.apic) < APIC_PAGE:
+        return "local APIC"
+    device = vm.mmio.find(gpa)
+    if device is not None:
+        return device.name
+    if vm.memory.region(gpa) is None:
+        raise UnmappedError(gpa, size, "neither memory nor a device of the engine")
+    return ""
+
+
+def _read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
+    bus = vm.buses[vcpu.id]
+    bus.untrapped = True
+    try:
+        value = bus.read(gpa, size)
+    except HandlerRefused as refused:
+        raise EntryError("EINVAL", f"the device refused: {refused}") from None
+    finally:
+        bus.untrapped = False
+    assert value is not None, "the device was looked up"
+    value &= (1 << (8 * size)) - 1
+    vm.note(KernemuAccessed(vcpu.id, False, gpa, size, value))  # noqa: FBT003
+    return value
