@@ -91,7 +91,8 @@ def _check_parts(saved: Mapping[str, Any]) -> None:
         raise RecordError("saved state", "BAD_VALUE", "it must be an object of parts")
     for key in saved:
         if key not in KEYS:
-            raise RecordError(str(key)[:40], "UNKNOWN", "saved state has no such part")
+            why = "saved state has no such part"
+            raise RecordError(record.shown(key), "UNKNOWN", why)
 
 
 def _part(saved: Mapping[str, Any], name: str) -> Mapping[str, object]:
@@ -125,8 +126,8 @@ def _count(saved: Mapping[str, Any], name: str) -> int:
         or not isinstance(value, int)
         or not 0 <= value <= LATEST
     ):
-        shown = repr(value)[:40]
-        raise RecordError(name, "BAD_VALUE", f"{shown} is not from 0 to 2^63 - 1")
+        why = f"{ascii(value)[:40]} is not from 0 to 2^63 - 1"
+        raise RecordError(name, "BAD_VALUE", why)
     return value
 
 

@@ -29,6 +29,7 @@ from lapis_engine.cpu.registers import (
     SEG_L,
     SEG_P,
     SEG_S,
+    SEG_WRITABLE,
     SS,
     Registers,
     Segment,
@@ -69,7 +70,8 @@ def new_registers(bits: int = 64, cpl: int = 0) -> Registers:
     flags = SEG_P | SEG_S | (cpl << 13)
     mode = {16: 0, 32: SEG_DB, 64: SEG_L}[bits]
     for index in (ES, SS, DS):
-        regs.set_segment(index, Segment(0x10, 0, 0xFFFF_FFFF, flags))
+        data = Segment(0x10, 0, 0xFFFF_FFFF, flags | SEG_WRITABLE)
+        regs.set_segment(index, data)
     regs.set_segment(CS, Segment(8, 0, 0xFFFF_FFFF, flags | SEG_CODE | mode))
     regs.rflags = 2
     for index in range(16):

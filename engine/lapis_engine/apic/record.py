@@ -83,6 +83,8 @@ class LapicRecord:
     vl_esr_pending: int
 
 
+LONGEST: Final = 40
+"""Letters of what the user gave that are repeated to him."""
 NAMES: Final = tuple(field.name for field in fields(LapicRecord))
 BANKS: Final = ("vlp_isr", "vlp_tmr", "vlp_irr")
 WIDTHS: Final = {"vlp_icr": 64, "vl_msr_apicbase": 64, "vl_timer_target": 63}
@@ -130,6 +132,12 @@ def export(state: ApicState, profile: Profile) -> LapicRecord:
     )
 
 
+def shown(name: object) -> str:
+    """Return a name that the user gave, fit for a sentence."""
+    is_name = isinstance(name, str) and name.isidentifier() and len(name) <= LONGEST
+    return str(name) if is_name else ascii(name)[:LONGEST]
+
+
 def to_fields(record: LapicRecord) -> dict[str, Any]:
     """Return the record as plain data that JSON can hold, in the order of the C."""
     found = {name: getattr(record, name) for name in NAMES}
@@ -146,9 +154,8 @@ def from_fields(
     """
     for name in given:
         if name not in NAMES:
-            raise RecordError(
-                str(name)[:40], "UNKNOWN", "vdi_lapic_v1 has no such field"
-            )
+            why = "vdi_lapic_v1 has no such field"
+            raise RecordError(shown(name), "UNKNOWN", why)
     if base is None:
         for name in NAMES:
             if name not in given:
@@ -167,10 +174,8 @@ def _number(name: str, value: object, where: str = "") -> int:
         and 0 <= value < 1 << bits
     ):
         return value
-    shown = repr(value)[:40]
-    raise RecordError(
-        name + where, "BAD_VALUE", f"{shown} is not a number from 0 to 2^{bits} - 1"
-    )
+    why = f"{ascii(value)[:LONGEST]} is not a number from 0 to 2^{bits} - 1"
+    raise RecordError(name + where, "BAD_VALUE", why)
 
 
 def _bank(name: str, value: object) -> tuple[int, ...]:

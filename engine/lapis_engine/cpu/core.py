@@ -220,7 +220,7 @@ class Core:
     def watch(
         self, places: Iterable[tuple[int, int]], tell: Callable[[int], None]
     ) -> None:
-        """Tell of every write to these (linear address, bytes), and to no others.
+        """Tell of every write to these (guest-physical address, bytes), and no others.
 
         `tell` gets the number, from 1, of the writing instruction in the present run.
         """

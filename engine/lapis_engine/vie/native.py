@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import Budget, Faulted, Hole
+from lapis_engine.cpu.registers import CR0_PE, VM
 from lapis_engine.vie.checks import Operand, check, is_aligned_mode, is_writable
 from lapis_engine.vie.context import fall_back
 from lapis_engine.vie.fetch import PAGE
@@ -27,6 +28,7 @@ from lapis_engine.vie.pieces import (
     read_device,
     write_devices,
 )
+from lapis_engine.vie.prefixes import read_prefixes
 from lapis_engine.vie.reach import exact_vector
 from lapis_engine.vie.repeat import Outcome, Result
 from lapis_engine.vie.state import Kept
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     Operands = Sequence[tuple[Operand, int]]
 
 HAS_ERROR_CODE: Final = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
+FAR_RETURNS: Final = frozenset({0xCA, 0xCB})
 LARGEST: Final = 512
 """Bytes of the largest operand that is made of more than one access, FXSAVE's."""
 MOST_PAGES: Final = 8
@@ -58,6 +61,9 @@ def perform(
     The state's `gpa` is in a page of a device. Raises `GuestFault`, with the state
     reset, when the processor faults.
     """
+    if _is_lost(regs, state.code):
+        fall_back(state)
+        return Outcome(Result.UNHANDLED, 0)
     absorb(state)
     before = regs.context.state_bytes()
     rip = regs.rip
@@ -80,6 +86,21 @@ def perform(
         return Outcome(Result.UNHANDLED, 0)
     state.reset()
     return Outcome(Result.REPEAT if regs.rip == rip else Result.DONE, 1)
+
+
+def _is_lost(regs: Registers, code: bytes) -> bool:
+    """Tell whether the processor underneath would lose its place.
+
+    # Not modelled: RETF in real and virtual-8086 mode from a stack that is a device. It
+    sets RIP and then reads the new CS, and a read that is watched puts RIP back.
+    """
+    if regs.cr0 & CR0_PE and not regs.rflags & VM:
+        return False
+    try:
+        at = read_prefixes(code, regs.code_bits)
+    except IndexError:
+        return False
+    return code[at.pos] in FAR_RETURNS
 
 
 def _attempt(

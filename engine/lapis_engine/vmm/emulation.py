@@ -148,7 +148,8 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
         vm.account(vcpu, out.iterations or 1)
     elif out.iterations:
         vm.account(vcpu, out.iterations)
-    if single and out.result in {Result.DONE, Result.REPEAT}:
+    # POP SS and MOV to SS hold the trap off, as they do interrupts.
+    if single and out.result in {Result.DONE, Result.REPEAT} and not regs.shadow:
         regs.dr[6] |= DR6_BS
         vm.raise_fault(vcpu, GuestFault(DB))
     return pending(vm, vcpu)

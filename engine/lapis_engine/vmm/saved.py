@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from lapis_engine.apic.record import RecordError
+from lapis_engine.apic.record import RecordError, shown
 from lapis_engine.bits import bit, bits
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.cpu.intercepts import IRET
@@ -102,7 +102,7 @@ def from_fields(given: Mapping[str, object]) -> SavedEvents:
     """Return the events of plain data; raise `RecordError` as for the APIC's record."""
     for name in given:
         if name not in NAMES:
-            raise RecordError(str(name)[:40], "UNKNOWN", "there is no such event field")
+            raise RecordError(shown(name), "UNKNOWN", "there is no such event field")
     values: dict[str, Any] = dict(given)
     for name in NAMES:
         if name not in given:
@@ -111,7 +111,7 @@ def from_fields(given: Mapping[str, object]) -> SavedEvents:
         if name == "return_rip" and value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int):
-            raise RecordError(name, "BAD_VALUE", f"{value!r:.40} is not a number")
+            raise RecordError(name, "BAD_VALUE", f"{ascii(value)[:40]} is not a number")
         if not 0 <= value <= most:
             raise RecordError(
                 name, "BAD_VALUE", f"{value:#x} is not from 0 to {most:#x}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.checkpoint.capture import Checkpoint, Position
@@ -23,6 +23,10 @@ class Spot(NamedTuple):
 
     done: int
     at: Position
+
+    def without(self, gone: int) -> Spot:
+        """Return it as it is called when so many entries are given up."""
+        return Spot(self.done - gone, self.at)
 
     def is_before(self, index: int, seq: int) -> bool:
         """Tell whether event `seq`, of entry `index`, comes after this."""
@@ -49,6 +53,8 @@ class Branch:
     """The branch that it forked from, or nothing."""
     fork: Spot | None = None
     """Where it forked."""
+    given_up: int = 0
+    """Entries before its beginning that are no longer known."""
 
     @property
     def end(self) -> Spot:
@@ -96,6 +102,16 @@ class Branch:
         if not at or self.kept[at - 1].spot != kept.spot:
             self.kept.insert(at, kept)
 
+    def begin_at(self, index: int) -> None:
+        """Give up what lies before checkpoint number `index`."""
+        gone, at = self.kept[index].spot
+        kept = [Kept(each.spot.without(gone), each.checkpoint) for each in self.kept]
+        self.kept = kept[index:]
+        self.entries = self.entries[gone:]
+        if self.entries and self.entries[0].start != at:
+            self.entries[0] = replace(self.entries[0], start=at)
+        self.given_up += gone
+
     def _after(self, spot: Spot) -> int:
         return bisect_right(self.kept, spot, key=lambda each: each.spot)
 
@@ -107,7 +123,7 @@ class Branch:
             if within.start != spot.at:
                 entries.append(Entry(within.act, within.start, spot.at, "budget"))
         kept = self.kept[: self._after(spot)]
-        return Branch(name, kept, entries, self.name, spot)
+        return Branch(name, kept, entries, self.name, spot, self.given_up)
 
 
 def continues(last: Entry, entry: Entry) -> bool:

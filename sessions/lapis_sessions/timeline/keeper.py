@@ -1,7 +1,7 @@
 """When checkpoints are taken, and which are given up again.
 
 They make going back fast and change nothing that anyone sees: so the clock of the host
-may say when one is due, and a ceiling how many there are.
+may say when one is due, and a ceiling how much they hold.
 """
 
 from __future__ import annotations
@@ -9,36 +9,54 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint import capture, pages
+from lapis_engine.checkpoint import capture
 from lapis_sessions.timeline.branches import Kept
+from lapis_sessions.timeline.holdings import Holdings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.machine import Machine
     from lapis_sessions.timeline.branches import Branch, Spot
 
 DEFAULT_CEILING = 512 << 20
-"""Bytes of pages that checkpoints may hold."""
-LIVE, BACK = 50, 2
-"""How many times as long as a checkpoint takes the machine runs before the next one:
-while it runs, and on a way back, where the next one is soon wanted."""
+"""Bytes that the checkpoints of all branches may hold."""
+MOST = 1000
+"""Checkpoints of all branches."""
+APART = 0.3
+"""Seconds between two checkpoints while the machine runs, if they are cheap enough."""
+LIVE, BACK = 30, 4
+"""How many times as long as a checkpoint takes the machine runs at least before the
+next one: while it runs, and on a way back, where the next one is soon wanted."""
 SOONEST = 0.02
-"""Seconds between two checkpoints, at least."""
-OWN = 64 << 10
-"""Bytes that a checkpoint counts beside its pages."""
+"""Seconds between two checkpoints on a way back, at least."""
 
 
 class Keeper:
     """Takes checkpoints of one machine."""
 
-    def __init__(self, machine: Machine) -> None:
-        """Begin; nothing is taken yet."""
+    def __init__(self, machine: Machine, branches: Mapping[str, Branch]) -> None:
+        """Begin; nothing is taken yet. `branches` are all that there are, by name."""
         self._machine = machine
+        self._branches = branches
         self.ceiling = DEFAULT_CEILING
         self._cost = 0.0
         self._last = perf_counter()
-        self._latest: capture.Checkpoint | None = None
+        self._latest: Checkpoint | None = None
         self.pinned: set[Spot] = set()
         """Where a checkpoint is never given up."""
+        self._holdings = Holdings()
+
+    @property
+    def held(self) -> int:
+        """Bytes that the checkpoints of all branches hold, shared ones once."""
+        return self._holdings.bytes
+
+    @property
+    def count(self) -> int:
+        """Checkpoints of all branches."""
+        return len(self._holdings)
 
     def start(self) -> None:
         """Begin to measure: what went before was not the machine running."""
@@ -46,43 +64,69 @@ class Keeper:
 
     def is_due(self, *, back: bool = False) -> bool:
         """Tell whether it is time for the next one."""
-        patience = max(self._cost * (BACK if back else LIVE), SOONEST)
-        return perf_counter() - self._last >= patience
+        least = max(self._cost * BACK, SOONEST) if back else self._cost * LIVE
+        return perf_counter() - self._last >= (least if back else max(least, APART))
 
     def keep(self, branch: Branch, spot: Spot) -> None:
-        """Take a checkpoint at `spot`, where the machine is."""
+        """Take a checkpoint at `spot`, where the machine is, unless there is one."""
         begun = perf_counter()
-        near = branch.before(spot).checkpoint if branch.kept else self._latest
-        taken = capture.take(self._machine, near)
-        branch.keep(Kept(spot, taken))
-        self._latest = taken
-        self._thin(branch)
+        near = branch.before(spot) if branch.kept else None
+        base = near.checkpoint if near is not None else self._latest
+        if near is None or near.spot != spot:
+            taken = self._latest = capture.take(self._machine, base)
+            branch.keep(Kept(spot, taken))
+            self._holdings.add(taken)
+            self.thin()
         self._last = perf_counter()
-        self._cost = self._last - begun
+        if base is not None:  # the first one costs more than any other
+            self._cost = self._last - begun
 
-    def _thin(self, branch: Branch) -> None:
-        while len(branch.kept) > 2 and self.held(branch) > self.ceiling:
-            spare = self._spare(branch)
+    def thin(self) -> None:
+        """Give checkpoints up until those that are left are within the ceiling."""
+        while self.held > self.ceiling or self.count > MOST:
+            spare = self._spare()
             if spare is None:
                 return
-            del branch.kept[spare]
+            self.drop(spare)
 
-    def held(self, branch: Branch) -> int:
-        """Return the bytes that the checkpoints of a branch hold."""
-        found = [each.checkpoint.pages for each in branch.kept]
-        pairs = zip(found[1:], found, strict=False)
-        return sum(pages.changed(mine, base) + OWN for mine, base in pairs)
+    def drop(self, spare: Checkpoint) -> None:
+        """Give a checkpoint up, on every branch that it lies on."""
+        for branch in self._branches.values():
+            branch.kept[:] = [k for k in branch.kept if k.checkpoint is not spare]
+        self._holdings.remove(spare)
 
-    def _spare(self, branch: Branch) -> int | None:
-        """Return the checkpoint that is missed least: the gap is small, or long ago."""
-        kept = branch.kept
-        end = kept[-1].spot.at.retired
-        best, least = None, 0.0
-        for index in range(1, len(kept) - 1):
-            if kept[index].spot in self.pinned:
-                continue
-            gap = kept[index + 1].spot.at.retired - kept[index - 1].spot.at.retired
-            weight = gap / (end - kept[index].spot.at.retired + 1)
-            if best is None or weight < least:
-                best, least = index, weight
-        return best
+    def forget(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Count no more what lies on no branch any longer."""
+        lying = {
+            id(kept.checkpoint)
+            for branch in self._branches.values()
+            for kept in branch.kept
+        }
+        for checkpoint in checkpoints:
+            if id(checkpoint) not in lying:
+                self._holdings.remove(checkpoint)
+
+    def _spare(self) -> Checkpoint | None:
+        """Return the checkpoint that is missed least: the gap is small, or long ago.
+
+        The beginning of a branch is never one, nor its last, nor a named one.
+        """
+        weights: dict[int, float] = {}
+        found: dict[int, Checkpoint] = {}
+        kept_by_all = set()
+        for branch in self._branches.values():
+            kept = branch.kept
+            end = kept[-1].spot.at.retired
+            kept_by_all |= {id(kept[0].checkpoint), id(kept[-1].checkpoint)}
+            for index in range(1, len(kept) - 1):
+                spot, checkpoint = kept[index]
+                if spot in self.pinned:
+                    kept_by_all.add(id(checkpoint))
+                gap = kept[index + 1].spot.at.retired - kept[index - 1].spot.at.retired
+                weight = gap / (end - spot.at.retired + 1)
+                before = weights.get(id(checkpoint), 0.0)
+                weights[id(checkpoint)] = max(weight, before)
+                found[id(checkpoint)] = checkpoint
+        free = [(weight, key) for key, weight in weights.items()]
+        free = [each for each in free if each[1] not in kept_by_all]
+        return found[min(free)[1]] if free else None

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.checkpoint import capture
 from lapis_engine.checkpoint.capture import Position
+from lapis_engine.errors import UnmappedError
 from lapis_engine.events import ExtIntDelivered, NmiDelivered, VectorDelivered
+from lapis_engine.memory.physical import PAGE
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.events import Logged
+    from lapis_engine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.timeline.timeline import Timeline
 
@@ -45,10 +48,10 @@ def back_to_last(
         upper = _end_of(timeline, within, here)
     while True:
         found = _between(timeline, upper, instrument)
-        earlier = [spot for spot in found if spot < here]
-        if earlier:
-            timeline.go(max(earlier))
-            return True
+        for spot in sorted({each for each in found if each < here}, reverse=True):
+            timeline.go(spot)
+            if timeline.spot < here:  # and not within the instruction that ends here
+                return True
         lower = timeline.branch.strictly_before(upper)
         if lower is None or lower.spot == timeline.branch.kept[0].spot:
             timeline.go(here)
@@ -134,12 +137,12 @@ def either(one: Instrument, other: Instrument) -> Instrument:
 def writes(timeline: Timeline, number: int, linear: int, size: int) -> Instrument:
     """Find where memory was about to be written, by an instruction or by the engine.
 
-    The address is what vCPU `number` takes it for now. A write by the processor counts
-    when it is made by that linear address, or by that of its physical place.
+    The address is what vCPU `number` takes it for now, and any vCPU's write to that
+    physical place counts, whatever it calls it. Raises `UnmappedError` where it has
+    none.
     """
     machine = timeline.machine
-    gpa = machine.vcpu(number).linear.peek(linear)
-    places = {linear, linear if gpa is None else gpa}
+    places = _places(machine, number, linear, size)
 
     @contextmanager
     def instrument(found: Found) -> Iterator[None]:
@@ -154,12 +157,12 @@ def writes(timeline: Timeline, number: int, linear: int, size: int) -> Instrumen
         def stored(at: int, length: int) -> None:
             if forget is not None:
                 forget(at, length)
-            if gpa is not None and at < gpa + size and gpa < at + length:
+            if any(at < gpa + n and gpa < at + length for gpa, n in places):
                 here = capture.position(machine)
                 found(Position(here.retired, 0, 0))
 
         memory.on_write = stored
-        machine.vm.core.watch([(place, size) for place in sorted(places)], written)
+        machine.vm.core.watch(places, written)
         try:
             yield
         finally:
@@ -167,6 +170,20 @@ def writes(timeline: Timeline, number: int, linear: int, size: int) -> Instrumen
             memory.on_write = forget
 
     return instrument
+
+
+def _places(
+    machine: Machine, number: int, linear: int, size: int
+) -> list[tuple[int, int]]:
+    """Return (guest-physical address, bytes) of each page that the bytes lie in."""
+    found, view = [], machine.vcpu(number).linear
+    while size:
+        gpa, length = view.peek(linear), min(size, PAGE - linear % PAGE)
+        if gpa is None:
+            raise UnmappedError(linear, size, "not mapped by its page tables")
+        found.append((gpa, length))
+        linear, size = linear + length, size - length
+    return found
 
 
 def instruction(timeline: Timeline, vcpu: Vcpu, count: int = 1) -> Instrument:
@@ -201,7 +218,11 @@ def instruction(timeline: Timeline, vcpu: Vcpu, count: int = 1) -> Instrument:
 
 
 def changes(timeline: Timeline, value: Callable[[], object]) -> Instrument:
-    """Find where `value` had just changed."""
+    """Find where `value` had just changed.
+
+    It is looked at after each round of the vm, and after each event: what a delivery
+    sets and the EOI of the same round clears would not be seen otherwise.
+    """
     machine = timeline.machine
 
     @contextmanager
@@ -215,10 +236,15 @@ def changes(timeline: Timeline, value: Callable[[], object]) -> Instrument:
                 last = now
                 found(capture.position(machine))
 
+        def observe(_logged: Logged) -> None:
+            look()
+
         machine.vm.on_round = look
+        machine.log.observers.append(observe)
         try:
             yield
         finally:
+            machine.log.observers.remove(observe)
             machine.vm.on_round = None
 
     return instrument

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lapis_engine import replay
 from lapis_engine.checkpoint import capture
 from lapis_engine.checkpoint.capture import Position
+from lapis_engine.replay import DivergedError
 from lapis_sessions.errors import CommandError
 from lapis_sessions.timeline.branches import FIRST, Branch, Spot, continues
 from lapis_sessions.timeline.keeper import Keeper
@@ -30,6 +31,10 @@ LEAST, MOST = 1_000, 16_000_000
 """Instructions of a slice on the way through a run."""
 QUICK, SLOW = 0.004, 0.016
 """Seconds that a slice should take."""
+MOST_ENTRIES = 200_000
+"""Entries of a branch; while it is recorded to a file there may be more."""
+APART = 20
+"""At least one checkpoint to so many parts of that."""
 
 
 class Timeline:
@@ -38,15 +43,16 @@ class Timeline:
     def __init__(self, machine: Machine) -> None:
         """Begin here, and listen from now on."""
         self.machine = machine
-        self.keeper = Keeper(machine)
         self.spot = Spot(0, capture.position(machine))
         """Where the machine is."""
         self.branch = Branch(FIRST, [])
         self.branches = {FIRST: self.branch}
+        self.keeper = Keeper(machine, self.branches)
         self.names: dict[str, tuple[str, Spot]] = {}
         """Named points: branch and spot."""
         self.slice = LEAST * 100
         """Instructions of a slice: what takes a moment on this machine."""
+        self.most = MOST_ENTRIES
         self.travels = 0
         """How often the machine was moved to another point."""
         self.listeners: list[Callable[[Entry], None]] = []
@@ -70,6 +76,33 @@ class Timeline:
         self.spot = self.branch.end
         for listen in self.listeners:
             listen(entry)
+        if len(entries) - self.branch.kept[-1].spot.done > self.most // APART:
+            self.keeper.keep(self.branch, self.spot)
+            if len(entries) > self.most and not self.listeners:
+                self._give_up()
+
+    @property
+    def given_up(self) -> int:
+        """How many acts of the present branch are no longer known."""
+        return self.branch.given_up
+
+    def _give_up(self) -> None:
+        """Let the branch begin at a checkpoint in the middle of it."""
+        branch = self.branch
+        wanted = len(branch.entries) - self.most // 2
+        dones = [kept.spot.done for kept in branch.kept]
+        index = next(n for n, done in enumerate(dones) if done >= wanted)
+        gone = branch.kept[index].spot
+        before = [kept.checkpoint for kept in branch.kept[:index]]
+        branch.begin_at(index)
+        self.spot = branch.end
+        self.keeper.forget(before)
+        for name, (where, spot) in list(self.names.items()):
+            if where == branch.name and spot < gone:
+                del self.names[name]
+            elif where == branch.name:
+                self.names[name] = where, spot.without(gone.done)
+        self.keeper.pinned = {spot for _, spot in self.names.values()}
 
     @property
     def at_end(self) -> bool:
@@ -137,6 +170,8 @@ class Timeline:
             last = self.branch.end.at.seq - 1
             raise CommandError(f"event {seq} has not happened: the last one is {last}")
         entry = self.branch.entries[index]
+        if seq < self.branch.kept[0].spot.at.seq:
+            raise CommandError(f"event {seq} lies before all that is still known")
         if not entry.moves:
             self.go(Spot(index + 1, entry.end))
             return
@@ -145,8 +180,8 @@ class Timeline:
             if not (kept.spot <= self.spot and self.spot.is_before(index, seq)):
                 self.put(kept)
             self.forward(Spot(index, entry.start))
-            with replay.stopping_at(self.machine, seq + 1):
-                self._through(entry, entry.end, until=seq)
+            while self.spot.at.seq <= seq:
+                self._to_event(entry, seq)
 
     def adopt(self, name: str, parent: str, entries: list[Entry]) -> None:
         """Take over a branch that was recorded, to be done again from the beginning.
@@ -154,6 +189,7 @@ class Timeline:
         `main` comes first, before anything was done here.
         """
         first = self.branches[FIRST].kept[:1]
+        self.most = max(self.most, 2 * len(entries))
         if name == FIRST:
             self.branch.entries = entries
         else:
@@ -192,30 +228,42 @@ class Timeline:
         if spot.at > self.spot.at and spot.done < len(entries):
             self._through(entries[spot.done], spot.at, hit)
 
-    def _through(
-        self, entry: Entry, to: Position, hit: Hit | None = None, until: int = -1
-    ) -> None:
-        """Go on in the present entry as far as `to`, or till event `until`, in slices.
+    def _to_event(self, entry: Entry, seq: int) -> None:
+        """Go on in the present entry till an event of it, by a slice at most."""
+        begun, here = perf_counter(), self.spot.at
+        replay.to_event(self.machine, entry, seq, self.slice)
+        self.spot = Spot(self.spot.done, capture.position(self.machine))
+        if self.spot.at == here or self.spot.at > entry.end:
+            raise DivergedError(entry.act, entry.end, self.spot.at)
+        self._passed(perf_counter() - begun, here)
+        if self.spot.at == entry.end:
+            self.spot = Spot(self.spot.done + 1, entry.end)
+
+    def _passed(self, seconds: float, since: Position) -> None:
+        """Learn from a slice on the way; keep a checkpoint if due."""
+        self._learn(seconds, self.spot.at.retired - since.retired)
+        if self.keeper.is_due(back=True):
+            self.keeper.keep(self.branch, self.spot)
+
+    def _through(self, entry: Entry, to: Position, hit: Hit | None = None) -> None:
+        """Go on in the present entry as far as `to`, in slices.
 
         Raises `DivergedError`.
         """
         machine = self.machine
         there = False
         while not there:
-            begun, here = perf_counter(), self.spot.at.retired
-            goal = here + self.slice
+            begun, here = perf_counter(), self.spot.at
+            goal = here.retired + self.slice
             there = not entry.moves or goal >= to.retired
             if not there:
                 replay.advance(machine, entry, Position(goal, 0, 0), hit)
-            elif to == entry.end and until < 0:
+            elif to == entry.end:
                 replay.perform(machine, entry, hit)
             else:
                 replay.advance(machine, entry, to, hit)
             self.spot = Spot(self.spot.done, capture.position(machine))
-            retired = self.spot.at.retired - here
-            self._learn(perf_counter() - begun, retired)
-            there = there or 0 <= until < self.spot.at.seq
-            if self.keeper.is_due(back=True) and entry.moves:
-                self.keeper.keep(self.branch, self.spot)
+            if entry.moves:
+                self._passed(perf_counter() - begun, here)
         if self.spot.at == entry.end:
             self.spot = Spot(self.spot.done + 1, entry.end)
