@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.events import Logged
-    from lapis_engine.machine import Machine, PendingRequest
+    from lapis_engine.machine import Machine
+    from lapis_engine.requests import PendingRequest
     from lapis_sessions.session import Session
+    from lapis_sessions.timeline.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,11 @@ class Snapshot:
     """How many there have been: the number of the next."""
     symbols: Mapping[int, str]
     """Names by linear address."""
+    ahead: int | None
+    """Instructions from here to the end of what was done, or None at the end."""
+    branch: str
+    recording: bool
+    """Whether what is done goes to a file."""
 
 
 def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
@@ -114,7 +121,16 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
         events=tuple(machine.log.last(events)),
         events_total=machine.log.next_seq,
         symbols=session.names,
+        ahead=_ahead(session.timeline),
+        branch=session.timeline.branch.name,
+        recording=session.writer is not None and not session.writer.failed,
     )
+
+
+def _ahead(timeline: Timeline) -> int | None:
+    if timeline.at_end:
+        return None
+    return timeline.branch.end.at.retired - timeline.spot.at.retired
 
 
 def _vcpu(machine: Machine, number: int, code: int) -> VcpuSnapshot:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from screens import Driver, bringup, drive
 
 from lapis_tui.panes.events import EventsPane
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _events(it: Driver) -> list[int]:
@@ -17,6 +22,7 @@ def test_capital_s_takes_back_what_s_did() -> None:
         assert it.view.vcpu.rip == 6
         await it.press("S")
         assert it.view.vcpu.rip == 4
+        assert "« 1 to the end" in it.rows[0]
         assert "ds *0000" in it.text
         await it.press("s")
         assert it.view.vcpu.rip == 6
@@ -46,5 +52,16 @@ def test_at_the_beginning_it_says_so() -> None:
     async def play(it: Driver) -> None:
         await it.press("S")
         assert "has retired 0" in it.rows[-2]
+
+    drive(bringup(), play)
+
+
+def test_that_one_is_recorded_is_on_the_screen(tmp_path: Path) -> None:
+    async def play(it: Driver) -> None:
+        assert "rec" not in it.rows[0]
+        await it.command(f"record start {tmp_path / 'a.lapis'}")
+        assert "● rec" in it.rows[0]
+        await it.command("record stop")
+        assert "rec" not in it.rows[0]
 
     drive(bringup(), play)

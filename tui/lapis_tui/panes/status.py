@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def render(view: View, width: int, *, typing: bool = False) -> Line:
-    """Return the status bar: run state, selection, virtual time, pending, profile."""
+    """Return the status bar: run state, selection, virtual time, pending, profile.
+
+    In the past, how many instructions lie ahead stands for the run state.
+    """
     for guest, events in ((True, True), (True, False), (False, False)):
         left = _left(view, guest=guest)
         right = _right(view, typing=typing, events=events)
@@ -42,6 +45,8 @@ def _right(view: View, *, typing: bool, events: bool) -> Line:
     if events:
         line.add("  events ", "label").add(lines.count(snapshot.events_total))
     line.add(f"  {snapshot.profile} ", "label")
+    if snapshot.recording:
+        line.add(" ● rec ", "bad")
     if snapshot.schedule != "round-robin":
         line.add(f" {snapshot.schedule} ", "warn")
     return line.add(" TYPING " if typing else "", "title")
@@ -52,6 +57,8 @@ def _state(view: View) -> Line:
         return Line("▶ running", "good")
     if any(v.state == "suspended" for v in view.now.vcpus):
         return Line("# suspended", "bad")
+    if view.now.ahead is not None:
+        return Line(f"« {lines.count(view.now.ahead)} to the end", "warn")
     return Line("■ stopped", "strong")
 
 
