@@ -178,7 +178,8 @@ def _processor(event: ProcessorEvent) -> str:  # noqa: C901, PLR0912 - one arm a
         case Exited():
             return f"exit {event.code}: {event.text}"
         case Answered():
-            return f"{event.command}: {event.text}"
+            by = "" if event.by == "user" else f" (by {event.by})"
+            return f"{event.command}: {event.text}{by}"
         case Suspended():
             return f"suspended ({event.how}): {event.text}"
         case Oddity():

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import PF_U, PF_W
+from lapis_engine.cpu.registers import RAX, RDX
 from lapis_engine.errors import EntryError
 from lapis_engine.vie import context, reach
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.protocols import HandlerRefused
-from lapis_engine.vmm import answers, handlers
+from lapis_engine.vmm import answers, emulation, handlers
 from lapis_engine.vmm.entry import (
     DiscardInstr,
     Entry,
@@ -24,6 +25,7 @@ from lapis_engine.vmm.entry import (
 )
 
 if TYPE_CHECKING:
+    from lapis_engine.vmm.bus import Bus
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -198,54 +200,68 @@ def _cr2(vcpu: Vcpu, request: PendingRequest, address: int | None) -> int:
 def by_device(vm: Vm, vcpu: Vcpu, by: str) -> int:
     """Let the device that the engine has there answer, past all traps.
 
-    Returns what was read, or written. Raises `EntryError` when there is no such device,
-    or it refuses.
+    Returns what was read, or written; 0 for a RDMSR that came to #GP.
+    Raises `EntryError` when there is no such device, or it refuses.
     """
     request = pending_on(vcpu)
-    if request.kind == "msr":
-        return _msr_by_engine(vm, vcpu, request, by)
-    bus = vm.buses[vcpu.id]
-    bus.untrapped, vm.context = True, "normal"
+    if vm.suspended is not None:
+        raise EntryError("EINVAL", f"the machine is suspended ({vm.suspended.how})")
+    vm.forget_stop()
+    vm.answerer, vm.context = by, "normal"
     try:
+        if request.kind == "msr":
+            return _msr_by_engine(vm, vcpu, request)
         value = _at_device(vm, vcpu, request)
+        # Not by `vm.run`: the device may have suspended the machine by now.
+        emulation.enter(vm, vcpu, _fulfilment(request, value))
+    finally:
+        vm.answerer, vm.context = "user", "outside"
+    return value
+
+
+def _at_device(vm: Vm, vcpu: Vcpu, request: PendingRequest) -> int:
+    """Make the access past all traps, which hold again for what comes after it."""
+    bus = vm.buses[vcpu.id]
+    bus.untrapped = True
+    try:
+        value = _access(bus, request)
     except HandlerRefused as refused:
         raise EntryError(
             "EINVAL", f"the device refused ({refused}): {_waits(request)}"
         ) from None
     finally:
-        bus.untrapped, vm.context = False, "outside"
+        bus.untrapped = False
     if value is None:
         raise EntryError("EINVAL", f"the engine has no device there: {_waits(request)}")
-    _enter(vm, vcpu, _fulfilment(request, value), by)
-    return value
+    return value & ((1 << (8 * request.bytes)) - 1)
 
 
-def _at_device(vm: Vm, vcpu: Vcpu, request: PendingRequest) -> int | None:
-    """Make the access; return the value, or None when nobody is there."""
-    bus, at, size, data = vm.buses[vcpu.id], request.address, request.bytes, None
+def _access(bus: Bus, request: PendingRequest) -> int | None:
+    """Return what was read or written, or None when nobody is there."""
+    at, size, data = request.address, request.bytes, request.data
     match request.kind:
         case "mmio" if request.read:
-            data = bus.read(at, size)
+            return bus.read(at, size)
         case "mmio":
-            data = request.data if bus.write(at, size, request.data) else None
+            return data if bus.write(at, size, data) else None
         case "inout" if request.read:
-            data = bus.port_in(at, size)
+            return bus.port_in(at, size)
         case "inout":
-            data = request.data if bus.port_out(at, size, request.data) else None
+            return data if bus.port_out(at, size, data) else None
         case _:
-            pass
-    return None if data is None else data & ((1 << (8 * size)) - 1)
+            return None
 
 
-def _msr_by_engine(vm: Vm, vcpu: Vcpu, request: PendingRequest, by: str) -> int:
-    asked = context.pending(vcpu.vie)
-    told = FulfillMsr(request.address, request.read, request.data)
+def _msr_by_engine(vm: Vm, vcpu: Vcpu, request: PendingRequest) -> int:
+    asked, at, value = context.pending(vcpu.vie), request.address, request.data
     context.discard(vcpu.vie)
-    vm.note(answers.answered(vcpu.id, asked, told, by))
-    vm.ran, vm.context = 0, "normal"
-    value = None if request.read else request.data
-    try:
-        handlers.serve_msr(vm, vcpu, request.address, value)
-    finally:
-        vm.context = "outside"
-    return request.data
+    handlers.serve_msr(vm, vcpu, at, None if request.read else value)
+    fault = vcpu.event
+    if request.read and fault is None:
+        gpr = vcpu.regs.gpr
+        value = gpr[RDX] << 32 | gpr[RAX]
+    told: FulfillMsr | InjectFault = FulfillMsr(at, request.read, value)
+    if fault is not None:
+        told = InjectFault(fault.vector, fault.error)
+    vm.note(answers.answered(vcpu.id, asked, told, vm.answerer))
+    return value

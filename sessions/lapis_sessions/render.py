@@ -100,6 +100,8 @@ def request(view: Json) -> str:
     elif view["kind"] == "inout":
         verb = "IN" if view["read"] else "OUT"
         what = f"{verb} {view['bytes']} at port {view['port']:#x}"
+    elif view["kind"] == "msr":
+        what = f"{'RDMSR' if view['read'] else 'WRMSR'} {view['msr']:#x}"
     else:
         verb = "read" if view["read"] else "write"
         what = f"{verb} {view['bytes']} bytes at {view['gpa']:#x}"

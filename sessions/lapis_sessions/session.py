@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_sessions import completion, snapshot
 from lapis_sessions.commands import REGISTRY
+from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lapis_engine.machine import Machine, PendingRequest, Stop
+    from lapis_engine.machine import Machine, Stop
+    from lapis_engine.requests import PendingRequest
     from lapis_sessions.recording.writer import Writer
     from lapis_sessions.setup import Origin
     from lapis_sessions.snapshot import Snapshot
@@ -66,6 +68,7 @@ class Session:
         """Own `machine`, on which `guest` is loaded; `origin` says how it was made."""
         self.machine = machine
         self.timeline = Timeline(machine)
+        self.rules = Rules(machine)
         self.guest = guest
         self.origin = origin
         self.registry = REGISTRY
@@ -168,9 +171,8 @@ class Session:
 
         `asleep` says between two slices why the next one would be refused.
         """
-        timeline = self.timeline
-        timeline.keeper.start()
-        stop = timeline.timed(advance, min(self.pace(limit), limit))
+        self.timeline.keeper.start()
+        stop = self._slice(advance, min(self.pace(limit), limit))
         ran = stop.retired
         while stop.reason == "budget" and ran < limit:
             why = asleep()
@@ -179,10 +181,17 @@ class Session:
             some = min(self.pace(limit - ran), limit - ran)
             if some <= 0:
                 return replace(stop, retired=ran, text="broken off")
-            stop = timeline.timed(advance, some)
+            stop = self._slice(advance, some)
             ran += stop.retired
         text = f"{ran} instructions" if stop.reason == "budget" else stop.text
         return replace(stop, retired=ran, text=text)
+
+    def _slice(self, advance: Callable[[int], Stop], some: int) -> Stop:
+        """Let the rules answer what waits, or else advance, and let them answer."""
+        settled = self.rules.settle() if self.rules.rules else None
+        if settled is not None:
+            return settled
+        return self.rules.carry_on(self.timeline.timed(advance, some))
 
     def answer(self, value: int | None, number: int | None = None) -> PendingRequest:
         """Fulfil a request and return it; a write needs no value.
@@ -193,16 +202,20 @@ class Session:
         if value is None and request.read:
             raise ConfigError(
                 f"vCPU {request.vcpu} waits for a value of {request.bytes} bytes: "
-                f"say which one"
+                f"say which one ({request.text})"
             )
         self.machine.answer(request.vcpu, value or 0)
         return request
 
     def discard(self, number: int | None = None) -> PendingRequest:
         """Forget a request and return it; its instruction runs again."""
-        request = self.machine.pending_on(self._whose(number))
+        request = self.waiting(number)
         self.machine.discard(request.vcpu)
         return request
+
+    def waiting(self, number: int | None = None) -> PendingRequest:
+        """Return the request of a vCPU, else the only one; raise `EntryError`."""
+        return self.machine.pending_on(self._whose(number))
 
     def _whose(self, number: int | None) -> int:
         """Return the vCPU named, else the only one that waits, else the selected."""

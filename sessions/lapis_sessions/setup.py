@@ -77,8 +77,13 @@ def open_session(options: SessionOptions, devices: DeviceMaker) -> Session:
     Raises `ConfigError`, `ImageError`, `GuestError`, or `ProcessorError` for a build of
     Unicorn that the engine does not know.
     """
+    return build(origin_of(options), devices)
+
+
+def origin_of(options: SessionOptions) -> Origin:
+    """Check what the user said and read the image; raises as `open_session`."""
     configuration(options)
-    return build(Origin(options, _image(options)), devices)
+    return Origin(options, _image(options))
 
 
 def build(origin: Origin, devices: DeviceMaker) -> Session:

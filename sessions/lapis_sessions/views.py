@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.events import IpiSent, Logged
-    from lapis_engine.machine import Machine, PendingRequest, Stop
+    from lapis_engine.machine import Machine, Stop
+    from lapis_engine.requests import PendingRequest
 
 Json = dict[str, Any]
+WHERE = {"inout": "port", "msr": "msr"}
+"""Kind of a request -> name of its address, where that is not gpa."""
 LVT_CMCI = 6
 """LVT index of CMCI: it is there when VERSION[23:16] says so."""
 
@@ -117,12 +120,11 @@ def lvts(state: ApicState, version: int) -> dict[str, Json]:
 
 def pending(request: PendingRequest) -> Json:
     """Return a request that waits for an answer."""
-    where = "port" if request.kind == "inout" else "gpa"
     return {
         "vcpu": request.vcpu,
         "kind": request.kind,
         "read": request.read,
-        where: request.address,
+        WHERE.get(request.kind, "gpa"): request.address,
         "bytes": request.bytes,
         "data": request.data,
     }

@@ -53,6 +53,6 @@ def checkpoints(session: Session) -> Json:
     return {
         "named": named,
         "kept": [kept.spot.at.retired for kept in timeline.branch.kept],
-        "bytes": timeline.keeper.held(timeline.branch),
+        "bytes": timeline.keeper.held,
         "limit": timeline.keeper.ceiling,
     }

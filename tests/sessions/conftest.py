@@ -1,11 +1,15 @@
 """Sessions for tests, with the devices of the built-in plug-ins."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import session_files
 
 from lapis_plugins.host import discover
+from lapis_sessions.recording_tools import named
+from lapis_sessions.recording_tools.named import Named
 from lapis_sessions.session import Session
 from lapis_sessions.setup import SessionOptions, open_session
 
@@ -42,3 +46,13 @@ def refused() -> Callable[[Session, str], str]:
         return outcome.error
 
     return perform
+
+
+@pytest.fixture
+def taped(tmp_path: Path) -> Callable[..., Named]:
+    def make(
+        lines: list[str] = session_files.ANSWERED, name: str = "a.lapis", **o: Any
+    ) -> Named:
+        return named.find(session_files.recorded(tmp_path / name, lines, **o))
+
+    return make

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from lapis_engine.cpu.ceiling import APIC_READ, MEMORY_LOOP
-from lapis_tui import bench
+from lapis_tui import bench, bench_recordings
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.bus import Bus
@@ -58,12 +58,18 @@ def test_each_figure_stands_beside_its_ceiling(
 ) -> None:
     for name in ("LOOP", "STEPS", "READS", "ANSWERS", "REP_ITERATIONS"):
         monkeypatch.setattr(bench, name, 50)
+    monkeypatch.setattr(bench, "SCHEDULES", 5)
     monkeypatch.setattr(bench, "ROUNDS", 1)
+    for name in ("SPAN", "HISTORY", "ACTS"):
+        monkeypatch.setattr(bench_recordings, name, 500)
+    monkeypatch.setattr(bench_recordings, "PLACES", 3)
     bench.main(as_json=True)
     figures = json.loads(capsys.readouterr().out)
     assert [f["name"] for f in figures] == [
         "counted memory loop", "single steps", "APIC reads by MMIO",
         "IPIs end to end", "requests answered", "REP MOVSB to the APIC",
+        "schedules explored", "recording to a file", "goto, the slowest",
+        "reverse-step, p95", "opening a recording",
     ]  # fmt: skip
     for figure in figures:
         assert figure["ratio"] == pytest.approx(figure["value"] / figure["ceiling"])

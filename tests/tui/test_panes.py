@@ -9,7 +9,7 @@ from screens import bringup, look, spin
 
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
-from lapis_engine.machine import PendingRequest
+from lapis_engine.requests import PendingRequest
 from lapis_tui import picture
 from lapis_tui.lines import Line, plain
 from lapis_tui.panes import (
@@ -259,6 +259,11 @@ def request(**fields: object) -> PendingRequest:
         (
             {"kind": "inout", "read": False, "address": 0x80, "bytes": 2, "data": 9},
             "OUT word to port 0x0080 = 0x9",
+        ),
+        ({"kind": "msr", "address": 0x1B, "bytes": 8}, "RDMSR 0x1b"),
+        (
+            {"kind": "msr", "read": False, "address": 0x1B, "bytes": 8, "data": 9},
+            "WRMSR 0x1b = 0x9",
         ),
         ({"kind": "inst-emul", "bytes": 3}, "instruction without emulation on 0xd0"),
     ],

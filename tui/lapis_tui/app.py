@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.widget import Widget
 
-    from lapis_engine.machine import PendingRequest
+    from lapis_engine.requests import PendingRequest
     from lapis_sessions.session import Session
-    from lapis_tui.messages import Done, Failed, Seen
+    from lapis_tui.messages import Done, Failed, Noticed, Seen
     from lapis_tui.panes.command import CommandInput
     from lapis_tui.view import View
 
@@ -105,6 +105,11 @@ class LapisApp(App[None]):
         self.main.tell(message.text, ok=message.ok)
         if not message.quiet or not message.ok:
             self.main.report(message.line, message.text, ok=message.ok)
+
+    def on_noticed(self, message: Noticed) -> None:
+        """Say what happened beside."""
+        self.main.tell(message.text, ok=False)
+        self.main.report("", message.text, ok=False)
 
     def on_failed(self, message: Failed) -> None:
         """Say that the thread is gone; the last picture stays to be looked at."""

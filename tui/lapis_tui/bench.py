@@ -7,7 +7,7 @@ beside its ceiling in the same process. Nothing here is a test.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,11 @@ from lapis_engine.cpu.ceiling import APIC_READ, MEMORY_LOOP, RawProcessor
 from lapis_engine.machine import Machine, MachineConfig
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT, FulfillMmio
-from lapis_sessions.setup import SessionOptions, open_session
+from lapis_plugins.host import discover
+from lapis_sessions.exploring.work import DEFAULT_LIMIT, Explorer, Job
+from lapis_sessions.setup import SessionOptions, open_session, origin_of
+from lapis_tui import bench_recordings
+from lapis_tui.bench_figure import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +33,8 @@ STEPS = 20_000
 READS = 10_000
 ANSWERS = 5_000
 REP_ITERATIONS = 100_000
-IPI_INSTRUCTIONS = 50_000
+SCHEDULES = 50
+IPI_INSTRUCTIONS, IPI_ROUNDS = 5_000, 50
 """Of `ipi-ping`, which retires 11 of them for each IPI."""
 BASE = 0x1_0000
 APIC_LOOP = bytes.fromhex(
@@ -43,20 +48,6 @@ DEVICE_READ = bytes.fromhex("a1000000d0 ebf9")
 """`mov eax, [0xd0000000]; jmp $-5`: an address that nobody serves."""
 REP_MOVSB = bytes.fromhex("8ec0 be00000200 bf0000e0fe b900100000 f3a4 ebed")
 """`mov es, ax`, then for ever 4 KiB from 0x20000 to the APIC's page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured figure beside its ceiling."""
-
-    name: str
-    value: float
-    unit: str
-    ceiling: float
-    """The same work done by the processor alone, in the same unit."""
-    ratio: float
-    target: str
-    met: bool
 
 
 def _best(work: Callable[[], object], amount: int) -> float:
@@ -138,7 +129,7 @@ def ipis(raw: RawProcessor) -> Figure:
         return int.from_bytes(machine.read_physical(where, 4), "little")
 
     best = 0.0
-    for _ in range(ROUNDS):
+    for _ in range(IPI_ROUNDS):
         before, start = handled(), perf_counter()
         _run(machine, IPI_INSTRUCTIONS)
         best = max(best, (handled() - before) / (perf_counter() - start))
@@ -182,13 +173,40 @@ def rep_moves(raw: RawProcessor) -> Figure:
     )  # fmt: skip
 
 
-MEASURES = (loop, steps, apic_reads, ipis, answers, rep_moves)
+def schedules(_raw: RawProcessor) -> Figure:
+    """Interleavings of `ap-bringup` explored by one process, IPIs as sent.
+
+    The ceiling is the same machine, put back and run in its own schedule.
+    """
+    origin = origin_of(SessionOptions("ap-bringup"))
+    explorer = Explorer(Job(origin, discover().devices, seed=1, kinds=()))
+    driver = explorer.driver
+
+    def explore() -> None:
+        for number in range(SCHEDULES):
+            explorer.run(number)
+
+    def run() -> None:
+        for _ in range(SCHEDULES):
+            driver.begin()
+            stop = driver.machine.run(DEFAULT_LIMIT)
+            assert stop.reason == "exit", stop
+
+    ours, ceiling = _best(explore, SCHEDULES), _best(run, SCHEDULES)
+    return Figure(
+        "schedules explored", ours, "runs/s", ceiling, ours / ceiling,
+        "reported", met=True,
+    )  # fmt: skip
+
+
+MEASURES = (loop, steps, apic_reads, ipis, answers, rep_moves, schedules)
 
 
 def main(*, as_json: bool) -> bool:
     """Measure and print everything; tell whether every target is met."""
     raw = RawProcessor()
     figures = [measure(raw) for measure in MEASURES]
+    figures += bench_recordings.figures(raw)
     if as_json:
         click.echo(json.dumps([asdict(figure) for figure in figures], indent=2))
     else:

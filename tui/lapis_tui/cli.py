@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,21 @@ from lapis_plugins.host import discover
 from lapis_sessions import render, views_profiles
 from lapis_sessions.recording.writer import Writer
 from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
-from lapis_tui import cli_recordings, headless
+from lapis_tui import (
+    cli_apic,
+    cli_compare,
+    cli_exploring,
+    cli_options,
+    cli_recordings,
+    cli_session_tools,
+    headless,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lapis_plugins.host import Failure
     from lapis_sessions.session import Session
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class GuestGroup(click.Group):
@@ -41,34 +46,7 @@ class GuestGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
-MACHINE_OPTIONS: tuple[Decorator, ...] = (
-    click.argument("guest", required=False, default=""),
-    click.option("--cpus", type=int, default=2, show_default=True, help="vCPUs."),
-    click.option(
-        "--memory", default="64M", show_default=True, help="RAM, as 64M or 1G."
-    ),
-    click.option(
-        "--profile", default="sdm", show_default=True,
-        help="Whose behaviour; see `lapis profiles`.",
-    ),
-    click.option(
-        "--firmware", default="", metavar="FILE", help="ROM to start, no guest then."
-    ),
-    click.option(
-        "--append", default="", metavar="TEXT", help="Command line for a kernel."
-    ),
-    click.option(
-        "--quantum", type=int, default=1000, show_default=True,
-        help="Instructions of a vCPU's turn.",
-    ),
-    click.option(
-        "--ports", default="", metavar="ask|float",
-        help="What an unclaimed port does; firmware floats, guests ask.",
-    ),
-)  # fmt: skip
-
-
-RECORD_OPTIONS: tuple[Decorator, ...] = (
+RECORD_OPTIONS: tuple[cli_options.Decorator, ...] = (
     click.option("--record", default="", metavar="FILE", help="Record to FILE."),
     click.option("--force", is_flag=True, help="Replace FILE if it is there."),
     click.option(
@@ -79,9 +57,7 @@ RECORD_OPTIONS: tuple[Decorator, ...] = (
 
 def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that describe a machine."""
-    for option in reversed(MACHINE_OPTIONS + RECORD_OPTIONS):
-        function = option(function)
-    return function
+    return cli_options.decorated(function, cli_options.MACHINE_OPTIONS + RECORD_OPTIONS)
 
 
 def _tell(failure: Failure) -> None:
@@ -111,13 +87,16 @@ def lapis() -> None:
 @machine_options
 def tui(**options: Any) -> int:
     """Start the debugger on a terminal (also without the word `tui`)."""
-    session = _open(options)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    session = _open(options if has_terminal else options | {"record": ""})
+    if not has_terminal:
         raise ConfigError("the debugger needs a terminal; without one use: lapis exec")
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
-    run_app(session)
-    session.close()
+    try:
+        run_app(session)
+    finally:
+        session.close()
     return headless.OK
 
 
@@ -205,8 +184,13 @@ def plugins(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     return headless.FAILED if host.failures else headless.OK
 
 
+lapis.add_command(cli_apic.apic)
 lapis.add_command(cli_recordings.replay)
+for each in cli_exploring.COMMANDS:
+    lapis.add_command(each)
 lapis.add_command(cli_recordings.sessions)
+for command in (cli_compare.difference, *cli_session_tools.COMMANDS):
+    cli_recordings.sessions.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,10 +12,10 @@ from lapis_engine.errors import ConfigError
 from lapis_plugins.host import discover
 from lapis_sessions import render_recording, views_recording
 from lapis_sessions.recording import reader, replaying
-from lapis_tui import headless
+from lapis_tui import cli_compare, headless
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lapis_sessions.recording.reader import Recording
     from lapis_sessions.session import Session
@@ -42,14 +42,21 @@ def _open(recording: Recording, profile: str = "") -> Session:
 )
 @click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
 @click.option("--profile", default="", help="Replay under another profile.")
+@click.option(
+    "--compare",
+    default="",
+    metavar="PROFILE",
+    help="Show where that first differs from a replay under PROFILE.",
+)
 @JSON
-def replay(
+def replay(  # noqa: PLR0913, PLR0917 - an argument an option
     file: str,
     without: bool,  # noqa: FBT001 - click passes it by name
     verify: bool,  # noqa: FBT001 - click passes it by name
     to: str,
     commands: Sequence[str],
     profile: str,
+    compare: str,
     as_json: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
     """Open a recording: in the debugger, or without a terminal.
@@ -58,12 +65,16 @@ def replay(
     anything else begins a branch.
     """
     recording = reader.read(file)
+    if compare:
+        return cli_compare.profiles(recording, profile, compare, as_json=as_json)
     session = _open(recording, profile)
     if without or verify:
         return _verify(session, recording, as_json=as_json)
     lines = [*([f"goto {to}"] if to else []), *commands]
     if commands or (to and not sys.stdin.isatty()):
-        return headless.perform(session, lines, as_json=as_json)
+        return _closing(
+            session, lambda: headless.perform(session, lines, as_json=as_json)
+        )
     for line in lines:
         outcome = session.execute(line)
         if not outcome.ok:
@@ -72,8 +83,19 @@ def replay(
         raise ConfigError("the debugger needs a terminal; without one use --headless")
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
-    run_app(session)
-    return headless.OK
+    def debug() -> int:
+        run_app(session)
+        return headless.OK
+
+    return _closing(session, debug)
+
+
+def _closing(session: Session, work: Callable[[], int]) -> int:
+    """Do `work`, and close what was recorded in it, whatever happens."""
+    try:
+        return work()
+    finally:
+        session.close()
 
 
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:

@@ -34,6 +34,15 @@ class Seen(Message):
         self.anew = anew
 
 
+class Noticed(Message):
+    """Something happened that no command asked for, such as a full disk."""
+
+    def __init__(self, text: str) -> None:
+        """Carry a sentence for the user."""
+        super().__init__()
+        self.text = text
+
+
 class Done(Message):
     """A command is finished."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.history import KEPT
 from lapis_sessions.session import ENDLESS
-from lapis_tui.messages import Done, Failed, Seen
+from lapis_tui.messages import Done, Failed, Noticed, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +113,8 @@ class Worker:
         outcome = self._session.execute(order.line, order.vcpu, self._pace)
         text = brief(outcome) if order.quiet else outcome.text
         self._post(Done(order.line, text, ok=outcome.ok, quiet=order.quiet))
+        while self._session.notices:
+            self._post(Noticed(self._session.notices.pop(0)))
 
     def _pace(self, left: int) -> int:
         """Say how much to run before asking again (`lapis_sessions.session.Pace`)."""

@@ -1,7 +1,7 @@
 """The saved state of a local APIC, in the field set of bhyve's `vdi_lapic_v1`.
 
-PPR, EOI, RRR and CCR are left out, as there: they follow from the rest. So does bhyve's
-`isrvec_stk`: the ISR is the truth, and a stack is made from it where there is one.
+PPR, EOI, RRR and CCR are left out, as there: they follow from the rest. bhyve's
+`isrvec_stk` is no part of the record either: where there is one, a load empties it.
 """
 
 from __future__ import annotations
@@ -202,9 +202,11 @@ def load(state: ApicState, record: LapicRecord, profile: Profile) -> None:
     state.icr = record.vlp_icr & access.ICR_LEGAL & (destination | ICR_LOW)
     state.timer_initial = record.vlp_icr_timer
     state.timer_deadline = record.vl_timer_target or None
-    pushed = tuple(priority.vectors(state.isr))
-    state.isrvec = None if state.isrvec is None else pushed
-    state.isrvec_view = None if state.isrvec_view is None else pushed
+    # As bhyve: the stack of a restored APIC is empty, and its checks panic on an ISR
+    # that is not (before illumos 12936, FreeBSD). Our own check follows the ISR.
+    state.isrvec = None if state.isrvec is None else ()
+    if state.isrvec_view is not None:
+        state.isrvec_view = tuple(priority.vectors(state.isr))
     priority.set_tpr(state, record.vlp_tpr)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lapis_sessions.commands import (
     acts,
+    apic_files,
     catches,
     execution,
     fabric,
@@ -11,10 +12,13 @@ from lapis_sessions.commands import (
     interference,
     ipi,
     lints,
+    raw_act,
     recording,
     reference,
+    run_to,
     stops,
     timeline,
+    traps,
     why,
 )
 from lapis_sessions.registry import Registry
@@ -22,12 +26,16 @@ from lapis_sessions.registry import Registry
 REGISTRY = Registry(
     [
         *execution.COMMANDS,
+        *run_to.COMMANDS,
         *inspection.COMMANDS,
         *acts.COMMANDS,
+        *traps.COMMANDS,
         *ipi.COMMANDS,
         *interference.COMMANDS,
+        *raw_act.COMMANDS,
         *fabric.COMMANDS,
         *why.COMMANDS,
+        *apic_files.COMMANDS,
         *stops.COMMANDS,
         *timeline.COMMANDS,
         *recording.COMMANDS,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import UnmappedError
 from lapis_engine.history import KEPT
-from lapis_sessions import render, views
+from lapis_sessions import render, render_requests, views, views_requests
 from lapis_sessions.errors import CommandError
 from lapis_sessions.folding import fold
 from lapis_sessions.registry import Argument, Bound, Command
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lapis_sessions.views import Json
 
 MOST_BYTES = 1 << 20
+MOST_TOUCHED = 1 << 12
+"""Bytes that `mem --touch` reads."""
 MOST_LINES = 10_000
 VCPU = Argument("vcpu", "vcpu")
 
@@ -73,11 +75,23 @@ def memory(session: Session, bound: Bound) -> Json:
     if not 1 <= size <= MOST_BYTES:
         raise CommandError(f"mem: length {size}: it must be 1 to {MOST_BYTES}")
     machine = session.machine
+    if "touch" in bound:
+        return _touched(session, at, size, physical="physical" in bound)
     if "physical" in bound:
         data = machine.read_physical(at, size)
     else:
         data = machine.read_memory(session.selected, at, size)
     return {"address": at, "bytes": data.hex()}
+
+
+def _touched(session: Session, at: int, size: int, *, physical: bool) -> Json:
+    """Read through the bus, as the guest would, and tell what was touched."""
+    if size > MOST_TOUCHED:
+        raise CommandError(
+            f"mem: length {size}: with --touch it must be 1 to {MOST_TOUCHED}"
+        )
+    found = session.machine.touch(session.selected, at, size, physical=physical)
+    return views_requests.touched(at, found)
 
 
 def disassemble(session: Session, bound: Bound) -> list[Json]:
@@ -136,12 +150,15 @@ COMMANDS = (
         console, render.console, (Argument("port", "word"),),
     ),
     Command(
-        "mem", "show LENGTH (64) bytes of memory; linear unless --physical",
-        "read-only", memory, render.memory,
+        "mem",
+        "show LENGTH (64) bytes of memory; linear unless --physical; never a device "
+        "access but with --touch, which reads devices as the guest would",
+        "read-only", memory, render_requests.memory,
         (
             Argument("address", "address", required=True),
             Argument("length", "count"),
             Argument("physical", "flag", option=True),
+            Argument("touch", "flag", option=True),
         ),
         ("x", "memory"),
     ),

@@ -84,7 +84,16 @@ def last_change(session: Session, bound: Bound) -> Json:
     before = value()
     instrument = searches.changes(session.timeline, value)
     place = _found(session, instrument, f"a change of {_name(bound)}")
-    return place | {"field": _name(bound), "value": str(value()), "left": str(before)}
+    return place | {
+        "field": _name(bound),
+        "value": _shown(value()),
+        "left": _shown(before),
+    }
+
+
+def _shown(value: object) -> str:
+    """Return a field as text, registers in hex."""
+    return f"{value:#x}" if type(value) is int and value > 9 else str(value)
 
 
 def _name(bound: Bound) -> str:
@@ -125,7 +134,9 @@ def goto(session: Session, bound: Bound) -> Json:
         timeline.go_to_event(numerals.number(where[1:], "goto: event"))
     else:
         retired = numerals.number(where, "goto: instruction count")
-        last = timeline.branch.end.at.retired
+        first, last = timeline.branch.kept[0].spot.at, timeline.branch.end.at.retired
+        if retired < first.retired:
+            raise CommandError(f"goto {where}: what is known begins at {first.text}")
         if retired > last:
             raise CommandError(f"goto {where}: this branch ends at instruction {last}")
         timeline.go(timeline.branch.spot_of(retired))
@@ -144,7 +155,9 @@ def checkpoint(session: Session, bound: Bound) -> Json:
 def checkpoints(session: Session, bound: Bound) -> Json:
     """List the named points, and what the checkpoints cost."""
     if "limit" in bound:
-        session.timeline.keeper.ceiling = numerals.size(bound.word("limit"), "limit")
+        keeper = session.timeline.keeper
+        keeper.ceiling = numerals.size(bound.word("limit"), "limit")
+        keeper.thin()
     return views_timeline.checkpoints(session)
 
 

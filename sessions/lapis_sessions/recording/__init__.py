@@ -22,7 +22,13 @@ Layout
               length    u32   once more, for who reads backwards
 
 Bodies are MessagePack (`schema`): HEAD one `Header`, ACTS a list of `ActRow`, FORK one
-`ForkRow`, CKPT one `CheckpointRow`, `hash` a `HashRow`, `note` an `Annotation`, DONE a
-`Trailer`. Hashes, checkpoints and annotations belong to the branch that is written
-when they come. A file that ends within a chunk is read up to the last whole one.
+`ForkRow`, TURN one `TurnRow`, CKPT one `CheckpointRow`, `hash` a `HashRow`, `note` an
+`Annotation`, DONE a `Trailer`. What comes belongs to the branch of the last FORK or
+TURN, and to `main` before the first. A file that ends within a chunk is read up to the
+last whole one. How large each may be says `chunks`, how long lists may be `schema`:
+what a reader takes in memory is in proportion to the file.
+
+A recording begins with the machine. A session knows all of its past, up to
+`timeline.MOST_ENTRIES` acts of a branch; one that has forgotten its beginning can no
+longer be recorded, and says so. What is being recorded to a file is never forgotten.
 """

@@ -22,7 +22,13 @@ MOST = 64 << 20
 """Bytes of a body, compressed and not."""
 WORTHWHILE = 128
 """Bytes from which a body is compressed."""
-TYPES = {"HEAD", "ACTS", "FORK", "CKPT", "hash", "note", "DONE"}
+TYPES = {"HEAD", "ACTS", "FORK", "TURN", "CKPT", "hash", "note", "DONE"}
+LARGEST = {"HEAD": MOST, "ACTS": 4 << 20, "FORK": 4 << 20, "CKPT": MOST}
+"""Bytes of an expanded body of each type."""
+SMALL = 1 << 20
+"""The same for types that are not named there."""
+DENSEST = 32
+"""Times that a body of digests may grow when it is expanded: these hardly shrink."""
 
 
 class RecordingError(SessionError):
@@ -49,24 +55,41 @@ class Chunk:
     def body(self) -> bytes:
         """Return the body; raise `RecordingError` when it cannot be expanded."""
         if self.codec == PLAIN:
+            most = LARGEST.get(self.type, SMALL)
+            if len(self.raw) > most:
+                raise RecordingError(
+                    f"chunk {self.type} at byte {self.at} has {len(self.raw)} bytes: "
+                    f"{most} is the most"
+                )
             return self.raw
         if self.codec != ZLIB:
             raise RecordingError(
                 f"chunk {self.type} at byte {self.at} is packed in an unknown way "
                 f"({self.codec})"
             )
+        most = largest(self.type, len(self.raw))
         unpacker = zlib.decompressobj()
         try:
-            body = unpacker.decompress(self.raw, MOST)
+            body = unpacker.decompress(self.raw, most)
         except zlib.error as error:
             raise RecordingError(
                 f"chunk {self.type} at byte {self.at} cannot be expanded: {error}"
             ) from None
+        if not unpacker.eof and len(body) < most:
+            raise RecordingError(
+                f"chunk {self.type} at byte {self.at} cannot be expanded: it is cut off"
+            )
         if not unpacker.eof:
             raise RecordingError(
-                f"chunk {self.type} at byte {self.at} expands to more than {MOST} bytes"
+                f"chunk {self.type} at byte {self.at} expands to more than {most} bytes"
             )
         return body
+
+
+def largest(kind: str, packed: int) -> int:
+    """Return how many bytes a body may have that is so many when compressed."""
+    most = LARGEST.get(kind, SMALL)
+    return min(most, SMALL + DENSEST * packed) if kind == "CKPT" else most
 
 
 def encode(kind: str, body: bytes) -> bytes:

@@ -8,11 +8,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from lapis_engine.profiles import PROFILES
-from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.chunks import MOST, RecordingError
 from lapis_sessions.recording.schema import Header, ImageRow
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
+
+LARGEST_IMAGE = MOST - (8 << 20)
+"""Bytes; the rest of the header needs some, too."""
 
 
 def header(session: Session, *, embed: bool) -> Header:
@@ -21,7 +24,18 @@ def header(session: Session, *, embed: bool) -> Header:
         raise RecordingError(
             "this session was not made from an image, and cannot be recorded"
         )
+    given_up = session.timeline.given_up
+    if given_up:
+        raise RecordingError(
+            f"the first {given_up} acts of this session are no longer known, and a "
+            f"recording begins with the machine: start one with --record"
+        )
     options, image = session.origin.options, session.origin.image
+    if embed and len(image.data) > LARGEST_IMAGE:
+        raise RecordingError(
+            f"image {image.name!r} has {len(image.data)} bytes and a recording takes "
+            f"{LARGEST_IMAGE}: use --by-reference"
+        )
     return Header(
         lapis=version("lapis"),
         unicorn=version("unicorn"),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from lapis_engine.acts import VERBS, Act
+from lapis_engine import replay
+from lapis_engine.acts import Act, ActError
 from lapis_engine.checkpoint.capture import Position
 from lapis_engine.replay import TIME_MOVING, Entry
 from lapis_sessions.recording import chunks, schema
@@ -22,6 +23,7 @@ from lapis_sessions.recording.schema import (
     HashRow,
     Header,
     Trailer,
+    TurnRow,
 )
 from lapis_sessions.timeline.branches import FIRST
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_ACTS = 4_000_000
+FREE_ACTS, BYTES = 100_000, 2
+"""Acts of the smallest file; and for each act more it must have so many bytes, so that
+what a file takes in memory is in proportion to its size."""
 BEGINNING = Position(0, 0, 0)
 
 
@@ -75,11 +80,13 @@ class Recording:
     """Whether it was closed in order."""
     lost: int = 0
     """Bytes at its end that are no whole chunk."""
+    turn: int = 0
+    """The branch that was written last, by number."""
 
     @property
     def last(self) -> RecordedBranch:
         """The branch that was written last."""
-        return self.branches[-1]
+        return self.branches[self.turn]
 
     @property
     def acts(self) -> int:
@@ -105,7 +112,7 @@ def _read(file: BinaryIO, path: str) -> Recording:
     try:
         for chunk in chunks.scan(file):
             if found is None:
-                found = Recording(path, size, _header(chunk, path))
+                found = Recording(path, size, _header(chunk))
             else:
                 _take(found, chunk)
             found.chunks += 1
@@ -139,11 +146,9 @@ def _versions(file: BinaryIO, path: str, size: int) -> None:
         )
 
 
-def _header(chunk: Chunk, path: str) -> Header:
+def _header(chunk: Chunk) -> Header:
     if chunk.type != "HEAD":
-        raise RecordingError(
-            f"{path!r} begins with chunk {chunk.type} and not with HEAD"
-        )
+        raise RecordingError(f"it begins with chunk {chunk.type} and not with HEAD")
     return _decode(chunk, Header)
 
 
@@ -156,13 +161,19 @@ def _decode(chunk: Chunk, kind: type[T]) -> T:
         ) from None
 
 
+def _decode_acts(chunk: Chunk) -> list[ActRow]:
+    return _decode(chunk, schema.Acts)
+
+
 def _take(found: Recording, chunk: Chunk) -> None:
     branch = found.last
     match chunk.type:
         case "ACTS":
-            _add(branch, _decode(chunk, list[ActRow]))
+            _add(branch, _decode_acts(chunk))
         case "FORK":
             _fork(found, _decode(chunk, ForkRow))
+        case "TURN":
+            _turn(found, _decode(chunk, TurnRow))
         case "CKPT":
             branch.checkpoints.append(_decode(chunk, CheckpointRow))
         case "hash":
@@ -175,8 +186,18 @@ def _take(found: Recording, chunk: Chunk) -> None:
             raise RecordingError(f"chunk HEAD at byte {chunk.at} is a second one")
         case _:
             found.skipped.append(chunk.type)
-    if found.acts > MOST_ACTS:
-        raise RecordingError(f"there are more than {MOST_ACTS} acts")
+    most = min(MOST_ACTS, FREE_ACTS + found.size // BYTES)
+    if found.acts > most:
+        raise RecordingError(f"there are more than {most} acts, too many for its size")
+
+
+def _turn(found: Recording, row: TurnRow) -> None:
+    names = [branch.name for branch in found.branches]
+    if row.name not in names:
+        raise RecordingError(
+            f"it goes on with branch {row.name[:40]!r}: there are {', '.join(names)}"
+        )
+    found.turn = names.index(row.name)
 
 
 def _fork(found: Recording, row: ForkRow) -> None:
@@ -188,26 +209,43 @@ def _fork(found: Recording, row: ForkRow) -> None:
         )
     branch = RecordedBranch(row.name, row.parent)
     found.branches.append(branch)
+    found.turn = len(found.branches) - 1
     _add(branch, row.acts)
 
 
 def _add(branch: RecordedBranch, rows: list[ActRow]) -> None:
-    """Add acts, each of which must be one, and end no sooner than the one before."""
-    last = branch.acts[-1] if branch.acts else None
-    before = (last.retired, last.seq, last.now) if last else (0, 0, 0)
-    for row in rows:
-        if row.verb not in VERBS:
-            raise RecordingError(f"act {row.verb[:40]!r} is none that a machine has")
+    """Add acts, each of which must be one, and end no sooner than the one before.
+
+    There may be a million: acts of the same shape are looked at once.
+    """
+    shapes = {
+        (r.verb, r.reason == "", *r.args, *map(type, r.args.values())): r for r in rows
+    }
+    for row in shapes.values():
+        try:
+            replay.check(Act(row.verb, row.args))
+        except ActError as error:
+            raise RecordingError(str(error)) from None
         if bool(row.reason) != (row.verb in TIME_MOVING):
             raise RecordingError(f"act {row.verb} with reason {row.reason[:40]!r}")
-        at = (row.retired, row.seq, row.now)
+    before = branch.acts[-1:]
+    for name in ("retired", "seq", "now"):
+        values = [getattr(row, name) for row in before + rows]
+        if values != sorted(values) or (values and values[0] < 0):
+            _refuse_order(before + rows)
+    branch.acts += rows
+
+
+def _refuse_order(rows: list[ActRow]) -> None:
+    """Raise `RecordingError` for the first act that ends before it began."""
+    at = (0, 0, 0)
+    for row in rows:
+        before, at = at, (row.retired, row.seq, row.now)
         if any(new < old for new, old in zip(at, before, strict=True)):
             raise RecordingError(
                 f"act {row.verb} ends at instruction {row.retired}, event {row.seq}: "
                 f"before it began"
             )
-        before = at
-    branch.acts += rows
 
 
 def _done(found: Recording, trailer: Trailer, chunk: Chunk) -> None:

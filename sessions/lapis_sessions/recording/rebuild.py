@@ -22,7 +22,7 @@ def rebuild(head: Header, devices: DeviceMaker, profile: str = "") -> Session:
 
     Raises `RecordingError` when that cannot be the same machine.
     """
-    image = _image(head)
+    image = image_of(head)
     name = image.name
     options = SessionOptions(
         guest="" if head.firmware else name,
@@ -59,7 +59,11 @@ def _same_profile(head: Header) -> None:
             )
 
 
-def _image(head: Header) -> Image:
+def image_of(head: Header) -> Image:
+    """Return the image: the one within, or the file that it names if that is the same.
+
+    Raises `RecordingError` or `GuestError`.
+    """
     row = head.image
     data = row.data
     if data is None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 FORMAT = 1
 """Version of the format that is written, and the newest that is read."""
 READER = 1
 """Oldest version of a reader that understands what is written."""
+
+
+MANY = 1 << 16
+"""Entries of a list at most, acts of a chunk among them."""
+PLENTY = 1 << 20
+"""Fields of a checkpoint at most: 3 GiB have 786,432 pages."""
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -23,7 +30,7 @@ class ImageRow(Row, frozen=True):
     name: str
     sha256: str
     is_flat: bool
-    symbols: list[tuple[str, int]]
+    symbols: Annotated[list[tuple[str, int]], Meta(max_length=MANY)]
     data: bytes | None
     """Its bytes, or None when it was recorded by reference: then `name` is a file."""
 
@@ -37,7 +44,7 @@ class Header(Row, frozen=True):
     cpus: int
     memory: str
     profile: str
-    switches: dict[str, Any]
+    switches: Annotated[dict[str, bool | int | str], Meta(max_length=MANY)]
     """Every switch of the profile, as it was."""
     quantum: int
     ports: str
@@ -45,15 +52,18 @@ class Header(Row, frozen=True):
     firmware: bool
     """The image is a ROM."""
     image: ImageRow
-    devices: list[str]
+    devices: Annotated[list[str], Meta(max_length=MANY)]
     """Names, in the order in which they were put on the machine."""
 
 
-class ActRow(Row, frozen=True):
-    """An act, or a part of a run or a step that is cut anywhere."""
+class ActRow(Row, frozen=True, gc=False):
+    """An act, or a part of a run or a step that is cut anywhere.
+
+    There may be a million: the collector need not look at what cannot form a ring.
+    """
 
     verb: str
-    args: dict[str, Any]
+    args: Annotated[dict[str, Any], Meta(max_length=64)]
     retired: int
     """Instructions of all vCPUs when it was over; so the next two."""
     seq: int
@@ -64,13 +74,23 @@ class ActRow(Row, frozen=True):
     """Why a run or a step came back; nothing for what moves no time."""
 
 
+Acts = Annotated[list[ActRow], Meta(max_length=MANY)]
+"""The body of a chunk ACTS."""
+
+
 class ForkRow(Row, frozen=True):
     """A new branch: the acts that follow are its own, after those given here."""
 
     name: str
     parent: str
-    acts: list[ActRow]
-    """All of it up to the fork."""
+    acts: Acts
+    """From the beginning of the history on, as many as the chunk takes."""
+
+
+class TurnRow(Row, frozen=True):
+    """What follows belongs to a branch that was begun before."""
+
+    name: str
 
 
 class HashRow(Row, frozen=True):
@@ -87,7 +107,7 @@ class CheckpointRow(Row, frozen=True):
     acts: int
     retired: int
     digest: str
-    fields: dict[str, str]
+    fields: Annotated[dict[str, str], Meta(max_length=PLENTY)]
 
 
 class Annotation(Row, frozen=True):
@@ -110,7 +130,8 @@ class Trailer(Row, frozen=True):
 
 
 ROWS: tuple[type[Row], ...] = (
-    Header, ImageRow, ActRow, ForkRow, HashRow, CheckpointRow, Annotation, Trailer,
+    Header, ImageRow, ActRow, ForkRow, TurnRow, HashRow, CheckpointRow, Annotation,
+    Trailer,
 )  # fmt: skip
 
 

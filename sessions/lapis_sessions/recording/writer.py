@@ -6,17 +6,14 @@ the machine, and often enough in between; a process that is killed loses only th
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, BinaryIO
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.replay import Entry
-from lapis_sessions.recording import chunks, schema
 from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.file import File
 from lapis_sessions.recording.header import header
 from lapis_sessions.recording.schema import (
     ActRow,
@@ -25,18 +22,23 @@ from lapis_sessions.recording.schema import (
     ForkRow,
     HashRow,
     Trailer,
+    TurnRow,
 )
 from lapis_sessions.timeline.branches import FIRST, continues
 
 if TYPE_CHECKING:
-    from lapis_sessions.session import Session
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-PARTIAL = ".partial"
+    from lapis_sessions.recording.schema import Row
+    from lapis_sessions.session import Session
+    from lapis_sessions.timeline.branches import Branch
+
 SECONDS = 0.25
 """What was done goes out at least so often."""
 AT_ONCE = 4096
-"""Acts that wait at most."""
-PATIENCE = 60
+"""Acts that wait at most, and acts of a chunk."""
+PATIENCE = 150
 """How many times as long as it takes the machine runs before the next hash."""
 FIELDS = 8
 """One hash in so many comes with every field of the state."""
@@ -49,64 +51,51 @@ class Writer:
         self, session: Session, path: str, *, force: bool = False, embed: bool = True
     ) -> None:
         """Begin, with all that was done so far; raise `RecordingError`."""
-        self.path = Path(path)
         self.failed = ""
         """Why it ended before it was closed, or nothing."""
-        self.acts = 0
-        """Acts of the branch that is written."""
         self._session = session
         self._branch = session.timeline.branches[FIRST]
-        self._branches = [FIRST]
-        self._written = 0
+        self._written: dict[str, int] = {}
+        """Acts on disk by branch, in the order in which these were begun."""
         self._digester = Digester(session.machine)
         self._waiting: list[Entry] = []
-        self._chunks = self._hashes = 0
+        self._hashes = 0
         self._flushed = self._hashed = monotonic()
         self._cost = 0.0
-        if self.path.exists() and not force:
-            raise RecordingError(f"{path!r} is there already; --force replaces it")
-        self._file = self._open(force=force)
-        self._begin(header(session, embed=embed))
+        head = header(session, embed=embed)
+        self._file = File(path, force=force)
+        self._file.begin(head)
+        self._begin()
 
-    def _open(self, *, force: bool) -> BinaryIO:
-        name = self.path.with_name(self.path.name + PARTIAL)
-        try:
-            return name.open("wb" if force else "xb")
-        except FileExistsError:
-            raise RecordingError(
-                f"{str(name)!r} is there already, of a recording that was not closed; "
-                f"--force replaces it"
-            ) from None
-        except OSError as error:
-            raise RecordingError(
-                f"{str(name)!r} cannot be written: {error.strerror}"
-            ) from None
+    @property
+    def path(self) -> Path:
+        """The file, once it is complete."""
+        return self._file.path
 
-    def _begin(self, head: schema.Header) -> None:
-        try:
-            self._file.write(chunks.MAGIC)
-            self._file.write(chunks.VERSIONS.pack(schema.FORMAT, schema.READER))
-            self._chunk("HEAD", head)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._file.close()
-            raise RecordingError(
-                f"{str(self.path)!r} cannot be written: {error.strerror}"
-            ) from None
+    @property
+    def acts(self) -> int:
+        """Acts of the branch that is written."""
+        return self._written.get(self._branch.name, 0)
+
+    def _begin(self) -> None:
+        """Write what was done before, branch by branch, the present one last."""
         timeline = self._session.timeline
-        self._waiting = list(timeline.branches[FIRST].entries)
-        self.flush()
-        if timeline.branch.name != FIRST:
-            self._fork()
+        for branch in timeline.branches.values():
+            self._all_of(branch)
+        self._turn_to(timeline.branch)
         timeline.listeners.append(self._listen)
 
     # While it runs.
 
     def _listen(self, entry: Entry) -> None:
-        if self._session.timeline.branch is not self._branch:
-            self._fork()
+        branch = self._session.timeline.branch
+        if branch.name not in self._written:
+            self.flush()
+            self._all_of(branch)
             return
+        if branch is not self._branch:
+            self.flush()
+            self._turn_to(branch)
         last = self._waiting[-1] if self._waiting else None
         if last is not None and continues(last, entry):
             self._waiting[-1] = Entry(last.act, last.start, entry.end, entry.reason)
@@ -116,28 +105,31 @@ class Writer:
             self.flush()
             self._hash()
 
-    def _fork(self) -> None:
-        """Go on with the branch that the timeline is on, all of which is new here."""
-        self.flush()
-        branch = self._branch = self._session.timeline.branch
-        rows = [_row(entry) for entry in branch.entries]
-        parent = branch.parent if branch.parent in self._branches else FIRST
-        self._branches.append(branch.name)
-        row = ForkRow(branch.name, parent, rows)
-        if self._guarded(lambda: self._chunk("FORK", row)):
-            self._written += len(rows)
-            self.acts = len(rows)
+    def _all_of(self, branch: Branch) -> None:
+        """Begin a branch, with all that it has."""
+        self._branch = branch
+        self._written[branch.name] = 0
+        if branch.name != FIRST:
+            parent = branch.parent if branch.parent in self._written else FIRST
+            self._chunk("FORK", ForkRow(branch.name, parent, []))
+        self._add(branch.entries)
+
+    def _turn_to(self, branch: Branch) -> None:
+        if branch is not self._branch:
+            self._branch = branch
+            self._chunk("TURN", TurnRow(branch.name))
 
     def flush(self) -> None:
         """Write what waits."""
         self._flushed = monotonic()
-        if self.failed or not self._waiting:
-            return
-        rows = [_row(entry) for entry in self._waiting]
-        if self._guarded(lambda: self._chunk("ACTS", rows)):
-            self.acts += len(rows)
-            self._written += len(rows)
-        self._waiting = []
+        waiting, self._waiting = self._waiting, []
+        self._add(waiting)
+
+    def _add(self, entries: Sequence[Entry]) -> None:
+        for first in range(0, len(entries), AT_ONCE):
+            rows = [_row(entry) for entry in entries[first : first + AT_ONCE]]
+            if self._chunk("ACTS", rows):
+                self._written[self._branch.name] += len(rows)
 
     def _hash(self) -> None:
         begun = monotonic()
@@ -146,8 +138,8 @@ class Writer:
             return
         self._hashes += 1
         if self._hashes % FIELDS:
-            row = HashRow(self.acts, self._retired, self._digester.digest())
-            self._guarded(lambda: self._chunk("hash", row))
+            digest = self._digester.digest()
+            self._chunk("hash", HashRow(self.acts, self._retired, digest))
         else:
             self.checkpoint()
         self._hashed = monotonic()
@@ -159,18 +151,23 @@ class Writer:
 
     def annotate(self, text: str, ask: str = "", answer: str = "") -> None:
         """Add a text at this point."""
-        self.flush()
+        self._catch_up()
         note = Annotation(self.acts, self._retired, text, ask, answer)
-        self._guarded(lambda: self._chunk("note", note))
+        self._chunk("note", note)
 
     def checkpoint(self) -> None:
-        """Add every field of the state, if the machine is where the file ends."""
-        self.flush()
-        if not self._session.timeline.at_end:
+        """Add every field of the state, if the machine is where its branch ends."""
+        self._catch_up()
+        if self.failed or not self._session.timeline.at_end:
             return
         fields, digest = self._digester.fields(), self._digester.digest()
-        row = CheckpointRow(self.acts, self._retired, digest, fields)
-        self._guarded(lambda: self._chunk("CKPT", row))
+        self._chunk("CKPT", CheckpointRow(self.acts, self._retired, digest, fields))
+
+    def _catch_up(self) -> None:
+        self.flush()
+        branch = self._session.timeline.branch
+        if branch.name in self._written:
+            self._turn_to(branch)
 
     # Its end.
 
@@ -178,44 +175,36 @@ class Writer:
         """Finish the file and give it its name; raise `RecordingError`."""
         self._silence()
         self.checkpoint()
-        self._guarded(lambda: self._chunk("DONE", Trailer(self._written, self._chunks)))
+        written = sum(self._written.values())
+        self._chunk("DONE", Trailer(written, self._file.chunks))
         if self.failed:
             raise RecordingError(self.failed)
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            Path(self._file.name).replace(self.path)
-        except OSError as error:
-            raise RecordingError(
-                f"{str(self.path)!r} cannot be closed: {error.strerror}"
-            ) from None
+        self._file.close()
 
     def _silence(self) -> None:
-        listeners = self._session.timeline.listeners
-        if self._listen in listeners:
-            listeners.remove(self._listen)
+        with suppress(ValueError):
+            self._session.timeline.listeners.remove(self._listen)
 
-    def _guarded(self, write: object) -> bool:
-        """Do a write; when it fails the recording ends, and the machine does not."""
-        if self.failed:
-            return False
+    def _chunk(self, kind: str, body: Row | list[ActRow]) -> bool:
+        """Write a chunk; when that fails the recording ends, and the machine does not.
+
+        Tells whether it is written.
+        """
+        return not self.failed and self._guarded(lambda: self._file.chunk(kind, body))
+
+    def _guarded(self, write: Callable[[], None]) -> bool:
         try:
-            write()  # type: ignore[operator]
-            self._file.flush()
+            write()
         except OSError as error:
             self.failed = (
                 f"recording to {str(self.path)!r} stopped: {error.strerror}; what is "
-                f"on disk up to there can be replayed"
+                f"on disk up to there can be replayed from {self._file.name!r}"
             )
             self._silence()
+            self._file.give_up()
             self._session.notices.append(self.failed)
             return False
         return True
-
-    def _chunk(self, kind: str, body: object) -> None:
-        self._file.write(chunks.encode(kind, msgspec.msgpack.encode(body)))
-        self._chunks += 1
 
 
 def _row(entry: Entry) -> ActRow:

@@ -1,7 +1,8 @@
 """A machine's timeline: records what is done to it, and moves it to any point.
 
-While nobody travels it only listens (`Machine.on_act`). An act in the past forks: what
-came after stays as the branch that it was.
+While nobody travels it only listens (`Machine.on_act`). An act in the past that does
+what was done then goes along; another one forks, and what came after stays as the
+branch that it was.
 """
 
 from __future__ import annotations
@@ -63,11 +64,13 @@ class Timeline:
     # Listening.
 
     def _done(self, act: Act, result: object) -> None:
-        if not self.at_end:
-            self._fork()
-        entries = self.branch.entries
         here = capture.position(self.machine)
         entry = replay.entry(act, result, self.spot.at, here)
+        if not self.at_end:
+            if self._follows(entry):
+                return
+            self._fork()
+        entries = self.branch.entries
         last = entries[-1] if entries else None
         if last is not None and continues(last, entry):
             entries[-1] = replay.Entry(last.act, last.start, here, entry.reason)
@@ -80,6 +83,23 @@ class Timeline:
             self.keeper.keep(self.branch, self.spot)
             if len(entries) > self.most and not self.listeners:
                 self._give_up()
+
+    def _follows(self, entry: Entry) -> bool:
+        """Go along if an act in the past did what was done then; say if it did."""
+        known = self.branch.entries[self.spot.done]
+        if known.act != entry.act:
+            return False
+        reached = zip(entry.end, known.end, strict=True)
+        if any(mine > theirs for mine, theirs in reached):
+            return False
+        if entry.end != known.end:
+            if entry.moves:
+                self.spot = Spot(self.spot.done, entry.end)
+            return entry.moves
+        self.spot = Spot(self.spot.done + 1, entry.end)
+        if self.spot.at == self.branch.end.at and self.spot > self.branch.end:
+            self.spot = self.branch.end
+        return True
 
     @property
     def given_up(self) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from lapis_engine.machine import PendingRequest
+    from lapis_engine.requests import PendingRequest
 
 UNITS = {1: "byte", 2: "word", 4: "dword", 8: "qword"}
 
@@ -26,6 +26,10 @@ def words(request: PendingRequest) -> str:
     size = UNITS.get(request.bytes, f"{request.bytes} bytes")
     if request.kind == "inst-emul":
         return f"instruction without emulation on {request.address:#x}"
+    if request.kind == "msr":
+        verb = "RDMSR" if request.read else "WRMSR"
+        tail = "" if request.read else f" = {request.data:#x}"
+        return f"{verb} {request.address:#x}{tail}"
     if request.kind == "inout":
         if request.read:
             return f"IN  {size} from port {request.address:#06x}"

@@ -1,0 +1,108 @@
+"""Our own format: a JSON object, one local APIC with what is pending on its vCPU.
+
+Its keys, of which all but the last two must be there:
+
+format: "lapis-apic".
+version: 1. A change that an older Lapis would misread makes it another number.
+lapic: the fields of `vdi_lapic_v1` by name, numbers; `vlp_isr`, `vlp_tmr` and
+    `vlp_irr` are lists of eight (`lapis_engine.apic.record`).
+events: run-state and pending events by name (`lapis_engine.vmm.saved`).
+now: ns of virtual time at which it was written; `vl_timer_target` is on that clock.
+profile: name of the profile of the machine.
+vcpu: number of the vCPU.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine import saved as saved_state
+from lapis_engine.apic import record
+from lapis_engine.vmm import saved as saved_events
+from lapis_sessions.apic_files.contents import OUR_FORMAT, ApicFileError, Contents
+
+if TYPE_CHECKING:
+    from lapis_engine.machine import Machine
+
+VERSION = 1
+NEEDED = ("format", "version", "lapic", "events", "now")
+KEYS = (*NEEDED, "profile", "vcpu")
+
+
+def of(machine: Machine, number: int) -> dict[str, Any]:
+    """Return the document of a vCPU's APIC; raise `EngineError`."""
+    return {
+        "format": OUR_FORMAT,
+        "version": VERSION,
+        "profile": machine.vm.profile.name,
+        "vcpu": number,
+        **saved_state.export_apic(machine, number),
+    }
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """Return the bytes of the file."""
+    return f"{json.dumps(document, indent=2)}\n".encode("ascii")
+
+
+def read(name: str, text: str) -> Contents:
+    """Understand a document; raise `ApicFileError`, or `RecordError` for a field.
+
+    Every field must be there and fit; whether the values can be is for the machine.
+    """
+    found = _object(name, text)
+    _check_head(name, found)
+    saved = {key: found[key] for key in ("lapic", "events", "now")}
+    for part in ("lapic", "events"):
+        if not isinstance(saved[part], dict):
+            raise _bad(name, f"{part} is not an object of fields")
+    record.from_fields(saved["lapic"])
+    saved_events.from_fields(saved["events"])
+    profile, vcpu = found.get("profile", ""), found.get("vcpu")
+    if not isinstance(profile, str):
+        raise _bad(name, "profile is not a name")
+    if vcpu is not None and (
+        isinstance(vcpu, bool) or not isinstance(vcpu, int) or vcpu < 0
+    ):
+        raise _bad(name, "vcpu is not a number")
+    return Contents(name, OUR_FORMAT, saved, (), vcpu, profile)
+
+
+def _check_head(name: str, found: dict[str, Any]) -> None:
+    if found.get("format") != OUR_FORMAT:
+        shown = ascii(found.get("format"))[:40]
+        raise _bad(name, f"format is {shown} and not '{OUR_FORMAT}'")
+    version = found.get("version")
+    if isinstance(version, bool) or version != VERSION:
+        shown = ascii(version)[:40]
+        raise _bad(name, f"version is {shown}; this Lapis reads {VERSION}")
+    for key in NEEDED:
+        if key not in found:
+            raise _bad(name, f"{key} is not there")
+    for key in found:
+        if key not in KEYS:
+            raise _bad(name, f"there is no {ascii(key)[:40]} in this format")
+
+
+def _object(name: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise _bad(name, "it is nested too deeply") from None
+    except ValueError as error:
+        raise _bad(name, f"it is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise _bad(name, "it is not an object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _bad(name: str, why: str) -> ApicFileError:
+    return ApicFileError(f"APIC file {name!r}: {why}")

@@ -1,0 +1,49 @@
+"""Commands that write a local APIC to a file, and read one from a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_sessions import render_apic_files
+from lapis_sessions.apic_files import placing, reading
+from lapis_sessions.registry import Argument, Bound, Command
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+    from lapis_sessions.views import Json
+
+FILE = Argument("file", "word", required=True)
+
+
+def export(session: Session, bound: Bound) -> Json:
+    """Write the APIC of a vCPU, with what is pending on it."""
+    number = bound.number("vcpu", session.selected)
+    return placing.save(session, bound.word("file"), number, force="force" in bound)
+
+
+def put(session: Session, bound: Bound) -> Json:
+    """Read an APIC and put it onto a vCPU."""
+    number = bound.number("vcpu", session.selected)
+    contents = reading.read(bound.word("file"))
+    return placing.put(session, contents, number, lenient="lenient" in bound)
+
+
+COMMANDS = (
+    Command(
+        "apic export",
+        "write the local APIC of a vCPU, and what is pending on it, to FILE",
+        "mutating", export, render_apic_files.exported,
+        (FILE, Argument("vcpu", "vcpu"), Argument("force", "flag", option=True)),
+    ),
+    Command(
+        "apic import",
+        "put the APIC of FILE (ours, QEMU's info lapic, a raw page) onto a vCPU; "
+        "--lenient makes version, id and mode fit",
+        "mutating", put, render_apic_files.imported,
+        (
+            FILE,
+            Argument("vcpu", "vcpu", option=True),
+            Argument("lenient", "flag", option=True),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""The command `act`: any act of the machine as recordings hold it.
+
+Exported scripts use it for acts that no other command does in just that way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine import acts
+from lapis_engine.acts import Act
+from lapis_engine.replay import TIME_MOVING
+from lapis_sessions import render, views
+from lapis_sessions.errors import CommandError
+from lapis_sessions.registry import Argument, Bound, Command
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+    from lapis_sessions.views import Json
+
+
+def perform(session: Session, bound: Bound) -> list[Json]:
+    """Do an act; return the events that it caused, oldest first."""
+    verb = bound.word("verb")
+    act = Act(verb, _arguments(verb, bound.word("args", "{}")))
+    acts.check(act)
+    if verb in TIME_MOVING:
+        raise CommandError(f"act {verb}: there is a command {verb} for it")
+    log = session.machine.log
+    first = log.next_seq
+    acts.VERBS[verb](session.machine, **act.args)
+    return [views.event(logged) for logged in log.since(first)]
+
+
+def _arguments(verb: str, text: str) -> dict[str, Any]:
+    try:
+        args = json.loads(text)
+    except (ValueError, RecursionError):
+        args = None
+    if not isinstance(args, dict):
+        raise CommandError(
+            f"act {verb}: {text[:40]!r} is no JSON object: write '{{\"number\": 0}}'"
+        )
+    return args
+
+
+COMMANDS = (
+    Command(
+        "act",
+        "do an act of the machine as a recording holds it: its VERB, and its "
+        "arguments as a JSON object",
+        "mutating", perform, render.events,
+        (Argument("verb", "word", required=True), Argument("args", "word")),
+    ),
+)  # fmt: skip

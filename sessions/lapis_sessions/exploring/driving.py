@@ -1,0 +1,157 @@
+"""A machine that is run from its beginning again and again, turn by turn."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine import acts, replay
+from lapis_engine.checkpoint import capture
+from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.errors import LapisError
+from lapis_sessions.exploring.plan import Turn
+from lapis_sessions.recording.header import header
+from lapis_sessions.recording.reader import RecordedBranch
+from lapis_sessions.recording.schema import ActRow, Annotation, CheckpointRow
+from lapis_sessions.recording_tools.compose import compose
+from lapis_sessions.timeline.branches import FIRST, continues
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lapis_engine.acts import Act
+    from lapis_engine.machine import Machine, Stop
+    from lapis_engine.replay import Entry
+    from lapis_sessions.exploring.plan import Step
+    from lapis_sessions.session import Session
+
+ENDS: Final = frozenset({"exit", "suspended", "fault"})
+"""Reasons of a stop after which nothing comes without somebody's doing."""
+
+
+class Driver:
+    """Drives the machine of a session, which stands at its beginning."""
+
+    def __init__(self, session: Session) -> None:
+        """Take the machine away from the session's timeline."""
+        self.session = session
+        self.machine: Machine = session.machine
+        self._beginning = session.timeline.branches[FIRST].kept[0].checkpoint
+        self.entries: list[Entry] = []
+        """What was done since the beginning."""
+        self.steps: list[Step] = []
+        """The same as steps: turns as they came, those of one vCPU put together."""
+        self.spent = 0
+        """Instructions retired, and one for each turn."""
+        self.at = capture.position(self.machine)
+        """Where the last act ended."""
+        self.begin()
+
+    def begin(self, catches: Sequence[str] = ()) -> None:
+        """Go back to the beginning; turns will end at these events (`catch`)."""
+        machine = self.machine
+        machine.on_act = None
+        machine.catches.remove()
+        machine.break_only_at(())
+        capture.put(machine, self._beginning)
+        for name in catches:
+            machine.catches.add(name)
+        self.entries, self.steps, self.spent = [], [], 0
+        self.at = capture.position(machine)
+        machine.on_act = self._done
+
+    def _done(self, act: Act, result: object) -> None:
+        here = capture.position(self.machine)
+        entry = replay.entry(act, result, self.at, here)
+        last = self.entries[-1] if self.entries else None
+        if last is not None and continues(last, entry):
+            entry = replay.Entry(last.act, last.start, here, entry.reason)
+            self.entries.pop()
+        self.entries.append(entry)
+        self.at = here
+
+    # Acts.
+
+    def awake(self) -> list[int]:
+        """Return the vCPUs that would retire an instruction now."""
+        machine = self.machine
+        return [v.id for v in machine.vcpus if not machine.why_not_runnable(v.id)]
+
+    def turn(self, vcpu: int, count: int) -> Stop:
+        """Let a vCPU that is awake run alone."""
+        stop = self.machine.step(vcpu, count)
+        self.spent += stop.retired + 1
+        self._add(Turn(vcpu, stop.retired))
+        return stop
+
+    def is_over(self, stop: Stop) -> bool:
+        """Tell whether nothing can come after the stop of a turn.
+
+        While one vCPU waits for an answer the others go on: what they come to is then
+        the same in every order. In the end `wake` tells of the request.
+        """
+        waits = stop.reason == "exit" and bool(self.machine.pending())
+        return stop.reason in ENDS and not waits
+
+    def wake(self, vcpu: int | None = None) -> Stop:
+        """Let time pass, all being asleep, until one of them wakes, or just this one.
+
+        It retires one instruction. The stop is "halted" when none ever does.
+        """
+        machine = self.machine
+        with self.listening():
+            if vcpu is None:
+                stop = machine.run(1)
+            else:
+                machine.set_schedule("only", vcpu)
+                stop = machine.run(1)
+                machine.set_schedule("round-robin")
+        self.spent += stop.retired + 1
+        return stop
+
+    def act(self, act: Act) -> None:
+        """Do what moves no time; what is refused is left out."""
+        self.steps.append(act)
+        with suppress(LapisError):
+            acts.perform(self.machine, act)
+
+    def _add(self, turn: Turn) -> None:
+        last = self.steps[-1] if self.steps else None
+        if isinstance(last, Turn) and last.vcpu == turn.vcpu:
+            self.steps[-1] = Turn(turn.vcpu, last.count + turn.count)
+        elif turn.count:
+            self.steps.append(turn)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Note the turns that the machine's own schedule gives meanwhile."""
+        self.machine.on_turn = lambda vcpu, count: self._add(Turn(vcpu.id, count))
+        try:
+            yield
+        finally:
+            self.machine.on_turn = None
+
+    # What was done.
+
+    def recording(self, text: str) -> bytes:
+        """Return what was done as the file of a recording, with `text` at its end."""
+        rows = [
+            ActRow(
+                entry.act.verb, dict(entry.act.args), entry.end.retired, entry.end.seq,
+                entry.end.now, entry.reason,
+            )
+            for entry in self.entries
+        ]  # fmt: skip
+        digester = Digester(self.machine)
+        fields, digest = digester.fields(), digester.digest()
+        end = CheckpointRow(len(rows), self.at.retired, digest, fields)
+        note = Annotation(len(rows), self.at.retired, text)
+        branch = RecordedBranch(FIRST, acts=rows, checkpoints=[end], notes=[note])
+        return b"".join(compose(header(self.session, embed=True), [branch]))
+
+
+def switches(steps: Sequence[Step]) -> int:
+    """Return how often another vCPU than before had a turn."""
+    turns = [step.vcpu for step in steps if isinstance(step, Turn)]
+    return sum(one != other for one, other in pairwise(turns))

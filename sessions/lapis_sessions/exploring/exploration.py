@@ -1,0 +1,83 @@
+"""An exploration as a whole: runs, their outcomes, and a recording of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lapis_sessions.errors import SessionError
+from lapis_sessions.exploring.outcomes import Group, Outcomes
+from lapis_sessions.recording_tools import output
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from lapis_sessions.exploring.pool import Pool
+    from lapis_sessions.exploring.work import Job
+
+SUFFIX = ".lapis"
+
+
+class Shelf:
+    """The folder of the recordings, one for each outcome."""
+
+    def __init__(self, folder: str, *, force: bool) -> None:
+        """Begin in a folder without recordings, or in any with `force`.
+
+        Raises `SessionError` when it has some, or cannot be made.
+        """
+        self._folder = Path(folder)
+        self._coming: dict[str, Future[bytes]] = {}
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            has_some = any(self._folder.glob(f"*{SUFFIX}"))
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is not the name of a folder"
+            raise SessionError(f"folder {folder!r} cannot be used: {why}") from None
+        if has_some and not force:
+            raise SessionError(
+                f"folder {folder!r} holds recordings already; --force adds to them and "
+                f"replaces those of the same outcome, --out names another folder"
+            )
+
+    def want(self, group: Group, coming: Future[bytes]) -> None:
+        """Put a recording there as soon as it comes, in place of an earlier one."""
+        self._coming[group.outcome.digest] = coming
+        name = f"{group.outcome.stop}-{group.outcome.digest}{SUFFIX}"
+        group.file = str(self._folder / name)
+
+    def put(self, outcomes: Outcomes, pool: Pool, *, wait: bool = False) -> None:
+        """Write those that have come, or all.
+
+        Raises `RecordingError`, or `WorkError` when one never comes.
+        """
+        for digest, coming in list(self._coming.items()):
+            if wait or coming.done():
+                file = outcomes.groups[digest].file
+                output.write(file, [pool.result_of(coming)], force=True)
+                del self._coming[digest]
+
+
+def explore(
+    job: Job, runs: int, pool: Pool, shelf: Shelf, *, go_on: bool = False
+) -> Outcomes:
+    """Do `runs` runs, or as many as it takes to come to the goal; keep recordings.
+
+    Args:
+        job: What they share.
+        runs: How many at most.
+        pool: Who does them. When it is told to stop, what was found is kept.
+        shelf: Where their recordings go.
+        go_on: Do all of them.
+    """
+    outcomes = Outcomes()
+    for result in pool.results(job, runs):
+        group = outcomes.add(result)
+        if group is not None:
+            shelf.want(group, pool.record(job, group.best.number))
+        shelf.put(outcomes, pool)
+        if result.outcome.met and not go_on:
+            break
+    pool.forget()
+    shelf.put(outcomes, pool, wait=True)
+    return outcomes

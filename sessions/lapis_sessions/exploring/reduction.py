@@ -1,0 +1,89 @@
+"""Shrinking a file: from one recording to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine.acts import Act
+from lapis_sessions.exploring.driving import Driver
+from lapis_sessions.exploring.following import ends_of, steps_of
+from lapis_sessions.exploring.plan import Turn
+from lapis_sessions.exploring.shrinking import DEFAULT_TRIES, Shrinker
+from lapis_sessions.recording.rebuild import rebuild
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_sessions.exploring.goals import Goal
+    from lapis_sessions.exploring.shrinking import Score, Shrunk
+    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.setup import DeviceMaker
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """A recording that was made smaller."""
+
+    shrunk: Shrunk
+    ends: tuple[str, ...]
+    """For each step the instruction that its vCPU stands before; nothing for acts."""
+    file: bytes
+    """The new recording."""
+
+
+def reduce(
+    named: Named,
+    goal: Goal,
+    devices: DeviceMaker,
+    *,
+    tries: int = DEFAULT_TRIES,
+    stopped: Callable[[], bool] = bool,
+) -> Reduction:
+    """Shrink a branch of a recording to what still comes to the goal.
+
+    Raises `ConfigError` when it does not come to it, `RecordingError` when the machine
+    cannot be built again, and `DivergedError` when it does not replay.
+    """
+    driver = Driver(rebuild(named.recording.header, devices))
+    steps = steps_of(driver, named.branch.entries(driver.at))
+    shrunk = Shrinker(driver, goal, tries, stopped).shrink(steps)
+    text = (
+        f"shrunk from {named.text}: {goal.text} with {shrunk.after[0]} switches "
+        f"instead of {shrunk.before[0]}"
+    )
+    file = driver.recording(text)
+    return Reduction(shrunk, tuple(ends_of(driver, shrunk.steps, goal)), file)
+
+
+def view(reduction: Reduction, named: Named, goal: Goal, file: str) -> Json:
+    """Return what became of it as plain data."""
+    shrunk = reduction.shrunk
+    return {
+        "file": file,
+        "from": named.text,
+        "until": goal.text,
+        "before": _score(shrunk.before),
+        "after": _score(shrunk.after),
+        "tries": shrunk.tries,
+        "complete": shrunk.complete,
+        "steps": [
+            {"vcpu": step.vcpu, "count": step.count, "before": end}
+            if isinstance(step, Turn)
+            else {"act": _text(step)}
+            for step, end in zip(shrunk.steps, reduction.ends, strict=True)
+        ],
+    }
+
+
+def _text(act: Act) -> str:
+    """Return an act on one line, without what it leaves open."""
+    said = {name: value for name, value in act.args.items() if value is not None}
+    return Act(act.verb, said).text
+
+
+def _score(score: Score) -> Json:
+    names = ("switches", "acts", "turns", "instructions")
+    return dict(zip(names, score, strict=True))

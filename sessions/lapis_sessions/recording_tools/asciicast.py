@@ -1,0 +1,72 @@
+"""A recording as a film of a terminal (asciicast v2, as asciinema plays it).
+
+The acts become the commands that do them, which are typed and done; what is shown is
+what each says. When they were typed nobody recorded: the film keeps a pace of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from lapis_sessions.recording_tools import script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.session import Session
+
+WIDTH, HEIGHT = 100, 30
+KEY, ANSWER, PAUSE = 40, 250, 1200
+"""ms between two keys, before a command's answer, and after it."""
+PROMPT = "> "
+
+
+class _Film:
+    """Lines of the file, each with its moment."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        """ms."""
+
+    def event(self, code: str, data: str, after: int = 0) -> bytes:
+        """Return a line, so many ms after the last one."""
+        self.now += after
+        return _line([self.now / 1000, code, data])
+
+    def typed(self, text: str) -> Iterator[bytes]:
+        """Type a line at the prompt."""
+        yield self.event("o", PROMPT)
+        for letter in text:
+            yield self.event("o", letter, KEY)
+        yield self.event("o", "\r\n", KEY)
+
+    def shown(self, text: str) -> bytes:
+        """Show an answer."""
+        clean = "".join(c if c.isprintable() or c == "\n" else "." for c in text)
+        return self.event("o", clean.replace("\n", "\r\n") + "\r\n", ANSWER)
+
+
+def film(named: Named, session: Session) -> Iterator[bytes]:
+    """Yield the file; `session` is the recorded machine, which gets the acts."""
+    head = named.recording.header
+    title = f"lapis {' '.join(script.options(head))}"
+    env = {"TERM": "xterm-256color"}
+    yield _line(
+        {"version": 2, "width": WIDTH, "height": HEIGHT, "title": title, "env": env}
+    )
+    out = _Film()
+    for told in script.told(named.branch):
+        if told.note:
+            yield out.event("m", told.note)
+            yield out.shown(f"# {told.note}")
+        for line in told.lines:
+            yield from out.typed(line)
+            outcome = session.execute(line)
+            yield out.shown(outcome.text if outcome.ok else f"error: {outcome.error}")
+            out.now += PAUSE
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,119 @@
+"""A recording row by row, as plain data: what is in the file, and what it comes to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lapis_sessions import views
+from lapis_sessions.recording_tools import views_diff
+from lapis_sessions.recording_tools.named import Named
+from lapis_sessions.recording_tools.player import Player
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.events import Logged
+    from lapis_sessions.recording.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.schema import Header, Row
+    from lapis_sessions.setup import DeviceMaker
+    from lapis_sessions.views import Json
+
+
+def rows(recording: Recording) -> Iterator[Json]:
+    """Yield a row for each record of the file: what is noted follows its act."""
+    yield header(recording.header)
+    for branch in recording.branches:
+        yield _beginning(branch)
+        marks = _marks(branch)
+        yield from marks.get(0, ())
+        for number, _ in enumerate(branch.acts, 1):
+            yield act(branch, number)
+            yield from marks.get(number, ())
+
+
+def with_events(recording: Recording, devices: DeviceMaker) -> Iterator[Json]:
+    """Yield the rows, and the events of each act before it; raise `DivergedError`."""
+    yield header(recording.header)
+    for branch in recording.branches:
+        yield _beginning(branch)
+        marks, over = _marks(branch), 0
+        yield from marks.get(0, ())
+        player = Player(Named(recording, branch), devices)
+        for done, events in player.acts():
+            yield from (event(branch, logged) for logged in events)
+            if done > over:
+                over = done
+                yield act(branch, over)
+                yield from marks.get(over, ())
+
+
+def header(head: Header) -> Json:
+    """Return the header; of the image its size, or None where it is not within."""
+    image = msgspec.structs.asdict(head.image)
+    data = image.pop("data")
+    image["symbols"] = [list(symbol) for symbol in head.image.symbols]
+    image["bytes"] = None if data is None else len(data)
+    return {"type": "header"} | msgspec.structs.asdict(head) | {"image": image}
+
+
+def _beginning(branch: RecordedBranch) -> Json:
+    return {
+        "type": "branch",
+        "branch": branch.name,
+        "parent": branch.parent,
+        "acts": len(branch.acts),
+    }
+
+
+def act(branch: RecordedBranch, number: int) -> Json:
+    """Return an act; they are counted from 1."""
+    head = {"type": "act", "branch": branch.name, "number": number}
+    return head | views_diff.row(branch.acts[number - 1])
+
+
+def event(branch: RecordedBranch, logged: Logged) -> Json:
+    """Return an event."""
+    view = views.event(logged)
+    del view["times"]
+    return {"type": "event", "branch": branch.name} | view
+
+
+def _marks(branch: RecordedBranch) -> dict[int, list[Json]]:
+    """Return what is noted after so many acts."""
+    found: dict[int, list[Json]] = {}
+    kinds: tuple[tuple[str, list[Row]], ...] = (
+        ("hash", [*branch.hashes]),
+        ("checkpoint", [*branch.checkpoints]),
+        ("annotation", [*branch.notes]),
+    )
+    for kind, marks in kinds:
+        for mark in marks:
+            fields = msgspec.structs.asdict(mark)
+            row = {"type": kind, "branch": branch.name} | fields
+            found.setdefault(fields["acts"], []).append(row)
+    return found
+
+
+def text(row: Json) -> str:
+    """Put a row into words."""
+    match row["type"]:
+        case "header":
+            return (
+                f"{row['image']['name']}, {row['cpus']} vCPUs, {row['memory']}, "
+                f"profile {row['profile']}, Lapis {row['lapis']}"
+            )
+        case "branch":
+            tail = f", from {row['parent']}" if row["parent"] else ""
+            return f"{row['branch']}: {row['acts']} acts{tail}"
+        case "act":
+            where = f"instruction {row['retired']:,}, event {row['seq']}"
+            return f"{row['number']:>7}  {row['text']} -> {where}"
+        case "event":
+            who = "-" if row["vcpu"] < 0 else row["vcpu"]
+            return f"{row['seq']:>15} {row['at']:>15,} ns  {who:>3}  {row['text']}"
+        case "annotation":
+            return f"{'note':>7}  at instruction {row['retired']:,}: {row['text']}"
+        case _:
+            return f"{row['type']:>10}  after act {row['acts']}: {row['digest']}"

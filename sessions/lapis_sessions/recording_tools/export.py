@@ -1,0 +1,62 @@
+"""The exports by name, each from a branch to the bytes of a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lapis_engine.checkpoint.digest import Digester
+from lapis_sessions.recording.rebuild import rebuild
+from lapis_sessions.recording_tools import (
+    asciicast,
+    facts,
+    pack,
+    perfetto,
+    pytest_export,
+    script,
+)
+from lapis_sessions.recording_tools.player import Player
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.setup import DeviceMaker
+
+FORMS = ("perfetto", "asciicast", "script", "pytest")
+
+
+def export(
+    named: Named, form: str, devices: DeviceMaker, beside: str = ""
+) -> Iterator[bytes]:
+    """Yield an export; raise `RecordingError`, or what building or replaying raises.
+
+    Args:
+        named: The branch.
+        form: One of `FORMS`.
+        devices: Makes the machine's devices.
+        beside: File of the test, when that is to name the recording and not to hold it.
+    """
+    match form:
+        case "perfetto":
+            yield from perfetto.trace(named, Player(named, devices))
+        case "asciicast":
+            yield from asciicast.film(named, rebuild(named.recording.header, devices))
+        case "script":
+            player = Player(named, devices)
+            player.to_act(len(player.entries))
+            yield script.text(named, Digester(player.machine).digest()).encode()
+        case _:
+            yield _test(named, devices, beside).encode()
+
+
+def _test(named: Named, devices: DeviceMaker, beside: str) -> str:
+    found = facts.gather(Player(named, devices))
+    branch = named.branch.name
+    if beside:
+        folder = Path(beside).resolve().parent
+        path = os.path.relpath(Path(named.recording.name).resolve(), folder)
+        return pytest_export.beside(branch, found, path)
+    packed = b"".join(pack.pack(named.recording))
+    return pytest_export.within(branch, found, packed)

@@ -1,0 +1,83 @@
+"""Two machines, field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.errors import UnmappedError
+from lapis_engine.memory.physical import PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lapis_engine.machine import Machine
+
+ABSENT = "(not there)"
+MEMORY = "memory "
+WORD = 8
+"""Bytes of memory shown together."""
+
+
+class Different(NamedTuple):
+    """A field that differs."""
+
+    field: str
+    a: str
+    b: str
+
+
+def different(a: Mapping[str, str], b: Mapping[str, str]) -> list[Different]:
+    """Return the fields that differ, in the order of `a`, those of `b` alone last."""
+    names = [*a, *(name for name in b if name not in a)]
+    rows = (Different(name, a.get(name, ABSENT), b.get(name, ABSENT)) for name in names)
+    return [row for row in rows if row.a != row.b]
+
+
+def compare(a: Machine, b: Machine) -> tuple[list[Different], tuple[str, str]]:
+    """Return the fields that differ, and the digest of each machine.
+
+    Memory differs by the word: of each page the first words that do are shown.
+    """
+    one, other = Digester(a), Digester(b)
+    digests = one.digest(), other.digest()
+    if digests[0] == digests[1]:
+        return [], digests
+    found: list[Different] = []
+    for row in different(one.fields(), other.fields()):
+        if row.field.startswith(MEMORY):
+            found += _words(a, b, int(row.field.removeprefix(MEMORY), 16))
+        else:
+            found.append(row)
+    return found, digests
+
+
+MOST_WORDS = 8
+"""Words shown of one page."""
+
+
+def _words(a: Machine, b: Machine, gpa: int) -> list[Different]:
+    one, other = _page(a, gpa), _page(b, gpa)
+    if not one or not other:
+        sizes = (f"{len(page)} bytes" if page else ABSENT for page in (one, other))
+        return [Different(f"{MEMORY}{gpa:#x}", *sizes)]
+    rows = list(_moved(gpa, one, other))
+    if len(rows) > MOST_WORDS:
+        more = len(rows) - MOST_WORDS
+        where = f"{MEMORY}{gpa:#x} to {gpa + PAGE - 1:#x}"
+        rows = [*rows[:MOST_WORDS], Different(where, f"{more} words more", "differ")]
+    return rows
+
+
+def _moved(gpa: int, one: bytes, other: bytes) -> Iterator[Different]:
+    for at in range(0, PAGE, WORD):
+        mine, its = one[at : at + WORD], other[at : at + WORD]
+        if mine != its:
+            yield Different(f"{MEMORY}{gpa + at:#x}", mine.hex(" "), its.hex(" "))
+
+
+def _page(machine: Machine, gpa: int) -> bytes:
+    try:
+        return machine.read_physical(gpa, PAGE)
+    except UnmappedError:
+        return b""

@@ -1,0 +1,55 @@
+"""A branch of a recording by what the user calls it: FILE, or FILE@BRANCH."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lapis_sessions.recording import reader
+from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.timeline.branches import FIRST
+
+if TYPE_CHECKING:
+    from lapis_sessions.recording.reader import RecordedBranch, Recording
+
+
+class Named(NamedTuple):
+    """A recording, and the branch of it that is meant."""
+
+    recording: Recording
+    branch: RecordedBranch
+
+    @property
+    def text(self) -> str:
+        """What is meant, for a message."""
+        if len(self.recording.branches) == 1:
+            return self.recording.name
+        return f"{self.recording.name}@{self.branch.name}"
+
+
+def find(text: str) -> Named:
+    """Read FILE or FILE@BRANCH, of which FILE alone is its first branch.
+
+    A file whose name holds an @ is meant when there is one. Raises `RecordingError`.
+    """
+    path, at, name = text.rpartition("@")
+    if not at or _is_file(text):
+        path, name = text, FIRST
+    recording = reader.read(path)
+    return Named(recording, branch_of(recording, name))
+
+
+def branch_of(recording: Recording, name: str) -> RecordedBranch:
+    """Return a branch by name; raise `RecordingError` listing those there are."""
+    for branch in recording.branches:
+        if branch.name == name:
+            return branch
+    known = ", ".join(branch.name for branch in recording.branches)
+    raise RecordingError(f"{recording.name!r} has no branch {name!r}: {known}")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False

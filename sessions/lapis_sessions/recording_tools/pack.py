@@ -1,0 +1,25 @@
+"""A recording made to travel: its image within, its runs in one piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lapis_sessions.recording.rebuild import image_of
+from lapis_sessions.recording_tools.compose import compose
+from lapis_sessions.recording_tools.merge import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_sessions.recording.reader import Recording
+
+
+def pack(recording: Recording) -> Iterator[bytes]:
+    """Yield the packed file; raise `RecordingError` when the image is another now."""
+    head = recording.header
+    image = msgspec.structs.replace(head.image, data=image_of(head).data)
+    packed = msgspec.structs.replace(head, image=image)
+    branches = [merged(branch) for branch in recording.branches]
+    return compose(packed, branches, recording.last.name)

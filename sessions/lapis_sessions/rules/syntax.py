@@ -1,0 +1,121 @@
+"""How a rule is written: WHERE = HOW.
+
+    WHERE   mmio FIRST[/SIZE] | port FIRST[/SIZE] | msr FIRST[/SIZE] | any
+            then, in any order: read | write | vcpu N
+    HOW     EXPRESSION                  always
+            A, B, C                     each once, in this order
+            once EXPRESSION             one request
+            cycle A, B, C               over and over
+            file PATH                   the numbers of a file, each once
+            device                      as the engine's own device would
+            fault NAME [ERROR]          gp, pf, ud ...
+
+A write has nothing to be answered with, and is let be by all but `fault` and `device`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.requests import FAULTS
+from lapis_sessions import numerals, ranges
+from lapis_sessions.errors import CommandError
+from lapis_sessions.rules import expression
+from lapis_sessions.rules.rule import Fault, How, Rule, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SPACES: Final = ("mmio", "port", "msr")
+DIRECTIONS: Final = {"read": True, "in": True, "write": False, "out": False}
+USUAL: Final = "write WHERE = HOW, as in 'mmio 0xfed00000/0x400 = count*4'"
+MOST_BYTES: Final = 1 << 20
+"""Of a file of values."""
+
+
+def parse(text: str, number: int) -> Rule:
+    """Return the rule that `text` is; raise `CommandError`."""
+    where, equals, how = text.partition("=")
+    if not equals or not where.strip() or not how.strip():
+        raise CommandError(f"rule {text[:60]!r}: {USUAL}")
+    return Rule(number, text.strip(), _where(where), _how(how.strip()))
+
+
+def _where(text: str) -> Where:
+    words = iter(text.split())
+    space = next(words)
+    if space not in {*SPACES, "any"}:
+        known = ", ".join((*SPACES, "any"))
+        raise CommandError(f"rule: {space[:20]!r} is none of {known}: {USUAL}")
+    found = Where(space)
+    if space != "any":
+        first, size = ranges.read(_next(words, f"rule: {space}"), f"rule: {space}")
+        found = found._replace(first=first, size=size)
+        if size < 1:
+            raise CommandError(f"rule: {space} {first:#x}/{size}: at least 1")
+    for word in words:
+        if word in DIRECTIONS and found.read is None:
+            found = found._replace(read=DIRECTIONS[word])
+        elif word == "vcpu" and found.vcpu is None:
+            vcpu = numerals.number(_next(words, "rule: vcpu"), "rule: vcpu")
+            found = found._replace(vcpu=vcpu)
+        else:
+            raise CommandError(f"rule: {word[:20]!r} is too much before '=': {USUAL}")
+    return found
+
+
+def _next(words: Iterator[str], what: str) -> str:
+    word = next(words, None)
+    if word is None:
+        raise CommandError(f"{what} needs a number: {USUAL}")
+    return word
+
+
+def _how(text: str) -> How:
+    word, _, rest = text.partition(" ")
+    rest = rest.strip()
+    match word:
+        case "device" if not rest:
+            return How("device")
+        case "fault":
+            return How("fault", fault=_fault(rest))
+        case "file":
+            return How("sequence", _numbers(rest))
+        case "once" | "cycle" | "always":
+            values = expression.parse(rest)
+            if word != "cycle" and len(values) > 1:
+                raise CommandError(f"rule: {word} takes one value, not {len(values)}")
+            return How(word, values)
+        case _:
+            values = expression.parse(text)
+            return How("sequence" if len(values) > 1 else "always", values)
+
+
+def _fault(text: str) -> Fault:
+    name, _, error = text.partition(" ")
+    if name not in FAULTS:
+        known = ", ".join(FAULTS)
+        raise CommandError(f"rule: there is no fault {name[:20]!r}: {known}")
+    if not error:
+        return Fault(name)
+    return Fault(name, numerals.number(error.strip(), "rule: error code"))
+
+
+def _numbers(name: str) -> list[int]:
+    """Return the numbers of a file, a comma or blank between them, # for comments."""
+    try:
+        data = Path(name).read_bytes()
+        if len(data) > MOST_BYTES:
+            raise CommandError(
+                f"rule: file {name!r} has {len(data)} bytes, {MOST_BYTES} at most"
+            )
+        lines = data.decode("ascii").splitlines()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a text of numbers"
+        raise CommandError(f"rule: file {name!r}: {why}") from None
+    bare = [line.partition("#")[0].replace(",", " ") for line in lines]
+    words = [word for line in bare for word in line.split()]
+    if not words:
+        raise CommandError(f"rule: file {name!r} has no numbers")
+    return [numerals.number(word, f"rule: file {name!r}:") for word in words]

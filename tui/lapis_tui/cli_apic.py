@@ -1,0 +1,94 @@
+"""`lapis apic import`: a local APIC from a file, opened and questioned."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_engine.why import vector as why_vector
+from lapis_plugins.host import discover
+from lapis_sessions import render_apic_files, views_why
+from lapis_sessions.apic_files import placing, reading
+from lapis_sessions.setup import SessionOptions, open_session
+from lapis_tui import headless
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_sessions.session import Session
+    from lapis_sessions.views import Json
+
+GUEST = "ipi-ping"
+"""The smallest embedded guest: a machine wants one, and it is not run."""
+FEWEST = 2
+"""vCPUs, unless said otherwise, so that there is someone to send IPIs to."""
+MOST_WHY = 16
+"""Pending vectors that are explained unasked, the highest first."""
+
+
+@click.group("apic")
+def apic() -> None:
+    """Open local APICs that were saved, here or on another machine."""
+
+
+@apic.command("import")
+@click.argument("file")
+@click.option(
+    "--vcpu",
+    type=click.IntRange(min=0),
+    help="Put it onto this vCPU; else onto that which the file names, or 0.",
+)
+@click.option("--cpus", type=int, help="vCPUs of the machine; else as many as needed.")
+@click.option(
+    "--profile",
+    default="",
+    help="Whose behaviour; else that which the file names, or sdm.",
+)
+@click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def import_file(
+    file: str,
+    vcpu: int | None,
+    cpus: int | None,
+    profile: str,
+    commands: Sequence[str],
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Put the APIC of FILE onto a machine that has not run, and ask about it.
+
+    FILE is what `apic export` wrote, the text of QEMU's `info lapic`, a raw page of 4
+    KiB or a LAPIC dump of KVM of 1 KiB. Without -c the APIC is shown, and why each
+    pending vector is where it is.
+    """
+    contents = reading.read(file)
+    number = (contents.vcpu or 0) if vcpu is None else vcpu
+    options = SessionOptions(
+        GUEST,
+        cpus=max(number + 1, FEWEST) if cpus is None else cpus,
+        profile=profile or contents.profile or "sdm",
+    )
+    session = open_session(options, discover().devices)
+    view = placing.put(session, contents, number, lenient=True)
+    session.select(number)
+    if contents.is_foreign:
+        view["remarks"].append(
+            f"the file has only the APIC: vCPU {number} itself is as after reset, with "
+            f"RFLAGS.IF 0"
+        )
+    if not commands:
+        view["why"] = _why(session, number, view["apic"]["irr"])
+        click.echo(json.dumps(view) if as_json else render_apic_files.opened(view))
+        return headless.OK
+    for remark in view["remarks"]:
+        click.echo(f"lapis: {file!r}: {remark}", err=True)
+    return headless.perform(session, commands, as_json=as_json)
+
+
+def _why(session: Session, number: int, pending: Sequence[int]) -> list[Json]:
+    machine = session.machine
+    return [
+        views_why.answer(why_vector.irq(machine, vector, number))
+        for vector in sorted(pending, reverse=True)[:MOST_WHY]
+    ]

@@ -1,0 +1,60 @@
+"""`lapis session diff` and `lapis replay --compare`: where two histories part."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_plugins.host import discover
+from lapis_sessions.recording_tools import diff, named, render_diff, views_diff
+from lapis_sessions.recording_tools.diff import Side
+from lapis_sessions.recording_tools.named import Named
+from lapis_tui import headless
+
+if TYPE_CHECKING:
+    from lapis_sessions.recording.reader import Recording
+
+
+@click.command("diff")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="[B]", required=False, default="")
+@click.option(
+    "--branch", default="", metavar="NAME", help="Compare A with this branch of it."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def difference(
+    first: str,
+    second: str,
+    branch: str,
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Show where two recordings first differ; the status is 1 if they do.
+
+    A and B are files, or FILE@BRANCH for another branch of it than the first.
+    """
+    if bool(second) == bool(branch):
+        raise click.UsageError("diff compares A with B, or with --branch NAME of A")
+    one = named.find(first)
+    if branch:
+        recording = one.recording
+        other = Named(recording, named.branch_of(recording, branch))
+    else:
+        other = named.find(second)
+    return _report(Side(one), Side(other), as_json=as_json)
+
+
+def profiles(recording: Recording, profile: str, other: str, *, as_json: bool) -> int:
+    """Do the same acts under two profiles, and show where that first differs."""
+    head = recording.header
+    first = Named(recording, recording.branches[0])
+    one, two = Side(first, profile or head.profile), Side(first, other)
+    return _report(one, two, as_json=as_json)
+
+
+def _report(one: Side, other: Side, *, as_json: bool) -> int:
+    found = diff.compare(one, other, discover().devices)
+    view = views_diff.comparison(found)
+    click.echo(json.dumps(view) if as_json else render_diff.comparison(view))
+    return headless.OK if found.is_equal else headless.FAILED

@@ -1,0 +1,248 @@
+"""`lapis explore` and `lapis shrink`: many interleavings, and one reduced."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lapis_engine.errors import ConfigError
+from lapis_plugins.host import discover
+from lapis_sessions import render_exploring
+from lapis_sessions.exploring import exploration, pool, reduction
+from lapis_sessions.exploring.exploration import Shelf
+from lapis_sessions.exploring.goals import Goal
+from lapis_sessions.exploring.outcomes import group_view
+from lapis_sessions.exploring.plan import KINDS
+from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
+from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
+from lapis_sessions.recording_tools import named, output
+from lapis_sessions.setup import SessionOptions, origin_of
+from lapis_tui import cli_options, headless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from lapis_engine.devices.device import Device
+    from lapis_engine.machine import MachineConfig
+    from lapis_sessions.exploring.outcomes import Outcomes
+    from lapis_sessions.exploring.pool import Pool
+
+FOLDER = "lapis-explore"
+IPIS = {"any": KINDS, "as-sent": (), "delay": ("delay",), "drop": ("drop",)}
+"""What may be done to IPIs, by what the user calls it."""
+MOST_RUNS = 10_000_000
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+UNTIL = click.option(
+    "--until", default="", metavar="EXPR", help="Look for what makes EXPR true."
+)
+LINT = click.option(
+    "--lint", default="", metavar="NAME", help="Look for a finding of this lint."
+)
+
+
+def devices_here(config: MachineConfig) -> Sequence[Device]:
+    """Make the devices of the plug-ins installed where this is called."""
+    return discover().devices(config)
+
+
+@click.command()
+@cli_options.machine
+@click.option(
+    "--schedules",
+    type=int,
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Runs at most.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="S",
+    help="The same seed makes the same runs.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=int,
+    default=0,
+    metavar="JOBS",
+    help="Processes; as many as there are processors.",
+)
+@UNTIL
+@LINT
+@click.option(
+    "--all", "go_on", is_flag=True, help="Do all runs even when it has come about."
+)
+@click.option(
+    "--limit",
+    type=int,
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    metavar="COUNT",
+    help="Instructions of a run; each turn counts as one more.",
+)
+@click.option(
+    "--ipis",
+    type=click.Choice(list(IPIS)),
+    default="any",
+    show_default=True,
+    help="What is done to IPIs in every other run.",
+)
+@click.option(
+    "--out", default=FOLDER, show_default=True, metavar="DIR", help="For recordings."
+)
+@click.option("--force", is_flag=True, help="Use DIR even if it holds recordings.")
+@click.option(
+    "--dask", default="", metavar="ADDRESS", help="Use the workers of a Dask scheduler."
+)
+@JSON
+def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passes it by name
+    """Run a guest many times, each under another interleaving of its vCPUs.
+
+    Each run draws the lengths of its turns, may switch at each IPI, and in every other
+    run IPIs are delayed or dropped. Of each distinct outcome one recording is kept, of
+    a run with as little done to IPIs as possible.
+
+    With --until or --lint it ends when that has come about, and the status is 1 if it
+    never does. EXPR is looked at after each turn, and at the end, as in
+    --until 'stop == "halted" and "done" not in console'. It can speak of stop, reason,
+    running, halted, waiting, lints, console, retired, now, vcpu[N].state, .mode, .rip,
+    .rax, .apic.irr and so on, and u8(ADDRESS) to u64(ADDRESS).
+    """
+    jobs = _jobs(options.pop("jobs"), options["dask"])
+    own = {name: options.pop(name) for name in OWN}
+    job = _job(SessionOptions(**options), own)
+    shelf = Shelf(own["out"], force=own["force"])
+    with headless.listening() as interrupt:
+
+        def stopped() -> bool:
+            return interrupt.asked
+
+        begun = perf_counter()
+        with _pool(own["dask"], jobs, stopped) as workers:
+            found = exploration.explore(
+                job, own["schedules"], workers, shelf, go_on=own["go_on"]
+            )
+        seconds = perf_counter() - begun
+    view = _view(job, found)
+    click.echo(json.dumps(view) if as_json else render_exploring.explored(view))
+    click.echo(f"{found.runs / seconds:,.1f} runs a second", err=True)
+    if interrupt.asked:
+        return headless.BROKEN_OFF
+    return headless.FAILED if view["until"] and found.met is None else headless.OK
+
+
+OWN = (
+    "schedules", "seed", "until", "lint", "go_on", "limit", "ipis", "out", "force",
+    "dask",
+)  # fmt: skip
+"""Options of `explore` that do not describe the machine."""
+
+
+def _jobs(jobs: int, dask: str) -> int:
+    if jobs and dask:
+        raise ConfigError(f"-j {jobs} and --dask {dask} exclude each other")
+    return jobs or os.cpu_count() or 1
+
+
+def _job(options: SessionOptions, own: dict[str, Any]) -> Job:
+    """Return the job, once it is clear that it can be done; raise `LapisError`."""
+    runs, limit = own["schedules"], own["limit"]
+    if not 1 <= runs <= MOST_RUNS:
+        raise ConfigError(f"{runs} schedules: from 1 to {MOST_RUNS}")
+    if limit < 1:
+        raise ConfigError(f"a limit of {limit} instructions: at least 1")
+    goal, kinds = Goal(own["until"], own["lint"]), tuple(IPIS[own["ipis"]])
+    origin = origin_of(options)
+    job = Job(
+        origin, devices_here, own["seed"], kinds, limit, own["until"], own["lint"]
+    )
+    goal.is_met(explorer(job).driver)  # or it could never be looked at
+    return job
+
+
+def _pool(
+    dask: str, jobs: int, stopped: Callable[[], bool]
+) -> AbstractContextManager[Pool]:
+    return pool.dask(dask, stopped) if dask else pool.processes(jobs, stopped)
+
+
+def _view(job: Job, found: Outcomes) -> dict[str, Any]:
+    met = found.met
+    return {
+        "guest": job.origin.image.name,
+        "cpus": job.origin.options.cpus,
+        "profile": job.origin.options.profile,
+        "seed": job.seed,
+        "runs": found.runs,
+        "until": Goal(job.until, job.lint).text,
+        "found": None if met is None else met.first,
+        "outcomes": [group_view(group) for group in found.groups.values()],
+    }
+
+
+@click.command()
+@click.argument("file")
+@UNTIL
+@LINT
+@click.option(
+    "--out", default="", metavar="FILE", help="The new recording; *-shrunk.lapis."
+)
+@click.option("--force", is_flag=True, help="Replace it if it is there.")
+@click.option(
+    "--tries",
+    type=int,
+    default=DEFAULT_TRIES,
+    show_default=True,
+    metavar="N",
+    help="Runs at most.",
+)
+@JSON
+def shrink(
+    file: str,
+    until: str,
+    lint: str,
+    out: str,
+    force: bool,  # noqa: FBT001 - click passes it by name
+    tries: int,
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Reduce a recording to the fewest switches between vCPUs that still do.
+
+    EXPR is what has to come about in the end, as for `lapis explore`. What each vCPU
+    does is moved and left out for as long as it does come about; the result is a new
+    recording. FILE may be FILE@BRANCH.
+    """
+    goal = Goal(until, lint)
+    if not goal.text:
+        raise click.UsageError("shrink needs --until EXPR or --lint NAME")
+    if tries < 0:
+        raise ConfigError(f"{tries} tries: at least 0")
+    found = named.find(file)
+    target = out or _beside(found.recording.name)
+    output.check(target, force=force)
+    with headless.listening() as interrupt:
+        done = reduction.reduce(
+            found, goal, devices_here, tries=tries, stopped=lambda: interrupt.asked
+        )
+    output.write(target, [done.file], force=force)
+    view = reduction.view(done, found, goal, target)
+    click.echo(json.dumps(view) if as_json else render_exploring.shrunk(view))
+    return headless.BROKEN_OFF if interrupt.asked else headless.OK
+
+
+def _beside(file: str) -> str:
+    path = Path(file)
+    return str(path.with_name(f"{path.stem}-shrunk{exploration.SUFFIX}"))
+
+
+COMMANDS = (explore, shrink)

@@ -1,0 +1,51 @@
+"""The options by which a command describes a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+MACHINE_OPTIONS: tuple[Decorator, ...] = (
+    click.argument("guest", required=False, default=""),
+    click.option("--cpus", type=int, default=2, show_default=True, help="vCPUs."),
+    click.option(
+        "--memory", default="64M", show_default=True, help="RAM, as 64M or 1G."
+    ),
+    click.option(
+        "--profile", default="sdm", show_default=True,
+        help="Whose behaviour; see `lapis profiles`.",
+    ),
+    click.option(
+        "--firmware", default="", metavar="FILE", help="ROM to start, no guest then."
+    ),
+    click.option(
+        "--append", default="", metavar="TEXT", help="Command line for a kernel."
+    ),
+    click.option(
+        "--quantum", type=int, default=1000, show_default=True,
+        help="Instructions of a vCPU's turn.",
+    ),
+    click.option(
+        "--ports", default="", metavar="ask|float",
+        help="What an unclaimed port does; firmware floats, guests ask.",
+    ),
+)  # fmt: skip
+"""All of them, as fields of `SessionOptions`."""
+
+
+def decorated(
+    function: Callable[..., Any], options: tuple[Decorator, ...]
+) -> Callable[..., Any]:
+    """Give a command options, which its help lists in this order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def machine(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that describe a machine."""
+    return decorated(function, MACHINE_OPTIONS)

@@ -1,0 +1,192 @@
+"""`lapis session dump`, `cut`, `pack`, `annotate`, `export`: recordings into others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_plugins.host import discover
+from lapis_sessions import views_recording
+from lapis_sessions.recording import reader
+from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.schema import Annotation
+from lapis_sessions.recording_tools import (
+    annotate,
+    compose,
+    cut,
+    dump,
+    export,
+    named,
+    output,
+    pack,
+)
+from lapis_tui import headless
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_sessions.recording.reader import Recording
+    from lapis_sessions.recording_tools.named import Named
+
+FILE = click.argument("file", metavar="FILE[@BRANCH]")
+OUT = click.option("-o", "--output", "out", required=True, metavar="OUT", help="File.")
+FORCE = click.option("--force", is_flag=True, help="Replace OUT if it is there.")
+
+
+def _warn(recording: Recording) -> None:
+    for warning in views_recording.warnings(recording):
+        click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
+
+
+def _find(text: str) -> Named:
+    """Read a branch; say on standard error what is odd, and what is left aside."""
+    found = named.find(text)
+    _warn(found.recording)
+    others = [b.name for b in found.recording.branches if b is not found.branch]
+    if others and text == found.recording.name:
+        click.echo(
+            f"lapis: {text!r} has {len(others) + 1} branches and this is "
+            f"{found.branch.name}; write {text}@{others[-1]} for another",
+            err=True,
+        )
+    return found
+
+
+def _written(out: str, size: int) -> int:
+    click.echo(f"{out}: {size:,} bytes")
+    return headless.OK
+
+
+@click.command("dump")
+@click.argument("file")
+@click.option("--ndjson", is_flag=True, help="Print a JSON object a line.")
+@click.option("--events", is_flag=True, help="Replay, and print every event, too.")
+@click.option("-o", "--output", "out", default="", metavar="OUT", help="To a file.")
+@FORCE
+def dumped(
+    file: str,
+    ndjson: bool,  # noqa: FBT001 - click passes it by name; so the next two
+    events: bool,  # noqa: FBT001
+    out: str,
+    force: bool,  # noqa: FBT001
+) -> int:
+    """Print what is in a recording: header, acts, hashes and annotations."""
+    recording = reader.read(file)
+    _warn(recording)
+    rows = dump.rows(recording)
+    if events:
+        rows = dump.with_events(recording, discover().devices)
+    lines = (json.dumps(row) if ndjson else dump.text(row) for row in rows)
+    if out:
+        pieces = (f"{line}\n".encode() for line in lines)
+        return _written(out, output.write(out, pieces, force=force))
+    for line in lines:
+        click.echo(line)
+    return headless.OK
+
+
+@click.command("cut")
+@FILE
+@click.argument("piece", metavar="A:B")
+@OUT
+@FORCE
+def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT001 - click
+    """Keep what was done up to B, and what is noted from A on.
+
+    A and B are instruction counts, #EVENT, actN, start or end. The acts before A stay,
+    since nothing after it can be computed without them.
+    """
+    wanted = cut.piece(piece)
+    found = _find(file)
+    output.check(out, force=force)
+    branch = cut.cut(found, wanted, discover().devices)
+    pieces = compose.compose(found.recording.header, [branch])
+    return _written(out, output.write(out, pieces, force=force))
+
+
+@click.command("pack")
+@click.argument("file")
+@OUT
+@FORCE
+def packing(file: str, out: str, force: bool) -> int:  # noqa: FBT001 - click
+    """Make a recording ready to travel: the image within, runs in one piece."""
+    recording = reader.read(file)
+    _warn(recording)
+    return _written(out, output.write(out, pack.pack(recording), force=force))
+
+
+@click.command("annotate")
+@FILE
+@click.argument("text")
+@click.option("--at", required=True, metavar="WHERE", help="COUNT, actN, start, end.")
+@click.option("--ask", default="", metavar="TEXT", help="A question for the reader.")
+@click.option("--answer", default="", metavar="TEXT", help="The answer to it.")
+@click.option(
+    "-o", "--output", "out", default="", metavar="OUT", help="A copy; else FILE itself."
+)
+@FORCE
+def annotating(
+    file: str,
+    text: str,
+    at: str,
+    ask: str,
+    answer: str,
+    out: str,
+    force: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Add TEXT to a recording, at an instruction count or after an act."""
+    found = _find(file)
+    if not text:
+        raise RecordingError("an annotation needs a text")
+    if not out:
+        _check_whole(found.recording)
+    branches = annotate.annotated(found, at, Annotation(0, 0, text, ask, answer))
+    recording = found.recording
+    pieces = compose.compose(recording.header, branches, recording.last.name)
+    target = out or found.recording.name
+    return _written(target, output.write(target, pieces, force=force or not out))
+
+
+def _check_whole(recording: Recording) -> None:
+    """Refuse to write a file anew that would lose something by it."""
+    warnings = views_recording.warnings(recording)
+    if warnings:
+        raise RecordingError(
+            f"{recording.name!r} is not written anew: {warnings[0]}; -o OUT makes a "
+            f"copy"
+        )
+
+
+@click.command("export")
+@FILE
+@click.argument("form", metavar="|".join(export.FORMS), type=click.Choice(export.FORMS))
+@OUT
+@FORCE
+@click.option(
+    "--by-reference", is_flag=True, help="A test names the recording, and holds none."
+)
+def exporting(
+    file: str,
+    form: str,
+    out: str,
+    force: bool,  # noqa: FBT001 - click passes it by name; so the next
+    by_reference: bool,  # noqa: FBT001
+) -> int:
+    """Write a recording for another program.
+
+    perfetto: a trace for ui.perfetto.dev; asciicast: a film for asciinema; script:
+    lines for lapis exec --script; pytest: a test that passes while the replay does the
+    same.
+    """
+    found = _find(file)
+    output.check(out, force=force)
+    devices = discover().devices
+    pieces: Iterator[bytes]
+    pieces = export.export(found, form, devices, out if by_reference else "")
+    return _written(out, output.write(out, pieces, force=force))
+
+
+COMMANDS = (dumped, cutting, packing, annotating, exporting)
+"""What `lapis session` has beside what looks into one recording."""
