@@ -20,7 +20,7 @@ from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
 from lapis_engine.history import EventLog
 from lapis_engine.lints.live import Lints
-from lapis_engine.profiles import SDM, Profile
+from lapis_engine.profiles import SDM
 from lapis_engine.schedule import POLICIES, Schedule
 from lapis_engine.vie import context
 from lapis_engine.vmm import (
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
     from lapis_engine.events import MessageSent
     from lapis_engine.requests import PendingRequest
+    from lapis_engine.switches import Profile
     from lapis_engine.vmm.exits import Exit
     from lapis_engine.vmm.touching import Touched
     from lapis_engine.vmm.traps import Trap

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from conformance.looks import delivered
 from conformance.words import exit_words, outcome, valued
+from lapis_engine import saved
+from lapis_engine.apic.record import RecordError
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.machine import NotRunnableError
 from lapis_engine.vmm.entry import DEFAULT, DiscardInstr
@@ -198,10 +200,28 @@ def pass_time(s: Script, _n: int, ns: str) -> str:
     return ""
 
 
-def import_isr(s: Script, n: int, *vectors: str) -> str:
-    """Put vectors in service from outside, as a restored record does."""
-    for vector in vectors:
-        s.vcpu(n).apic.isr |= 1 << int(vector, 0)
+def import_apic(s: Script, n: int, *fields: str) -> str:
+    """Import the exported APIC with the vectors of `bank=1,2` in it; name a refusal."""
+    state = saved.export_apic(s.rig.machine, n)
+    for field in fields:
+        name, _, vectors = field.partition("=")
+        bits = sum(1 << int(vector, 0) for vector in vectors.split(","))
+        words = [bits >> 32 * word & 0xFFFF_FFFF for word in range(8)]
+        state["lapic"][f"vlp_{name}"] = words
+    try:
+        saved.import_apic(s.rig.machine, n, state, "a scenario")
+    except RecordError as error:
+        return error.reason
+    return ""
+
+
+def resume_cpu(s: Script, n: int, base: str) -> str:
+    """VM_RESUME_CPU after userspace has set CS.base, and RIP to 0."""
+    vcpu = s.vcpu(n)
+    vcpu.regs.set_segment(1, vcpu.regs.segment(1)._replace(base=int(base, 0)))
+    # FreeBSD has no run-states: 3 stands for a vCPU that has been started.
+    vcpu.regs.rip, vcpu.active, vcpu.run_state = 0, True, 3
+    s.rig.vm.debug_cpus &= ~(1 << n)
     return ""
 
 
@@ -235,6 +255,7 @@ ACTS: dict[str, Callable[..., str]] = {
     "line": line,
     "lint": lint,
     "nmi": nmi,
-    "import-isr": import_isr,
+    "import-apic": import_apic,
+    "resume-cpu": resume_cpu,
     "pass": pass_time,
 }

@@ -55,7 +55,7 @@ def bank(name: str) -> Callable[[Script, int], str]:
 def field(s: Script, n: int, name: str) -> str:
     """A field of the state of the APIC."""
     value = getattr(s.vcpu(n).apic, name)
-    return value if value is None else f"{value:#x}"
+    return "none" if value is None else f"{value:#x}"
 
 
 def peek(s: Script, n: int, at: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from conformance.acts import ACTS
 from conformance.looks import LOOKS
+from conformance.request_words import REQUEST_ACTS, REQUEST_LOOKS
 from lapis_engine.apic import state as apic_state
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
 
 PAGE = 0x1000
+EVERY_ACT = ACTS | REQUEST_ACTS
+EVERY_LOOK = LOOKS | REQUEST_LOOKS
 
 
 class Script:
@@ -45,11 +48,11 @@ class Script:
         words = words[: words.index("->")] if "->" in words else words
         number = int(words.pop(0)) if words[0].isdigit() else -1
         verb, arguments = words[0], words[1:]
-        if verb in ACTS:
+        if verb in EVERY_ACT:
             self.since = self.rig.machine.log.next_seq
-            found = ACTS[verb](self, number, *arguments)
+            found = EVERY_ACT[verb](self, number, *arguments)
         else:
-            found = LOOKS[verb](self, number, *arguments)
+            found = EVERY_LOOK[verb](self, number, *arguments)
         assert _agree(wanted, found.split()), f"{line}\ncame to: {found or 'nothing'}"
 
     def vcpu(self, number: int) -> Vcpu:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 FAULTS = {6: "#UD", 13: "#GP", 14: "#PF"}
 
 
-def exit_words(out: exits.Exit | None) -> str:  # noqa: C901 - a table of exits
+def exit_words(out: exits.Exit | None) -> str:  # noqa: C901, PLR0912 - exits
     """Write an exit record in short; nothing for one that is the schedule's."""
     match out:
         case None | exits.Bogus():
@@ -24,8 +24,8 @@ def exit_words(out: exits.Exit | None) -> str:  # noqa: C901 - a table of exits
         case exits.IpiExit():
             return f"IPI {out.mode} {out.vector:#x} {','.join(map(str, out.cpuset))}"
         case exits.Inout():
-            tail = "" if out.read else f" {out.eax:#x}"
-            return f"INOUT {'in' if out.read else 'out'} {out.bytes} {out.port:#x}{tail}"
+            kind, tail = ("in", "") if out.read else ("out", f" {out.eax:#x}")
+            return f"INOUT {kind} {out.bytes} {out.port:#x}{tail}"
         case exits.Rdmsr():
             return f"RDMSR {out.msr:#x}"
         case exits.Wrmsr():

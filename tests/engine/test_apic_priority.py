@@ -25,7 +25,8 @@ from lapis_engine.events import (
     VectorEnded,
     VectorRefused,
 )
-from lapis_engine.profiles import ILLUMOS, SDM, Profile
+from lapis_engine.profiles import ILLUMOS, SDM
+from lapis_engine.switches import Profile
 
 
 def apic(vcpu: int = 0) -> ApicState:

@@ -9,6 +9,8 @@ Mutants of one token, tried against this file: 105 of `ioapic/pins.py`,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,7 +21,10 @@ from lapis_engine.devices.device import Device, InterruptMessage, Signals
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.ioapic.pins import Redirection
 from lapis_engine.events import IoapicEnded, Oddity, PinChanged
-from lapis_engine.profiles import FREEBSD, ILLUMOS, SDM, Profile
+from lapis_engine.profiles import FREEBSD, ILLUMOS, SDM
+
+if TYPE_CHECKING:
+    from lapis_engine.switches import Profile
 
 BASE = 0xFEC0_0000
 LEVEL, REMOTE_IRR, MASKED = 1 << 15, 1 << 14, 1 << 16

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import rigs
 from conformance.rig import Rig
-from tests import rigs
 
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.events import Answered

@@ -303,7 +303,7 @@ BAD = 1 << 47
 def test_an_address_on_the_stack_that_is_not_canonical_is_a_stack_fault(
     code: str, gpr: dict[str, int], vector: int
 ) -> None:
-    rig = Rig(code, pages=None, **gpr)
+    rig = Rig(code, served=False, pages=None, **gpr)
     out = rig.run()
     if out is not None:
         rig.answer(0)

@@ -286,9 +286,9 @@ def test_every_profile_is_listed_with_every_switch(opened: Open, done: Do) -> No
     rows = done(opened(), "profiles")
     assert [row["name"] for row in rows] == [
         "sdm", "illumos", "illumos-pre-13645", "illumos-pre-13275",
-        "illumos-pre-13253", "illumos-pre-12936", "illumos-pre-12989",
-        "illumos-pre-12960", "freebsd", "freebsd-pre-d37452", "freebsd-13.1-compat",
-        "freebsd-13.1-broken", "freebsd-13.1-off-by-one",
+        "illumos-pre-13253", "illumos-pre-13139", "illumos-pre-12936",
+        "illumos-pre-12989", "illumos-pre-12960", "freebsd", "freebsd-pre-d37452",
+        "freebsd-13.1-compat", "freebsd-13.1-broken", "freebsd-13.1-off-by-one",
     ]  # fmt: skip
     names = [switch["name"] for switch in rows[0]["switches"]]
     for row in rows:

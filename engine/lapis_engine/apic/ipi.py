@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.profiles import Profile
+    from lapis_engine.switches import Profile
 
 BROADCAST_XAPIC, BROADCAST_X2APIC = 0xFF, 0xFFFF_FFFF
 FLAT, CLUSTER = 0xF, 0
