@@ -14,7 +14,17 @@ from lapis_engine.cpu import descriptors
 from lapis_engine.cpu.descriptors import Bus, Descriptor
 from lapis_engine.cpu.fault import GP, NP, PF_, GuestFault
 from lapis_engine.cpu.page_formats import PAGE
-from lapis_engine.cpu.registers import IF, NT, RF, SEG_P, SS, TF, VM, Registers
+from lapis_engine.cpu.registers import (
+    IF,
+    NT,
+    RF,
+    SEG_ACCESSED,
+    SEG_P,
+    SS,
+    TF,
+    VM,
+    Registers,
+)
 from lapis_engine.record import record
 
 if TYPE_CHECKING:
@@ -182,14 +192,15 @@ def find_code(d: Delivery, selector: int) -> Descriptor:
     code = descriptors.find(d.regs, d.bus, selector)
     if code is None or not code.code or code.dpl > d.cpl:
         raise d.fault(GP, selector)
-    if not code.present:
+    if not code.high & SEG_P:
         raise d.fault(NP, selector)
     return code
 
 
 def load_code(d: Delivery, code: Descriptor, cpl: int) -> Segment:
     """Return CS for a handler at `cpl`; set A of its descriptor in memory."""
-    code.mark_accessed(d.bus)
+    if not code.high & SEG_ACCESSED:
+        code.mark_accessed(d.bus)
     return code.segment._replace(selector=(code.selector & 0xFFFC) | cpl)
 
 

@@ -97,7 +97,8 @@ class Linear:
         Exceptions").
         """
         regs = self._regs
-        linear &= MASK64 if regs.efer & EFER_LMA else MASK32
+        if linear & ~MASK32:
+            linear &= MASK64 if regs.efer & EFER_LMA else MASK32
         if not regs.paging:
             return linear
         code = (PF_W if write else 0) | (PF_U if user else 0)
@@ -111,7 +112,8 @@ class Linear:
 
     def peek(self, linear: int) -> int | None:
         """Return the gpa behind `linear`, or None; sets no bit and asks no rights."""
-        linear &= MASK64 if self._regs.efer & EFER_LMA else MASK32
+        if linear & ~MASK32:
+            linear &= MASK64 if self._regs.efer & EFER_LMA else MASK32
         if not self._regs.paging:
             return linear
         leaf = self._walk(linear, touch=False)
