@@ -24,6 +24,7 @@ from lapis_tui import (
     cli_exploring,
     cli_options,
     cli_recordings,
+    cli_scenarios,
     cli_session_tools,
     headless,
 )
@@ -189,6 +190,8 @@ lapis.add_command(cli_recordings.replay)
 for each in cli_exploring.COMMANDS:
     lapis.add_command(each)
 lapis.add_command(cli_recordings.sessions)
+lapis.add_command(cli_scenarios.scenarios)
+lapis.add_command(cli_scenarios.scenario)
 for command in (cli_compare.difference, *cli_session_tools.COMMANDS):
     cli_recordings.sessions.add_command(command)
 

@@ -98,6 +98,13 @@ def devices_here(config: MachineConfig) -> Sequence[Device]:
     help="What is done to IPIs in every other run.",
 )
 @click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="RULE",
+    help="Answer requests: 'mmio 0xd0000000 = 0x1234'; see `help answer`.",
+)
+@click.option(
     "--out", default=FOLDER, show_default=True, metavar="DIR", help="For recordings."
 )
 @click.option("--force", is_flag=True, help="Use DIR even if it holds recordings.")
@@ -143,7 +150,7 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
 
 OWN = (
     "schedules", "seed", "until", "lint", "go_on", "limit", "ipis", "out", "force",
-    "dask",
+    "dask", "answers",
 )  # fmt: skip
 """Options of `explore` that do not describe the machine."""
 
@@ -164,8 +171,9 @@ def _job(options: SessionOptions, own: dict[str, Any]) -> Job:
     goal, kinds = Goal(own["until"], own["lint"]), tuple(IPIS[own["ipis"]])
     origin = origin_of(options)
     job = Job(
-        origin, devices_here, own["seed"], kinds, limit, own["until"], own["lint"]
-    )
+        origin, devices_here, own["seed"], kinds, limit, own["until"], own["lint"],
+        tuple(own["answers"]),
+    )  # fmt: skip
     goal.is_met(explorer(job).driver)  # or it could never be looked at
     return job
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -10,11 +11,13 @@ from lapis_engine import acts, replay
 from lapis_engine.checkpoint import capture
 from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.errors import LapisError
+from lapis_engine.vmm import runstate
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.recording.header import header
 from lapis_sessions.recording.reader import RecordedBranch
 from lapis_sessions.recording.schema import ActRow, Annotation, CheckpointRow
 from lapis_sessions.recording_tools.compose import compose
+from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.branches import FIRST, continues
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from lapis_engine.acts import Act
     from lapis_engine.machine import Machine, Stop
     from lapis_engine.replay import Entry
+    from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.exploring.plan import Step
     from lapis_sessions.session import Session
 
@@ -42,14 +46,19 @@ class Driver:
         """What was done since the beginning."""
         self.steps: list[Step] = []
         """The same as steps: turns as they came, those of one vCPU put together."""
+        self._rules = Rules(self.machine)
         self.spent = 0
         """Instructions retired, and one for each turn."""
         self.at = capture.position(self.machine)
         """Where the last act ended."""
         self.begin()
 
-    def begin(self, catches: Sequence[str] = ()) -> None:
-        """Go back to the beginning; turns will end at these events (`catch`)."""
+    def begin(self, catches: Sequence[str] = (), answers: Sequence[str] = ()) -> None:
+        """Go back to the beginning.
+
+        Turns will end at the events `catches`, and requests be answered by the rules
+        `answers`; raises `CommandError` for what is no rule.
+        """
         machine = self.machine
         machine.on_act = None
         machine.catches.remove()
@@ -57,6 +66,9 @@ class Driver:
         capture.put(machine, self._beginning)
         for name in catches:
             machine.catches.add(name)
+        self._rules = Rules(machine)
+        for text in answers:
+            self._rules.add(text)
         self.entries, self.steps, self.spent = [], [], 0
         self.at = capture.position(machine)
         machine.on_act = self._done
@@ -75,15 +87,30 @@ class Driver:
 
     def awake(self) -> list[int]:
         """Return the vCPUs that would retire an instruction now."""
-        machine = self.machine
-        return [v.id for v in machine.vcpus if not machine.why_not_runnable(v.id)]
+        return [v.id for v in self.machine.vcpus if self.is_awake(v.id)]
+
+    def is_awake(self, number: int) -> bool:
+        """Tell whether a vCPU could have a turn: userspace may have suspended it."""
+        vcpu, vm = self.machine.vcpu(number), self.machine.vm
+        if not vcpu.active or vm.debug_cpus >> number & 1:
+            return False
+        return not self.machine.why_not_runnable(number)
 
     def turn(self, vcpu: int, count: int) -> Stop:
         """Let a vCPU that is awake run alone."""
         stop = self.machine.step(vcpu, count)
         self.spent += stop.retired + 1
-        self._add(Turn(vcpu, stop.retired))
-        return stop
+        self._add(self.machine.vcpu(vcpu), stop.retired)
+        return self._settled(stop)
+
+    def _settled(self, stop: Stop) -> Stop:
+        """Let the rules answer what waits; return what the stop comes to then."""
+        if not self._rules.rules or not self.machine.pending():
+            return stop
+        found = self._rules.settle()
+        if found is None or stop.reason != "exit":
+            return stop
+        return replace(found, retired=stop.retired + found.retired)
 
     def is_over(self, stop: Stop) -> bool:
         """Tell whether nothing can come after the stop of a turn.
@@ -108,7 +135,7 @@ class Driver:
                 stop = machine.run(1)
                 machine.set_schedule("round-robin")
         self.spent += stop.retired + 1
-        return stop
+        return self._settled(stop)
 
     def act(self, act: Act) -> None:
         """Do what moves no time; what is refused is left out."""
@@ -116,17 +143,18 @@ class Driver:
         with suppress(LapisError):
             acts.perform(self.machine, act)
 
-    def _add(self, turn: Turn) -> None:
+    def _add(self, vcpu: Vcpu, count: int) -> None:
+        """Note a turn; one that retired nothing counts if it took an INIT in."""
         last = self.steps[-1] if self.steps else None
-        if isinstance(last, Turn) and last.vcpu == turn.vcpu:
-            self.steps[-1] = Turn(turn.vcpu, last.count + turn.count)
-        elif turn.count:
-            self.steps.append(turn)
+        if isinstance(last, Turn) and last.vcpu == vcpu.id:
+            self.steps[-1] = Turn(vcpu.id, last.count + count)
+        elif count or vcpu.run_state == runstate.INIT:
+            self.steps.append(Turn(vcpu.id, count))
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Note the turns that the machine's own schedule gives meanwhile."""
-        self.machine.on_turn = lambda vcpu, count: self._add(Turn(vcpu.id, count))
+        self.machine.on_turn = self._add
         try:
             yield
         finally:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine import acts, replay
+from lapis_engine.vmm import runstate
 from lapis_sessions.exploring.driving import ENDS, Driver
 from lapis_sessions.exploring.plan import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lapis_engine.acts import Act
     from lapis_engine.machine import Stop
     from lapis_engine.replay import Entry
     from lapis_sessions.exploring.goals import Goal
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 20_000
 """Instructions of a turn after the last one of the list, while others are awake."""
+PENDING: Final = runstate.PEND_INIT | runstate.PEND_SIPI
+ANSWERS: Final = frozenset({"answer", "answer_fault", "answer_by_device", "discard"})
+"""Acts that belong to a request, whenever that comes."""
 SCHEDULING: Final = frozenset({"set_quantum", "set_schedule"})
 """Acts that say nothing where every turn is given by hand."""
 
@@ -45,31 +50,61 @@ def follow(driver: Driver, steps: Sequence[Step], goal: Goal, limit: int) -> boo
     """Do the steps, and then go on until the goal is met; tell whether it is.
 
     A turn of a vCPU that cannot run is left out, and so is all that comes after the
-    goal, or after `limit` instructions and turns. `driver.steps` then holds what was
-    done in fact.
+    goal, or after `limit` instructions and turns. What answered a vCPU's requests
+    answers them in the same order, at once. `driver.steps` then holds what was done in
+    fact.
     """
     driver.begin(goal.catches)
-    acts_left = sum(not isinstance(step, Turn) for step in steps)
-    for step in steps:
+    answers = Answers(driver, steps)
+    for step in answers.others:
+        stop = None
         if isinstance(step, Turn):
-            stop = _turn(driver, step, goal, limit)
+            stop = _turn(driver, step, goal, limit, answers)
         else:
-            acts_left -= 1
             driver.act(step)
-            stop = None
         if goal.is_met(driver):
             return True
-        if stop is not None and not (stop.reason == "exit" and acts_left):
+        if stop is not None and not answers.give():
             return goal.is_met(driver, stop)
         if driver.spent >= limit:
             return False
-    return _go_on(driver, goal, limit)
+    return _go_on(driver, goal, limit, answers)
 
 
-def _turn(driver: Driver, turn: Turn, goal: Goal, limit: int) -> Stop | None:
+class Answers:
+    """What was done about the requests of each vCPU, in order."""
+
+    def __init__(self, driver: Driver, steps: Sequence[Step]) -> None:
+        """Take the answers out of a list of steps; `others` are what is left."""
+        self._driver = driver
+        self._ahead: dict[int, list[Act]] = {}
+        self.others: list[Step] = []
+        for step in steps:
+            if isinstance(step, Turn) or step.verb not in ANSWERS:
+                self.others.append(step)
+            else:
+                self._ahead.setdefault(step.args["number"], []).append(step)
+
+    def give(self) -> bool:
+        """Answer what waits, as far as there are answers; tell whether there were."""
+        given = False
+        for request in self._driver.machine.pending():
+            ahead = self._ahead.get(request.vcpu)
+            if ahead:
+                self._driver.act(ahead.pop(0))
+                given = True
+        return given
+
+
+def _turn(
+    driver: Driver, turn: Turn, goal: Goal, limit: int, answers: Answers
+) -> Stop | None:
     """Give a turn as far as it goes; return the stop that ends the run, if so."""
     count = min(turn.count, limit - driver.spent)
-    if driver.machine.why_not_runnable(turn.vcpu):
+    state = driver.machine.vcpu(turn.vcpu).run_state
+    if not turn.count and state & PENDING == runstate.PEND_INIT:
+        count = 1  # of which it retires none
+    if not driver.is_awake(turn.vcpu):
         if driver.awake():
             return None
         stop = driver.wake(turn.vcpu)
@@ -83,6 +118,8 @@ def _turn(driver: Driver, turn: Turn, goal: Goal, limit: int) -> Stop | None:
         count -= max(stop.retired, 1)
         if driver.is_over(stop):
             return stop
+        if stop.reason == "exit" and answers.give():
+            continue
         if stop.reason in {"halted", "exit"} or goal.is_met(driver):
             return None
     return None
@@ -91,19 +128,21 @@ def _turn(driver: Driver, turn: Turn, goal: Goal, limit: int) -> Stop | None:
 def ends_of(driver: Driver, steps: Sequence[Step], goal: Goal) -> list[str]:
     """Do the steps, and return for each turn the instruction that it ends before."""
     driver.begin()
+    answers = Answers(driver, steps)
     found = []
     for step in steps:
+        text = ""
         if isinstance(step, Turn):
-            _turn(driver, step, goal, driver.spent + step.count)
+            _turn(driver, step, goal, driver.spent + step.count, answers)
             line = driver.machine.disassemble(step.vcpu, count=1)[0]
-            found.append(f"{line.linear:#x} {line.mnemonic} {line.operands}".rstrip())
-        else:
+            text = f"{line.linear:#x} {line.mnemonic} {line.operands}".rstrip()
+        elif step.verb not in ANSWERS:
             driver.act(step)
-            found.append("")
+        found.append(text)
     return found
 
 
-def _go_on(driver: Driver, goal: Goal, limit: int) -> bool:
+def _go_on(driver: Driver, goal: Goal, limit: int, answers: Answers) -> bool:
     """Give long turns, the vCPU that had the last one first."""
     last = next((s.vcpu for s in reversed(driver.steps) if isinstance(s, Turn)), 0)
     cpus = len(driver.machine.vcpus)
@@ -119,6 +158,7 @@ def _go_on(driver: Driver, goal: Goal, limit: int) -> bool:
             is_over = stop.reason in ENDS | {"halted"}
         if goal.is_met(driver):
             return True
-        if is_over:
+        if is_over and not answers.give():
             return goal.is_met(driver, stop)
+        answers.give()
     return False

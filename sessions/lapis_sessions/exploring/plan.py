@@ -37,7 +37,7 @@ class Turn:
 
     vcpu: int
     count: int
-    """Instructions, at most."""
+    """Instructions, at most; 0 only takes in an INIT that is pending."""
 
 
 Step = Turn | Act

@@ -207,11 +207,13 @@ def dask(address: str, stopped: Callable[[], bool]) -> Iterator[Pool]:
     """
     try:
         from distributed import Client, KilledWorker  # noqa: PLC0415 - an optional extra
+        from distributed.comm import get_address_host_port  # noqa: PLC0415 - so this
     except ImportError:
         raise ConfigError(
             "--dask needs the package distributed: pip install 'lapis[dask]'"
         ) from None
     try:
+        get_address_host_port(address)  # a client that fails at this ends badly
         client: Any = Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
         why = " ".join(str(error).split()) or "there is no answer"

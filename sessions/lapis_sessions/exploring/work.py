@@ -50,6 +50,8 @@ class Job:
     limit: int = DEFAULT_LIMIT
     until: str = ""
     lint: str = ""
+    answers: tuple[str, ...] = ()
+    """Rules that answer requests."""
     versions: str = field(default_factory=versions)
     """Of who gives the job: another version might come to something else."""
 
@@ -58,7 +60,7 @@ class Explorer:
     """Does the runs of one job, all on one machine."""
 
     def __init__(self, job: Job) -> None:
-        """Build the machine; raises as `build`, and as `Goal`.
+        """Build the machine; raises as `build`, `Goal` and `Driver.begin`.
 
         Raises `ConfigError` for a job of another version.
         """
@@ -69,6 +71,7 @@ class Explorer:
         self.job = job
         self.goal = Goal(job.until, job.lint)
         self.driver = Driver(build(job.origin, job.devices))
+        self.driver.begin(answers=job.answers)
 
     def run(self, number: int, stopped: Callable[[], bool] = bool) -> Result:
         """Do one run; raise `BrokenOffError` as soon as `stopped` says so."""
@@ -88,7 +91,7 @@ class Explorer:
 
     def _play(self, plan: Plan, stopped: Callable[[], bool]) -> Outcome:
         driver, goal, limit = self.driver, self.goal, self.job.limit
-        driver.begin([*goal.catches, *plans.EVENTS])
+        driver.begin([*goal.catches, *plans.EVENTS], self.job.answers)
         for disturbance in plan.disturbances:
             driver.act(disturbance.act)
         turns = Turns(plan)

@@ -1,0 +1,139 @@
+"""`lapis scenarios` and `lapis scenario`: the recordings that come with a text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_plugins.host import discover
+from lapis_sessions.gallery import catalog, check, render, walk
+from lapis_tui import headless
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_sessions.gallery.catalog import Scenario
+    from lapis_sessions.gallery.walk import Visit
+    from lapis_sessions.views import Json
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, a line each.")
+
+
+@click.command()
+@click.option(
+    "--check", "checks", is_flag=True, help="Replay all; status 1 if anything differs."
+)
+@JSON
+def scenarios(checks: bool, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """List the scenarios of the gallery."""
+    found = catalog.everything()
+    if checks:
+        return _check(found, as_json=as_json)
+    if as_json:
+        for scenario in found:
+            click.echo(json.dumps(walk.listed(scenario)))
+    else:
+        click.echo(render.gallery(found))
+    return headless.OK
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--lesson", is_flag=True, help="Ask what follows; answers are lines of stdin."
+)
+@click.option(
+    "--check", "checks", is_flag=True, help="Replay it; status 1 if anything differs."
+)
+@JSON
+def scenario(
+    name: str,
+    lesson: bool,  # noqa: FBT001 - click passes it by name
+    checks: bool,  # noqa: FBT001 - click passes it by name
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Walk through a scenario: what happens, and how the machine looks then.
+
+    With --lesson it stops at each point where something can be predicted. With --json
+    there is an object for the scenario and one for each point, and questions go to
+    standard error.
+    """
+    if lesson and checks:
+        raise click.UsageError("--lesson and --check exclude each other")
+    found = catalog.find(name)
+    if checks:
+        return _check([found], as_json=as_json)
+    guide = Guide(found, lesson=lesson, as_json=as_json)
+    guide.walk()
+    return headless.OK
+
+
+def _check(wanted: Sequence[Scenario], *, as_json: bool) -> int:
+    status, devices = headless.OK, discover().devices
+    for each in wanted:
+        report = check.check(each, devices)
+        click.echo(json.dumps(report.to_dict()) if as_json else render.report(report))
+        status = headless.FAILED if report.failures else status
+    return status
+
+
+class Guide:
+    """Tells a scenario, point by point, and asks."""
+
+    def __init__(self, scenario: Scenario, *, lesson: bool, as_json: bool) -> None:
+        """Prepare to tell `scenario`."""
+        self._scenario = scenario
+        self._lesson = lesson
+        self._json = as_json
+        self._right = 0
+
+    def walk(self) -> None:
+        """Go from the first point to the last."""
+        told = walk.listed(self._scenario) | {"text": self._scenario.text.strip()}
+        self._say(told, render.opening(self._scenario))
+        for tape in self._scenario.tapes:
+            if not self._json:
+                click.echo(render.tape(self._scenario, tape))
+            tour = walk.tour(self._scenario, tape, discover().devices)
+            for number, visit in enumerate(tour, 1):
+                self._visit(visit, number)
+        if self._lesson:
+            asked = self._scenario.questions
+            told = {"right": self._right, "asked": asked}
+            self._say(told, render.score(self._right, asked))
+
+    def _say(self, told: Json, text: str) -> None:
+        click.echo(json.dumps(told) if self._json else text)
+
+    def _visit(self, visit: Visit, number: int) -> None:
+        # A point is told before its question is put, and the answer comes after.
+        told = walk.told(visit, number) if self._json else {}
+        self._say(told, "" if self._json else render.point(visit, number))
+        if self._lesson and visit.point.ask:
+            self._ask(visit)
+
+    def _ask(self, visit: Visit) -> None:
+        point = visit.point
+        click.echo(render.question(point), err=self._json)
+        given = _line()
+        right = given is not None and walk.is_right(point, given)
+        self._right += right
+        told = {
+            "asked": point.ask,
+            "given": given,
+            "right": right,
+            "answer": point.answer,
+            "because": point.because,
+        }
+        self._say(told, render.answer(point, given, right=right))
+
+
+def _line() -> str | None:
+    """Return a line of standard input, or None when there are no more."""
+    if sys.stdin.isatty():
+        click.echo("   > ", nl=False, err=True)
+    line = sys.stdin.readline()
+    return line.strip() if line else None
