@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lapis_engine.boot import flat
+from lapis_engine.config import MachineConfig
 from lapis_engine.devices import (
     fw_cfg,
     ioapic,
@@ -12,7 +13,7 @@ from lapis_engine.devices import (
     pmtimer,
     uart,
 )
-from lapis_engine.machine import Machine, MachineConfig
+from lapis_engine.machine import Machine
 from lapis_engine.profiles import profile_named
 
 ROOT = Path(__file__).parents[1]

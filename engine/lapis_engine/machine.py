@@ -5,7 +5,7 @@ The same configuration and the same acts give the same history.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine import requests, userspace
@@ -20,8 +20,8 @@ from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
 from lapis_engine.history import EventLog
 from lapis_engine.lints.live import Lints
-from lapis_engine.profiles import SDM
 from lapis_engine.schedule import POLICIES, Schedule
+from lapis_engine.stop import NotRunnableError, Stop
 from lapis_engine.vie import context
 from lapis_engine.vmm import (
     arbitration,
@@ -44,20 +44,16 @@ if TYPE_CHECKING:
 
     from lapis_engine.acts import Act
     from lapis_engine.boot.image import BootPlan
+    from lapis_engine.config import MachineConfig
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.devices.device import Device
     from lapis_engine.events import MessageSent
     from lapis_engine.requests import PendingRequest
-    from lapis_engine.switches import Profile
     from lapis_engine.vmm.exits import Exit
     from lapis_engine.vmm.touching import Touched
     from lapis_engine.vmm.traps import Trap
     from lapis_engine.vmm.vcpu import Vcpu
 
-MIB = 1 << 20
-MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
-"""RAM is one piece from 0; the devices begin at 0xC000_0000.
-# Not modelled: RAM above 4 GiB."""
 QUIET = (exits.Bogus, exits.Hlt, exits.RunState, exits.DebugCpu)
 """Exits that concern the schedule and not the user."""
 REASONS: dict[type, str] = {
@@ -66,59 +62,6 @@ REASONS: dict[type, str] = {
     exits.EngineFaultExit: "fault",
 }
 """Why a run stops at an exit, where it is not just "exit"."""
-
-
-class NotRunnableError(EngineError):
-    """A vCPU was to be stepped that cannot run."""
-
-    title = "Not runnable"
-
-
-@dataclass(frozen=True, slots=True)
-class MachineConfig:
-    """What a machine is made of, beside its image and its devices."""
-
-    cpus: int = 2
-    memory: int = 64 * MIB
-    """RAM in bytes, whole MiB."""
-    profile: Profile = SDM
-    quantum: int = 1000
-    """Instructions of a vCPU before round-robin moves on."""
-    float_ports: bool = False
-    """Unclaimed ports read all ones instead of asking the user."""
-    tsc_hz: int = 1_000_000_000
-    """TSC ticks in a second of virtual time; an instruction takes 1 ns."""
-
-    def check(self) -> None:
-        """Raise `ConfigError` naming the first value that cannot be."""
-        if not 1 <= self.cpus <= self.profile.max_vcpus:
-            raise ConfigError(
-                f"{self.cpus} vCPUs: profile {self.profile.name} takes 1 to "
-                f"{self.profile.max_vcpus}"
-            )
-        if not MIN_MEMORY <= self.memory <= MAX_MEMORY or self.memory % MIB:
-            raise ConfigError(
-                f"memory of {self.memory} bytes: it must be whole MiB from "
-                f"{MIN_MEMORY // MIB} to {MAX_MEMORY // MIB}"
-            )
-        if self.quantum < 1:
-            raise ConfigError(f"quantum {self.quantum}: at least 1 instruction")
-        if self.tsc_hz < 1:
-            raise ConfigError(f"TSC frequency {self.tsc_hz}: at least 1 Hz")
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why the machine stopped."""
-
-    reason: str
-    """budget, exit, breakpoint, catch, halted, suspended or fault."""
-    retired: int
-    """Instructions of all vCPUs since the verb began."""
-    vcpu: int
-    """vCPU that the stop is about, or that would run next."""
-    exit: Exit | None = None
-    text: str = ""
 
 
 class Machine:

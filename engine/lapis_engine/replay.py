@@ -14,7 +14,7 @@ from lapis_engine import acts
 from lapis_engine.acts import Act, ActError
 from lapis_engine.checkpoint.capture import Position, position
 from lapis_engine.errors import EngineError
-from lapis_engine.machine import NotRunnableError, Stop
+from lapis_engine.stop import NotRunnableError, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

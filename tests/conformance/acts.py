@@ -9,7 +9,7 @@ from conformance.words import exit_words, outcome, valued
 from lapis_engine import saved
 from lapis_engine.apic.record import RecordError
 from lapis_engine.errors import EngineError, EntryError
-from lapis_engine.machine import NotRunnableError
+from lapis_engine.stop import NotRunnableError
 from lapis_engine.vmm.entry import DEFAULT, DiscardInstr
 
 if TYPE_CHECKING:

@@ -42,7 +42,8 @@ from lapis_engine.events import (
     VectorEnded,
     VectorRefused,
 )
-from lapis_engine.machine import Machine, Stop
+from lapis_engine.machine import Machine
+from lapis_engine.stop import Stop
 from lapis_engine.vmm import exits
 
 FAR = 5_000_000

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_plugins.host import discover
+from lapis_sessions.errors import SessionError
 from lapis_sessions.gallery import catalog, check, render, walk
 from lapis_tui import headless
 
@@ -132,8 +133,16 @@ class Guide:
 
 
 def _line() -> str | None:
-    """Return a line of standard input, or None when there are no more."""
+    """Return a line of standard input, or None when there are no more.
+
+    Raises `SessionError` for what is no text.
+    """
+    if sys.stdin is None:  # closed before we began
+        return None
     if sys.stdin.isatty():
         click.echo("   > ", nl=False, err=True)
-    line = sys.stdin.readline()
+    try:
+        line = sys.stdin.readline()
+    except UnicodeDecodeError:
+        raise SessionError("standard input is not text in UTF-8") from None
     return line.strip() if line else None

@@ -59,7 +59,46 @@ MAX_SLICE = 1 << 24
 class Vm:
     """A virtual machine: vCPUs, their APICs, memory and devices."""
 
-    def __init__(  # noqa: PLR0915 - a field and its docstring are two statements
+    now: int
+    """Virtual time, ns."""
+    ran: int
+    """Instructions that the last `run` retired."""
+    kick: bool
+    """Something may have made another vCPU able to run."""
+    yielded: bool
+    """The vCPU spins and gave its turn away (only with `pause_yields`)."""
+    stop_asked: bool
+    """Come back as soon as the present instruction and its effects are complete."""
+    watch_at: int | None
+    """ns at which `on_watch` is called, at that very instruction; no timer, and nothing
+    moves for it."""
+    on_round: Callable[[], None] | None
+    """Called after each round of `run`."""
+    panic: exits.EngineFaultExit | None
+    """What was a panic of the host; nothing runs after it."""
+    debug_cpus: int
+    """vCPUs that `vm_suspend_cpu` holds, a bit each."""
+    startup_cpus: int
+    """vCPUs that wait for SIPI under boot_ipi startup-cpus, a bit each."""
+    spinup: SpinupState
+    """Used under boot_ipi spinup-ap."""
+    interference: InterferenceState
+    """The user's rules on IPIs, and the IPIs that they hold back."""
+    boot_ipi_due: BootIpi | None
+    """What an ICR write left for `startup.handle`."""
+    traps: TrapState
+    """What goes to the user though a device serves it."""
+    answerer: str
+    """Who answers the requests for now: user, rule N or device."""
+    exit_due: exits.Exit | None
+    """Exit record that a handler has filled."""
+    context: Literal["outside", "normal", "critical"]
+    """Where handlers run: outside vm_run, in it, or where none may sleep."""
+    timers_moved: bool
+    """`deadline` must be found anew."""
+    _deadline: int | None
+
+    def __init__(
         self,
         vcpus: int,
         profile: Profile,
@@ -74,56 +113,21 @@ class Vm:
         `note` is told every event, in order. With `float_ports` a port that no device
         claims reads all ones, as on an ISA bus; else it is a request to the user.
         """
-        self.profile = profile
-        self.note = note
-        self.float_ports = float_ports
-        self.tsc_hz = tsc_hz
-        self.now = 0
-        self.ran = 0
-        """Instructions that the last `run` retired."""
-        self._budget = 0
-        self._is_consistent_asked = False
-        self.kick = False
-        """Something may have made another vCPU able to run."""
-        self.yielded = False
-        """The vCPU spins and gave its turn away (only with `pause_yields`)."""
-        self.pause_yields = False
-        self.stop_asked = False
-        """Come back as soon as the present instruction and its effects are complete."""
-        self.watch_at: int | None = None
-        """ns at which `on_watch` is called, at that very instruction; no timer, and
-        nothing moves for it."""
+        self.profile, self.note = profile, note
+        self.float_ports, self.tsc_hz = float_ports, tsc_hz
+        self.now = self.ran = self._budget = self._faults = 0
+        self.debug_cpus = self.startup_cpus = 0
+        self.kick = self.yielded = self.pause_yields = self.stop_asked = False
+        self._is_consistent_asked, self.timers_moved = False, True
+        self.watch_at = self._deadline = None
         self.on_watch: Callable[[], None] | None = None
-        self.on_round: Callable[[], None] | None = None
-        """Called after each round of `run`."""
-        self.panic: exits.EngineFaultExit | None = None
-        """What was a panic of the host; nothing runs after it."""
-        self.debug_cpus = 0
-        """vCPUs that `vm_suspend_cpu` holds, a bit each."""
-        self.startup_cpus = 0
-        """vCPUs that wait for SIPI under boot_ipi startup-cpus, a bit each."""
-        self.spinup = SpinupState()
-        """Used under boot_ipi spinup-ap."""
-        self.interference = InterferenceState()
-        """The user's rules on IPIs, and the IPIs that they hold back."""
-        self.boot_ipi_due: BootIpi | None = None
-        """What an ICR write left for `startup.handle`."""
-        self.traps = TrapState()
-        """What goes to the user though a device serves it."""
-        self.answerer = "user"
-        """Who answers the requests for now: user, rule N or device."""
-        self.exit_due: exits.Exit | None = None
-        """Exit record that a handler has filled."""
-        self.context: Literal["outside", "normal", "critical"] = "outside"
-        """Where handlers run: outside vm_run, in it, or where none may sleep."""
-        self.timers_moved = True
-        """`deadline` must be found anew."""
-        self._deadline: int | None = None
-        self._faults = 0
-        self.consoles: dict[str, bytearray] = {}
+        self.on_round = self.panic = self.boot_ipi_due = self.exit_due = None
         self.suspended: exits.SuspendedExit | None = None
-        self.core = Core()
-        self.memory = PhysicalMemory()
+        self.context, self.answerer = "outside", "user"
+        self.spinup, self.traps = SpinupState(), TrapState()
+        self.interference = InterferenceState()
+        self.consoles: dict[str, bytearray] = {}
+        self.core, self.memory = Core(), PhysicalMemory()
         self.memory.on_write = self.core.forget_code
         self.ports, self.mmio = IoSpace("port"), IoSpace("mmio")
         self.devices = list(devices)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lapis_engine.acts import Act
-    from lapis_engine.machine import Machine, Stop
+    from lapis_engine.machine import Machine
     from lapis_engine.replay import Entry
+    from lapis_engine.stop import Stop
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.exploring.plan import Step
     from lapis_sessions.session import Session

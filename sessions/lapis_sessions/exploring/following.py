@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.acts import Act
-    from lapis_engine.machine import Stop
     from lapis_engine.replay import Entry
+    from lapis_engine.stop import Stop
     from lapis_sessions.exploring.goals import Goal
     from lapis_sessions.exploring.plan import Step
 

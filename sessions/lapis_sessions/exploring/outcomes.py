@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lapis_sessions.exploring import goals
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine, Stop
+    from lapis_engine.machine import Machine
     from lapis_engine.requests import PendingRequest
+    from lapis_engine.stop import Stop
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import LapisError
-from lapis_engine.machine import Stop
+from lapis_engine.stop import Stop
 from lapis_engine.vmm import emulation
 from lapis_sessions.errors import CommandError
 from lapis_sessions.rules import syntax

@@ -1,0 +1,50 @@
+"""What a machine is made of, beside its image and its devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.errors import ConfigError
+from lapis_engine.profiles import SDM
+
+if TYPE_CHECKING:
+    from lapis_engine.switches import Profile
+
+MIB = 1 << 20
+MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
+"""RAM is one piece from 0; the devices begin at 0xC000_0000.
+# Not modelled: RAM above 4 GiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineConfig:
+    """What a machine is made of, beside its image and its devices."""
+
+    cpus: int = 2
+    memory: int = 64 * MIB
+    """RAM in bytes, whole MiB."""
+    profile: Profile = SDM
+    quantum: int = 1000
+    """Instructions of a vCPU before round-robin moves on."""
+    float_ports: bool = False
+    """Unclaimed ports read all ones instead of asking the user."""
+    tsc_hz: int = 1_000_000_000
+    """TSC ticks in a second of virtual time; an instruction takes 1 ns."""
+
+    def check(self) -> None:
+        """Raise `ConfigError` naming the first value that cannot be."""
+        if not 1 <= self.cpus <= self.profile.max_vcpus:
+            raise ConfigError(
+                f"{self.cpus} vCPUs: profile {self.profile.name} takes 1 to "
+                f"{self.profile.max_vcpus}"
+            )
+        if not MIN_MEMORY <= self.memory <= MAX_MEMORY or self.memory % MIB:
+            raise ConfigError(
+                f"memory of {self.memory} bytes: it must be whole MiB from "
+                f"{MIN_MEMORY // MIB} to {MAX_MEMORY // MIB}"
+            )
+        if self.quantum < 1:
+            raise ConfigError(f"quantum {self.quantum}: at least 1 instruction")
+        if self.tsc_hz < 1:
+            raise ConfigError(f"TSC frequency {self.tsc_hz}: at least 1 Hz")
