@@ -16,11 +16,12 @@ from session_files import DEVICES
 from lapis_engine.errors import LapisError
 from lapis_sessions.gallery import catalog, check, recipe, render, walk
 from lapis_sessions.gallery.catalog import Expectation, Point, Scenario, ScenarioError
-from lapis_sessions.recording import reader
+from lapis_sessions.recording import reader, writer
 from lapis_sessions.recording.reader import Recording
 from lapis_sessions.recording_tools import output
 from lapis_sessions.recording_tools.compose import compose
 from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.timeline import timeline
 
 NAMES = [
     "ap-bringup", "freebsd-13.1", "illumos-12936", "illumos-12960", "illumos-12989",
@@ -126,6 +127,22 @@ def test_making_twice_gives_the_same_bytes(tmp_path: Path) -> None:
         first = [path.read_bytes() for path in recipe.make(scenario, DEVICES, tmp_path)]
         again = recipe.make(scenario, DEVICES, tmp_path)
         assert [path.read_bytes() for path in again] == first
+
+
+@pytest.mark.parametrize("name", ["ap-bringup", "illumos-13645", "three-answers"])
+def test_how_fast_it_is_made_changes_no_byte(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = catalog.find(name)
+    first = [path.read_bytes() for path in recipe.make(scenario, DEVICES, tmp_path)]
+    # A machine so slow that every slice is the shortest, and is hashed and written.
+    monkeypatch.setattr(timeline, "QUICK", 0.0)
+    monkeypatch.setattr(timeline, "SLOW", 0.0)
+    monkeypatch.setattr(timeline, "LEAST", 10)
+    monkeypatch.setattr(writer, "SECONDS", -1.0)
+    monkeypatch.setattr(writer, "PATIENCE", 0)
+    again = recipe.make(scenario, DEVICES, tmp_path)
+    assert [path.read_bytes() for path in again] == first
 
 
 def test_another_answer_in_a_copy_is_a_divergence(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def refused(capsys: Captured, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("nosuch",), "neither an embedded guest (ap-bringup, ipi-ping) nor a file"),
+        (("nosuch",), "neither an embedded guest (ap-bringup, ipi-ping, "),
         (("ap-bringpu",), "did you mean ap-bringup?"),
         (("/no/such/file",), "guest '/no/such/file': there is no such file"),
         (("/tmp",), "guest '/tmp' is a directory"),

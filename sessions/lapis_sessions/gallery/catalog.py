@@ -1,0 +1,142 @@
+"""The scenarios that come with Lapis: what each is about, and where its files are.
+
+Nothing is replayed here.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from lapis_sessions.errors import SessionError
+from lapis_sessions.setup import SessionOptions
+
+SUFFIX = ".toml"
+
+
+class ScenarioError(SessionError):
+    """A scenario is not there, or is not what it should be."""
+
+    title = "Bad scenario"
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of a scenario's file."""
+
+
+class Expectation(_Part, frozen=True):
+    """What must hold at a point."""
+
+    command: str
+    """A command that moves nothing."""
+    what: str
+    """An expression on its `result`, as `result[1].state`."""
+    value: bool | int | str | list[int | str]
+    """What the expression must be."""
+
+
+class Point(_Part, frozen=True):
+    """A point of a recording."""
+
+    do: list[str]
+    """Commands that lead here from the point before."""
+    text: str
+    """What there is to be seen."""
+    branch: str = "main"
+    """The branch on which it lies."""
+    show: list[str] = []
+    """Commands whose results belong to the text."""
+    expect: list[Expectation] = []
+    ask: str = ""
+    """What the reader may predict before going on, or nothing."""
+    answer: str = ""
+    """The answer in a word or a number."""
+    accept: list[str] = []
+    """Other answers that are as right."""
+    because: str = ""
+    """Why that is the answer."""
+
+
+class Tape(_Part, frozen=True):
+    """One recording of a scenario."""
+
+    name: str
+    about: str
+    points: list[Point]
+    guest: str = "ap-bringup"
+    cpus: int = 2
+    memory: str = "2M"
+    profile: str = "sdm"
+    quantum: int = 1000
+
+    @property
+    def options(self) -> SessionOptions:
+        """What its machine is made from."""
+        return SessionOptions(
+            guest=self.guest,
+            cpus=self.cpus,
+            memory=self.memory,
+            profile=self.profile,
+            quantum=self.quantum,
+        )
+
+
+class Scenario(_Part, frozen=True):
+    """What there is to see, and the recordings in which to see it."""
+
+    title: str
+    summary: str
+    """One sentence."""
+    source: str
+    """Where it comes from: a manual's section, a bug of illumos, a commit."""
+    text: str
+    """What happens, told before the first point."""
+    tapes: list[Tape]
+    name: str = ""
+    """The name of its file."""
+
+    @property
+    def questions(self) -> int:
+        """Points at which something is asked."""
+        return sum(bool(point.ask) for tape in self.tapes for point in tape.points)
+
+    def path(self, tape: Tape, folder: Path | None = None) -> Path:
+        """Return where the recording of `tape` lies, or lies within `folder`."""
+        return (folder or home()) / f"{self.name}-{tape.name}.lapis"
+
+
+def home() -> Path:
+    """Return the folder of the gallery."""
+    return Path(str(resources.files("lapis_sessions"))) / "gallery"
+
+
+def names() -> list[str]:
+    """Return the names of all scenarios."""
+    return sorted(path.stem for path in home().glob(f"*{SUFFIX}"))
+
+
+def find(name: str) -> Scenario:
+    """Return a scenario; raise `ScenarioError` with the nearest name."""
+    known = names()
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise ScenarioError(f"there is no scenario {name[:40]!r}; {hint}")
+    return read(home() / f"{name}{SUFFIX}")
+
+
+def read(path: Path) -> Scenario:
+    """Read a scenario's file; raise `ScenarioError` saying what is wrong with it."""
+    try:
+        found = msgspec.toml.decode(path.read_bytes(), type=Scenario)
+    except msgspec.DecodeError as error:
+        raise ScenarioError(f"scenario {path.stem!r}: {error}") from None
+    return msgspec.structs.replace(found, name=path.stem)
+
+
+def everything() -> list[Scenario]:
+    """Return all scenarios by name."""
+    return [find(name) for name in names()]

@@ -1,0 +1,82 @@
+"""Making the recordings of a scenario from the commands in its file.
+
+What is made depends on the commands alone and not on how fast they were done: hashes
+that a `Writer` adds by the clock are taken out again, those of the points remain.
+"""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from lapis_sessions.gallery.catalog import ScenarioError
+from lapis_sessions.recording import reader
+from lapis_sessions.recording.schema import HashRow
+from lapis_sessions.recording.writer import Writer
+from lapis_sessions.recording_tools import output
+from lapis_sessions.recording_tools.compose import compose
+from lapis_sessions.recording_tools.merge import merged
+from lapis_sessions.setup import open_session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lapis_sessions.gallery.catalog import Point, Scenario, Tape
+    from lapis_sessions.recording.reader import RecordedBranch, Recording
+    from lapis_sessions.session import Session
+    from lapis_sessions.setup import DeviceMaker
+
+
+def make(scenario: Scenario, devices: DeviceMaker, folder: Path) -> list[Path]:
+    """Make every recording of a scenario in `folder`, in place of what is there.
+
+    Raises `ScenarioError` for a command that fails, and what opening a session raises.
+    """
+    made = []
+    for tape in scenario.tapes:
+        path = scenario.path(tape, folder)
+        recording = _recorded(scenario, tape, devices)
+        branches = [_plain(branch) for branch in recording.branches]
+        pieces = compose(recording.header, branches, recording.last.name)
+        output.write(str(path), pieces, force=True)
+        made.append(path)
+    return made
+
+
+def _recorded(scenario: Scenario, tape: Tape, devices: DeviceMaker) -> Recording:
+    session = open_session(tape.options, devices)
+    # Files that commands write and read go there, and their names into the recording.
+    with TemporaryDirectory() as folder, chdir(folder):
+        writer = session.writer = Writer(session, "made.lapis")
+        try:
+            for point in tape.points:
+                _do(session, scenario, point)
+                writer.annotate(point.text, point.ask, point.answer)
+                writer.checkpoint()
+        finally:
+            session.close()
+        return reader.read("made.lapis")
+
+
+def _do(session: Session, scenario: Scenario, point: Point) -> None:
+    for command in point.do:
+        outcome = session.execute(command)
+        if not outcome.ok:
+            raise ScenarioError(f"{scenario.name}: {command!r}: {outcome.error}")
+    here = session.timeline.branch.name
+    if here != point.branch:
+        raise ScenarioError(
+            f"{scenario.name}: the point {point.text[:40]!r} is said to be of branch "
+            f"{point.branch!r} and is of {here!r}"
+        )
+
+
+def _plain(branch: RecordedBranch) -> RecordedBranch:
+    """Keep a hash at each annotation, every field at the last, and no other."""
+    at = {note.acts for note in branch.notes}
+    known = {row.acts: row for row in branch.checkpoints if row.acts in at}
+    rows = [known[acts] for acts in sorted(known)]
+    hashes = [HashRow(row.acts, row.retired, row.digest) for row in rows[:-1]]
+    return merged(replace(branch, hashes=hashes, checkpoints=rows[-1:]))
