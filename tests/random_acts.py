@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 GUESTS = ("fabric-nesting", "fabric-nmi", "fabric-ioapic", "fabric-timer", "fabric-tpr")
 """Guests of one vCPU that keep its APIC busy."""
+OVERWRITES = bytes.fromhex("2ef6160600 b055 88c3 41 ebf4")
+"""not byte [cs:6]; mov al, 55h (that byte); mov bl, al; inc cx; and again."""
 IRET = 0x600
 """Where every interrupt of real mode leads; nothing would be code there."""
 
@@ -31,14 +33,16 @@ def machine(seed: Random) -> Callable[[], Machine]:
     """Choose a machine, and return what makes it, always alike."""
     profile = seed.choice(sorted(PROFILES))
     quantum = seed.choice((1, 7, 100, 1000))
-    name = seed.choice(("ap-bringup", "ap-bringup", *GUESTS))
+    name = seed.choice(("ap-bringup", "ap-bringup", "overwrites", *GUESTS))
     cpus = seed.randint(1, 4)
-    code = rigs.AP_BRINGUP
-    if name != "ap-bringup":
-        code = rigs.GUESTS / f"{name}.bin"
+    code = OVERWRITES
+    if name == "ap-bringup":
+        code = rigs.AP_BRINGUP.read_bytes()
+    elif name != "overwrites":
+        code = (rigs.GUESTS / f"{name}.bin").read_bytes()
 
     def make() -> Machine:
-        made = rigs.machine(code.read_bytes(), cpus, profile=profile, quantum=quantum)
+        made = rigs.machine(code, cpus, profile=profile, quantum=quantum)
         made.vm.memory.write(IRET, b"\xcf")
         made.vm.memory.write(0, IRET.to_bytes(4, "little") * 256)
         return made

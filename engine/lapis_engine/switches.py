@@ -133,6 +133,19 @@ class Profile:
         doc="an LVT entry that fires a vector below 16 sets ESR bit 5 instead of 6",
         source="bhyve vlapic_fire_lvt",
     )
+    lvt_fires_init: bool = _switch(
+        default=True,
+        doc="an LVT entry of mode INIT sends INIT to its processor; else nothing",
+        source='SDM Vol. 3A "Local Vector Table", delivery mode 101; bhyve '
+        "vlapic_fire_lvt",
+    )
+    esr_write_rearms: bool = _switch(
+        default=True,
+        doc="after an error the error entry does not fire again until the ESR is "
+        "written; else every error fires it",
+        source='SDM Vol. 3A "Error Handling": the write rearms the mechanism; bhyve '
+        "vlapic_set_error",
+    )
     lvt_status_writable: bool = _switch(
         default=False,
         doc="the guest can write delivery status and remote IRR of LVT entries",
@@ -160,6 +173,13 @@ class Profile:
         default=False,
         doc="the divide configuration reads as it was written; else bits 3, 1 and 0",
         source='bhyve vlapic_dcr_write_handler; SDM Vol. 3A "APIC Timer"',
+    )
+    timer_keeps_phase: bool = _switch(
+        default=True,
+        doc="a periodic timer that is late by a period or more stays in phase; else "
+        "it starts anew from now",
+        source='SDM Vol. 3A "APIC Timer": the count reloads at 0; bhyve '
+        "vlapic_callout_handler",
     )
     svr_stops_timer: bool = _switch(
         default=False,

@@ -8,6 +8,7 @@ from conformance.looks import delivered
 from conformance.words import exit_words, outcome, valued
 from lapis_engine import saved
 from lapis_engine.apic.record import RecordError
+from lapis_engine.cpu.delivery import Pending
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.stop import NotRunnableError
 from lapis_engine.vmm.entry import DEFAULT, DiscardInstr
@@ -215,6 +216,12 @@ def import_apic(s: Script, n: int, *fields: str) -> str:
     return ""
 
 
+def in_delivery(s: Script, n: int, vector: str) -> str:
+    """VM_SET_INTINFO: an exit has interrupted the delivery of this interrupt."""
+    s.vcpu(n).event = Pending(int(vector, 0), "external", None)
+    return ""
+
+
 def resume_cpu(s: Script, n: int, base: str) -> str:
     """VM_RESUME_CPU after userspace has set CS.base, and RIP to 0."""
     vcpu = s.vcpu(n)
@@ -256,6 +263,7 @@ ACTS: dict[str, Callable[..., str]] = {
     "lint": lint,
     "nmi": nmi,
     "import-apic": import_apic,
+    "in-delivery": in_delivery,
     "resume-cpu": resume_cpu,
     "pass": pass_time,
 }

@@ -93,6 +93,11 @@ def cs_rip(s: Script, n: int) -> str:
     return f"{cs.selector:#x} {cs.base:#x} {regs.rip:#x}"
 
 
+def handler(s: Script, n: int) -> str:
+    """Vector of the handler that has just been entered, at 0xB000 + 16 * vector."""
+    return f"{(s.vcpu(n).regs.rip - 0xB000) >> 4:#x}"
+
+
 def reg(s: Script, n: int, name: str) -> str:
     """A register, or several of them: cr0, efer, rip, rflags, dr6, rdx, others.
 
@@ -158,6 +163,7 @@ LOOKS: dict[str, Callable[..., str]] = {
     "timer": timer,
     "pending": pending,
     "cs-rip": cs_rip,
+    "rip-in-handler": handler,
     "advanced": lambda s, n: str(s.vcpu(n).regs.rip & 0xFFF),
     "halted": lambda s, n: "yes" if s.vcpu(n).halted else "no",
     "active": active,

@@ -1,4 +1,19 @@
-"""Scenarios: acts of guest and user, and what is seen after each (`script`)."""
+"""Scenarios: acts of guest and user, and what is seen after each (`script`).
+
+Mutants of a single token or condition tried by hand on `vmm`, all killed but one:
+arbitration: the shadow ignored by NMI, by interrupts; NMI blocking ignored, by HLT too;
+IF ignored; a delivered ExtINT or NMI kept; NMI that blocks nothing; INIT that keeps
+the event in delivery or ExtINT; restart of the BSP inverted; an event in delivery or
+INIT that does not wake; the fall of INTR not told.
+fabric: EOI to LINT0, EOI suppression, the cascade, ExtINT at LINT0 inverted; IRQ 0 on
+pin 0; LINT0 fired as INTR falls, its mask ignored; INTR of a disabled APIC on the APs;
+lowest priority by the second number; inactive and disabled APICs that take messages;
+NMI messages in bhyve; a level message as an edge.
+runstate: `is_pending` inverted; a SIPI kept by INIT, or once taken; the INIT bit not
+set; a SIPI latched never, not the first, not behind a pending INIT; the BSP waiting.
+Survivor: `or` for `and` in `wired` of `fabric._intr`: a masked LINT0 entry fires, and
+`lvt.fire` stops it; only the log shows it.
+"""
 
 from __future__ import annotations
 

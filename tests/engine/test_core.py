@@ -5,6 +5,7 @@ Expectations are counted by hand from the machine code in each test.
 
 import ctypes
 from collections.abc import Callable
+from random import Random
 
 import pytest
 import unicorn
@@ -272,3 +273,105 @@ def test_a_register_that_lies_elsewhere_is_found_before_a_guest_runs(
 def test_the_control_page_lies_where_no_page_table_can_point() -> None:
     assert probe.CONTROL_PAGE >= 1 << 52
     assert ctypes.sizeof(ctypes.c_void_p) == 8
+
+
+OVERWRITES = "2e c606067090 40 41 ebf6"
+"""mov byte [cs:7006h], nop; inc ax, which is overwritten; inc cx; jmp 7000h."""
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 5, 7, 1001])
+def test_code_that_overwrites_itself_is_counted_once_however_it_is_cut(
+    rig: Rig, budget: int
+) -> None:
+    rig.code(OVERWRITES)
+    done = 0
+    while done < 1001:
+        assert rig.core.run(rig.regs, min(budget, 1001 - done)) == Budget()
+        done += rig.core.retired
+    # 250 rounds of four, and one more store; the nop is there from the first round on.
+    assert (done, rig.regs.rip) == (1001, 0x7006)
+    assert (rig.regs.gpr[0] & 0xFFFF, rig.regs.gpr[1] & 0xFFFF) == (0, 250)
+
+
+def test_paged_code_that_overwrites_itself_is_counted_once(rig: Rig) -> None:
+    rig.page_first_64k()
+    rig.code("c605 07700000 90 40 41 ebf5")
+    assert rig.core.run(rig.regs, 1) == Budget()
+    assert (rig.core.retired, rig.regs.rip) == (1, 0x7007)
+    assert rig.core.run(rig.regs, 8) == Budget()
+    assert (rig.regs.rip, rig.regs.gpr[1]) == (0x7007, 2)  # nine: two rounds, a store
+
+
+def test_an_event_after_code_was_overwritten_is_counted_exactly(rig: Rig) -> None:
+    rig.code("2e c606067090 40 41 f4")
+    assert rig.core.run(rig.regs, 100) == Intercepted(intercepts.HLT, 0)
+    assert (rig.core.retired, rig.regs.rip) == (3, 0x7008)
+
+
+def test_each_iteration_of_rep_over_its_own_code_is_counted_once(rig: Rig) -> None:
+    rig.code("b90400 bf0a70 b090 f3aa 40 40 40 40 f4")  # four INC AX become NOP
+    assert rig.core.run(rig.regs, 100) == Intercepted(intercepts.HLT, 0)
+    # MOV three times, STOSB four times and once more to find CX zero, NOP four times.
+    assert (rig.core.retired, rig.regs.rip) == (12, 0x700E)
+    assert rig.regs.gpr[0] & 0xFFFF == 0x90
+
+
+def test_a_breakpoint_on_an_overwriting_instruction_can_be_passed(rig: Rig) -> None:
+    rig.code(OVERWRITES)
+    rig.core.set_breakpoints([CODE])
+    assert rig.core.run(rig.regs, 100) == Breakpoint(CODE)
+    assert rig.core.run(rig.regs, 100, past=True) == Breakpoint(CODE)
+    assert (rig.core.retired, rig.regs.gpr[1] & 0xFFFF) == (4, 1)
+
+
+def test_input_to_its_own_code_leaves_the_next_run_its_count(rig: Rig) -> None:
+    rig.code("ba5500 bf0670 6c 90 90 90")  # INSB to 7006h, where it stands
+    assert rig.core.run(rig.regs, 100) == PortAccess(0x55, 1, False, 0)
+    other = rig.vcpu()
+    other.rip = 0x8000
+    rig.memory.write(0x8000, b"\x90" * 8)
+    assert rig.core.run(other, 3) == Budget()
+    assert (rig.core.retired, other.rip) == (3, 0x8003)
+
+
+def test_the_flags_of_an_add_are_right_at_the_exit_after_it(rig: Rig) -> None:
+    rig.code("00d2 f4")  # add dl, dl
+    rig.regs.gpr[2] = 0
+    assert rig.core.run(rig.regs, 100) == Intercepted(intercepts.HLT, 0)
+    assert rig.regs.rflags == 0x46  # ZF and PF
+
+
+ARITHMETIC = [
+    bytes.fromhex(code)
+    for code in (
+        "00d2", "28da", "10da", "18da", "20da", "08da", "30da", "38da", "01d3", "29d3",
+        "11d3", "19d3", "21d3", "fec2", "feca", "40", "48", "d0e2", "d0ea", "d0fa",
+        "c0e203", "c1eb05", "f6da", "f7db", "0fafda", "f6e2", "d1d3", "d0ca", "0fa3d3",
+        "6601d3", "6629d3", "6611d3", "6619d3", "660fafda", "84da", "f8", "f9", "f5",
+        "0fc1da", "0fb0da", "9e", "eb00", "7200", "7500",
+    )
+]  # fmt: skip
+"""Operations on DL, EBX and EAX, and jumps to the next instruction."""
+EXITS = [bytes.fromhex(code) for code in ("f4", "0fa2", "e480", "e680", "cd20")]
+VALUES = (0, 1, 2, 4, 0x10, 0x46, 0x7F, 0x80, 0x84, 0xFF, 0x8000, 0xFFFF_FFFF)
+
+
+def test_the_flags_at_an_exit_are_those_that_single_steps_come_to(rig: Rig) -> None:
+    """Each instruction alone leaves its flags in RFLAGS; nothing is restored then."""
+    random = Random(2024)
+    for _ in range(3000):
+        body = [random.choice(ARITHMETIC) for _ in range(random.randint(1, 5))]
+        code = b"".join([*body, random.choice(EXITS), b"\xeb\xfe"])
+        values = [random.choice([*VALUES, random.getrandbits(32)]) for _ in range(8)]
+        rflags = random.choice((2, 3, 0x46, 0x97, 0x8D7))
+        seen = []
+        for budget in (100, 1):
+            rig.regs = rig.vcpu()
+            rig.code(code.hex())
+            rig.regs.rflags = rflags
+            for index in (0, 1, 2, 3, 6, 7):
+                rig.regs.gpr[index] = values[index]
+            while isinstance(rig.core.run(rig.regs, budget), Budget):
+                pass
+            seen.append((rig.regs.rflags, rig.regs.rip, list(rig.regs.gpr)))
+        assert seen[0] == seen[1], code.hex()

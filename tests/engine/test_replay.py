@@ -121,11 +121,6 @@ def test_a_step_of_one_that_cannot_run_is_told() -> None:
         replay.perform(m, wrong)
 
 
-@pytest.mark.xfail(
-    reason="the processor starts an instruction anew that overwrote the block of code "
-    "that it is in, and the count of instructions takes it for two",
-    strict=True,
-)
 def test_a_guest_that_overwrites_its_own_code_counts_each_instruction_once() -> None:
     code = bytes.fromhex("2ec606060090 40 40 ebfe")  # mov byte [cs:6], nop; inc ax
     found = []

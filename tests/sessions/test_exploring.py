@@ -393,6 +393,8 @@ def test_switches_count_changes_of_the_vcpu() -> None:
         (("explore", RACE, "--until", "vcpu[2].state"), "[2]; they are 0 to 1"),
         (("explore", RACE, "--until", "u8(1 << 40)"), "has no value"),
         (("explore", RACE, "--until", "u8('x') == 0"), "there is no symbol 'x'"),
+        (("explore", RACE, "--until", "u8(lints)"), "one address, or the name of"),
+        (("explore", RACE, "--until", "1 and u8(1, 2)"), "u8(1, 2): one address"),
         (("explore", RACE, "--answer", "mmio"), "rule 'mmio'"),
         (("explore", RACE, "--ipis", "eat"), "'eat' is not one of"),
         (("explore", "nowhere"), "neither an embedded guest"),

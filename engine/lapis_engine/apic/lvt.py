@@ -50,7 +50,7 @@ def fire(state: ApicState, name: str, profile: Profile) -> Outcome:
     if what == FIXED:
         fired = LvtFired(state.vcpu, short, word, vector, "")
         return (fired, *fixed(state, name, profile))
-    if what in {NMI, INIT, EXTINT}:
+    if what in {NMI, EXTINT} or (what == INIT and profile.lvt_fires_init):
         fired = LvtFired(state.vcpu, short, word, vector, "")
         return (fired, LocalInterrupt(state.vcpu, word, short))
     # Not modelled: SMI, which has no SMM to go to.
@@ -65,7 +65,7 @@ def fixed(state: ApicState, name: str, profile: Profile) -> Outcome:
     if vector < priority.LOWEST_LEGAL:
         sends = profile.lvt_fire_is_send_error
         which = ESR_SEND_ILLEGAL if sends else ESR_RECEIVE_ILLEGAL
-        return error(state, which, profile)
+        return error(state, which, profile, fires=name != "lvt_error")
     # Only LINT0 can be level-triggered (SDM "Local Vector Table").
     level = name == "lvt_lint0" and bool(entry & LVT_LEVEL)
     if level and entry & LVT_REMOTE_IRR:
@@ -87,18 +87,23 @@ def receive(
     return (result,)
 
 
-def error(state: ApicState, which: Bits, profile: Profile) -> Outcome:
-    """Record an error; one that was not pending fires the error entry.
+def error(
+    state: ApicState, which: Bits, profile: Profile, *, fires: bool = True
+) -> Outcome:
+    """Record an error and fire the error entry.
 
-    An error entry whose own vector is illegal adds its error and ends there.
+    By the SDM one that was fired waits for a write of the ESR (profile switch
+    esr_write_rearms). An error entry whose own vector is illegal adds its error and
+    ends there, without `fires`.
     """
-    if state.esr_pending & which:
-        return ()
+    pending = state.esr_pending
     state.esr_pending |= which
-    found = ApicError(state.vcpu, which.lo, ERROR_WORDS[which.lo])
-    if state.lvt_error & LVT_MASKED:
-        return (found,)
-    return (found, *fire(state, "lvt_error", profile))
+    armed = fires and not (pending and profile.esr_write_rearms)
+    new: Outcome = (ApicError(state.vcpu, which.lo, ERROR_WORDS[which.lo]),)
+    found = () if pending & which else new
+    if not armed or state.lvt_error & LVT_MASKED:
+        return found
+    return (*found, *fire(state, "lvt_error", profile))
 
 
 def end(state: ApicState, vector: int) -> bool:

@@ -133,18 +133,25 @@ def deadline(state: ApicState) -> int | None:
     return state.timer_deadline
 
 
+def _next(due: int, period: int, now: int, profile: Profile) -> int:
+    """Return when a periodic timer that fires at `now`, due at `due`, fires again."""
+    if profile.timer_keeps_phase:
+        return due + ((now - due) // period + 1) * period
+    return due + period if due + period > now else now + period
+
+
 def expire(state: ApicState, now: int, profile: Profile) -> Outcome:
     """Fire the timer; a periodic one starts again.
 
     One-shot or periodic is judged now. A period that was missed is lost, not stacked
-    (`vlapic_callout_handler`).
+    (`vlapic_callout_handler`); profile switch timer_keeps_phase says when the next is.
     """
     due = state.timer_deadline
     assert due is not None, "the timer is not armed"
     state.timer_deadline, state.tsc_deadline = None, 0
     if LVT_TIMER_MODE.get(state.lvt_timer) == TIMER_PERIODIC and state.timer_initial:
         period = _period(state, state.timer_initial, profile)
-        state.timer_deadline = due + period if due + period > now else now + period
+        state.timer_deadline = _next(due, period, now, profile)
     vector = state.lvt_timer & LVT_VECTOR
     masked = bool(state.lvt_timer & LVT_MASKED)
     fired = TimerFired(state.vcpu, vector, masked)

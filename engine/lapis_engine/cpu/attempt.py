@@ -100,6 +100,15 @@ class Loan:
             uc.mem_write(gpa, content)
             uc.mem_protect(gpa, PAGE, UC_PROT_READ | UC_PROT_EXEC)
 
+    def over(self) -> None:
+        """Take no account of what was accessed so far: the instruction starts anew.
+
+        What other memory held stays written down, for the first account of it is the
+        true one.
+        """
+        self._seen.clear()
+        self.accesses.clear()
+
     def _on_access(
         self, _uc: Uc, kind: int, gpa: int, size: int, _value: int, _data: object
     ) -> None:

@@ -35,7 +35,7 @@ from unicorn.unicorn_const import (
 )
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
-from lapis_engine.cpu import intercepts, layout, selfcheck
+from lapis_engine.cpu import flags, intercepts, layout, selfcheck
 from lapis_engine.cpu.attempt import Loan
 from lapis_engine.cpu.bare import Bare
 from lapis_engine.cpu.context import Context
@@ -52,7 +52,8 @@ from lapis_engine.cpu.intercepts import (
     Window,
 )
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
-from lapis_engine.cpu.registers import Registers
+from lapis_engine.cpu.registers import STATUS_FLAGS, Registers
+from lapis_engine.cpu.restart import Restarts
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Core:
         self._uc.ctl_set_exits([])
         self._counter = find_counter(self._uc)
         self._control: Control = find_control(self._uc)
+        self._restarts = Restarts(self._uc, self._bare, self._counter, self._control)
         self._loaded: Context | None = None
         self._event: HwExit | None = None
         self._begun = 0
@@ -123,6 +125,7 @@ class Core:
         """Run `selfcheck` in a page that is gone before the guest's memory comes."""
         size = 0x1000
         code = selfcheck.CODE.ljust(selfcheck.MSR_CODE, b"\x90") + selfcheck.WRMSR
+        code = code.ljust(selfcheck.OWN_CODE, b"\x90") + selfcheck.OVERWRITES
         self._uc.mem_map(selfcheck.PAGE, size, UC_PROT_ALL)
         self._uc.mem_write(selfcheck.PAGE, code)
         selfcheck.check(self)
@@ -289,7 +292,11 @@ class Core:
         self.forget_code(*code)
         with Loan(self._uc, holes, roms, beyond) as loan:
             self._loaded = None  # the TLB has to see the pages
-            event = self._start(regs, 1, window=False)
+            self._restarts.on_restart = loan.over
+            try:
+                event = self._start(regs, 1, window=False)
+            finally:
+                self._restarts.on_restart = None
             self._leave_paging()
         self.forget_code(*code)
         trap = isinstance(event, Faulted) and event.vector == DEBUG
@@ -327,6 +334,8 @@ class Core:
         self._control.request.value = INTERRUPT_VIRQ if window else 0
         failed = self._bare.start(context.head.eip, budget)
         self._control.request.value = 0
+        # A second start that was asked for is not wanted any more: INS to its own code.
+        self._control.wanted.value = layout.ANY_BLOCK
         return self._finish(context, budget, failed)
 
     def _finish(self, context: Context, budget: int, failed: str) -> HwExit:
@@ -351,7 +360,10 @@ class Core:
         assert context is not None, "an event without a vCPU"
         self._bare.save(context.saved)
         # In flight the flags are split; what starts again takes them from `eflags`.
-        context.head.eflags = self._bare.rflags(context.saved)
+        rflags, settled = self._bare.rflags(context.saved), flags.settled(context.head)
+        if settled is not None:
+            rflags = rflags & ~STATUS_FLAGS | settled
+        context.head.eflags = rflags
         self._begun = self._counter.value  # more may begin before the stop
         return context
 

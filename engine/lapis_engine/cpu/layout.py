@@ -77,6 +77,25 @@ class Tail(c.Structure):
     )
 
 
+class Block(c.Structure):
+    """QEMU `TranslationBlock`, from its start to `cflags`."""
+
+    _fields_ = (
+        ("pc", c.c_uint64),
+        ("cs_base", c.c_uint64),
+        ("flags", c.c_uint32),
+        ("size", c.c_uint16),
+        ("icount", c.c_uint16),
+        ("cflags", c.c_uint32),
+    )
+
+
+def block_slot(linear: int) -> int:
+    """Return where in `BLOCKS` a block stands (QEMU `tb_jmp_cache_hash_func`)."""
+    mixed = linear ^ linear >> 6
+    return mixed >> 6 & 0xFC0 | mixed & 0x3F
+
+
 EFER = 0xC000_0080
 MSRS = {
     EFER: 0x250,
@@ -97,10 +116,22 @@ CPU_POINTER = 0x1B8
 """Offset in `struct uc_struct` of the pointer to `CPUState`."""
 
 CFLAGS_NEXT_TB = 0x18
-"""Offset in `CPUState` of a u32 that is all ones when nothing is asked for."""
+"""Offset in `CPUState` of a u32, the `Block.cflags` that the next block shall have."""
+
+ANY_BLOCK = 0xFFFF_FFFF
+"""What stands there when nothing is asked for."""
 
 INTERRUPT_REQUEST = 0x1C
 """Offset in `CPUState` of the u32 with pending interrupts."""
+
+BLOCKS = 0x138
+"""Offset in `CPUState` of `tb_jmp_cache`, pointers to the blocks last translated."""
+
+BLOCK_SLOTS = 1 << 12
+"""`TB_JMP_CACHE_SIZE`."""
+
+CF_COUNT_MASK = 0x7FFF
+"""`Block.cflags`: how many instructions were asked for; 0 for as many as fit."""
 
 CC_OP_EFLAGS = 1
 """`cc_op` when `cc_src` holds the status flags as they are."""

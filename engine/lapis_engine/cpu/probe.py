@@ -1,8 +1,9 @@
-"""Finding, by behaviour, the two things that Unicorn's interface does not offer.
+"""Finding, by behaviour, the three things that Unicorn's interface does not offer.
 
-How many instructions an early stop retired, and a way to be told when interrupts can
-be taken. Both are fields of structures in its heap. They are found, or their known
-places are checked by value and then by running code, before any guest does.
+How many instructions an early stop retired, a way to be told when interrupts can be
+taken, and what a block of code was translated for. All are fields of structures in its
+heap. They are found, or their known places are checked by value and then by running
+code, before any guest does.
 """
 
 from __future__ import annotations
@@ -29,10 +30,14 @@ ADVICE = "Lapis knows unicorn 2.1.4: pip install 'unicorn==2.1.4'"
 
 
 class Control(NamedTuple):
-    """Fields of `CPUState` that the core writes."""
+    """Fields of `CPUState` that the core uses."""
 
     request: c.c_uint32
-    """`interrupt_request`."""
+    """`interrupt_request`, which it writes."""
+    blocks: c.Array[c.c_uint64]
+    """`tb_jmp_cache`, which it reads."""
+    wanted: c.c_uint32
+    """`cflags_next_tb`, which it takes back."""
 
 
 def _handle(uc: Uc) -> int:
@@ -71,14 +76,18 @@ def find_counter(uc: Uc) -> c.c_size_t:
 
 
 def find_control(uc: Uc) -> Control:
-    """Return the pending-interrupt word, after checking what stands around it."""
+    """Return these fields, after checking what stands around them.
+
+    Where `blocks` lie, `selfcheck` has code prove that overwrites itself.
+    """
     if unicorn.__version__ != KNOWN:
         raise ProcessorError(f"this is unicorn {unicorn.__version__}. {ADVICE}")
     pointer = c.c_size_t.from_address(_handle(uc) + layout.CPU_POINTER).value
     if not pointer or pointer % 8:
         raise ProcessorError(f"this build of unicorn is laid out otherwise. {ADVICE}")
-    guard = c.c_uint32.from_address(pointer + layout.CFLAGS_NEXT_TB).value
+    wanted = c.c_uint32.from_address(pointer + layout.CFLAGS_NEXT_TB)
     request = c.c_uint32.from_address(pointer + layout.INTERRUPT_REQUEST)
-    if guard != 0xFFFF_FFFF or request.value:
+    if wanted.value != layout.ANY_BLOCK or request.value:
         raise ProcessorError(f"this build of unicorn is laid out otherwise. {ADVICE}")
-    return Control(request)
+    slots = c.c_uint64 * layout.BLOCK_SLOTS
+    return Control(request, slots.from_address(pointer + layout.BLOCKS), wanted)

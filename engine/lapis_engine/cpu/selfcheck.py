@@ -27,6 +27,9 @@ MSR_CODE = 0x40
 MSR_VALUES = {layout.EFER: 1, 0x174: 0x11, 0xC000_0103: 0x55, 0x277: 0x0106_0400}
 """Values that the processor takes; the others take any canonical address."""
 ANY_ADDRESS = 0x1234_5678
+OWN_CODE = 0x60
+OVERWRITES = bytes.fromhex("c606650090 40 ebf8")
+"""mov byte [OWN_CODE + 5], nop; inc ax, which is overwritten; jmp OWN_CODE."""
 
 
 def check(core: Core) -> None:
@@ -39,6 +42,7 @@ def check(core: Core) -> None:
     _intercepts(core, regs)
     for msr in layout.MSRS:
         _msr(core, regs, msr)
+    _own_code(core, regs)
 
 
 def _prepare(regs: Registers) -> None:
@@ -80,6 +84,16 @@ def _msr(core: Core, regs: Registers, msr: int) -> None:
     assert isinstance(event, Intercepted)
     _expect(f"WRMSR {msr:#x} by itself", core.native(regs, event), Budget())
     _expect(f"MSR {msr:#x}", regs.context.msrs[msr].value, value)
+
+
+def _own_code(core: Core, regs: Registers) -> None:
+    """Have an instruction started anew, in one run and in runs of one."""
+    for what, budgets in (("a run", (5,)), ("runs of one", (1, 1, 1, 1))):
+        regs.gpr[RAX], regs.rip = 0, OWN_CODE
+        for budget in budgets:
+            _expect(f"{what} over its own code", core.run(regs, budget), Budget())
+        end = OWN_CODE + (6 if len(budgets) == 1 else 5)
+        _expect(f"what {what} overwrote", (regs.rip, regs.gpr[RAX] & 0xFFFF), (end, 0))
 
 
 def _expect(what: str, found: object, wanted: object) -> None:

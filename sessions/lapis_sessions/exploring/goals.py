@@ -136,8 +136,13 @@ def _vcpu(machine: Machine, number: int) -> Lazy:
 
 def _reader(
     machine: Machine, symbols: Mapping[str, int], size: int
-) -> Callable[[], Callable[[int | str], int]]:
-    def read(where: int | str) -> int:
+) -> Callable[[], Callable[..., int]]:
+    def read(*values: object) -> int:
+        match values:
+            case [int() | str() as where]:
+                pass
+            case _:
+                raise TypeError("one address, or the name of a symbol, is wanted")
         if isinstance(where, str) and where not in symbols:
             raise LookupError(f"there is no symbol {where!r}")
         gpa = symbols[where] if isinstance(where, str) else where

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lapis_sessions.rules import expression
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Sequence
 
     from lapis_engine.machine import Machine
     from lapis_engine.requests import PendingRequest
+    from lapis_sessions.expressions import Expression
 
 SPACES: Final = {"mmio": "mmio", "inout": "port", "msr": "msr"}
 """Kind of a request -> the space that rules name."""
@@ -63,7 +63,7 @@ class How(NamedTuple):
 
     kind: str
     """always, once, sequence, cycle, device or fault."""
-    values: Sequence[ast.expr | int] = ()
+    values: Sequence[Expression | int] = ()
     """Expressions, or the numbers of a file."""
     fault: Fault | None = None
 

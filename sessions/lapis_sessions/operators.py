@@ -1,0 +1,191 @@
+"""What expressions compute with, each within bounds of time and memory.
+
+An operator takes values and returns one, or raises `ArithmeticError`, `LookupError`,
+`TypeError` or `ValueError` with a reason in words. It does not know where it is
+written; `expressions` adds that.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+Operator = Callable[..., Any]
+
+SHOWN: Final = 60
+"""Characters of what a user wrote that an error repeats."""
+ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[int, int], int]]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+    ast.LShift: operator.lshift, ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+}  # fmt: skip
+DIVISIONS: Final = (ast.FloorDiv, ast.Mod)
+COUNTED: Final = (ast.LShift, ast.RShift, ast.Pow)
+"""What is done as often as the right operand says."""
+SIGNS: Final[Mapping[type[ast.unaryop], Callable[[int], int]]] = {
+    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Invert: operator.invert,
+}  # fmt: skip
+
+
+def clipped(text: str) -> str:
+    """Return the beginning of what a user wrote, on one line.
+
+    >>> clipped("count " * 20)
+    'count count count count count count count count count cou...'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}..."
+
+
+def bounded(value: Any, bits: int) -> Any:
+    """Return a value; raise `ValueError` for an integer of more than `bits` bits."""
+    if isinstance(value, int) and value.bit_length() > bits:
+        raise ValueError(f"a number of more than {bits} bits")
+    return value
+
+
+def arithmetic(op: ast.operator, bits: int) -> Operator:
+    """Return what an operator does to two integers, to give one of at most `bits`."""
+    kind, do = type(op), ARITHMETIC[type(op)]
+
+    def compute(left: object, right: object) -> int:
+        one, two = _integer(left), _integer(right)
+        if kind in DIVISIONS and not two:
+            raise ZeroDivisionError("division by zero")
+        if kind in COUNTED and not 0 <= two <= bits:
+            raise ValueError(f"{two} is not from 0 to {bits}")
+        # A power has at least half as many bits as this: it is not even begun.
+        if kind is ast.Pow and one.bit_length() * two > 2 * bits:
+            raise ValueError(f"a number of more than {bits} bits")
+        found: int = bounded(do(one, two), bits)
+        return found
+
+    return compute
+
+
+def sign(op: ast.unaryop, bits: int) -> Operator:
+    """Return what a sign does to an integer, or `not` to anything."""
+    if isinstance(op, ast.Not):
+        return operator.not_
+    do = SIGNS[type(op)]
+    # A truth is 0 or 1 here: Python itself is giving up ~ of one.
+    return lambda value: bounded(do(int(_integer(value))), bits)
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("only integers are computed with")
+    return value
+
+
+def attribute(whole: Any, name: str) -> Any:
+    """Return an item of a mapping; nothing of Python's own can be had."""
+    if not isinstance(whole, Mapping):
+        raise TypeError(f"what is before .{clipped(name)} has no parts with names")
+    if name not in whole:
+        known = ", ".join(map(str, whole))
+        raise LookupError(f"there is no .{clipped(name)}; there are: {known}")
+    return whole[name]
+
+
+def item(whole: Any, index: Any) -> Any:
+    """Return an item of a mapping by its name, or of a list by its place from 0."""
+    if isinstance(whole, Mapping) and isinstance(index, (str, int)):
+        return attribute(whole, str(index))
+    if not isinstance(whole, Sequence) or not isinstance(index, int):
+        raise TypeError(f"there is no item {clipped(repr(index))} in it")
+    if not whole:
+        raise LookupError(f"there is no [{index}]; there are none at all")
+    if not 0 <= index < len(whole):
+        raise LookupError(f"there is no [{index}]; they are 0 to {len(whole) - 1}")
+    return whole[index]
+
+
+def _called(value: object) -> str:
+    """Return what a value is to a user."""
+    match value:
+        case None:
+            return "None"
+        case int():
+            return "an integer"
+        case str():
+            return "a text"
+        case Mapping():
+            return "something with parts"
+        case Collection():
+            return "a list"
+        case _:
+            return "something else"
+
+
+def _ordered(do: Callable[[Any, Any], bool]) -> Operator:
+    def compare(one: Any, two: Any) -> bool:
+        try:
+            return do(one, two)
+        except TypeError:
+            which = f"{_called(one)} and {_called(two)}"
+            raise TypeError(f"{which} have no order") from None
+
+    return compare
+
+
+def _among(value: Any, many: Any) -> bool:
+    if isinstance(many, str) and not isinstance(value, str):
+        raise TypeError(f"{_called(value)} cannot be in a text")
+    if not isinstance(many, Collection):
+        raise TypeError(f"nothing can be in {_called(many)}")
+    if isinstance(many, Mapping) and not isinstance(value, (str, int)):
+        raise TypeError(f"{_called(value)} is no name of a part")
+    return value in many
+
+
+COMPARISONS: Final[Mapping[type[ast.cmpop], Operator]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+    ast.Lt: _ordered(operator.lt), ast.LtE: _ordered(operator.le),
+    ast.Gt: _ordered(operator.gt), ast.GtE: _ordered(operator.ge),
+}  # fmt: skip
+MEMBERSHIP: Final[Mapping[type[ast.cmpop], Operator]] = {
+    ast.In: _among, ast.NotIn: lambda value, many: not _among(value, many),
+}  # fmt: skip
+
+
+def _listed(values: Any) -> Collection[Any]:
+    # The characters of a text would be a list many times its size.
+    if isinstance(values, (str, bytes)) or not isinstance(values, Collection):
+        raise TypeError(f"a list is wanted, not {_called(values)}")
+    return values
+
+
+def _length(value: Any) -> int:
+    return len(value if isinstance(value, str) else _listed(value))
+
+
+def _of_order(do: Callable[[Collection[Any]], Any]) -> Operator:
+    def choose(*values: Any) -> Any:
+        many = _listed(values[0]) if len(values) == 1 else values
+        if not many:
+            raise ValueError("the list is empty")
+        try:
+            return do(many)
+        except TypeError:
+            raise TypeError("what is in the list has no order") from None
+
+    return choose
+
+
+def _sorted(values: Any) -> list[Any]:
+    found: list[Any] = _of_order(sorted)(values) if _listed(values) else []
+    return found
+
+
+FUNCTIONS: Final[Mapping[str, Operator]] = {
+    "len": _length, "min": _of_order(min), "max": _of_order(max), "sorted": _sorted,
+    "sum": lambda values: sum(_integer(value) for value in _listed(values)),
+    "abs": lambda value: abs(_integer(value)),
+}  # fmt: skip
+"""Functions that expressions may have, of one value or more."""
+OF_ONE: Final = frozenset({"len", "sorted", "sum", "abs"})
+"""Those of one value only."""
