@@ -360,10 +360,11 @@ class Core:
         assert context is not None, "an event without a vCPU"
         self._bare.save(context.saved)
         # In flight the flags are split; what starts again takes them from `eflags`.
-        rflags, settled = self._bare.rflags(context.saved), flags.settled(context.head)
-        if settled is not None:
-            rflags = rflags & ~STATUS_FLAGS | settled
-        context.head.eflags = rflags
+        head, rflags = context.head, self._bare.rflags(context.saved)
+        if head.cc_op in flags.FROM_SOURCE:
+            settled = flags.settled(head)
+            rflags = rflags if settled is None else rflags & ~STATUS_FLAGS | settled
+        head.eflags = rflags
         self._begun = self._counter.value  # more may begin before the stop
         return context
 

@@ -27,14 +27,11 @@ OF_RESULT: Final = SF | ZF | PF
 def settled(head: Head) -> int | None:
     """Return the status flags if `cc_src` holds them already, else None.
 
-    It does when it could be flags, and just those that the result in `cc_dst` has. An
-    operand is only taken for flags where it is equal to them; then it is of the last
-    operation but one of the same kind, for else a hook has settled them.
+    `cc_op` is one of `FROM_SOURCE`. `cc_src` holds flags when it could be flags, and just
+    those that the result in `cc_dst` has. An operand that is equal to them is taken for
+    them; a hook has settled them unless two operations of one kind stand in a row.
     """
-    operation = head.cc_op
-    if operation not in FROM_SOURCE:
-        return None
-    source = head.cc_src
+    operation, source = head.cc_op, head.cc_src
     if source & ~STATUS_FLAGS or source & OF_RESULT != _of_result(head, operation):
         return None
     if operation < ADD and (source & AF or bool(source & CF) != bool(source & OF)):

@@ -66,7 +66,8 @@ class Lints:
             finding = rule(self._vm, self.state, logged.event)
             if finding is not None:
                 self._report(finding)
-        if self._vm.watch_at is None:
+        state = self.state
+        if (state.served or state.spin.on) and self._vm.watch_at is None:
             self._watch()
 
     def _look(self) -> None:

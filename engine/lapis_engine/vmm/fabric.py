@@ -99,8 +99,9 @@ def send(vm: Vm, ipi: Ipi, source: str = "") -> IpiSent:
     sent = _report(vm, ipi, targets, why)
     if not why:
         source = source or f"vCPU {ipi.sender}"
-        arriving = _interfered(vm, ipi, targets, source)
-        _carry(vm, ipi, arriving, source)
+        if vm.interference.rules:
+            targets = _interfered(vm, ipi, targets, source)
+        _carry(vm, ipi, targets, source)
     return sent
 
 
@@ -108,8 +109,6 @@ def _interfered(
     vm: Vm, ipi: Ipi, targets: tuple[int, ...], source: str
 ) -> tuple[int, ...]:
     """Return the targets at which an IPI arrives now, who gets two copies twice."""
-    if not vm.interference.rules:
-        return targets
     arriving: list[int] = []
     for target in targets:
         count, event = interference.copies(vm.interference, ipi, target, source, vm.now)
@@ -234,9 +233,9 @@ def _local(vm: Vm, vcpu: Vcpu, item: LocalInterrupt) -> None:
 
 def _ended(vm: Vm, ended: VectorEnded) -> None:
     """Tell whoever holds a level vector that its service has ended."""
-    apic = vm.vcpus[ended.vcpu].apic
     if not ended.level:
         return
+    apic = vm.vcpus[ended.vcpu].apic
     if lvt.end(apic, ended.vector) and vm.pic is not None and pic.pending(vm.pic):
         route(vm, lvt.fire(apic, "lvt_lint0", vm.profile))
     if vm.ioapic is not None and not apic_state.suppresses_eoi(apic, vm.profile):
