@@ -27,9 +27,10 @@ OF_RESULT: Final = SF | ZF | PF
 def settled(head: Head) -> int | None:
     """Return the status flags if `cc_src` holds them already, else None.
 
-    `cc_op` is one of `FROM_SOURCE`. `cc_src` holds flags when it could be flags, and just
-    those that the result in `cc_dst` has. An operand that is equal to them is taken for
-    them; a hook has settled them unless two operations of one kind stand in a row.
+    `cc_op` is one of `FROM_SOURCE`. `cc_src` holds flags when it could be flags, and
+    just those that the result in `cc_dst` has. An operand that is equal to them is
+    taken for them; a hook has settled them unless two operations of one kind stand in
+    a row.
     """
     operation, source = head.cc_op, head.cc_src
     if source & ~STATUS_FLAGS or source & OF_RESULT != _of_result(head, operation):
