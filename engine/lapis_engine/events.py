@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from lapis_engine.record import record
+from lapis_engine.frozen import record
 
 
 @record

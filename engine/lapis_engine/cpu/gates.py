@@ -25,7 +25,7 @@ from lapis_engine.cpu.registers import (
     VM,
     Registers,
 )
-from lapis_engine.record import record
+from lapis_engine.frozen import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
