@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from lapis_engine.acts import Act
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.acts import Act
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.replay import Entry
 
 GUESTS = ("fabric-nesting", "fabric-nmi", "fabric-ioapic", "fabric-timer", "fabric-tpr")

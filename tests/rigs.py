@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from lapis_engine.boot import flat
-from lapis_engine.config import MachineConfig
 from lapis_engine.devices import (
     fw_cfg,
     ioapic,
@@ -13,7 +12,8 @@ from lapis_engine.devices import (
     pmtimer,
     uart,
 )
-from lapis_engine.machine import Machine
+from lapis_engine.machine.config import MachineConfig
+from lapis_engine.machine.machine import Machine
 from lapis_engine.profiles import profile_named
 
 ROOT = Path(__file__).parents[1]

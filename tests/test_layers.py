@@ -28,7 +28,8 @@ def test_imports_point_down_as_the_contracts_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["lapis_engine.machine", "lapis_sessions.session", "lapis_plugins.host"]
+    "module",
+    ["lapis_engine.machine.machine", "lapis_sessions.session", "lapis_plugins.host"],
 )
 def test_headless_packages_load_no_front_end(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"

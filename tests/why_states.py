@@ -5,7 +5,7 @@ from rigs import ap_bringup, machine
 from lapis_engine.apic import priority
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.devices.ioapic import pins
-from lapis_engine.machine import Machine
+from lapis_engine.machine.machine import Machine
 from lapis_engine.vmm import exits
 from lapis_engine.why import ipi as why_ipi
 from lapis_engine.why import vcpu as why_vcpu

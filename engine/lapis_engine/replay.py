@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_engine import acts
-from lapis_engine.acts import Act, ActError
 from lapis_engine.checkpoint.capture import Position, position
 from lapis_engine.errors import EngineError
-from lapis_engine.stop import NotRunnableError, Stop
+from lapis_engine.machine import acts
+from lapis_engine.machine.acts import Act, ActError
+from lapis_engine.machine.stop import NotRunnableError, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lapis_engine.events import Logged
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
     Hit = Callable[[Position], None]
 

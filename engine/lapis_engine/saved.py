@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lapis_engine.apic.record import LapicRecord
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.saved import SavedEvents
     from lapis_engine.vmm.vcpu import Vcpu
 

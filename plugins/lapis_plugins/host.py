@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from importlib.metadata import EntryPoint
 
-    from lapis_engine.config import MachineConfig
+    from lapis_engine.machine.config import MachineConfig
 
 GROUP = "lapis.plugins"
 VARIABLE = "LAPIS_LOAD_PLUGINS"

@@ -13,8 +13,8 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.config import MachineConfig
     from lapis_engine.devices.device import Device
+    from lapis_engine.machine.config import MachineConfig
 
 PROJECT = "lapis"
 hookspec = pluggy.HookspecMarker(PROJECT)

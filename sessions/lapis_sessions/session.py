@@ -20,9 +20,9 @@ from lapis_sessions.timeline.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lapis_engine.machine import Machine
-    from lapis_engine.requests import PendingRequest
-    from lapis_engine.stop import Stop
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.requests import PendingRequest
+    from lapis_engine.machine.stop import Stop
     from lapis_sessions.recording.writer import Writer
     from lapis_sessions.setup import Origin
     from lapis_sessions.snapshot import Snapshot

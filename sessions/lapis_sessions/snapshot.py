@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.events import Logged
-    from lapis_engine.machine import Machine
-    from lapis_engine.requests import PendingRequest
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.timeline import Timeline
 

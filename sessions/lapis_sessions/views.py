@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.events import IpiSent, Logged
-    from lapis_engine.machine import Machine
-    from lapis_engine.requests import PendingRequest
-    from lapis_engine.stop import Stop
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.requests import PendingRequest
+    from lapis_engine.machine.stop import Stop
 
 Json = dict[str, Any]
 WHERE = {"inout": "port", "msr": "msr"}

@@ -15,7 +15,7 @@ from lapis_sessions import views
 
 if TYPE_CHECKING:
     from lapis_engine.events import Logged
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vie.state import VieState
     from lapis_engine.vmm.touching import Touched
     from lapis_engine.vmm.traps import Trap

@@ -10,7 +10,7 @@ from lapis_engine import saved
 from lapis_engine.apic.record import RecordError
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.errors import EngineError, EntryError
-from lapis_engine.stop import NotRunnableError
+from lapis_engine.machine.stop import NotRunnableError
 from lapis_engine.vmm.entry import DEFAULT, DiscardInstr
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.boot import tables
 from lapis_engine.boot.image import Blob, BootPlan
-from lapis_engine.config import MachineConfig
 from lapis_engine.cpu.registers import IF, RAX, RCX, RDX, RSP, Segment
 from lapis_engine.devices import ioapic, pic, pit, pmtimer
 from lapis_engine.events import ExceptionRaised
-from lapis_engine.machine import Machine
+from lapis_engine.machine.config import MachineConfig
+from lapis_engine.machine.machine import Machine
 from lapis_engine.profiles import profile_named
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT

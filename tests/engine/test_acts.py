@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import rigs
 
-from lapis_engine import acts
-from lapis_engine.acts import VERBS, Act
 from lapis_engine.errors import EngineError, LapisError
-from lapis_engine.machine import Machine
+from lapis_engine.machine import acts
+from lapis_engine.machine.acts import VERBS, Act
+from lapis_engine.machine.machine import Machine
 
 LOOKING = {
     "pending", "pending_on", "vcpu", "vcpu_state", "why_not_runnable",

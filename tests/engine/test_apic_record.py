@@ -21,7 +21,7 @@ from lapis_engine.events import ApicImported, RunStateChanged, VectorDelivered
 from lapis_engine.saved import export_apic
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 Fields = dict[str, Any]
 ZEROS = [0] * 8

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rigs import ap_bringup, fingerprint, guest, machine
 
-from lapis_engine.catch import EVENTS
 from lapis_engine.errors import EngineError
 from lapis_engine.events import IpiSent, TimerFired, VectorDelivered
-from lapis_engine.machine import Machine
+from lapis_engine.machine.catches import EVENTS
+from lapis_engine.machine.machine import Machine
 from lapis_engine.vmm import exits
 
 FAR = 5_000_000

@@ -20,7 +20,7 @@ from lapis_engine.vmm.vcpu import Vcpu
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 CORE = {
     # The processor library and what lies around it.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lapis_engine.boot import flat
-from lapis_engine.config import MachineConfig
 from lapis_engine.devices import pmtimer
 from lapis_engine.devices.device import Refused
-from lapis_engine.machine import Machine
+from lapis_engine.machine.config import MachineConfig
+from lapis_engine.machine.machine import Machine
 from lapis_plugins.builtin import pc
 
 COUNT = 0x408

@@ -42,8 +42,8 @@ from lapis_engine.events import (
     VectorEnded,
     VectorRefused,
 )
-from lapis_engine.machine import Machine
-from lapis_engine.stop import Stop
+from lapis_engine.machine.machine import Machine
+from lapis_engine.machine.stop import Stop
 from lapis_engine.vmm import exits
 
 FAR = 5_000_000

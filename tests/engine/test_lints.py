@@ -12,7 +12,7 @@ from lapis_engine.checkpoint import capture
 from lapis_engine.errors import EngineError
 from lapis_engine.events import Halted, Linted
 from lapis_engine.lints.catalog import LINTS
-from lapis_engine.machine import Machine
+from lapis_engine.machine.machine import Machine
 
 FAR = 100_000
 MS = 1_000_000

@@ -13,7 +13,6 @@ from rigs import GUESTS, MEMORY, ap_bringup, fingerprint, guest, machine
 
 from lapis_engine.apic import ipi as apic_ipi
 from lapis_engine.boot import detect, flat
-from lapis_engine.config import MachineConfig
 from lapis_engine.devices import isa_debug_exit, uart
 from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedError
 from lapis_engine.events import (
@@ -24,9 +23,10 @@ from lapis_engine.events import (
     RunStateChanged,
     VectorDelivered,
 )
-from lapis_engine.machine import Machine
+from lapis_engine.machine.config import MachineConfig
+from lapis_engine.machine.machine import Machine
+from lapis_engine.machine.stop import NotRunnableError
 from lapis_engine.profiles import ILLUMOS
-from lapis_engine.stop import NotRunnableError
 from lapis_engine.vmm import exits
 
 FAR = 5_000_000

@@ -10,15 +10,15 @@ import random_acts
 import rigs
 
 from lapis_engine import replay
-from lapis_engine.acts import Act
 from lapis_engine.checkpoint import capture
 from lapis_engine.checkpoint.capture import Position
 from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.machine.acts import Act
 from lapis_engine.replay import DivergedError, Entry
 from lapis_engine.vmm import runstate
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 ACTS = 60
 

@@ -9,7 +9,7 @@ from rigs import guest
 from lapis_engine.vmm import exits
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 DEVICE = 0xD000_0000
 SIZE = 0x2000

@@ -21,7 +21,7 @@ from why_states import (
 )
 
 from lapis_engine.errors import EngineError
-from lapis_engine.machine import Machine
+from lapis_engine.machine.machine import Machine
 from lapis_engine.why import ipi as why_ipi
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lapis_engine.config import MachineConfig
 from lapis_engine.devices import post_code
 from lapis_engine.devices.device import Device
+from lapis_engine.machine.config import MachineConfig
 from lapis_plugins.host import Failure, Host, discover
 from lapis_plugins.spec import hookimpl
 

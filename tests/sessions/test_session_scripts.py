@@ -14,7 +14,7 @@ from session_files import (
 )
 
 from lapis_engine import saved
-from lapis_engine.acts import PARAMETERS, VERBS
+from lapis_engine.machine.acts import PARAMETERS, VERBS
 from lapis_sessions.recording.writer import Writer
 from lapis_sessions.recording_tools import export, named, script
 from lapis_sessions.session import Session

@@ -9,7 +9,7 @@ from screens import bringup, look, spin
 
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
-from lapis_engine.requests import PendingRequest
+from lapis_engine.machine.requests import PendingRequest
 from lapis_tui import picture
 from lapis_tui.lines import Line, plain
 from lapis_tui.panes import (

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.widget import Widget
 
-    from lapis_engine.requests import PendingRequest
+    from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
     from lapis_tui.messages import Done, Failed, Noticed, Seen
     from lapis_tui.panes.command import CommandInput

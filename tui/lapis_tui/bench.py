@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_engine.boot import flat
-from lapis_engine.config import MachineConfig
 from lapis_engine.cpu.ceiling import APIC_READ, MEMORY_LOOP, RawProcessor
-from lapis_engine.machine import Machine
+from lapis_engine.machine.config import MachineConfig
+from lapis_engine.machine.machine import Machine
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT, FulfillMmio
 from lapis_plugins.host import discover

@@ -12,9 +12,9 @@ import msgspec
 
 from lapis_engine.boot import flat
 from lapis_engine.checkpoint import capture
-from lapis_engine.config import MachineConfig
 from lapis_engine.cpu.ceiling import MEMORY_LOOP
-from lapis_engine.machine import Machine
+from lapis_engine.machine.config import MachineConfig
+from lapis_engine.machine.machine import Machine
 from lapis_sessions.guests import Image
 from lapis_sessions.recording import chunks, reader, schema
 from lapis_sessions.recording.header import header

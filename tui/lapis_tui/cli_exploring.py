@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from lapis_engine.config import MachineConfig
     from lapis_engine.devices.device import Device
+    from lapis_engine.machine.config import MachineConfig
     from lapis_sessions.exploring.outcomes import Outcomes
     from lapis_sessions.exploring.pool import Pool
 

@@ -2,7 +2,7 @@
 
 A run is done in slices of about `SLICE_SECONDS`, between which the thread looks for a
 break and shows how far the guest has come. How a run is sliced changes nothing in what
-the guest does (`lapis_engine.machine`).
+the guest does (`lapis_engine.machine.machine`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from lapis_engine.history import KEPT
+from lapis_engine.machine.log import KEPT
 from lapis_sessions.session import ENDLESS
 from lapis_tui.messages import Done, Failed, Noticed, Seen
 

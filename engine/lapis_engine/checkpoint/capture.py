@@ -11,7 +11,7 @@ from lapis_engine.checkpoint.parts import clone, parts
 if TYPE_CHECKING:
     from lapis_engine.checkpoint.pages import Pages
     from lapis_engine.events import Logged
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 EVENTS = 4096
 """Events that a checkpoint keeps, for those who look back from it."""

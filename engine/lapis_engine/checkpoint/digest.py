@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.checkpoint.pages import Block, Pages
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 SIZE = 16
 """Bytes of a digest (BLAKE2b)."""

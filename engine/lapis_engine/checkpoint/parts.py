@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 VM = (
     "now", "panic", "debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due",

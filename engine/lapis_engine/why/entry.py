@@ -18,7 +18,7 @@ from lapis_engine.why.reason import Reason, blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.apic.ipi import Ipi
     from lapis_engine.events import Interfered
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 

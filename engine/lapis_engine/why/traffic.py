@@ -14,7 +14,7 @@ from lapis_engine.events import (
     VectorAccepted,
     VectorRefused,
 )
-from lapis_engine.history import KEPT
+from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm import fabric
 from lapis_engine.why.reason import Reason, allows, blocks
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.events import Event
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
 from lapis_engine.events import InitReceived, Interfered, SipiReceived
-from lapis_engine.history import KEPT
+from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm import arbitration, fabric, runstate
 from lapis_engine.why import entry, wakes
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
@@ -15,7 +15,7 @@ from lapis_engine.why.reason import Reason, allows, blocks, sentence
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 

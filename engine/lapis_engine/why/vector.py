@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
 
 NMI = 2

@@ -24,8 +24,8 @@ from lapis_engine.devices import (
 from lapis_plugins.spec import hookimpl
 
 if TYPE_CHECKING:
-    from lapis_engine.config import MachineConfig
     from lapis_engine.devices.device import Device
+    from lapis_engine.machine.config import MachineConfig
 
 
 @hookimpl

@@ -23,7 +23,7 @@ from lapis_engine.vmm import saved as saved_events
 from lapis_sessions.apic_files.contents import OUR_FORMAT, ApicFileError, Contents
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 VERSION = 1
 NEEDED = ("format", "version", "lapic", "events", "now")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.requests import FAULTS
+from lapis_engine.machine.requests import FAULTS
 from lapis_sessions import render, render_requests, views, views_requests
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine.catch import EVENTS
+from lapis_engine.machine.catches import EVENTS
 from lapis_sessions import numerals
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
@@ -13,7 +13,7 @@ from lapis_sessions.registry import Argument, Bound, Command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.catch import Catch
+    from lapis_engine.machine.catches import Catch
     from lapis_sessions.session import Session
     from lapis_sessions.views import Json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.schedule import POLICIES
+from lapis_engine.machine.schedule import POLICIES
 from lapis_sessions import render, views
 from lapis_sessions.registry import Argument, Bound, Command
 

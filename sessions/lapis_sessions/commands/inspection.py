@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import UnmappedError
-from lapis_engine.history import KEPT
+from lapis_engine.machine.log import KEPT
 from lapis_sessions import render, render_requests, views, views_requests
 from lapis_sessions.errors import CommandError
 from lapis_sessions.folding import fold

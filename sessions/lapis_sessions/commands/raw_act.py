@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine import acts
-from lapis_engine.acts import Act
+from lapis_engine.machine import acts
+from lapis_engine.machine.acts import Act
 from lapis_engine.replay import TIME_MOVING
 from lapis_sessions import render, views
 from lapis_sessions.errors import CommandError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.catch import matches
 from lapis_engine.checkpoint.parts import parts
+from lapis_engine.machine.catches import matches
 from lapis_sessions import numerals, render_timeline, views_timeline
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command

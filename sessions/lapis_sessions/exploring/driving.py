@@ -7,10 +7,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine import acts, replay
+from lapis_engine import replay
 from lapis_engine.checkpoint import capture
 from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.errors import LapisError
+from lapis_engine.machine import acts
 from lapis_engine.vmm import runstate
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.recording.header import header
@@ -23,10 +24,10 @@ from lapis_sessions.timeline.branches import FIRST, continues
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lapis_engine.acts import Act
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.acts import Act
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.stop import Stop
     from lapis_engine.replay import Entry
-    from lapis_engine.stop import Stop
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.exploring.plan import Step
     from lapis_sessions.session import Session

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine import acts, replay
+from lapis_engine import replay
+from lapis_engine.machine import acts
 from lapis_engine.vmm import runstate
 from lapis_sessions.exploring.driving import ENDS, Driver
 from lapis_sessions.exploring.plan import Turn
@@ -12,9 +13,9 @@ from lapis_sessions.exploring.plan import Turn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.acts import Act
+    from lapis_engine.machine.acts import Act
+    from lapis_engine.machine.stop import Stop
     from lapis_engine.replay import Entry
-    from lapis_engine.stop import Stop
     from lapis_sessions.exploring.goals import Goal
     from lapis_sessions.exploring.plan import Step
 

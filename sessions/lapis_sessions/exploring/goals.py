@@ -12,8 +12,8 @@ from lapis_sessions import views
 from lapis_sessions.expressions import Expression
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine
-    from lapis_engine.stop import Stop
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.stop import Stop
     from lapis_sessions.exploring.driving import Driver
 
 NO_STOP: Final = ("", "")

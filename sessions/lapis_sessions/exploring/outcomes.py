@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lapis_sessions.exploring import goals
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine
-    from lapis_engine.requests import PendingRequest
-    from lapis_engine.stop import Stop
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.requests import PendingRequest
+    from lapis_engine.machine.stop import Stop
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.acts import Act
+from lapis_engine.machine.acts import Act
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine.acts import Act
+from lapis_engine.machine.acts import Act
 from lapis_sessions.exploring.driving import Driver
 from lapis_sessions.exploring.following import ends_of, steps_of
 from lapis_sessions.exploring.plan import Turn

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import ConfigError
-from lapis_engine.stop import Stop
+from lapis_engine.machine.stop import Stop
 from lapis_sessions.exploring import plan as plans
 from lapis_sessions.exploring.driving import ENDS, Driver, switches
 from lapis_sessions.exploring.goals import Goal

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from lapis_engine import replay
-from lapis_engine.acts import Act, ActError
 from lapis_engine.checkpoint.capture import Position
+from lapis_engine.machine.acts import Act, ActError
 from lapis_engine.replay import TIME_MOVING, Entry
 from lapis_sessions.recording import chunks, schema
 from lapis_sessions.recording.chunks import RecordingError

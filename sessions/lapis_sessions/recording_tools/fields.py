@@ -11,7 +11,7 @@ from lapis_engine.memory.physical import PAGE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 ABSENT = "(not there)"
 MEMORY = "memory "

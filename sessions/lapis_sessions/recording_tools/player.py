@@ -10,9 +10,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lapis_engine import acts, replay
+from lapis_engine import replay
 from lapis_engine.checkpoint import capture
 from lapis_engine.checkpoint.capture import Position
+from lapis_engine.machine import acts
 from lapis_sessions.recording.rebuild import rebuild
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import LapisError
-from lapis_engine.stop import Stop
+from lapis_engine.machine.stop import Stop
 from lapis_engine.vmm import emulation
 from lapis_sessions.errors import CommandError
 from lapis_sessions.rules import syntax
 
 if TYPE_CHECKING:
-    from lapis_engine.machine import Machine
-    from lapis_engine.requests import PendingRequest
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.rules.rule import Rule
 
 

@@ -11,8 +11,8 @@ from lapis_sessions.rules import expression
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.machine import Machine
-    from lapis_engine.requests import PendingRequest
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.expressions import Expression
 
 SPACES: Final = {"mmio": "mmio", "inout": "port", "msr": "msr"}

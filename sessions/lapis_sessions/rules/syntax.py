@@ -18,7 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.requests import FAULTS
+from lapis_engine.machine.requests import FAULTS
 from lapis_sessions import numerals, ranges
 from lapis_sessions.errors import CommandError
 from lapis_sessions.rules import expression

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lapis_engine.checkpoint.capture import Checkpoint
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_sessions.timeline.branches import Branch, Spot
 
 DEFAULT_CEILING = 512 << 20

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.events import Logged
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.timeline.timeline import Timeline
 

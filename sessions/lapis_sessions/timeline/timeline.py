@@ -22,10 +22,10 @@ from lapis_sessions.timeline.keeper import Keeper
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lapis_engine.acts import Act
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.acts import Act
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.stop import Stop
     from lapis_engine.replay import Entry, Hit
-    from lapis_engine.stop import Stop
     from lapis_sessions.timeline.branches import Kept
 
 

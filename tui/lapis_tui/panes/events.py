@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.describe import describe
 from lapis_engine.events import IpiSent
-from lapis_engine.history import KEPT
+from lapis_engine.machine.log import KEPT
 from lapis_tui.lines import Line, plain
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.ladder import unusual

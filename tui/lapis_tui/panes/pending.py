@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from lapis_engine.requests import PendingRequest
+    from lapis_engine.machine.requests import PendingRequest
 
 UNITS = {1: "byte", 2: "word", 4: "dword", 8: "qword"}
 

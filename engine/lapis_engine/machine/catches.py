@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.events import Event, Logged
-    from lapis_engine.stop import Stop
+    from lapis_engine.machine.stop import Stop
 
 EVENTS: Final[dict[str, tuple[type, ...]]] = {
     "ipi": (IpiSent,),

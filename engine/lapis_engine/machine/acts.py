@@ -16,7 +16,7 @@ from lapis_engine.errors import EngineError, LapisError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lapis_engine.machine import Machine
+    from lapis_engine.machine.machine import Machine
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,20 +8,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine import requests, userspace
 from lapis_engine import saved as saved_state
-from lapis_engine.acts import act
+from lapis_engine import userspace
 from lapis_engine.apic import ipi as apic_ipi
 from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
-from lapis_engine.catch import Catches
 from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
-from lapis_engine.history import EventLog
 from lapis_engine.lints.live import Lints
-from lapis_engine.schedule import POLICIES, Schedule
-from lapis_engine.stop import NotRunnableError, Stop
+from lapis_engine.machine import requests
+from lapis_engine.machine.acts import act
+from lapis_engine.machine.catches import Catches
+from lapis_engine.machine.log import EventLog
+from lapis_engine.machine.schedule import POLICIES, Schedule
+from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.vie import context
 from lapis_engine.vmm import (
     arbitration,
@@ -42,13 +43,13 @@ from lapis_engine.vmm.vm import Vm
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lapis_engine.acts import Act
     from lapis_engine.boot.image import BootPlan
-    from lapis_engine.config import MachineConfig
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.devices.device import Device
     from lapis_engine.events import MessageSent
-    from lapis_engine.requests import PendingRequest
+    from lapis_engine.machine.acts import Act
+    from lapis_engine.machine.config import MachineConfig
+    from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.vmm.exits import Exit
     from lapis_engine.vmm.touching import Touched
     from lapis_engine.vmm.traps import Trap
