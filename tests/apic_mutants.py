@@ -16,7 +16,7 @@ from apic_oracle import OracleApic
 from lapis_engine.apic import ipi
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.state import ApicState
-from lapis_engine.profiles import ILLUMOS, SDM
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
 
 LIST = Path(__file__).parent / "engine" / "mutants.toml"
 SOURCES = Path(ipi.__file__).parent

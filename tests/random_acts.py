@@ -11,7 +11,7 @@ from lapis_engine.checkpoint import capture
 from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.errors import LapisError
 from lapis_engine.lints.catalog import LINTS
-from lapis_engine.profiles import PROFILES
+from lapis_engine.profiles.catalog import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

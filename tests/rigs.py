@@ -14,7 +14,7 @@ from lapis_engine.devices import (
 )
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
-from lapis_engine.profiles import profile_named
+from lapis_engine.profiles.catalog import profile_named
 
 ROOT = Path(__file__).parents[1]
 GUESTS = ROOT / "tests" / "guests"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.apic.ipi import Ipi
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 
 def impossible(ipi: Ipi, profile: Profile) -> str:

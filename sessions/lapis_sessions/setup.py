@@ -15,7 +15,7 @@ from lapis_engine.devices.device import Device
 from lapis_engine.errors import ConfigError, ImageError
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
-from lapis_engine.profiles import profile_named
+from lapis_engine.profiles.catalog import profile_named
 from lapis_sessions import guests, numerals
 from lapis_sessions.session import Session
 

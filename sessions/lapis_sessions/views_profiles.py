@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lapis_engine.profiles import PROFILES, differences, profile_named
-from lapis_engine.switches import SWITCHES
+from lapis_engine.profiles.catalog import PROFILES, differences, profile_named
+from lapis_engine.profiles.switches import SWITCHES
 
 if TYPE_CHECKING:
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
     from lapis_sessions.views import Json
 
 

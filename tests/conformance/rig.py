@@ -18,7 +18,7 @@ from lapis_engine.devices import ioapic, pic, pit, pmtimer
 from lapis_engine.events import ExceptionRaised
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
-from lapis_engine.profiles import profile_named
+from lapis_engine.profiles.catalog import profile_named
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT
 

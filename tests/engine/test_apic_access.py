@@ -19,8 +19,8 @@ from lapis_engine.events import (
     TimerFired,
     VectorAccepted,
 )
-from lapis_engine.profiles import ILLUMOS, SDM
-from lapis_engine.switches import Profile
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
+from lapis_engine.profiles.switches import Profile
 
 XAPIC, X2APIC, DISABLED = 0xFEE0_0900, 0xFEE0_0D00, 0xFEE0_0100
 

@@ -14,8 +14,8 @@ from lapis_engine.apic import ipi
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.ipi import Ipi
 from lapis_engine.apic.state import ApicState
-from lapis_engine.profiles import ILLUMOS, SDM
-from lapis_engine.switches import Profile
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
+from lapis_engine.profiles.switches import Profile
 
 BOTH = pytest.mark.parametrize("profile", [SDM, ILLUMOS], ids=lambda p: p.name)
 XAPIC, X2APIC = 0xFEE0_0800, 0xFEE0_0C00

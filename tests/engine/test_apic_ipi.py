@@ -22,7 +22,7 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.state import ApicState
 from lapis_engine.errors import EngineError
 from lapis_engine.explain import explain, icr_text
-from lapis_engine.profiles import ILLUMOS, SDM
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
 
 MODES = ("fixed", "lowest", "smi", "remote-read", "nmi", "init", "sipi", "reserved")
 SHORTHANDS = ("none", "self", "all", "all-but-self")

@@ -10,7 +10,7 @@ from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import EngineFault, VectorAccepted, VectorRefused
-from lapis_engine.profiles import SDM, profile_named
+from lapis_engine.profiles.catalog import SDM, profile_named
 
 OLD = profile_named("illumos-pre-12936")
 

@@ -22,7 +22,7 @@ from lapis_engine.events import (
     VectorEnded,
     VectorRefused,
 )
-from lapis_engine.profiles import ILLUMOS, SDM
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
 
 NUMBERS = (0, 1, 2, 15, 16, 17)
 """Two clusters of x2APIC mode."""

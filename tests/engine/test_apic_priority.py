@@ -25,8 +25,8 @@ from lapis_engine.events import (
     VectorEnded,
     VectorRefused,
 )
-from lapis_engine.profiles import ILLUMOS, SDM
-from lapis_engine.switches import Profile
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
+from lapis_engine.profiles.switches import Profile
 
 
 def apic(vcpu: int = 0) -> ApicState:

@@ -31,8 +31,8 @@ from lapis_engine.events import (
     VectorEnded,
     VectorRefused,
 )
-from lapis_engine.profiles import ILLUMOS, SDM
-from lapis_engine.switches import Profile
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
+from lapis_engine.profiles.switches import Profile
 
 BOTH = pytest.mark.parametrize("profile", [SDM, ILLUMOS], ids=lambda p: p.name)
 DISABLED, XAPIC, X2APIC = 0xFEE0_0000, 0xFEE0_0800, 0xFEE0_0C00

@@ -20,8 +20,8 @@ from lapis_engine.events import (
     VectorAccepted,
     VectorRefused,
 )
-from lapis_engine.profiles import ILLUMOS, SDM
-from lapis_engine.switches import Profile
+from lapis_engine.profiles.catalog import ILLUMOS, SDM
+from lapis_engine.profiles.switches import Profile
 
 DIVISORS = {0: 2, 1: 4, 2: 8, 3: 16, 8: 32, 9: 64, 0xA: 128, 0xB: 1}
 HERTZ = {"sdm": 1_000_000_000, "illumos": 134_217_728}

@@ -21,10 +21,10 @@ from lapis_engine.devices.device import Device, InterruptMessage, Signals
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.ioapic.pins import Redirection
 from lapis_engine.events import IoapicEnded, Oddity, PinChanged
-from lapis_engine.profiles import FREEBSD, ILLUMOS, SDM
+from lapis_engine.profiles.catalog import FREEBSD, ILLUMOS, SDM
 
 if TYPE_CHECKING:
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 BASE = 0xFEC0_0000
 LEVEL, REMOTE_IRR, MASKED = 1 << 15, 1 << 14, 1 << 16

@@ -22,7 +22,7 @@ from lapis_engine.devices import (
     ps2,
     uart,
 )
-from lapis_engine.profiles import SDM
+from lapis_engine.profiles.catalog import SDM
 
 if TYPE_CHECKING:
     from collections.abc import Callable

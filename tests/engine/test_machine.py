@@ -26,7 +26,7 @@ from lapis_engine.events import (
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.machine.stop import NotRunnableError
-from lapis_engine.profiles import ILLUMOS
+from lapis_engine.profiles.catalog import ILLUMOS
 from lapis_engine.vmm import exits
 
 FAR = 5_000_000

@@ -21,7 +21,7 @@ from lapis_engine.cpu.registers import (
     SS,
     Segment,
 )
-from lapis_engine.profiles import profile_named
+from lapis_engine.profiles.catalog import profile_named
 from lapis_engine.vie.checks import Operand, check
 from lapis_engine.vmm import exits
 

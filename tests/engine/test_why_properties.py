@@ -14,7 +14,7 @@ from lapis_engine.cpu.delivery import Pending
 from lapis_engine.errors import EntryError
 from lapis_engine.events import EngineFault, Interfered, VectorRefused
 from lapis_engine.machine.machine import Machine
-from lapis_engine.profiles import PROFILES
+from lapis_engine.profiles.catalog import PROFILES
 from lapis_engine.why import ipi as why_ipi
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector

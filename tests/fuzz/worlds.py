@@ -26,7 +26,7 @@ from lapis_engine.cpu.registers import (
     SEG_L,
     Segment,
 )
-from lapis_engine.profiles import SDM
+from lapis_engine.profiles.catalog import SDM
 from lapis_engine.vmm import runstate
 from lapis_engine.vmm.vm import Vm
 

@@ -9,7 +9,7 @@ import pytest
 import random_acts
 from session_files import DEVICES, check_arrows, digest, nested, verified
 
-from lapis_engine.profiles import PROFILES
+from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions.recording.writer import Writer
 from lapis_sessions.recording_tools import compose, cut, export, named, output, script
 from lapis_sessions.recording_tools.named import Named

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 ALL_ONES = 0xFFFF_FFFF
 MSR_BASE, MSR_END = 0x800, 0x8FF

@@ -15,7 +15,7 @@ from lapis_engine.events import ApicModeChanged
 if TYPE_CHECKING:
     from lapis_engine.apic.outcome import Outcome
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 PHYSICAL: Final = bits(39, 0)
 """MAXPHYADDR is 40, as CPUID 80000008H says; the address bits above are reserved."""

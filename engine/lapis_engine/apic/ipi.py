@@ -25,13 +25,13 @@ from lapis_engine.apic.regs import (
     SHORTHANDS,
 )
 from lapis_engine.errors import EngineError
-from lapis_engine.profiles import SDM
+from lapis_engine.profiles.catalog import SDM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 BROADCAST_XAPIC, BROADCAST_X2APIC = 0xFF, 0xFFFF_FFFF
 FLAT, CLUSTER = 0xF, 0

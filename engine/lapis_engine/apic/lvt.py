@@ -23,7 +23,7 @@ from lapis_engine.events import ApicError, LvtFired
 if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.bits import Bits
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 FIXED, SMI, NMI, INIT, EXTINT = 0, 2, 4, 5, 7
 """Delivery modes of an LVT entry, bits 10:8."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 WORDS: Final = 8
 """u32 in each of ISR, TMR and IRR."""

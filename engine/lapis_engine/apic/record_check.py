@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.apic.record import LapicRecord
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 ESR_KNOWN: Final = bits(7, 0)
 """SDM Vol. 3A "Error Handling": 31:8 are reserved."""

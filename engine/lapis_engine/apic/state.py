@@ -21,7 +21,7 @@ from lapis_engine.apic.regs import (
 )
 
 if TYPE_CHECKING:
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 DEFAULT_BASE = 0xFEE0_0000
 MODES = ("disabled", "invalid", "xapic", "x2apic")

@@ -22,7 +22,7 @@ from lapis_engine.events import TimerArmed, TimerFired
 if TYPE_CHECKING:
     from lapis_engine.apic.outcome import Outcome
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 NS = 1_000_000_000
 DIVISORS = (2, 4, 8, 16, 32, 64, 128, 1)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import ConfigError
-from lapis_engine.profiles import SDM
+from lapis_engine.profiles.catalog import SDM
 
 if TYPE_CHECKING:
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 MIB = 1 << 20
 MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB

@@ -12,7 +12,7 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.cpu.registers import RAX, RBX, RCX, RDX
 
 if TYPE_CHECKING:
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
 
 ECX_MONITOR, ECX_VMX, ECX_X2APIC, ECX_TSC_DEADLINE = 1 << 3, 1 << 5, 1 << 21, 1 << 24

@@ -33,7 +33,7 @@ from lapis_engine.vmm import exits, interference, runstate, spinup, startup
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 

@@ -21,7 +21,7 @@ from lapis_engine.cpu.registers import (
 
 if TYPE_CHECKING:
     from lapis_engine.apic.outcome import Outcome
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
 
 TSC, APICBASE, EFER = 0x10, 0x1B, 0xC000_0080

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lapis_engine.cpu.gates import Kind
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 

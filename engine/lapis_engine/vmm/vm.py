@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import HwExit, Intercepted
     from lapis_engine.devices.device import Device
     from lapis_engine.events import EngineFault
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.startup import BootIpi
 
 NS = 1_000_000_000

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.apic.state import ApicState
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from lapis_engine.profiles import PROFILES
+from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions.recording.chunks import MOST, RecordingError
 from lapis_sessions.recording.schema import Header, ImageRow
 

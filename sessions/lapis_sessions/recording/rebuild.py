@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lapis_engine.profiles import PROFILES
+from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions import guests
 from lapis_sessions.guests import Image
 from lapis_sessions.recording.chunks import RecordingError

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lapis_engine.profiles import profile_named
-from lapis_engine.switches import SWITCHES
+from lapis_engine.profiles.catalog import profile_named
+from lapis_engine.profiles.switches import SWITCHES
 from lapis_sessions import numerals
 from lapis_sessions.recording_tools import fields
 from lapis_sessions.recording_tools.merge import Numbered, joined

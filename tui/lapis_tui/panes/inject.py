@@ -19,7 +19,7 @@ from textual.widgets import Input, Label
 from lapis_engine.apic import ipi
 from lapis_engine.errors import LapisError
 from lapis_engine.explain import icr_text
-from lapis_engine.profiles import PROFILES
+from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions import ipi_rules
 from lapis_sessions.numerals import number
 from lapis_tui.lines import Line, wrap

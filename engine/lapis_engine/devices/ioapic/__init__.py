@@ -13,7 +13,7 @@ from lapis_engine.devices.ioapic import access, regs
 from lapis_engine.devices.ioapic.state import IoapicState, PinState
 
 if TYPE_CHECKING:
-    from lapis_engine.switches import Profile
+    from lapis_engine.profiles.switches import Profile
 
 
 def device(profile: Profile) -> Device:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from lapis_engine.errors import ConfigError
-from lapis_engine.switches import SWITCHES, Profile, Switch
+from lapis_engine.profiles.switches import SWITCHES, Profile, Switch
 
 SDM = Profile("sdm", "A processor as the SDM describes it.")
 

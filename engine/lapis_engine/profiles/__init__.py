@@ -1,0 +1,1 @@
+"""Whose behaviour a machine shows: the switches, and the profiles that set them."""
