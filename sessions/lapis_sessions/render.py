@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.describe import run_state_text
+from lapis_engine.explain.events import run_state_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import LVTS
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
-from lapis_engine.describe import describe
+from lapis_engine.explain.events import describe
 from lapis_engine.vmm import exits
 
 if TYPE_CHECKING:

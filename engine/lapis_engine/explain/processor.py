@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.describe import VECTOR_NAMES, run_state_text
+from lapis_engine.explain.events import VECTOR_NAMES, run_state_text
 from lapis_engine.explain.fields import explained, set_if
 from lapis_engine.vmm import runstate
 

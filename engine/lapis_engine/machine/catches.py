@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from lapis_engine.apic.regs import MODES
 from lapis_engine.apic.state import MODES as APIC_MODES
-from lapis_engine.describe import describe
 from lapis_engine.errors import EngineError
 from lapis_engine.events import (
     ApicModeChanged,
@@ -33,6 +32,7 @@ from lapis_engine.events import (
     VectorDelivered,
     VectorEnded,
 )
+from lapis_engine.explain.events import describe
 from lapis_engine.vmm import exits
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
-from lapis_engine.describe import run_state_text
 from lapis_engine.devices.pic import priority as pic
 from lapis_engine.devices.pic.regs import SPURIOUS
+from lapis_engine.explain.events import run_state_text
 from lapis_engine.vmm import fabric, runstate
 from lapis_engine.why.reason import Reason, blocks
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.checkpoint.digest import Digester
-from lapis_engine.describe import describe
+from lapis_engine.explain.events import describe
 from lapis_engine.replay import DivergedError
 from lapis_sessions.recording.chunks import RecordingError
 from lapis_sessions.recording.rebuild import rebuild

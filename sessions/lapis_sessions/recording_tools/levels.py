@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from lapis_engine.describe import describe
 from lapis_engine.events import (
     Answered,
     ApicImported,
@@ -21,6 +20,7 @@ from lapis_engine.events import (
     VectorEnded,
     Woken,
 )
+from lapis_engine.explain.events import describe
 from lapis_engine.vmm import runstate
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.describe import describe
+from lapis_engine.explain.events import describe
 from lapis_engine.replay import TIME_MOVING
 from lapis_sessions import views
 

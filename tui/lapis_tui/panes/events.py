@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from lapis_engine.describe import describe
 from lapis_engine.events import IpiSent
+from lapis_engine.explain.events import describe
 from lapis_engine.machine.log import KEPT
 from lapis_tui.lines import Line, plain
 from lapis_tui.panes.base import LinePane
