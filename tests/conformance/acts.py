@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from conformance.looks import delivered
 from conformance.words import exit_words, outcome, valued
-from lapis_engine import saved
-from lapis_engine.apic.record import RecordError
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.machine.stop import NotRunnableError
+from lapis_engine.saved import transfer
+from lapis_engine.saved.lapic import RecordError
 from lapis_engine.vmm.entry import DEFAULT, DiscardInstr
 
 if TYPE_CHECKING:
@@ -203,14 +203,14 @@ def pass_time(s: Script, _n: int, ns: str) -> str:
 
 def import_apic(s: Script, n: int, *fields: str) -> str:
     """Import the exported APIC with the vectors of `bank=1,2` in it; name a refusal."""
-    state = saved.export_apic(s.rig.machine, n)
+    state = transfer.export_apic(s.rig.machine, n)
     for field in fields:
         name, _, vectors = field.partition("=")
         bits = sum(1 << int(vector, 0) for vector in vectors.split(","))
         words = [bits >> 32 * word & 0xFFFF_FFFF for word in range(8)]
         state["lapic"][f"vlp_{name}"] = words
     try:
-        saved.import_apic(s.rig.machine, n, state, "a scenario")
+        transfer.import_apic(s.rig.machine, n, state, "a scenario")
     except RecordError as error:
         return error.reason
     return ""

@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lapis_engine.apic import timer
-from lapis_engine.apic.record import RecordError
 from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.events import ApicImported, RunStateChanged, VectorDelivered
-from lapis_engine.saved import export_apic
+from lapis_engine.saved.lapic import RecordError
+from lapis_engine.saved.transfer import export_apic
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine

@@ -13,8 +13,8 @@ from session_files import (
     verified,
 )
 
-from lapis_engine import saved
 from lapis_engine.machine.acts import PARAMETERS, VERBS
+from lapis_engine.saved import transfer
 from lapis_sessions.recording.writer import Writer
 from lapis_sessions.recording_tools import export, named, script
 from lapis_sessions.session import Session
@@ -140,7 +140,7 @@ def test_an_imported_apic_is_in_the_script(tmp_path: Path) -> None:
     session = open_session(SessionOptions("ap-bringup"), DEVICES)
     session.writer = Writer(session, str(tmp_path / "a.lapis"))
     session.execute("run 20000")
-    state = saved.export_apic(session.machine, 0)
+    state = transfer.export_apic(session.machine, 0)
     session.machine.import_apic(1, state, "another vCPU's", lenient=True)
     session.execute("run 100")
     session.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine import saved as saved_state
 from lapis_engine import userspace
 from lapis_engine.apic import ipi as apic_ipi
 from lapis_engine.apic import lvt
@@ -23,6 +22,7 @@ from lapis_engine.machine.catches import Catches
 from lapis_engine.machine.log import EventLog
 from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.stop import NotRunnableError, Stop
+from lapis_engine.saved import transfer as saved_state
 from lapis_engine.vie import context
 from lapis_engine.vmm import (
     arbitration,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine.apic import priority, record
+from lapis_engine.apic import priority
+from lapis_engine.saved import lapic
 from lapis_sessions.errors import SessionError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def ppr_remark(said: int, tpr: int, isr: Sequence[int]) -> str:
 
     SDM Vol. 3A "Task and Processor Priorities".
     """
-    served = record.bank(tuple(isr))
+    served = lapic.bank(tuple(isr))
     given, top = priority.ppr(tpr, served), priority.highest(served)
     what = f"TPR {tpr:#04x} and ISR ({f'up to {top:#04x}' if served else 'empty'})"
     if given == said:

@@ -5,8 +5,8 @@ Its keys, of which all but the last two must be there:
 format: "lapis-apic".
 version: 1. A change that an older Lapis would misread makes it another number.
 lapic: the fields of `vdi_lapic_v1` by name, numbers; `vlp_isr`, `vlp_tmr` and
-    `vlp_irr` are lists of eight (`lapis_engine.apic.record`).
-events: run-state and pending events by name (`lapis_engine.vmm.saved`).
+    `vlp_irr` are lists of eight (`lapis_engine.saved.lapic`).
+events: run-state and pending events by name (`lapis_engine.saved.events`).
 now: ns of virtual time at which it was written; `vl_timer_target` is on that clock.
 profile: name of the profile of the machine.
 vcpu: number of the vCPU.
@@ -17,9 +17,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine import saved as saved_state
-from lapis_engine.apic import record
-from lapis_engine.vmm import saved as saved_events
+from lapis_engine.saved import events as saved_events
+from lapis_engine.saved import lapic
+from lapis_engine.saved import transfer as saved_state
 from lapis_sessions.apic_files.contents import OUR_FORMAT, ApicFileError, Contents
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def read(name: str, text: str) -> Contents:
     for part in ("lapic", "events"):
         if not isinstance(saved[part], dict):
             raise _bad(name, f"{part} is not an object of fields")
-    record.from_fields(saved["lapic"])
+    lapic.from_fields(saved["lapic"])
     saved_events.from_fields(saved["events"])
     profile, vcpu = found.get("profile", ""), found.get("vcpu")
     if not isinstance(profile, str):

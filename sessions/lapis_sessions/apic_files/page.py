@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lapis_engine.apic import record
+from lapis_engine.saved import lapic as lapic_record
 from lapis_sessions.apic_files.contents import (
     ApicFileError,
     Contents,
@@ -80,7 +80,7 @@ def _word(data: bytes, offset: int) -> int:
 
 
 def _bank(data: bytes, offset: int) -> list[int]:
-    return [_word(data, offset + STRIDE * n) for n in range(record.WORDS)]
+    return [_word(data, offset + STRIDE * n) for n in range(lapic_record.WORDS)]
 
 
 def _version(version: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lapis_engine.apic import record
+from lapis_engine.saved import lapic as lapic_record
 from lapis_sessions.apic_files.contents import (
     ApicFileError,
     Contents,
@@ -97,9 +97,9 @@ def _saved(lines: dict[str, str], number: int) -> tuple[dict[str, Any], list[str
         **{field: values[each] for each, field in REGISTERS.items() if field},
         **given,
         "vlp_icr": values["ICR2"] << 32 | values["ICR"],
-        "vlp_isr": list(record.words(isr)),
-        "vlp_irr": list(record.words(irr)),
-        "vlp_tmr": list(record.words(isr_level | irr_level)),
+        "vlp_isr": list(lapic_record.words(isr)),
+        "vlp_irr": list(lapic_record.words(irr)),
+        "vlp_tmr": list(lapic_record.words(isr_level | irr_level)),
         "vlp_dcr_timer": divide,
         "vlp_icr_timer": initial,
         "vl_msr_apicbase": apicbase(x2apic=x2apic, bsp=number == 0),

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.apic import apicbase, priority, record, timer
+from lapis_engine.apic import apicbase, priority, timer
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.record import RecordError
 from lapis_engine.apic.regs import (
     BASE_ADDRESS,
     BASE_BSP,
@@ -20,13 +19,15 @@ from lapis_engine.apic.regs import (
     TIMER_TSC_DEADLINE,
 )
 from lapis_engine.bits import bits
+from lapis_engine.saved import lapic
+from lapis_engine.saved.lapic import RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from lapis_engine.apic.record import LapicRecord
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles.switches import Profile
+    from lapis_engine.saved.lapic import LapicRecord
 
 ESR_KNOWN: Final = bits(7, 0)
 """SDM Vol. 3A "Error Handling": 31:8 are reserved."""
@@ -91,13 +92,13 @@ def _check_vectors(wanted: LapicRecord) -> None:
 
     Which of the three bhyve looks at is not known; a bit below 16 is illegal in all.
     """
-    for name in record.BANKS:
+    for name in lapic.BANKS:
         low = getattr(wanted, name)[0] & 0xFFFF
         if low:
             vector = priority.vectors(low)[0]
             why = f"vector {vector:#04x}: vectors below 16 are illegal"
             raise RecordError(name, "LOW_VECTOR", why)
-    served = record.bank(wanted.vlp_isr)
+    served = lapic.bank(wanted.vlp_isr)
     for first in range(0, 256, SLICE):
         both = served >> first & 0xFF
         if both.bit_count() > 1:
@@ -123,7 +124,7 @@ def _check_timer(wanted: LapicRecord, profile: Profile) -> None:
 
 def remarks(wanted: LapicRecord) -> tuple[str, ...]:
     """Say what is odd and not refused: vectors in service of one priority class."""
-    served = record.bank(wanted.vlp_isr)
+    served = lapic.bank(wanted.vlp_isr)
     found = []
     for first in range(0, 256, 16):
         both = priority.vectors(served >> first & 0xFFFF)

@@ -14,17 +14,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lapis_engine.apic import record, record_check
-from lapis_engine.apic.record import RecordError
 from lapis_engine.events import ApicImported
-from lapis_engine.vmm import saved as saved_events
+from lapis_engine.saved import events as saved_events
+from lapis_engine.saved import lapic as lapic_record
+from lapis_engine.saved import plausibility
+from lapis_engine.saved.lapic import RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lapis_engine.apic.record import LapicRecord
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.vmm.saved import SavedEvents
+    from lapis_engine.saved.events import SavedEvents
+    from lapis_engine.saved.lapic import LapicRecord
     from lapis_engine.vmm.vcpu import Vcpu
 
 KEYS: Final = frozenset({"lapic", "events", "now", "timer_current"})
@@ -36,9 +37,9 @@ LATEST: Final = (1 << 63) - 1
 def export_apic(machine: Machine, number: int) -> dict[str, Any]:
     """Return the saved state of vCPU `number`; raise `EngineError`."""
     vcpu = machine.vcpu(number)
-    lapic = record.export(vcpu.apic, machine.vm.profile)
+    lapic = lapic_record.export(vcpu.apic, machine.vm.profile)
     return {
-        "lapic": record.to_fields(lapic),
+        "lapic": lapic_record.to_fields(lapic),
         "events": saved_events.to_fields(saved_events.export(vcpu)),
         "now": machine.now,
     }
@@ -62,22 +63,22 @@ def import_apic(
     """
     vcpu, profile = machine.vcpu(number), machine.vm.profile
     _check_parts(saved)
-    base = record.export(vcpu.apic, profile) if lenient else None
-    wanted = record.from_fields(_part(saved, "lapic"), base)
+    base = lapic_record.export(vcpu.apic, profile) if lenient else None
+    wanted = lapic_record.from_fields(_part(saved, "lapic"), base)
     wanted = _timed(machine, wanted, saved)
-    target, said = vcpu.apic, list(record_check.remarks(wanted))
+    target, said = vcpu.apic, list(plausibility.remarks(wanted))
     if lenient:
         given = frozenset(saved["lapic"])
-        wanted, adapted = record_check.adapt(wanted, target, profile, given)
-        target = record_check.mode_of(target, wanted)
+        wanted, adapted = plausibility.adapt(wanted, target, profile, given)
+        target = plausibility.mode_of(target, wanted)
         said += adapted
-    record_check.check(wanted, target, profile)
+    plausibility.check(wanted, target, profile)
     events = None
     if saved.get("events") is not None:
         events = saved_events.from_fields(_part(saved, "events"))
         saved_events.check(events, vcpu, profile, lenient=lenient)
     tsc_deadline = _tsc_deadline(machine, vcpu, wanted, events)
-    record.load(vcpu.apic, wanted, profile)
+    lapic_record.load(vcpu.apic, wanted, profile)
     vcpu.apic.tsc_deadline = tsc_deadline
     machine.log.note(ApicImported(number, source))
     if events is not None:
@@ -92,7 +93,7 @@ def _check_parts(saved: Mapping[str, Any]) -> None:
     for key in saved:
         if key not in KEYS:
             why = "saved state has no such part"
-            raise RecordError(record.shown(key), "UNKNOWN", why)
+            raise RecordError(lapic_record.shown(key), "UNKNOWN", why)
 
 
 def _part(saved: Mapping[str, Any], name: str) -> Mapping[str, object]:
@@ -109,7 +110,7 @@ def _timed(
     then, current = _count(saved, "now"), _count(saved, "timer_current")
     if "timer_current" in saved:
         profile = machine.vm.profile
-        return record_check.target_of_count(wanted, current, machine.now, profile)
+        return plausibility.target_of_count(wanted, current, machine.now, profile)
     if not wanted.vl_timer_target or "vl_timer_target" not in saved["lapic"]:
         return wanted
     at = max(wanted.vl_timer_target - then + machine.now, 1)
@@ -139,7 +140,7 @@ def _tsc_deadline(
     Raises `RecordError` where it is armed and the timer is not, or the other way.
     """
     profile = machine.vm.profile
-    by_tsc = record_check.is_tsc_deadline(wanted, profile) and wanted.vl_timer_target
+    by_tsc = plausibility.is_tsc_deadline(wanted, profile) and wanted.vl_timer_target
     if events is None:
         ticks = wanted.vl_timer_target * machine.vm.tsc_hz // NS + vcpu.tsc_offset
         return max(ticks, 1) & (1 << 64) - 1 if by_tsc else 0

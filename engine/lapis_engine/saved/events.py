@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from lapis_engine.apic.record import RecordError, shown
 from lapis_engine.bits import bit, bits
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.events import RunStateChanged
+from lapis_engine.saved.lapic import RecordError, shown
 from lapis_engine.vie import context
 from lapis_engine.vmm import hand, runstate
 

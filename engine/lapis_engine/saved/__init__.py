@@ -1,0 +1,1 @@
+"""APIC state that was saved elsewhere, checked and put onto a vCPU."""
