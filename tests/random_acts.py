@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import rigs
 
-from lapis_engine import replay
-from lapis_engine.checkpoint import capture
-from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.errors import LapisError
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.profiles.catalog import PROFILES
+from lapis_engine.replay import capture, entries
+from lapis_engine.replay.digest import Digester
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.replay import Entry
+    from lapis_engine.replay.entries import Entry
 
 GUESTS = ("fabric-nesting", "fabric-nmi", "fabric-ioapic", "fabric-timer", "fabric-tpr")
 """Guests of one vCPU that keep its APIC busy."""
@@ -63,7 +62,7 @@ class Recorded:
 
     def _done(self, act: Act, result: object) -> None:
         here = capture.position(self.machine)
-        self.entries.append(replay.entry(act, result, self._at, here))
+        self.entries.append(entries.entry(act, result, self._at, here))
         self.digests.append(self._digester.digest())
         self._at = here
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
 from lapis_sessions.recording import reader, replaying
 from lapis_sessions.recording.reader import RecordedBranch, Recording

@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lapis_engine.apic import timer
-from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.events import ApicImported, RunStateChanged, VectorDelivered
+from lapis_engine.replay.digest import Digester
 from lapis_engine.saved.lapic import RecordError
 from lapis_engine.saved.transfer import export_apic
 

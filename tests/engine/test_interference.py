@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rigs import ap_bringup, fingerprint, machine
 
 from lapis_engine.apic import ipi as apic_ipi
-from lapis_engine.checkpoint import capture
 from lapis_engine.errors import EngineError
 from lapis_engine.events import Interfered, SipiReceived, VectorAccepted
 from lapis_engine.machine.machine import Machine
+from lapis_engine.replay import capture
 from lapis_engine.vmm import interference
 
 FAR = 200_000

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 from rigs import GUESTS, ap_bringup, fingerprint, guest, machine
 
-from lapis_engine.checkpoint import capture
 from lapis_engine.errors import EngineError
 from lapis_engine.events import Halted, Linted
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.machine.machine import Machine
+from lapis_engine.replay import capture
 
 FAR = 100_000
 MS = 1_000_000

@@ -9,12 +9,11 @@ import pytest
 import random_acts
 import rigs
 
-from lapis_engine import replay
-from lapis_engine.checkpoint import capture
-from lapis_engine.checkpoint.capture import Position
-from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.machine.acts import Act
-from lapis_engine.replay import DivergedError, Entry
+from lapis_engine.replay import capture, entries
+from lapis_engine.replay.capture import Position
+from lapis_engine.replay.digest import Digester
+from lapis_engine.replay.entries import DivergedError, Entry
 from lapis_engine.vmm import runstate
 
 if TYPE_CHECKING:
@@ -30,9 +29,9 @@ def _cut(m: Machine, entry: Entry, seed: Random) -> None:
         if here >= entry.end.retired:
             break
         goal = seed.randint(here, entry.end.retired)
-        replay.advance(m, entry, Position(goal, 0, 0))
+        entries.advance(m, entry, Position(goal, 0, 0))
         assert capture.position(m).retired <= goal
-    replay.perform(m, entry)
+    entries.perform(m, entry)
 
 
 @pytest.mark.parametrize("number", range(40))
@@ -67,7 +66,7 @@ def test_each_way_to_stop_is_come_to_again(reason: str) -> None:
     assert stop.reason == reason
     again = rigs.ap_bringup(2)
     for entry in was.entries:
-        replay.perform(again, entry)
+        entries.perform(again, entry)
     assert rigs.fingerprint(again) == rigs.fingerprint(m)
 
 
@@ -88,7 +87,7 @@ def test_a_stop_at_once_leaves_the_turn_where_it_moved_it() -> None:
     assert was.entries[0].start == was.entries[0].end
     again = _second_awake()
     again.break_at(0x1234)
-    replay.perform(again, was.entries[0])
+    entries.perform(again, was.entries[0])
     assert again.schedule.current == 1
     assert again.breakpoints == [0x1234]
 
@@ -98,7 +97,7 @@ def test_an_act_that_ends_elsewhere_is_told_with_both_places() -> None:
     start = capture.position(m)
     wrong = Entry(Act("inject_nmi", {"number": 1}), start, Position(0, 7, 0))
     with pytest.raises(DivergedError) as caught:
-        replay.perform(m, wrong)
+        entries.perform(m, wrong)
     assert str(caught.value) == (
         "inject_nmi number=1 ended at instruction 0, event 1, 0 ns and not at "
         "instruction 0, event 7, 0 ns"
@@ -110,7 +109,7 @@ def test_a_run_that_did_not_come_so_far_is_told() -> None:
     start = capture.position(m)
     wrong = Entry(Act("run", {}), start, Position(10_000_000, 62, 9), "exit")
     with pytest.raises(DivergedError, match="ended at instruction 28"):
-        replay.perform(m, wrong)
+        entries.perform(m, wrong)
 
 
 def test_a_step_of_one_that_cannot_run_is_told() -> None:
@@ -118,7 +117,7 @@ def test_a_step_of_one_that_cannot_run_is_told() -> None:
     start = capture.position(m)
     wrong = Entry(Act("step", {"number": 1}), start, Position(5, 0, 5), "budget")
     with pytest.raises(DivergedError, match="ended at instruction 0"):
-        replay.perform(m, wrong)
+        entries.perform(m, wrong)
 
 
 def test_a_guest_that_overwrites_its_own_code_counts_each_instruction_once() -> None:

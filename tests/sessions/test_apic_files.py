@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
 from lapis_sessions.recording import reader, replaying
 from lapis_sessions.recording_tools import script

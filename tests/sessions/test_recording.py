@@ -17,7 +17,7 @@ import pytest
 import recordings
 import rigs
 
-from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
 from lapis_sessions.recording import reader, replaying, schema
 from lapis_sessions.recording.chunks import RecordingError

@@ -13,10 +13,10 @@ import random_acts
 import rigs
 
 from lapis_engine.boot import flat
-from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.events import VectorEnded
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
+from lapis_engine.replay.digest import Digester
 from lapis_sessions.timeline import keeper as keeping
 from lapis_sessions.timeline import timeline as timelines
 from lapis_sessions.timeline.branches import Spot

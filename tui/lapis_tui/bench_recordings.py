@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lapis_engine.boot import flat
-from lapis_engine.checkpoint import capture
 from lapis_engine.cpu.ceiling import MEMORY_LOOP
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
+from lapis_engine.replay import capture
 from lapis_sessions.guests import Image
 from lapis_sessions.recording import chunks, reader, schema
 from lapis_sessions.recording.header import header

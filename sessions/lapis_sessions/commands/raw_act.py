@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lapis_engine.machine import acts
 from lapis_engine.machine.acts import Act
-from lapis_engine.replay import TIME_MOVING
+from lapis_engine.replay.entries import TIME_MOVING
 from lapis_sessions import render, views
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command

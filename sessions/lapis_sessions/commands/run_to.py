@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.machine.stop import Stop
-from lapis_engine.replay import stopping_at
+from lapis_engine.replay.entries import stopping_at
 from lapis_sessions import render, views
 from lapis_sessions.registry import Argument, Bound, Command
 

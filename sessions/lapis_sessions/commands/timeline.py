@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint.parts import parts
 from lapis_engine.machine.catches import matches
+from lapis_engine.replay.parts import parts
 from lapis_sessions import numerals, render_timeline, views_timeline
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
@@ -14,8 +14,8 @@ from lapis_sessions.timeline import searches
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.events import Logged
+    from lapis_engine.replay.capture import Checkpoint
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.searches import Instrument, Within
     from lapis_sessions.views import Json

@@ -7,11 +7,10 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine import replay
-from lapis_engine.checkpoint import capture
-from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.errors import LapisError
 from lapis_engine.machine import acts
+from lapis_engine.replay import capture, entries
+from lapis_engine.replay.digest import Digester
 from lapis_engine.vmm import runstate
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.recording.header import header
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
-    from lapis_engine.replay import Entry
+    from lapis_engine.replay.entries import Entry
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.exploring.plan import Step
     from lapis_sessions.session import Session
@@ -77,10 +76,10 @@ class Driver:
 
     def _done(self, act: Act, result: object) -> None:
         here = capture.position(self.machine)
-        entry = replay.entry(act, result, self.at, here)
+        entry = entries.entry(act, result, self.at, here)
         last = self.entries[-1] if self.entries else None
         if last is not None and continues(last, entry):
-            entry = replay.Entry(last.act, last.start, here, entry.reason)
+            entry = entries.Entry(last.act, last.start, here, entry.reason)
             self.entries.pop()
         self.entries.append(entry)
         self.at = here

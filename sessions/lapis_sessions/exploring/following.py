@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine import replay
 from lapis_engine.machine import acts
+from lapis_engine.replay import entries as replay
 from lapis_engine.vmm import runstate
 from lapis_sessions.exploring.driving import ENDS, Driver
 from lapis_sessions.exploring.plan import Turn
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.stop import Stop
-    from lapis_engine.replay import Entry
+    from lapis_engine.replay.entries import Entry
     from lapis_sessions.exploring.goals import Goal
     from lapis_sessions.exploring.plan import Step
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from lapis_engine import replay
-from lapis_engine.checkpoint.capture import Position
 from lapis_engine.machine.acts import Act, ActError
-from lapis_engine.replay import TIME_MOVING, Entry
+from lapis_engine.replay import entries as replay
+from lapis_engine.replay.capture import Position
+from lapis_engine.replay.entries import TIME_MOVING, Entry
 from lapis_sessions.recording import chunks, schema
 from lapis_sessions.recording.chunks import RecordingError
 from lapis_sessions.recording.schema import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint.digest import Digester
 from lapis_engine.explain.events import describe
-from lapis_engine.replay import DivergedError
+from lapis_engine.replay.digest import Digester
+from lapis_engine.replay.entries import DivergedError
 from lapis_sessions.recording.chunks import RecordingError
 from lapis_sessions.recording.rebuild import rebuild
 from lapis_sessions.timeline.branches import Spot

@@ -10,8 +10,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint.digest import Digester
-from lapis_engine.replay import Entry
+from lapis_engine.replay.digest import Digester
+from lapis_engine.replay.entries import Entry
 from lapis_sessions.recording.chunks import RecordingError
 from lapis_sessions.recording.file import File
 from lapis_sessions.recording.header import header

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.replay.digest import Digester
 from lapis_sessions.recording.chunks import RecordingError
 from lapis_sessions.recording.reader import RecordedBranch
 from lapis_sessions.recording.schema import ActRow, Annotation, CheckpointRow

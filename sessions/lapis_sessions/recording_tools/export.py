@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.replay.digest import Digester
 from lapis_sessions.recording.rebuild import rebuild
 from lapis_sessions.recording_tools import (
     asciicast,

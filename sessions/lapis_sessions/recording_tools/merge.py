@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from lapis_engine.replay import TIME_MOVING
+from lapis_engine.replay.entries import TIME_MOVING
 from lapis_sessions.recording.chunks import RecordingError
 from lapis_sessions.recording.reader import RecordedBranch
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from lapis_engine.events import Logged
-    from lapis_engine.replay import Entry
+    from lapis_engine.replay.entries import Entry
     from lapis_sessions.recording.schema import Annotation
     from lapis_sessions.recording_tools.named import Named
     from lapis_sessions.recording_tools.player import Player

@@ -8,7 +8,7 @@ from lapis_sessions import numerals
 from lapis_sessions.recording.chunks import RecordingError
 
 if TYPE_CHECKING:
-    from lapis_engine.checkpoint.capture import Position
+    from lapis_engine.replay.capture import Position
     from lapis_sessions.recording.reader import RecordedBranch
     from lapis_sessions.recording_tools.player import Player
 

@@ -10,17 +10,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lapis_engine import replay
-from lapis_engine.checkpoint import capture
-from lapis_engine.checkpoint.capture import Position
 from lapis_engine.machine import acts
+from lapis_engine.replay import capture, entries
+from lapis_engine.replay.capture import Position
 from lapis_sessions.recording.rebuild import rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.events import Logged
-    from lapis_engine.replay import Entry
+    from lapis_engine.replay.entries import Entry
     from lapis_sessions.recording_tools.named import Named
     from lapis_sessions.setup import DeviceMaker
 
@@ -108,7 +107,7 @@ class Player:
             if self.at.retired >= retired:
                 return
             if entry.end.retired >= retired:
-                replay.advance(self.machine, entry, Position(retired, 0, 0))
+                entries.advance(self.machine, entry, Position(retired, 0, 0))
                 self._settle(entry)
                 return
             self.to_act(self.done + 1)
@@ -121,7 +120,7 @@ class Player:
             if log.next_seq > seq:
                 raise _Reached
 
-        with replay.stopping_at(self.machine, seq + 1), suppress(_Reached):
+        with entries.stopping_at(self.machine, seq + 1), suppress(_Reached):
             for entry in self.entries[self.done :]:
                 look()
                 for _ in self._slices(entry, look):
@@ -135,18 +134,18 @@ class Player:
         if self.at == entry.end:
             self.done += 1
 
-    def _slices(self, entry: Entry, hit: replay.Hit | None = None) -> Iterator[None]:
+    def _slices(self, entry: Entry, hit: entries.Hit | None = None) -> Iterator[None]:
         """Do an entry in slices, with a pause after each but the last."""
         machine = self.machine
         while entry.moves and self.at.retired + SLICE < entry.end.retired:
             goal = self.at.retired + SLICE
-            replay.advance(machine, entry, Position(goal, 0, 0), hit)
+            entries.advance(machine, entry, Position(goal, 0, 0), hit)
             yield
             if self.at.retired < goal:
                 break
         if self._strict:
-            replay.perform(machine, entry, hit)
+            entries.perform(machine, entry, hit)
         elif not entry.moves:
             acts.perform(machine, entry.act)
         elif self.at.retired < entry.end.retired or self.at.seq < entry.end.seq:
-            replay.advance(machine, entry, entry.end, hit)
+            entries.advance(machine, entry, entry.end, hit)

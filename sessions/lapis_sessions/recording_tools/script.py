@@ -12,7 +12,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lapis_engine.machine.acts import PARAMETERS
-from lapis_engine.replay import AT_ONCE, HITS, TIME_MOVING
+from lapis_engine.replay.entries import AT_ONCE, HITS, TIME_MOVING
 from lapis_engine.vmm.interference import EVERY
 from lapis_sessions.recording_tools.merge import joined
 

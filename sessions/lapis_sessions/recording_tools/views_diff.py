@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.explain.events import describe
-from lapis_engine.replay import TIME_MOVING
+from lapis_engine.replay.entries import TIME_MOVING
 from lapis_sessions import views
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_engine.checkpoint.capture import Checkpoint, Position
-from lapis_engine.replay import Entry
+from lapis_engine.replay.capture import Checkpoint, Position
+from lapis_engine.replay.entries import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

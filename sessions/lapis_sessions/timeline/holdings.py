@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint.pages import BLANK
 from lapis_engine.memory.physical import PAGE
+from lapis_engine.replay.pages import BLANK
 
 if TYPE_CHECKING:
-    from lapis_engine.checkpoint.capture import Checkpoint
+    from lapis_engine.replay.capture import Checkpoint
 
 OWN = 64 << 10
 """Bytes that a checkpoint counts beside its pages and what the guest printed."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint import capture
+from lapis_engine.replay import capture
 from lapis_sessions.timeline.branches import Kept
 from lapis_sessions.timeline.holdings import Holdings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.replay.capture import Checkpoint
     from lapis_sessions.timeline.branches import Branch, Spot
 
 DEFAULT_CEILING = 512 << 20

@@ -10,20 +10,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint import capture
-from lapis_engine.checkpoint.capture import Position
 from lapis_engine.errors import UnmappedError
 from lapis_engine.events import ExtIntDelivered, NmiDelivered, VectorDelivered
 from lapis_engine.memory.physical import PAGE
+from lapis_engine.replay import capture
+from lapis_engine.replay.capture import Position
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from lapis_engine.checkpoint.capture import Checkpoint
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.replay.capture import Checkpoint
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.timeline.timeline import Timeline
 

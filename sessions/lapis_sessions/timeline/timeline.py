@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lapis_engine import replay
-from lapis_engine.checkpoint import capture
-from lapis_engine.checkpoint.capture import Position
-from lapis_engine.replay import DivergedError
+from lapis_engine.replay import capture
+from lapis_engine.replay import entries as replay
+from lapis_engine.replay.capture import Position
+from lapis_engine.replay.entries import DivergedError
 from lapis_sessions.errors import CommandError
 from lapis_sessions.timeline.branches import FIRST, Branch, Spot, continues
 from lapis_sessions.timeline.keeper import Keeper
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
-    from lapis_engine.replay import Entry, Hit
+    from lapis_engine.replay.entries import Entry, Hit
     from lapis_sessions.timeline.branches import Kept
 
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_engine.checkpoint.capture import Position, position
 from lapis_engine.errors import EngineError
 from lapis_engine.machine import acts
 from lapis_engine.machine.acts import Act, ActError
 from lapis_engine.machine.stop import NotRunnableError, Stop
+from lapis_engine.replay.capture import Position, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lapis_engine.checkpoint import pages
-from lapis_engine.checkpoint.parts import clone, parts
+from lapis_engine.replay import pages
+from lapis_engine.replay.parts import clone, parts
 
 if TYPE_CHECKING:
-    from lapis_engine.checkpoint.pages import Pages
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.replay.pages import Pages
 
 EVENTS = 4096
 """Events that a checkpoint keeps, for those who look back from it."""

@@ -10,17 +10,17 @@ import hashlib
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine.checkpoint import pages
-from lapis_engine.checkpoint.parts import RAW, parts
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
 from lapis_engine.memory.physical import PAGE
+from lapis_engine.replay import pages
+from lapis_engine.replay.parts import RAW, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lapis_engine.checkpoint.pages import Block, Pages
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.replay.pages import Block, Pages
 
 SIZE = 16
 """Bytes of a digest (BLAKE2b)."""

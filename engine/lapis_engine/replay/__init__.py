@@ -1,0 +1,1 @@
+"""Doing again what was done: entries, checkpoints, and hashes over the state."""
