@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vie.state import VieState
-    from lapis_engine.vmm.touching import Touched
+    from lapis_engine.vmm.guest_memory import Touched
     from lapis_engine.vmm.traps import Trap
     from lapis_engine.vmm.vm import Vm
     from lapis_sessions.rules.rule import Rule

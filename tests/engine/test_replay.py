@@ -14,7 +14,7 @@ from lapis_engine.replay import capture, entries
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import DivergedError, Entry
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -75,7 +75,7 @@ def _second_awake() -> Machine:
     m = rigs.machine(b"\xeb\xfe", 2)
     begun = m.vcpus[0].regs.context.state_bytes()
     m.vcpus[1].regs.context.load_bytes(begun)
-    m.vcpus[0].halted, m.vcpus[1].run_state = True, runstate.RUN
+    m.vcpus[0].halted, m.vcpus[1].run_state = True, run_state.RUN
     return m
 
 

@@ -27,7 +27,7 @@ from lapis_engine.cpu.registers import (
     Segment,
 )
 from lapis_engine.profiles.catalog import SDM
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state
 from lapis_engine.vmm.vm import Vm
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class World:
             self.vm.core.map(region)
         memory.on_write = self.vm.core.forget_code
         self.vcpu = self.vm.vcpus[0]
-        self.vcpu.run_state = runstate.RUN
+        self.vcpu.run_state = run_state.RUN
         self._fresh = self.vcpu.regs.context.state_bytes()
         self.device = bytearray(2 * PAGE)
         """What is in the hole."""

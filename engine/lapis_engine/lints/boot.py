@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.registers import CS
 from lapis_engine.lints.state import Finding
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state
 
 if TYPE_CHECKING:
     from lapis_engine.events import IpiSent, Oddity, RunStateChanged, SipiReceived
@@ -58,7 +58,7 @@ def sent(vm: Vm, state: LintState, event: IpiSent) -> Finding | None:
 
 def started(vm: Vm, _state: LintState, event: RunStateChanged) -> Finding | None:
     """Find an AP whose first page of code is all zero."""
-    if event.before & runstate.RUN or not event.after & runstate.RUN:
+    if event.before & run_state.RUN or not event.after & run_state.RUN:
         return None
     regs = vm.vcpus[event.vcpu].regs
     code = regs.segment(CS)
@@ -75,9 +75,9 @@ def started(vm: Vm, _state: LintState, event: RunStateChanged) -> Finding | None
 
 def waits(vcpu: Vcpu) -> bool:
     """Tell whether a vCPU has had INIT or SIPI, or was to have them, and never ran."""
-    if not runstate.is_pending(vcpu.run_state):
+    if not run_state.is_pending(vcpu.run_state):
         return False
-    touched = runstate.INIT | runstate.PEND_INIT | runstate.PEND_SIPI
+    touched = run_state.INIT | run_state.PEND_INIT | run_state.PEND_SIPI
     return bool(vcpu.run_state & touched or vcpu.unreached)
 
 

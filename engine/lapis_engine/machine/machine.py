@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine import userspace
 from lapis_engine.apic import ipi as apic_ipi
 from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
@@ -26,18 +25,19 @@ from lapis_engine.saved import transfer as saved_state
 from lapis_engine.vie import context
 from lapis_engine.vmm import (
     arbitration,
+    build,
     exits,
     fabric,
-    hand,
+    guest_memory,
     interference,
-    loading,
+    ioctls,
     looking,
-    runstate,
-    touching,
+    run_state,
     traps,
 )
 from lapis_engine.vmm.entry import DEFAULT
 from lapis_engine.vmm.interference import Rule
+from lapis_engine.vmm.startup import userspace
 from lapis_engine.vmm.vm import Vm
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.config import MachineConfig
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.vmm.exits import Exit
-    from lapis_engine.vmm.touching import Touched
+    from lapis_engine.vmm.guest_memory import Touched
     from lapis_engine.vmm.traps import Trap
     from lapis_engine.vmm.vcpu import Vcpu
 
@@ -84,7 +84,7 @@ class Machine:
             float_ports=config.float_ports,
             tsc_hz=config.tsc_hz,
         )
-        loading.load(self.vm, plan, config.memory)
+        build.load(self.vm, plan, config.memory)
         self.schedule = Schedule(self.vm, config.quantum)
         self.breakpoints: list[int] = []
         self.catches = Catches(self.log.observers, self.vm.ask_stop)
@@ -245,7 +245,7 @@ class Machine:
     ) -> Touched:
         """Read through the bus, with side effects; raise `EngineError`."""
         vcpu = self.vcpu(number)
-        return touching.touch(self.vm, vcpu, address, size, physical=physical)
+        return guest_memory.touch(self.vm, vcpu, address, size, physical=physical)
 
     # The user's hand on the fabric.
 
@@ -267,27 +267,27 @@ class Machine:
     @act
     def kernemu_write(self, number: int, gpa: int, size: int, value: int) -> None:
         """Write a device of the engine outside `vm_run`; raise `EntryError`."""
-        hand.kernemu_write(self.vm, self.vcpu(number), gpa, size, value)
+        ioctls.kernemu_write(self.vm, self.vcpu(number), gpa, size, value)
 
     @act
     def kernemu_read(self, number: int, gpa: int, size: int) -> int:
         """Read a device of the engine outside `vm_run`; raise `EntryError`."""
-        return hand.kernemu_read(self.vm, self.vcpu(number), gpa, size)
+        return ioctls.kernemu_read(self.vm, self.vcpu(number), gpa, size)
 
     @act
     def set_pin(self, pin: int, *, asserted: bool) -> None:
         """Add a source to an IOAPIC pin, or take one away; raise `EngineError`."""
-        hand.set_pin(self.vm, pin, asserted=asserted)
+        ioctls.set_pin(self.vm, pin, asserted=asserted)
 
     @act
     def set_line(self, irq: int, *, asserted: bool) -> None:
         """Move an ISA line; raise `EngineError`."""
-        hand.set_line(self.vm, irq, asserted=asserted)
+        ioctls.set_line(self.vm, irq, asserted=asserted)
 
     @act
     def send_msi(self, address: int, data: int) -> MessageSent:
         """Send a message-signalled interrupt; raise `EntryError`."""
-        return hand.send_msi(self.vm, address, data)
+        return ioctls.send_msi(self.vm, address, data)
 
     @act
     def inject_nmi(self, number: int) -> None:
@@ -298,12 +298,12 @@ class Machine:
     def pulse_lint(self, lint: int, number: int | None = None) -> None:
         """Pulse LINT0 or LINT1 of one vCPU, or of all; raise `EngineError`."""
         vcpus = self.vcpus if number is None else [self.vcpu(number)]
-        hand.pulse_lint(self.vm, lint, tuple(vcpus))
+        ioctls.pulse_lint(self.vm, lint, tuple(vcpus))
 
     @act
     def set_run_state(self, number: int, state: int, sipi_vector: int = 0) -> None:
         """Set the run-state of a vCPU; raise `EntryError`."""
-        hand.set_run_state(self.vm, self.vcpu(number), state, sipi_vector)
+        ioctls.set_run_state(self.vm, self.vcpu(number), state, sipi_vector)
 
     @act
     def interfere(
@@ -334,7 +334,7 @@ class Machine:
     @act
     def set_isrvec(self, *, on: bool) -> None:
         """Switch the stack that checks the ISRs; raise `EngineError`."""
-        hand.set_isrvec(self.vm, on=on)
+        ioctls.set_isrvec(self.vm, on=on)
 
     @act
     def import_apic(
@@ -382,7 +382,7 @@ class Machine:
         vcpu = self.vcpu(number)
         if self.vm.suspended is not None:
             return "suspended"
-        name = runstate.name(vcpu.run_state)
+        name = run_state.name(vcpu.run_state)
         return "halted" if name == "running" and vcpu.halted else name
 
     def why_not_runnable(self, number: int) -> str:
@@ -394,8 +394,8 @@ class Machine:
             return f"the host has panicked: {self.vm.panic.text}"
         if context.pending(vcpu.vie) is not None:
             return "it waits for an answer to its pending request"
-        if not runstate.can_run(vcpu.run_state):
-            if vcpu.run_state & runstate.INIT:
+        if not run_state.can_run(vcpu.run_state):
+            if vcpu.run_state & run_state.INIT:
                 return "it waits for SIPI (INIT was taken)"
             return "it was never started and waits for INIT and SIPI"
         if vcpu.halted and not arbitration.wake_reason(self.vm, vcpu):

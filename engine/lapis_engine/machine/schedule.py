@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.vie import context
-from lapis_engine.vmm import arbitration, runstate
+from lapis_engine.vmm import arbitration, run_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ class Schedule:
             return True
         if vm.debug_cpus >> vcpu.id & 1 or not vcpu.active:
             return False
-        if not runstate.can_run(vcpu.run_state):
+        if not run_state.can_run(vcpu.run_state):
             return False
         return not vcpu.halted or arbitration.wakes(vm, vcpu)
 
@@ -120,5 +120,5 @@ class Schedule:
 
 def _could_wake(vcpu: Vcpu) -> bool:
     """Tell whether an interrupt could ever wake it: halted with IF set."""
-    running = not runstate.is_pending(vcpu.run_state)
+    running = not run_state.is_pending(vcpu.run_state)
     return running and vcpu.halted and vcpu.regs.interrupts

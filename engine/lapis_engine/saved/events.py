@@ -17,7 +17,8 @@ from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.events import RunStateChanged
 from lapis_engine.saved.lapic import RecordError, shown
 from lapis_engine.vie import context
-from lapis_engine.vmm import hand, runstate
+from lapis_engine.vmm import ioctls
+from lapis_engine.vmm import run_state as runstate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +132,7 @@ def check(
         why = f"an instruction of vCPU {vcpu.id} waits: answer or discard it first"
         raise RecordError("events", "PENDING_REQUEST", why)
     takes = lenient or profile.run_state_takes_pend_init
-    legal = hand.RUN_STATES if takes else hand.RUN_STATES & ~runstate.PEND_INIT
+    legal = ioctls.RUN_STATES if takes else ioctls.RUN_STATES & ~runstate.PEND_INIT
     state = events.run_state
     if state & ~legal:
         why = f"{state:#x}: legal bits are {legal:#x}"

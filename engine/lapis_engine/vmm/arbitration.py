@@ -20,7 +20,8 @@ from lapis_engine.events import (
     NmiDelivered,
     Woken,
 )
-from lapis_engine.vmm import exits, fabric, reset, runstate
+from lapis_engine.vmm import exits, fabric, run_state
+from lapis_engine.vmm.startup import reset
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
@@ -32,15 +33,15 @@ PAGE_FAULT = 14
 
 def boot(vm: Vm, vcpu: Vcpu) -> bool:
     """Move the boot state machine (`vm_handle_run_state`); tell whether it runs."""
-    if vcpu.run_state & runstate.PEND_INIT:
+    if vcpu.run_state & run_state.PEND_INIT:
         restart = vcpu.id == 0 and vm.profile.bsp_restarts_on_init
         _init(vm, vcpu)
-        vm.note(runstate.take_init(vcpu, restart=restart))
-    started = runstate.take_sipi(vcpu)
+        vm.note(run_state.take_init(vcpu, restart=restart))
+    started = run_state.take_sipi(vcpu)
     if started is not None:
         reset.start_at(vcpu.regs, vcpu.sipi_vector)
         vm.note(started)
-    return bool(vcpu.run_state & runstate.RUN)
+    return bool(vcpu.run_state & run_state.RUN)
 
 
 def _init(vm: Vm, vcpu: Vcpu) -> None:
@@ -77,7 +78,7 @@ def wake_reason(vm: Vm, vcpu: Vcpu) -> str:
     """Say what wakes a halted vCPU now, or nothing."""
     if vcpu.event is not None:
         return "an event in delivery"
-    if vcpu.run_state & runstate.PEND_INIT:
+    if vcpu.run_state & run_state.PEND_INIT:
         return "INIT"
     if vcpu.nmi_pending and not vcpu.nmi_blocked:
         return "NMI"

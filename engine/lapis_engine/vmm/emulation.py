@@ -13,6 +13,7 @@ from lapis_engine.cpu.intercepts import PortAccess
 from lapis_engine.cpu.registers import RAX, RDX, TF
 from lapis_engine.errors import EntryError
 from lapis_engine.vie import (
+    bhyve_ports,
     bhyve_table,
     context,
     decode,
@@ -22,10 +23,11 @@ from lapis_engine.vie import (
     ports,
     reach,
 )
+from lapis_engine.vie.bhyve_walk import LaxWalk
 from lapis_engine.vie.protocols import HandlerRefused
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
-from lapis_engine.vmm import answers, exits, permission, port_sizes
+from lapis_engine.vmm import answers, exits, permission
 from lapis_engine.vmm.entry import (
     Default,
     DiscardInstr,
@@ -35,8 +37,7 @@ from lapis_engine.vmm.entry import (
     FulfillMsr,
     InjectFault,
 )
-from lapis_engine.vmm.lending import Lending
-from lapis_engine.vmm.walk import LaxWalk
+from lapis_engine.vmm.processor import Lending
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import Hole
@@ -93,7 +94,7 @@ def port(vm: Vm, vcpu: Vcpu, hw: PortAccess) -> exits.Exit | None:
     code = _fetch(vm, vcpu)
     instruction = ports.decode_port(code, vcpu.regs.code_bits)
     if instruction is not None and vm.profile.inout_sizes == "doubled":
-        instruction = port_sizes.doubled(vm, vcpu, instruction)
+        instruction = bhyve_ports.doubled(vm, vcpu, instruction)
         if vm.panic is not None:
             return None
     if instruction is None:

@@ -29,7 +29,8 @@ from lapis_engine.events import (
     VectorAccepted,
     VectorEnded,
 )
-from lapis_engine.vmm import exits, interference, runstate, spinup, startup
+from lapis_engine.vmm import exits, interference, run_state
+from lapis_engine.vmm.startup import spinup_ap, startup_cpus
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -78,7 +79,7 @@ def request(vm: Vm, ipi: Ipi) -> str:
     Only before illumos 13275 it refuses: then INST_EMUL is owed, or the host panics.
     """
     profile = vm.profile
-    why = spinup.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
+    why = spinup_ap.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
     if why:
         _report(vm, ipi, (), why)
         if profile.icr_refused == "panic":
@@ -123,7 +124,7 @@ def _carry(vm: Vm, ipi: Ipi, targets: tuple[int, ...], source: str) -> None:
     """Let an IPI take effect at its targets, those that are there twice, twice."""
     if vm.profile.boot_ipi == "startup-cpus" and ipi.mode in BOOT:
         # A set of targets: a second copy would find nothing left to do.
-        startup.send(vm, ipi, tuple(dict.fromkeys(targets)))
+        startup_cpus.send(vm, ipi, tuple(dict.fromkeys(targets)))
         return
     for target in targets:
         _arrive(vm, vm.vcpus[target], ipi, source)
@@ -141,7 +142,7 @@ def release(vm: Vm) -> None:
     for (_, ipi, source), targets in together.items():
         _carry(vm, ipi, tuple(targets), f"{source}, delayed")
         if vm.boot_ipi_due is not None:
-            vm.exit_due = startup.handle(vm) or vm.exit_due
+            vm.exit_due = startup_cpus.handle(vm) or vm.exit_due
     vm.context = before
 
 
@@ -149,11 +150,11 @@ def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
     """Return the vCPUs that an IPI reaches which nothing refuses, ascending."""
     boots = ipi.mode in BOOT
     if boots and vm.profile.boot_ipi == "spinup-ap":
-        return spinup.targets(vm, ipi)
+        return spinup_ap.targets(vm, ipi)
     active = [v.apic for v in vm.vcpus if v.active]
     found = apic_ipi.targets(ipi, active, vm.profile)
     if boots and vm.profile.boot_ipi == "startup-cpus":
-        return startup.targets(vm, ipi, found)
+        return startup_cpus.targets(vm, ipi, found)
     return found
 
 
@@ -197,15 +198,15 @@ def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
     profile = vm.profile
     old = profile.boot_ipi == "spinup-ap"
     if ipi.mode == "init" and old:
-        spinup.init(vm, vcpu.id)
+        spinup_ap.init(vm, vcpu.id)
     elif ipi.mode == "init":
         clears = profile.init_clears_sipi
-        vm.note(*runstate.inject_init(vcpu, source, clears_sipi=clears))
+        vm.note(*run_state.inject_init(vcpu, source, clears_sipi=clears))
     elif ipi.mode == "sipi" and old:
-        spinup.sipi(vm, vcpu.id, ipi.vector, ipi.sender)
+        spinup_ap.sipi(vm, vcpu.id, ipi.vector, ipi.sender)
     elif ipi.mode == "sipi":
         latched = profile.sipi_latched
-        vm.note(*runstate.inject_sipi(vcpu, ipi.vector, source, latched=latched))
+        vm.note(*run_state.inject_sipi(vcpu, ipi.vector, source, latched=latched))
     elif ipi.mode == "nmi":
         nmi(vm, vcpu, source)
     elif ipi.mode in {"fixed", "lowest"}:
@@ -228,7 +229,7 @@ def _local(vm: Vm, vcpu: Vcpu, item: LocalInterrupt) -> None:
         vcpu.extint_pending = True
     else:
         clears = vm.profile.init_clears_sipi
-        vm.note(*runstate.inject_init(vcpu, item.source, clears_sipi=clears))
+        vm.note(*run_state.inject_init(vcpu, item.source, clears_sipi=clears))
 
 
 def _ended(vm: Vm, ended: VectorEnded) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lapis_engine.vie.state import VieState
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state as runstate
 
 if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState

@@ -25,15 +25,14 @@ from lapis_engine.vmm import (
     fabric,
     handlers,
     interference,
-    reset,
-    runstate,
-    spinup,
-    startup,
+    run_state,
 )
 from lapis_engine.vmm.bus import Bus
 from lapis_engine.vmm.entry import DEFAULT, Entry
 from lapis_engine.vmm.interference import InterferenceState
-from lapis_engine.vmm.spinup import SpinupState
+from lapis_engine.vmm.startup import reset, spinup_ap
+from lapis_engine.vmm.startup import startup_cpus as startup
+from lapis_engine.vmm.startup.spinup_ap import SpinupState
 from lapis_engine.vmm.traps import TrapState
 from lapis_engine.vmm.vcpu import Vcpu
 
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
     from lapis_engine.events import EngineFault
     from lapis_engine.profiles.switches import Profile
-    from lapis_engine.vmm.startup import BootIpi
+    from lapis_engine.vmm.startup.startup_cpus import BootIpi
 
 NS = 1_000_000_000
 FAULTS = 1000
@@ -328,7 +327,7 @@ class Vm:
             return exits.Livelock(vcpu.event.vector, vcpu.regs.rip, count)
         if self.debug_cpus >> vcpu.id & 1:
             return exits.DebugCpu()
-        if runstate.is_pending(vcpu.run_state) and not arbitration.boot(self, vcpu):
+        if run_state.is_pending(vcpu.run_state) and not arbitration.boot(self, vcpu):
             return exits.RunState(vcpu.run_state)
         if vcpu.halted and not arbitration.wake(self, vcpu):
             return exits.Hlt(vcpu.regs.interrupts)
@@ -342,7 +341,7 @@ class Vm:
         if self.boot_ipi_due is not None:
             return startup.handle(self)
         if self.spinup.request is not None:
-            return spinup.due(self, vcpu.id)
+            return spinup_ap.due(self, vcpu.id)
         return None
 
     def is_interrupted(self) -> bool:

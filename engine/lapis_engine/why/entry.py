@@ -12,7 +12,7 @@ from lapis_engine.apic import priority
 from lapis_engine.devices.pic import priority as pic
 from lapis_engine.devices.pic.regs import SPURIOUS
 from lapis_engine.explain.events import run_state_text
-from lapis_engine.vmm import fabric, runstate
+from lapis_engine.vmm import fabric, run_state
 from lapis_engine.why.reason import Reason, blocks
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ def _vcpu(machine: Machine, vcpu: Vcpu) -> Iterator[Reason]:
         )
         yield blocks("debug-cpu", text, debug_cpus=vm.debug_cpus)
     state = vcpu.run_state
-    if not runstate.can_run(state):
+    if not run_state.can_run(state):
         text = (
             f"vCPU {vcpu.id} does not run: its run-state is {state:#x} "
             f"({run_state_text(state)})"
         )
         yield blocks("not-running", text, run_state=state)
-    elif state & runstate.PEND_INIT:
+    elif state & run_state.PEND_INIT:
         text = (
             f"run-state {state:#x} has PEND_INIT (bit 14): INIT is taken first and "
             f"clears the APIC"

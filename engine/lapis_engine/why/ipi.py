@@ -15,7 +15,8 @@ from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import VectorRefused
-from lapis_engine.vmm import fabric, interference, runstate, spinup
+from lapis_engine.vmm import fabric, interference, run_state
+from lapis_engine.vmm.startup import spinup_ap
 from lapis_engine.why import matching
 from lapis_engine.why.reason import Reason, allows, blocks
 
@@ -101,7 +102,7 @@ def _by_the_guest(vm: Vm, ipi: Ipi) -> str:
     profile = vm.profile
     if profile.ipi_unimplemented_fails and ipi.mode in fabric.UNIMPLEMENTED:
         return "written by the guest, it makes vm_run fail with EINVAL"
-    why = spinup.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
+    why = spinup_ap.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
     if not why:
         return ""
     panics = profile.icr_refused == "panic"
@@ -207,7 +208,7 @@ def _nmi(vcpu: Vcpu) -> Reason:
 
 def _init(vm: Vm, vcpu: Vcpu) -> tuple[str, Reason]:
     tried, profile = replace(vcpu), vm.profile
-    runstate.inject_init(tried, "dry run", clears_sipi=profile.init_clears_sipi)
+    run_state.inject_init(tried, "dry run", clears_sipi=profile.init_clears_sipi)
     values = {"before": vcpu.run_state, "after": tried.run_state}
     if vcpu.id == 0 and profile.bsp_restarts_on_init:
         text, rule = (
@@ -216,7 +217,7 @@ def _init(vm: Vm, vcpu: Vcpu) -> tuple[str, Reason]:
         )
     else:
         text, rule = "INIT is pending: it will wait for SIPI", "init"
-    if vcpu.run_state & ~tried.run_state & runstate.PEND_SIPI:
+    if vcpu.run_state & ~tried.run_state & run_state.PEND_SIPI:
         text += ", and the latched SIPI is forgotten"
     return "accepted", Reason(rule, text, values, blocks=False)
 
@@ -224,7 +225,7 @@ def _init(vm: Vm, vcpu: Vcpu) -> tuple[str, Reason]:
 def _sipi(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
     tried, start = replace(vcpu), vector << 12
     latched = vm.profile.sipi_latched
-    received = runstate.inject_sipi(tried, vector, "dry run", latched=latched)[0]
+    received = run_state.inject_sipi(tried, vector, "dry run", latched=latched)[0]
     values = {
         "before": vcpu.run_state, "after": tried.run_state, "vector": vector,
         "start": start,
@@ -237,7 +238,7 @@ def _sipi(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
         text = f"the SIPI is latched and does not start it now: {why}"
         return "accepted", Reason("sipi-latched", text, values, blocks=True)
     text = f"the SIPI starts it at {start:#x}"
-    if vcpu.run_state & runstate.PEND_SIPI:
+    if vcpu.run_state & run_state.PEND_SIPI:
         text += f", and no longer at {vcpu.sipi_vector << 12:#x}"
     return "accepted", Reason("sipi", text, values, blocks=False)
 
@@ -246,12 +247,12 @@ def _spinup_ap(vm: Vm, vcpu: Vcpu, ipi: Ipi) -> tuple[str, Reason]:
     """BS_INIT, BS_SIPI, BS_RUNNING (illumos before 13275; `vmm.spinup`)."""
     values = {"run_state": vcpu.run_state, "running": vm.spinup.running}
     if ipi.mode == "init":
-        if vcpu.run_state != runstate.HALT:
+        if vcpu.run_state != run_state.HALT:
             text = "INIT is ignored: its boot state is not BS_INIT"
             return "ignored", Reason("boot-state", text, values, blocks=True)
         text = "INIT moves it from BS_INIT to BS_SIPI"
         return "accepted", Reason("init", text, values, blocks=False)
-    waits = vcpu.run_state == runstate.INIT and not vm.spinup.running >> vcpu.id & 1
+    waits = vcpu.run_state == run_state.INIT and not vm.spinup.running >> vcpu.id & 1
     if not waits:
         text = "the SIPI is ignored: its boot state is not BS_SIPI"
         return "ignored", Reason("boot-state", text, values, blocks=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import priority
 from lapis_engine.events import InitReceived, Interfered, SipiReceived
 from lapis_engine.machine.log import KEPT
-from lapis_engine.vmm import arbitration, fabric, runstate
+from lapis_engine.vmm import arbitration, fabric
+from lapis_engine.vmm import run_state as runstate
 from lapis_engine.why import entry, wakes
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 

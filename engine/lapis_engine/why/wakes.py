@@ -13,7 +13,7 @@ from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import LVT_MASKED, LVT_VECTOR, SVR_ENABLED
 from lapis_engine.explain.icr import MODE_WORDS
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state
 from lapis_engine.why import pic_inputs, ppr
 from lapis_engine.why.reason import Reason, allows, blocks
 
@@ -41,7 +41,7 @@ def wakes(machine: Machine, it: Vcpu) -> Iterator[Reason]:
     if schedule.policy == "only" and schedule.only != it.id:
         yield allows("schedule", "another schedule (`sched round-robin`)")
     yield from _held(vm, it)
-    if not it.active or not runstate.can_run(it.run_state):
+    if not it.active or not run_state.can_run(it.run_state):
         yield from _boot(vm, it)
     elif vm.debug_cpus >> it.id & 1:
         yield allows("resume-cpu", "vm_resume_cpu, which userspace does at a SIPI")
@@ -82,11 +82,11 @@ def _boot(vm: Vm, it: Vcpu) -> Iterator[Reason]:
 
 def _run_state(vm: Vm, it: Vcpu) -> Iterator[Reason]:
     state = it.run_state
-    if state & runstate.INIT:
+    if state & run_state.INIT:
         yield allows("sipi", "a SIPI, of any vCPU", run_state=state)
         return
     yield allows("init", "INIT and then a SIPI, of any vCPU", run_state=state)
-    if state & runstate.PEND_SIPI:
+    if state & run_state.PEND_SIPI:
         fate = "forgets it" if vm.profile.init_clears_sipi else "lets it start it"
         text = f"SIPI {it.sipi_vector:#04x} is latched, and the INIT {fate}"
         yield blocks("sipi-latched", text, vector=it.sipi_vector, run_state=state)
@@ -102,9 +102,9 @@ def _spinup_ap(vm: Vm, it: Vcpu) -> Iterator[Reason]:
         text = "its SIPI was taken, and no second one is: SPINUP_AP was lost"
         yield blocks("boot-state", text, running=vm.spinup.running)
     else:
-        what = "a SIPI" if it.run_state & runstate.INIT else "INIT and then a SIPI"
+        what = "a SIPI" if it.run_state & run_state.INIT else "INIT and then a SIPI"
         text = f"{what}, of vCPU 0 to APIC id {it.id:#x} without shorthand"
-        rule = "sipi" if it.run_state & runstate.INIT else "init"
+        rule = "sipi" if it.run_state & run_state.INIT else "init"
         yield allows(rule, text, run_state=it.run_state)
 
 

@@ -11,7 +11,7 @@ from lapis_engine.errors import LapisError
 from lapis_engine.machine import acts
 from lapis_engine.replay import capture, entries
 from lapis_engine.replay.digest import Digester
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.recording.header import header
 from lapis_sessions.recording.reader import RecordedBranch
@@ -149,7 +149,7 @@ class Driver:
         last = self.steps[-1] if self.steps else None
         if isinstance(last, Turn) and last.vcpu == vcpu.id:
             self.steps[-1] = Turn(vcpu.id, last.count + count)
-        elif count or vcpu.run_state == runstate.INIT:
+        elif count or vcpu.run_state == run_state.INIT:
             self.steps.append(Turn(vcpu.id, count))
 
     @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine import acts
 from lapis_engine.replay import entries as replay
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state
 from lapis_sessions.exploring.driving import ENDS, Driver
 from lapis_sessions.exploring.plan import Turn
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 20_000
 """Instructions of a turn after the last one of the list, while others are awake."""
-PENDING: Final = runstate.PEND_INIT | runstate.PEND_SIPI
+PENDING: Final = run_state.PEND_INIT | run_state.PEND_SIPI
 ANSWERS: Final = frozenset({"answer", "answer_fault", "answer_by_device", "discard"})
 """Acts that belong to a request, whenever that comes."""
 SCHEDULING: Final = frozenset({"set_quantum", "set_schedule"})
@@ -103,7 +103,7 @@ def _turn(
     """Give a turn as far as it goes; return the stop that ends the run, if so."""
     count = min(turn.count, limit - driver.spent)
     state = driver.machine.vcpu(turn.vcpu).run_state
-    if not turn.count and state & PENDING == runstate.PEND_INIT:
+    if not turn.count and state & PENDING == run_state.PEND_INIT:
         count = 1  # of which it retires none
     if not driver.is_awake(turn.vcpu):
         if driver.awake():

@@ -21,7 +21,7 @@ from lapis_engine.events import (
     Woken,
 )
 from lapis_engine.explain.events import describe
-from lapis_engine.vmm import runstate
+from lapis_engine.vmm import run_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,8 +108,8 @@ class Levels:
 
 
 def _takes_init(event: RunStateChanged) -> bool:
-    pending = event.before & ~event.after & runstate.PEND_INIT
-    return bool(pending) or event.after == runstate.INIT
+    pending = event.before & ~event.after & run_state.PEND_INIT
+    return bool(pending) or event.after == run_state.INIT
 
 
 def _vector(number: int) -> str:

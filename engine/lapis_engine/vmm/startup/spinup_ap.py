@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.events import EngineFault, Oddity, RunStateChanged
-from lapis_engine.vmm import exits, runstate
+from lapis_engine.vmm import exits, run_state
 
 if TYPE_CHECKING:
     from lapis_engine.apic.ipi import Ipi
@@ -61,17 +61,17 @@ def init(vm: Vm, number: int) -> None:
     """INIT: BS_INIT becomes BS_SIPI; in any other state it is ignored."""
     vcpu = vm.vcpus[number]
     before = vcpu.run_state
-    if before != runstate.HALT:
+    if before != run_state.HALT:
         vm.note(Oddity(number, "INIT ignored", "boot state is not BS_INIT"))
         return
-    vcpu.run_state = runstate.INIT
-    vm.note(RunStateChanged(number, before, runstate.INIT, "BS_INIT -> BS_SIPI"))
+    vcpu.run_state = run_state.INIT
+    vm.note(RunStateChanged(number, before, run_state.INIT, "BS_INIT -> BS_SIPI"))
 
 
 def sipi(vm: Vm, number: int, vector: int, sender: int) -> None:
     """SIPI: BS_SIPI becomes BS_RUNNING and SPINUP_AP is owed to userspace."""
     state = vm.spinup
-    waits = vm.vcpus[number].run_state == runstate.INIT
+    waits = vm.vcpus[number].run_state == run_state.INIT
     if not waits or state.running >> number & 1:
         vm.note(Oddity(number, "SIPI ignored", "boot state is not BS_SIPI"))
         return

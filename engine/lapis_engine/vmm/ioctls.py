@@ -15,7 +15,7 @@ from lapis_engine.devices.ioapic import pins
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.events import KernemuAccessed, LvtFired, RunStateChanged
 from lapis_engine.vie.protocols import HandlerRefused
-from lapis_engine.vmm import fabric, runstate
+from lapis_engine.vmm import fabric, run_state
 from lapis_engine.vmm.bus import APIC_PAGE
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ WIDTHS: Final = (1, 2, 4, 8)
 KERNEMU_DEVICES: Final = frozenset({"ioapic", "hpet"})
 """Devices that bhyve's `vm_service_mmio_write` knows beside the APIC page."""
 RUN_STATES: Final = (
-    runstate.INIT | runstate.RUN | runstate.PEND_INIT | runstate.PEND_SIPI
+    run_state.INIT | run_state.RUN | run_state.PEND_INIT | run_state.PEND_SIPI
 )
 
 
@@ -137,7 +137,7 @@ def set_run_state(vm: Vm, vcpu: Vcpu, state: int, sipi_vector: int) -> None:
     run_state_takes_pend_init).
     """
     takes = vm.profile.run_state_takes_pend_init
-    legal = RUN_STATES if takes else RUN_STATES & ~runstate.PEND_INIT
+    legal = RUN_STATES if takes else RUN_STATES & ~run_state.PEND_INIT
     if state & ~legal:
         raise EntryError("EINVAL", f"run-state {state:#x}: legal bits are {legal:#x}")
     if not 0 <= sipi_vector <= 0xFF:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.events import Oddity, RunStateChanged
-from lapis_engine.vmm import exits, reset, runstate
+from lapis_engine.vmm import exits, run_state
+from lapis_engine.vmm.startup import reset
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.exits import Exit
@@ -51,7 +52,7 @@ def spin_up(vm: Vm, number: int, rip: int) -> None:
     before = vcpu.run_state
     reset.reset(vcpu.regs)
     reset.start_at(vcpu.regs, rip >> 12)
-    vcpu.active, vcpu.run_state = True, runstate.INIT | runstate.RUN
+    vcpu.active, vcpu.run_state = True, run_state.INIT | run_state.RUN
     vcpu.halted, vcpu.event = False, None
     vm.debug_cpus &= ~(1 << number)
     vm.kick = True

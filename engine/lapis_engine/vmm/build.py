@@ -28,7 +28,8 @@ from lapis_engine.cpu.registers import (
     Segment,
 )
 from lapis_engine.errors import ImageError, UnmappedError
-from lapis_engine.vmm import reset, runstate
+from lapis_engine.vmm import run_state
+from lapis_engine.vmm.startup import reset
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
@@ -61,7 +62,7 @@ def load(vm: Vm, plan: BootPlan, memory: int) -> None:
                 f"{memory >> 20} MiB of RAM"
             ) from error
     bsp = vm.vcpus[0]
-    bsp.run_state = runstate.RUN
+    bsp.run_state = run_state.RUN
     _enter(bsp.regs, plan.entry)
     bsp.mode = bsp.regs.mode
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.events import EngineFault, RunStateChanged
-from lapis_engine.vmm import exits, runstate, spinup
+from lapis_engine.vmm import exits, run_state
+from lapis_engine.vmm.startup import spinup_ap
 
 if TYPE_CHECKING:
     from lapis_engine.apic.ipi import Ipi
@@ -49,7 +50,7 @@ def send(vm: Vm, ipi: Ipi, reached: tuple[int, ...]) -> None:
         return
     if vm.context == "outside":
         lost = exits.IpiExit(ipi.mode, ipi.vector, reached)
-        spinup.record(vm, lost, ipi.sender)
+        spinup_ap.record(vm, lost, ipi.sender)
         return
     vm.boot_ipi_due = BootIpi(ipi.mode, ipi.vector, reached)
 
@@ -80,7 +81,7 @@ def _await_start(vm: Vm, numbers: tuple[int, ...]) -> None:
         vm.startup_cpus |= 1 << number
         if vcpu.active:
             apic_state.init(vcpu.apic, vm.profile)
-        before, vcpu.run_state = vcpu.run_state, runstate.INIT
+        before, vcpu.run_state = vcpu.run_state, run_state.INIT
         why = "INIT, now in startup_cpus"
-        vm.note(RunStateChanged(number, before, runstate.INIT, why))
+        vm.note(RunStateChanged(number, before, run_state.INIT, why))
     vm.timers_moved = True

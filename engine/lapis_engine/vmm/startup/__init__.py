@@ -1,0 +1,1 @@
+"""From reset to running: how each profile starts its vCPUs."""
