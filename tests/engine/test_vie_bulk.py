@@ -11,7 +11,7 @@ import pytest
 from vie_rig import DATA, HOLE, Rig, read, write
 
 from lapis_engine.cpu.registers import ES, Segment
-from lapis_engine.vie.protocols import HandlerRefused
+from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import exits, handlers
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from lapis_engine.machine.log import EventLog
 from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.saved import transfer as saved_state
-from lapis_engine.vie import context
+from lapis_engine.vie import pending as context
 from lapis_engine.vmm import (
     arbitration,
     build,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.vie import context
+from lapis_engine.vie import pending
 from lapis_engine.vmm import arbitration, run_state
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Schedule:
         """Tell whether an entry would do something or has something to report."""
         vm = self._vm
         stopped = vm.suspended is not None or vm.panic is not None
-        if stopped or context.pending(vcpu.vie) is not None:
+        if stopped or pending.pending(vcpu.vie) is not None:
             return True
         owed = vm.spinup.request is not None or vm.exit_due is not None
         if owed and vcpu.id == 0:

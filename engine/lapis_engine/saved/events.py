@@ -16,7 +16,7 @@ from lapis_engine.cpu.delivery import Pending
 from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.events import RunStateChanged
 from lapis_engine.saved.lapic import RecordError, shown
-from lapis_engine.vie import context
+from lapis_engine.vie import pending
 from lapis_engine.vmm import ioctls
 from lapis_engine.vmm import run_state as runstate
 
@@ -128,7 +128,7 @@ def check(
     PEND_INIT in the run-state is refused where VM_SET_RUN_STATE refuses it (profile
     switch run_state_takes_pend_init), unless `lenient`.
     """
-    if context.pending(vcpu.vie) is not None:
+    if pending.pending(vcpu.vie) is not None:
         why = f"an instruction of vCPU {vcpu.id} waits: answer or discard it first"
         raise RecordError("events", "PENDING_REQUEST", why)
     takes = lenient or profile.run_state_takes_pend_init

@@ -17,15 +17,15 @@ from lapis_engine.cpu.registers import DF, ES, RAX, RCX, RDI, RSI
 from lapis_engine.vie.checks import Operand, check
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import SIZE_MASK, set_register, string_address
-from lapis_engine.vie.protocols import HandlerRefused
+from lapis_engine.vie.world import HandlerRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.decode import Instruction
-    from lapis_engine.vie.protocols import Bus, Linear
     from lapis_engine.vie.state import VieState
+    from lapis_engine.vie.world import Bus, Linear
 
 FORMATS: Final[dict[int, Literal["B", "H", "I", "Q"]]] = {
     1: "B",

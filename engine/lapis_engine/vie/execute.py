@@ -22,7 +22,6 @@ from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import ES, RAX, RDI, RSI
 from lapis_engine.vie.bulk import many
 from lapis_engine.vie.checks import Operand, check, is_aligned_mode
-from lapis_engine.vie.context import fall_back, mmio_read, mmio_write
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import (
     SIZE_MASK,
@@ -35,6 +34,7 @@ from lapis_engine.vie.operands import (
     step_index,
     string_address,
 )
+from lapis_engine.vie.pending import fall_back, mmio_read, mmio_write
 from lapis_engine.vie.repeat import Outcome, Result, iterate
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.decode import Instruction
-    from lapis_engine.vie.protocols import Bus, Linear
     from lapis_engine.vie.state import VieState
+    from lapis_engine.vie.world import Bus, Linear
 
 _OFFSET: Final = PAGE - 1
 _TOP: Final = 1 << 32

@@ -12,7 +12,7 @@ from lapis_engine.errors import UnmappedError
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.protocols import Memory, Peeker
+    from lapis_engine.vie.world import Memory, Peeker
 
 LONGEST = 15
 """Bytes of the longest instruction (SDM Vol. 2A "Instruction Format")."""

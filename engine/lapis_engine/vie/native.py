@@ -19,8 +19,8 @@ from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import Budget, Faulted, Hole
 from lapis_engine.cpu.registers import CR0_PE, VM
 from lapis_engine.vie.checks import Operand, check, is_aligned_mode, is_writable
-from lapis_engine.vie.context import fall_back
 from lapis_engine.vie.fetch import PAGE
+from lapis_engine.vie.pending import fall_back
 from lapis_engine.vie.pieces import (
     SIZES,
     Missing,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.attempt import Touch
     from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.protocols import Bus, Processor
     from lapis_engine.vie.state import VieState
+    from lapis_engine.vie.world import Bus, Processor
 
     Operands = Sequence[tuple[Operand, int]]
 

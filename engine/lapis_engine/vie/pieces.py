@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.paging import LinearHole
-from lapis_engine.vie.context import ask_read, ask_write
 from lapis_engine.vie.fetch import PAGE
+from lapis_engine.vie.pending import ask_read, ask_write
 from lapis_engine.vie.state import VR_DONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_engine.vie.protocols import Bus, Linear
     from lapis_engine.vie.state import VieState
+    from lapis_engine.vie.world import Bus, Linear
 
 SIZES: Final = (8, 4, 2, 1)
 

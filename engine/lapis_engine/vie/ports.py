@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import DS, ES, RAX, RDI, RDX, RSI
 from lapis_engine.vie import pieces
-from lapis_engine.vie.context import port_in, port_out
 from lapis_engine.vie.fetch import LONGEST, PAGE
 from lapis_engine.vie.operands import (
     SIZE_MASK,
@@ -25,6 +24,7 @@ from lapis_engine.vie.operands import (
     step_index,
     string_address,
 )
+from lapis_engine.vie.pending import port_in, port_out
 from lapis_engine.vie.pieces import Missing, absorb
 from lapis_engine.vie.prefixes import Cursor, read_prefixes
 from lapis_engine.vie.repeat import Outcome, Result, iterate
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.protocols import AnyBus, Linear, PortBus
     from lapis_engine.vie.state import VieState
+    from lapis_engine.vie.world import AnyBus, Linear, PortBus
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.protocols import Peeker
+    from lapis_engine.vie.world import Peeker
 
 VEX3: Final = 0xC4
 VEX2: Final = 0xC5

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.registers import RCX
-from lapis_engine.vie.context import fall_back
 from lapis_engine.vie.operands import SIZE_MASK, advance, set_register
+from lapis_engine.vie.pending import fall_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.protocols import Stringlike
     from lapis_engine.vie.state import VieState
+    from lapis_engine.vie.world import Stringlike
 
 
 class Result(enum.Enum):

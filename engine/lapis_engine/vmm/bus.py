@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import access as apic
 from lapis_engine.apic import state as apic_state
 from lapis_engine.devices.device import Refused
-from lapis_engine.vie.protocols import HandlerRefused
+from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import fabric, traps
 
 if TYPE_CHECKING:

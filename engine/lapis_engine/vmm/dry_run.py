@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.errors import EntryError
 from lapis_engine.replay.parts import clone
-from lapis_engine.vie import context
+from lapis_engine.vie import pending
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
 from lapis_engine.vmm import emulation
 from lapis_engine.vmm.entry import (
@@ -39,7 +39,7 @@ class Verdict(NamedTuple):
 
 def try_all(vm: Vm, vcpu: Vcpu) -> list[Verdict]:
     """Return a verdict for every entry command."""
-    asked = context.pending(vcpu.vie)
+    asked = pending.pending(vcpu.vie)
     shut = _shut(vm, vcpu)
     verdicts = [
         Verdict("VEC_DEFAULT", VEC_DEFAULT, vcpu.active, _default(vm, vcpu)),
@@ -104,18 +104,18 @@ def _fulfil(command: str, value: int | None, state: VieState, shut: str) -> Verd
     """Try the answer that fits best."""
     if shut:
         return Verdict(command, value, accepted=False, why=shut)
-    asked, answer = context.pending(state), SOME[command]
+    asked, answer = pending.pending(state), SOME[command]
     if type(asked) is type(answer):
         answer = asked
     copy = clone(state)
     try:
         match answer:
             case MmioRequest():
-                context.fulfill_mmio(copy, answer)
+                pending.fulfill_mmio(copy, answer)
             case InoutRequest():
-                context.fulfill_inout(copy, answer)
+                pending.fulfill_inout(copy, answer)
             case MsrRequest():
-                context.fulfill_msr(copy, answer)
+                pending.fulfill_msr(copy, answer)
     except EntryError as error:
         return Verdict(command, value, accepted=False, why=str(error))
     return Verdict(command, value, accepted=True, why=_terms(answer))

@@ -13,9 +13,8 @@ from lapis_engine.cpu.intercepts import PortAccess
 from lapis_engine.cpu.registers import RAX, RDX, TF
 from lapis_engine.errors import EntryError
 from lapis_engine.vie import (
+    bhyve,
     bhyve_ports,
-    bhyve_table,
-    context,
     decode,
     execute,
     fetch,
@@ -23,10 +22,11 @@ from lapis_engine.vie import (
     ports,
     reach,
 )
+from lapis_engine.vie import pending as context
 from lapis_engine.vie.bhyve_walk import LaxWalk
-from lapis_engine.vie.protocols import HandlerRefused
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
+from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import answers, exits, permission
 from lapis_engine.vmm.entry import (
     Default,
@@ -65,7 +65,7 @@ def hole(vm: Vm, vcpu: Vcpu, hw: Hole) -> exits.Exit | None:
         number = vcpu.regs.gpr[RDX] & PORTS_MASK
         return port(vm, vcpu, PortAccess(number, in_out.opsize, not in_out.read, 0))
     if vm.profile.vie_table == "bhyve":
-        verdict = bhyve_table.judge(code, bits)
+        verdict = bhyve.judge(code, bits)
         if verdict == "unhandled":
             return exits.Errno("EINVAL", f"the operation of [{code.hex(' ')}]")
         if verdict == "unknown":

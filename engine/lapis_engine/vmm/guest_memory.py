@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lapis_engine.apic import state as apic_state
 from lapis_engine.errors import EntryError, UnmappedError
 from lapis_engine.events import KernemuAccessed
-from lapis_engine.vie.protocols import HandlerRefused
+from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm.bus import APIC_PAGE
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from lapis_engine.cpu.intercepts import (
 )
 from lapis_engine.cpu.registers import RAX, RCX, RDX
 from lapis_engine.events import Halted, MsrAccessed
-from lapis_engine.vie import context
+from lapis_engine.vie import pending
 from lapis_engine.vie.request import MsrRequest
 from lapis_engine.vmm import cpuid, emulation, exits, fabric, msr, traps
 
@@ -124,7 +124,7 @@ def _msr(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
         vm.profile.unknown_msr_exits and not msr.is_known(vcpu, number)
     ):
         request = MsrRequest(number, value is None, value or 0)
-        context.start_msr(vcpu.vie, emulation.code_at(vm, vcpu), request)
+        pending.start_msr(vcpu.vie, emulation.code_at(vm, vcpu), request)
         return emulation.pending(vm, vcpu)
     return serve_msr(vm, vcpu, number, value)
 

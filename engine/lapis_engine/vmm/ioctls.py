@@ -14,7 +14,7 @@ from lapis_engine.devices import device, msi
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.events import KernemuAccessed, LvtFired, RunStateChanged
-from lapis_engine.vie.protocols import HandlerRefused
+from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import fabric, run_state
 from lapis_engine.vmm.bus import APIC_PAGE
 

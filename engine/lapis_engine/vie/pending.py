@@ -29,9 +29,9 @@ from lapis_engine.vie.state import (
 if TYPE_CHECKING:
     from lapis_engine.vie.decode import Instruction
     from lapis_engine.vie.ports import PortInstruction
-    from lapis_engine.vie.protocols import Bus, PortBus
     from lapis_engine.vie.request import MsrRequest, Request
     from lapis_engine.vie.state import MmioSlot, VieState
+    from lapis_engine.vie.world import Bus, PortBus
 
 _DECODED = VIES_INIT | VIES_INST_FETCH | VIES_INST_DECODE
 _READ, _WRITE = "read", "write"
