@@ -36,8 +36,6 @@ from unicorn.unicorn_const import (
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
 from lapis_engine.cpu import flags, intercepts, layout, selfcheck
-from lapis_engine.cpu.attempt import Loan
-from lapis_engine.cpu.bare import Bare
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
@@ -51,6 +49,8 @@ from lapis_engine.cpu.intercepts import (
     Unknown,
     Window,
 )
+from lapis_engine.cpu.library import Bare
+from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
 from lapis_engine.cpu.registers import STATUS_FLAGS, Registers
 from lapis_engine.cpu.restart import Restarts

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from unicorn import Uc
     from unicorn.unicorn_py3.unicorn import TBStruct
 
-    from lapis_engine.cpu.bare import Bare
+    from lapis_engine.cpu.library import Bare
     from lapis_engine.cpu.probe import Control
 
 

@@ -36,8 +36,8 @@ from lapis_engine.vie.state import Kept
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lapis_engine.cpu.attempt import Touch
     from lapis_engine.cpu.intercepts import HwExit
+    from lapis_engine.cpu.loan import Touch
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.state import VieState
     from lapis_engine.vie.world import Bus, Processor

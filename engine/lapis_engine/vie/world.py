@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lapis_engine.cpu.attempt import Loan
     from lapis_engine.cpu.intercepts import HwExit
+    from lapis_engine.cpu.loan import Loan
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.checks import Operand
 

@@ -16,8 +16,8 @@ from lapis_engine.vie.operands import linear_address
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lapis_engine.cpu.attempt import Loan
     from lapis_engine.cpu.intercepts import HwExit
+    from lapis_engine.cpu.loan import Loan
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.checks import Operand
     from lapis_engine.vmm.vcpu import Vcpu
