@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Answered
 from lapis_engine.vie import state as vie
-from lapis_engine.vmm import dry_run, traps
+from lapis_engine.vmm import traps
+from lapis_engine.why import entry_commands
 from lapis_sessions import views
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def vie_context(machine: Machine, number: int) -> Json:
         "gpa": state.gpa,
         "slots": _slots(state),
         "request": views.pending(waiting[0]) if waiting else None,
-        "commands": [each._asdict() for each in dry_run.try_all(machine.vm, vcpu)],
+        "commands": [
+            each._asdict() for each in entry_commands.try_all(machine.vm, vcpu)
+        ],
     }
 
 

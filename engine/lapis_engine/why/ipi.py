@@ -17,7 +17,7 @@ from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import VectorRefused
 from lapis_engine.vmm import fabric, interference, run_state
 from lapis_engine.vmm.startup import spinup_ap
-from lapis_engine.why import matching
+from lapis_engine.why import destination
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _judge(
     acting: Mapping[int, Interfered],
 ) -> Verdict:
     reached = vcpu.id in targets
-    way = matching.way(vm, vcpu, ipi, reached=reached)
+    way = destination.way(vm, vcpu, ipi, reached=reached)
     if not reached:
         return Verdict(vcpu.id, "not-reached", way.text, (way,))
     reasons: tuple[Reason, ...] = (way,)

@@ -10,7 +10,7 @@ from lapis_engine.events import InitReceived, Interfered, SipiReceived
 from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm import arbitration, fabric
 from lapis_engine.vmm import run_state as runstate
-from lapis_engine.why import entry, wakes
+from lapis_engine.why import gates, wakes
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ BESIDE = frozenset({"unreached", "interfered"})
 
 
 def _reasons(machine: Machine, it: Vcpu) -> Iterator[Reason]:
-    for reason in entry.gates(machine, it):
-        if reason.rule not in entry.FIRST:
+    for reason in gates.gates(machine, it):
+        if reason.rule not in gates.FIRST:
             yield reason
     if not runstate.can_run(it.run_state):
         yield from _missed(machine, it)
@@ -136,12 +136,12 @@ def _halted(it: Vcpu) -> Reason:
 def _next(machine: Machine, it: Vcpu) -> Reason:
     """Return what the next entry does first, in the order of `vm_run`."""
     vm = machine.vm
-    for reason in entry.gates(machine, it):
+    for reason in gates.gates(machine, it):
         if reason.rule == "exit-first":
             return allows("exit", "it gives userspace the exit that it owes")
     if not it.run_state & runstate.RUN or it.run_state & runstate.PEND_INIT:
         return _boot(vm, it)
-    for reason in entry.stack(it):
+    for reason in gates.stack(it):
         return allows(reason.rule, reason.text)
     return _event(vm, it) or _instruction(machine, it)
 

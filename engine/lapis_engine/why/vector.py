@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import priority
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.errors import EngineError
-from lapis_engine.why import entry, ppr, sources
+from lapis_engine.why import gates, ppr, sources
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _where(machine: Machine, vcpu: Vcpu, vector: int) -> str:
         return "irr+isr" if in_service else "irr"
     if vcpu.event is not None and vcpu.event.vector == vector:
         return "event"
-    if entry.extint(vm, vcpu) == vector:
+    if gates.extint(vm, vcpu) == vector:
         return "pic"
     return "isr" if in_service else "nowhere"
 
@@ -94,24 +94,24 @@ def _reasons(machine: Machine, vcpu: Vcpu, vector: int, where: str) -> Iterator[
         yield from _in_service(vcpu, vector)
         yield from sources.waiting_pins(machine, vector)
         return
-    yield from entry.gates(machine, vcpu)
+    yield from gates.gates(machine, vcpu)
     if vcpu.halted:
         yield allows("halted", "the vCPU is halted, and what is delivered wakes it")
-    yield from entry.stack(vcpu)
+    yield from gates.stack(vcpu)
     if where == "event":
         return
-    yield from entry.event_first(vcpu)
+    yield from gates.event_first(vcpu)
     if where == "pending":
         yield from _nmi_blocking(vcpu)
-        yield from entry.shadow(vcpu)
+        yield from gates.shadow(vcpu)
         return
-    yield from entry.nmi_first(vcpu)
+    yield from gates.nmi_first(vcpu)
     if where == "pic":
         yield allows("extint", "an ExtINT goes past TPR and PPR", ppr=vcpu.apic.ppr)
     else:
-        yield from entry.extint_first(vm, vcpu)
+        yield from gates.extint_first(vm, vcpu)
         yield from _by_priority(vcpu.apic, vector)
-    yield from entry.masks(vcpu)
+    yield from gates.masks(vcpu)
     if where != "pic":
         yield from _beside(vcpu.apic)
         yield from sources.waiting_pins(machine, vector)
