@@ -16,8 +16,9 @@ from lapis_engine.errors import ConfigError, ImageError
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.profiles.catalog import profile_named
-from lapis_sessions import guests, numerals
+from lapis_sessions import guests
 from lapis_sessions.session import Session
+from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from lapis_engine.boot.image import BootPlan

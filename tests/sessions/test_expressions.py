@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapis_sessions.expressions import Expression, ExpressionError, Kind
+from lapis_sessions.text.expressions import Expression, ExpressionError, Kind
 
 NAMES: dict[str, Any] = {
     "stop": "halted",

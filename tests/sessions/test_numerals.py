@@ -4,7 +4,7 @@ import pytest
 
 from lapis_engine.errors import ConfigError
 from lapis_sessions.errors import CommandError
-from lapis_sessions.numerals import address, number, size
+from lapis_sessions.text.numerals import address, number, size
 
 SYMBOLS = {"start": 0x1_0000, "report": 0x1_0191}
 

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.machine.catches import EVENTS
-from lapis_sessions import numerals
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

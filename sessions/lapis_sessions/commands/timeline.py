@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.machine.catches import matches
 from lapis_engine.replay.parts import parts
-from lapis_sessions import numerals, render_timeline, views_timeline
+from lapis_sessions import render_timeline, views_timeline
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.text import numerals
 from lapis_sessions.timeline import searches
 
 if TYPE_CHECKING:

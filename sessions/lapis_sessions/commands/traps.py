@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.vmm import traps as engine_traps
-from lapis_sessions import ranges, render_requests, views_requests
+from lapis_sessions import render_requests, views_requests
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.text import ranges
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session

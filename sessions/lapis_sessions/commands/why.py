@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector
-from lapis_sessions import numerals, render_why, views_why
+from lapis_sessions import render_why, views_why
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapis_engine.errors import ConfigError, UnmappedError
 from lapis_engine.lints.catalog import LINTS
 from lapis_sessions import views
-from lapis_sessions.expressions import Expression
+from lapis_sessions.text.expressions import Expression
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine

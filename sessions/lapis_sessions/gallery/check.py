@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import LapisError
-from lapis_sessions.expressions import Expression, ExpressionError
 from lapis_sessions.gallery import walk
 from lapis_sessions.recording import replaying
 from lapis_sessions.registry import split
+from lapis_sessions.text.expressions import Expression, ExpressionError
 
 if TYPE_CHECKING:
     from pathlib import Path

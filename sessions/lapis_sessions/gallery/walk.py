@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_sessions import numerals
 from lapis_sessions.errors import CommandError
 from lapis_sessions.gallery.catalog import ScenarioError
 from lapis_sessions.recording import reader, replaying
+from lapis_sessions.text import numerals
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:

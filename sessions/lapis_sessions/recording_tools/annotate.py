@@ -6,10 +6,10 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lapis_sessions import numerals
 from lapis_sessions.recording.chunks import RecordingError
 from lapis_sessions.recording.schema import Annotation
 from lapis_sessions.recording_tools import place
+from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.reader import RecordedBranch

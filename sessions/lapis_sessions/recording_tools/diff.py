@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lapis_engine.profiles.catalog import profile_named
 from lapis_engine.profiles.switches import SWITCHES
-from lapis_sessions import numerals
 from lapis_sessions.recording_tools import fields
 from lapis_sessions.recording_tools.merge import Numbered, joined
 from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_sessions import numerals
 from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from lapis_engine.replay.capture import Position

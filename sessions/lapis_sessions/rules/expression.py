@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.expressions import Expression, Kind
+from lapis_sessions.text.expressions import Expression, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

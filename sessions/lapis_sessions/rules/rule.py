@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
-    from lapis_sessions.expressions import Expression
+    from lapis_sessions.text.expressions import Expression
 
 SPACES: Final = {"mmio": "mmio", "inout": "port", "msr": "msr"}
 """Kind of a request -> the space that rules name."""

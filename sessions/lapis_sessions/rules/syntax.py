@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine.requests import FAULTS
-from lapis_sessions import numerals, ranges
 from lapis_sessions.errors import CommandError
 from lapis_sessions.rules import expression
 from lapis_sessions.rules.rule import Fault, How, Rule, Where
+from lapis_sessions.text import numerals, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

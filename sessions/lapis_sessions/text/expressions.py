@@ -15,9 +15,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lapis_sessions import operators
 from lapis_sessions.errors import CommandError
-from lapis_sessions.operators import clipped
+from lapis_sessions.text import operators
+from lapis_sessions.text.operators import clipped
 
 Names = Mapping[str, Any]
 Value = Callable[[Names], Any]

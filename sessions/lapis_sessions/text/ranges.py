@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lapis_sessions import numerals
+from lapis_sessions.text import numerals
 
 
 def read(text: str, what: str) -> tuple[int, int]:
