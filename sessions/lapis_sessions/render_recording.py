@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def status(view: Json) -> str:

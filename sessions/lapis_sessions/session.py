@@ -12,10 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.errors import ConfigError, LapisError
-from lapis_sessions import completion, snapshot
+from lapis_sessions import completion
 from lapis_sessions.commands import REGISTRY
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.timeline import Timeline
+from lapis_sessions.views import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.stop import Stop
     from lapis_sessions.recording.writer import Writer
     from lapis_sessions.setup import Origin
-    from lapis_sessions.snapshot import Snapshot
+    from lapis_sessions.views.snapshot import Snapshot
 
 Pace = Callable[[int], int]
 """Asked before each slice of a run with the instructions that are left to do; returns

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lapis_sessions.recording.reader import Recording
     from lapis_sessions.recording.replaying import Verdict
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def warnings(recording: Recording) -> list[str]:

@@ -1,7 +1,7 @@
 """Repetitions in the stream of events are told once and counted."""
 
 from lapis_engine.events import Event, Halted, Logged, TimerArmed, Woken
-from lapis_sessions.folding import fold
+from lapis_sessions.views.folding import fold
 
 HALT, TICK, KEY = Halted(0, interrupts=True), Woken(0, "timer"), Woken(0, "key")
 

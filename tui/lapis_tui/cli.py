@@ -15,9 +15,10 @@ import click
 
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_plugins.host import discover
-from lapis_sessions import render, views_profiles
 from lapis_sessions.recording.writer import Writer
 from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
+from lapis_sessions.views import profiles as views_profiles
+from lapis_sessions.views import render_machine
 from lapis_tui import (
     cli_apic,
     cli_compare,
@@ -152,7 +153,7 @@ def profiles(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click 
     """List the profiles."""
     if ctx.invoked_subcommand is None:
         rows = views_profiles.profiles()
-        click.echo(json.dumps(rows) if as_json else render.profiles(rows))
+        click.echo(json.dumps(rows) if as_json else render_machine.profiles(rows))
     return headless.OK
 
 
@@ -167,7 +168,7 @@ def profiles_diff(
 ) -> int:
     """Show in which switches two profiles differ, and who says so."""
     view = views_profiles.difference(first, second)
-    click.echo(json.dumps(view) if as_json else render.differences(view))
+    click.echo(json.dumps(view) if as_json else render_machine.differences(view))
     return headless.OK
 
 

@@ -9,16 +9,17 @@ import click
 
 from lapis_engine.why import vector as why_vector
 from lapis_plugins.host import discover
-from lapis_sessions import render_apic_files, views_why
 from lapis_sessions.apic_files import placing, reading
+from lapis_sessions.apic_files import view as render_apic_files
 from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.views import why
 from lapis_tui import headless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 GUEST = "ipi-ping"
 """The smallest embedded guest: a machine wants one, and it is not run."""
@@ -89,6 +90,6 @@ def import_file(
 def _why(session: Session, number: int, pending: Sequence[int]) -> list[Json]:
     machine = session.machine
     return [
-        views_why.answer(why_vector.irq(machine, vector, number))
+        why.answer(why_vector.irq(machine, vector, number))
         for vector in sorted(pending, reverse=True)[:MOST_WHY]
     ]

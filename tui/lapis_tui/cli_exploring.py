@@ -12,8 +12,8 @@ import click
 
 from lapis_engine.errors import ConfigError
 from lapis_plugins.host import discover
-from lapis_sessions import render_exploring
 from lapis_sessions.exploring import exploration, pool, reduction
+from lapis_sessions.exploring import view as render_exploring
 from lapis_sessions.exploring.exploration import Shelf
 from lapis_sessions.exploring.goals import Goal
 from lapis_sessions.exploring.outcomes import group_view

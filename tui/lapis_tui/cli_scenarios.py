@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lapis_sessions.gallery.catalog import Scenario
     from lapis_sessions.gallery.walk import Visit
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, a line each.")
 

@@ -8,7 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from lapis_engine.events import Logged
-    from lapis_sessions.snapshot import Snapshot
+    from lapis_sessions.views.snapshot import Snapshot
 
 
 class Seen(Message):

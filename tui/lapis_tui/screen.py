@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from lapis_engine.events import Logged
-    from lapis_sessions.snapshot import Snapshot
+    from lapis_sessions.views.snapshot import Snapshot
     from lapis_tui.panes.command import Completer
 
 TABS = ("events", "console", "results")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lapis_sessions.snapshot import Snapshot, VcpuSnapshot
+    from lapis_sessions.views.snapshot import Snapshot, VcpuSnapshot
 
 
 @dataclass(frozen=True, slots=True)

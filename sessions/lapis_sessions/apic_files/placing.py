@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_sessions import views
 from lapis_sessions.apic_files import document
 from lapis_sessions.recording_tools import output
+from lapis_sessions.views import machine
 
 if TYPE_CHECKING:
     from lapis_sessions.apic_files.contents import Contents
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def put(session: Session, contents: Contents, number: int, *, lenient: bool) -> Json:
@@ -28,7 +28,7 @@ def put(session: Session, contents: Contents, number: int, *, lenient: bool) -> 
         "file": contents.name,
         "format": contents.format,
         "remarks": [*contents.remarks, *said],
-        "apic": views.apic(session.machine, number),
+        "apic": machine.apic(session.machine, number),
     }
 
 

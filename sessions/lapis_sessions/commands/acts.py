@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.machine.requests import FAULTS
-from lapis_sessions import render, render_requests, views, views_requests
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import machine, render_machine, render_requests
+from lapis_sessions.views import requests as views_requests
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 VCPU = Argument("vcpu", "vcpu")
 RULE = Argument("rule", "word", option=True)
@@ -26,7 +27,7 @@ def answer(session: Session, bound: Bound) -> Json:
     value = bound.number("value") if "value" in bound else None
     request = session.answer(value, _whose(bound))
     given = value if request.read and value is not None else request.data
-    return views.pending(request) | {"value": given}
+    return machine.pending(request) | {"value": given}
 
 
 def answer_fault(session: Session, bound: Bound) -> Json:
@@ -36,19 +37,19 @@ def answer_fault(session: Session, bound: Bound) -> Json:
     error = bound.number("error") if "error" in bound else None
     address = bound.number("address") if "address" in bound else None
     session.machine.answer_fault(request.vcpu, name, error, address)
-    return views.pending(request) | {"fault": name, "error": error}
+    return machine.pending(request) | {"fault": name, "error": error}
 
 
 def answer_device(session: Session, bound: Bound) -> Json:
     """Let the engine's own device answer; return the request with the value."""
     request = session.waiting(_whose(bound))
     value = session.machine.answer_by_device(request.vcpu)
-    return views.pending(request) | {"value": value}
+    return machine.pending(request) | {"value": value}
 
 
 def discard(session: Session, bound: Bound) -> Json:
     """Discard a request; return it."""
-    return views.pending(session.discard(_whose(bound)))
+    return machine.pending(session.discard(_whose(bound)))
 
 
 def add_rule(session: Session, bound: Bound) -> Json:
@@ -104,11 +105,11 @@ COMMANDS = (
     ),
     Command(
         "answer device", "let the engine's own device answer, whoever traps it",
-        "mutating", answer_device, render.answered, (VCPU,),
+        "mutating", answer_device, render_machine.answered, (VCPU,),
     ),
     Command(
         "discard", "forget a pending request; its instruction runs again",
-        "mutating", discard, render.discarded, (VCPU,),
+        "mutating", discard, render_machine.discarded, (VCPU,),
     ),
     Command(
         "rule add",

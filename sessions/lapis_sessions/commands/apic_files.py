@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_sessions import render_apic_files
-from lapis_sessions.apic_files import placing, reading
+from lapis_sessions.apic_files import placing, reading, view
 from lapis_sessions.registry import Argument, Bound, Command
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 FILE = Argument("file", "word", required=True)
 
@@ -32,14 +31,14 @@ COMMANDS = (
     Command(
         "apic export",
         "write the local APIC of a vCPU, and what is pending on it, to FILE",
-        "mutating", export, render_apic_files.exported,
+        "mutating", export, view.exported,
         (FILE, Argument("vcpu", "vcpu"), Argument("force", "flag", option=True)),
     ),
     Command(
         "apic import",
         "put the APIC of FILE (ours, QEMU's info lapic, a raw page) onto a vCPU; "
         "--lenient makes version, id and mode fit",
-        "mutating", put, render_apic_files.imported,
+        "mutating", put, view.imported,
         (
             FILE,
             Argument("vcpu", "vcpu", option=True),

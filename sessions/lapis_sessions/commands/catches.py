@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.catches import Catch
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 NUMBERS = ("vcpu", "vector", "to", "msr")
 ARGUMENTS = (

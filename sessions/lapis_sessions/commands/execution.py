@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.machine.schedule import POLICIES
-from lapis_sessions import render, views
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import machine as views
+from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def run(session: Session, bound: Bound) -> Json:
@@ -60,7 +61,7 @@ COMMANDS = (
         "run until something stops the machine, at most COUNT instructions",
         "time-moving",
         run,
-        render.stop,
+        render_machine.stop,
         (Argument("count", "count"),),
         ("continue", "c", "cont", "r", "g"),
     ),
@@ -69,7 +70,7 @@ COMMANDS = (
         "step the selected vCPU alone, all others frozen",
         "time-moving",
         step,
-        render.stop,
+        render_machine.stop,
         (Argument("count", "count"),),
         ("s", "si", "stepi", "t"),
     ),
@@ -78,7 +79,7 @@ COMMANDS = (
         "select the vCPU that commands are about",
         "read-only",
         vcpu,
-        render.selected,
+        render_machine.selected,
         (Argument("vcpu", "vcpu"),),
         ("cpu", "thread"),
     ),
@@ -87,7 +88,7 @@ COMMANDS = (
         "show or choose how turns are given; only VCPU runs one vCPU alone",
         "mutating",
         schedule,
-        render.schedule,
+        render_machine.schedule,
         (Argument("schedule", "word", choices=POLICIES), Argument("vcpu", "vcpu")),
         ("schedule",),
     ),
@@ -96,7 +97,7 @@ COMMANDS = (
         "show or set the instructions of a turn in round-robin",
         "mutating",
         quantum,
-        render.schedule,
+        render_machine.schedule,
         (Argument("count", "count"),),
     ),
 )

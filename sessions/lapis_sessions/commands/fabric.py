@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import EngineError
 from lapis_engine.explain import explain
-from lapis_sessions import render, views
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import machine as views
+from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 VCPU = Argument("vcpu", "vcpu")
 OF_VCPU = Argument("vcpu", "vcpu", option=True)
@@ -145,7 +146,9 @@ def pic(session: Session, _bound: Bound) -> list[Json]:
 
 def _kernemu_text(view: Json) -> str:
     head = f"{view['bytes']} bytes at {view['gpa']:#x} = {view['value']:#x}"
-    return f"{head}\n{render.events(view['events'])}" if view["events"] else head
+    return (
+        f"{head}\n{render_machine.events(view['events'])}" if view["events"] else head
+    )
 
 
 def _ioapic_text(view: Json) -> str:
@@ -180,34 +183,34 @@ COMMANDS = (
     ),
     Command(
         "irq raise", "assert an IOAPIC pin, or with --isa an ISA line, once more",
-        "mutating", irq_raise, render.events, (PIN, ISA),
+        "mutating", irq_raise, render_machine.events, (PIN, ISA),
     ),
     Command(
         "irq lower", "take away one assertion of a pin or line",
-        "mutating", irq_lower, render.events, (PIN, ISA),
+        "mutating", irq_lower, render_machine.events, (PIN, ISA),
     ),
     Command(
         "irq pulse", "assert a pin or line and let it go",
-        "mutating", irq_pulse, render.events, (PIN, ISA),
+        "mutating", irq_pulse, render_machine.events, (PIN, ISA),
     ),
     Command(
         "irq lint", "pulse LINT0 or LINT1 of VCPU, or of all",
-        "mutating", lint, render.events, (PIN, VCPU),
+        "mutating", lint, render_machine.events, (PIN, VCPU),
     ),
     Command(
         "msi", "send what a device does by writing DATA to ADDRESS, 0xFEExxxxx",
-        "mutating", msi, render.events,
+        "mutating", msi, render_machine.events,
         (
             Argument("address", "value", required=True),
             Argument("data", "value", required=True),
         ),
     ),
     Command(
-        "nmi", "make an NMI pending", "mutating", nmi, render.events, (VCPU,),
+        "nmi", "make an NMI pending", "mutating", nmi, render_machine.events, (VCPU,),
     ),
     Command(
         "run-state", "set the run-state of a vCPU (VM_SET_RUN_STATE)",
-        "mutating", run_state, render.events,
+        "mutating", run_state, render_machine.events,
         (
             Argument("state", "value", required=True),
             Argument("vector", "value", option=True),

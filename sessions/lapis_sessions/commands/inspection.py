@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import UnmappedError
 from lapis_engine.machine.log import KEPT
-from lapis_sessions import render, render_requests, views, views_requests
 from lapis_sessions.errors import CommandError
-from lapis_sessions.folding import fold
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import machine as views
+from lapis_sessions.views import render_machine, render_requests, requests
+from lapis_sessions.views.folding import fold
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 MOST_BYTES = 1 << 20
 MOST_TOUCHED = 1 << 12
@@ -91,7 +92,7 @@ def _touched(session: Session, at: int, size: int, *, physical: bool) -> Json:
             f"mem: length {size}: with --touch it must be 1 to {MOST_TOUCHED}"
         )
     found = session.machine.touch(session.selected, at, size, physical=physical)
-    return views_requests.touched(at, found)
+    return requests.touched(at, found)
 
 
 def disassemble(session: Session, bound: Bound) -> list[Json]:
@@ -124,30 +125,30 @@ def symbols(session: Session, bound: Bound) -> dict[str, int]:
 COMMANDS = (
     Command(
         "vcpus", "list the vCPUs with state, mode and RIP", "read-only",
-        vcpus, render.vcpus, (), ("info threads", "info cpus", "~"),
+        vcpus, render_machine.vcpus, (), ("info threads", "info cpus", "~"),
     ),
     Command(
         "regs", "show the registers of a vCPU", "read-only",
-        regs, render.registers, (VCPU,), ("registers", "info registers", "i r"),
+        regs, render_machine.registers, (VCPU,), ("registers", "info registers", "i r"),
     ),
     Command(
         "apic", "show the local APIC of a vCPU", "read-only",
-        apic, render.apic, (VCPU,), ("lapic", "info lapic"),
+        apic, render_machine.apic, (VCPU,), ("lapic", "info lapic"),
     ),
     Command(
         "pending", "list the requests that wait for an answer", "read-only",
-        pending, render.pending, (), ("pend",),
+        pending, render_machine.pending, (), ("pend",),
     ),
     Command(
         "events",
         "show the last COUNT events (20); what repeats counts once, unless --all",
         "read-only",
-        events, render.events,
+        events, render_machine.events,
         (Argument("count", "count"), Argument("all", "flag", option=True)), ("log",),
     ),
     Command(
         "console", "show what the guest printed, on PORT or on all", "read-only",
-        console, render.console, (Argument("port", "word"),),
+        console, render_machine.console, (Argument("port", "word"),),
     ),
     Command(
         "mem",
@@ -164,16 +165,16 @@ COMMANDS = (
     ),
     Command(
         "disas", "disassemble COUNT (10) instructions from ADDRESS or from RIP",
-        "read-only", disassemble, render.disassembly,
+        "read-only", disassemble, render_machine.disassembly,
         (Argument("address", "address"), Argument("count", "count")),
         ("u", "disassemble"),
     ),
     Command(
         "map", "show who serves which addresses and ports", "read-only",
-        memory_map, render.memory_map, (), ("mtree", "info mtree"),
+        memory_map, render_machine.memory_map, (), ("mtree", "info mtree"),
     ),
     Command(
         "symbols", "list the guest's symbols whose name contains PART", "read-only",
-        symbols, render.symbols, (Argument("part", "word"),), ("info symbols",),
+        symbols, render_machine.symbols, (Argument("part", "word"),), ("info symbols",),
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from lapis_sessions.registry import Argument, Bound, Command
 if TYPE_CHECKING:
     from lapis_engine.vmm.interference import Held, Rule
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 MATCHES = (
     Argument("mode", "word", choices=MODES[:-1], option=True),

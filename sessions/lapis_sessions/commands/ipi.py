@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import ipi as icr
 from lapis_engine.apic import state as apic_state
 from lapis_engine.why import ipi as why_ipi
-from lapis_sessions import ipi_rules, render, render_why, views, views_why
+from lapis_sessions import ipi_rules
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
+from lapis_sessions.views import machine, render_machine, render_why
+from lapis_sessions.views import why as views_why
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 VECTORED = ("fixed", "lowest", "sipi")
 MODES = ("init", "sipi", "fixed", "lowest", "nmi", "smi", "raw")
@@ -40,7 +42,7 @@ def send(session: Session, bound: Bound) -> Json:
     if why:
         words = " ".join(_words(bound))
         raise CommandError(f"{words}: {why}; --raw sends it all the same")
-    return views.ipi(session.machine.send_ipi(sender, raw))
+    return machine.ipi(session.machine.send_ipi(sender, raw))
 
 
 def dry_run(session: Session, bound: Bound) -> Json:
@@ -116,7 +118,7 @@ COMMANDS = (
         "ipi",
         "send an IPI as if vCPU FROM wrote its ICR; TO is an APIC id, self, all or "
         "all-but-self; mode raw takes the whole ICR, --raw sends what is impossible",
-        "mutating", send, render.ipi, ARGUMENTS, ("inject",),
+        "mutating", send, render_machine.ipi, ARGUMENTS, ("inject",),
     ),
     Command(
         "ipi dry-run",

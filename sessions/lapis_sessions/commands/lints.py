@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 NAME = Argument("name", "word", required=True, choices=("all", *LINTS))
 SWITCH = Argument("switch", "word", required=True, choices=("on", "off"))

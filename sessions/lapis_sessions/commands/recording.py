@@ -11,7 +11,7 @@ from lapis_sessions.registry import Argument, Bound, Command
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def start(session: Session, bound: Bound) -> Json:

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lapis_engine.explain import EXPLAINERS, explain
-from lapis_sessions import render, views_profiles
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import profiles as views_profiles
+from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def explain_value(_session: Session, bound: Bound) -> Json:
@@ -51,18 +52,18 @@ def help_on(session: Session, bound: Bound) -> list[Json]:
 COMMANDS = (
     Command(
         "explain", "say what a raw register value means", "read-only",
-        explain_value, render.explanation,
+        explain_value, render_machine.explanation,
         (
             Argument("what", "word", required=True, choices=tuple(EXPLAINERS)),
             Argument("raw", "value", required=True),
         ),
     ),
     Command(
-        "profiles", "list the profiles", "read-only", profiles, render.profiles,
+        "profiles", "list the profiles", "read-only", profiles, render_machine.profiles,
     ),
     Command(
         "profiles diff", "show in which switches two profiles differ", "read-only",
-        profiles_diff, render.differences,
+        profiles_diff, render_machine.differences,
         (
             Argument("profile", "word", required=True),
             Argument("other", "word", required=True),
@@ -70,7 +71,7 @@ COMMANDS = (
     ),
     Command(
         "help", "list the commands, or describe one", "read-only",
-        help_on, render.commands,
+        help_on, render_machine.commands,
         (Argument("command", "word"), Argument("subcommand", "word")), ("?",),
     ),
 )  # fmt: skip

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.machine.stop import Stop
 from lapis_engine.replay.entries import stopping_at
-from lapis_sessions import render, views
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import machine as views
+from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def run_to(session: Session, bound: Bound) -> Json:
@@ -29,7 +30,7 @@ COMMANDS = (
         "run-to",
         "run until event number EVENT has happened; with --step at most one "
         "instruction of the selected vCPU",
-        "time-moving", run_to, render.stop,
+        "time-moving", run_to, render_machine.stop,
         (
             Argument("event", "count", required=True),
             Argument("step", "flag", option=True),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_sessions import render
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
@@ -37,14 +37,14 @@ def breakpoints(session: Session, _bound: Bound) -> list[int]:
 COMMANDS = (
     Command(
         "break", "stop any vCPU before the instruction at ADDRESS, or at RIP",
-        "mutating", set_one, render.addresses, (ADDRESS,), ("b", "bp", "hb"),
+        "mutating", set_one, render_machine.addresses, (ADDRESS,), ("b", "bp", "hb"),
     ),
     Command(
         "delete", "take away the breakpoint at ADDRESS, or all of them",
-        "mutating", delete, render.addresses, (ADDRESS,), ("d", "bc", "unbreak"),
+        "mutating", delete, render_machine.addresses, (ADDRESS,), ("d", "bc", "unbreak"),
     ),
     Command(
         "breakpoints", "list the breakpoints", "read-only",
-        breakpoints, render.addresses, (), ("bl", "info breakpoints", "i b"),
+        breakpoints, render_machine.addresses, (), ("bl", "info breakpoints", "i b"),
     ),
 )  # fmt: skip

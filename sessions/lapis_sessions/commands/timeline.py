@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.machine.catches import matches
 from lapis_engine.replay.parts import parts
-from lapis_sessions import render_timeline, views_timeline
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
 from lapis_sessions.timeline import searches
+from lapis_sessions.views import render_timeline
+from lapis_sessions.views import timeline as views_timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lapis_engine.replay.capture import Checkpoint
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.searches import Instrument, Within
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 MOST_BACK = 10_000
 """Instructions in one reverse-step."""

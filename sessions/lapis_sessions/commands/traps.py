@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.vmm import traps as engine_traps
-from lapis_sessions import render_requests, views_requests
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import ranges
+from lapis_sessions.views import render_requests, requests
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def trap(session: Session, bound: Bound) -> Json:
@@ -20,13 +20,13 @@ def trap(session: Session, bound: Bound) -> Json:
     space = bound.word("space")
     first, size = ranges.read(bound.word("range"), f"trap: {space}")
     machine = session.machine
-    return views_requests.trap(machine.vm, machine.trap(space, first, size))
+    return requests.trap(machine.vm, machine.trap(space, first, size))
 
 
 def traps(session: Session, _bound: Bound) -> list[Json]:
     """Return the traps."""
     vm = session.machine.vm
-    return [views_requests.trap(vm, each) for each in engine_traps.listed(vm.traps)]
+    return [requests.trap(vm, each) for each in engine_traps.listed(vm.traps)]
 
 
 def untrap(session: Session, bound: Bound) -> list[Json]:

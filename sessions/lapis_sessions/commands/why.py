@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector
-from lapis_sessions import render_why, views_why
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
+from lapis_sessions.views import render_why, why
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 VCPU = Argument("vcpu", "vcpu")
 
@@ -27,13 +27,13 @@ def irq(session: Session, bound: Bound) -> Json:
     if vector > 0xFF:
         raise CommandError(f"{what} {word}: vectors are 8 bits, 0 to 0xff")
     number = bound.number("vcpu", session.selected)
-    return views_why.answer(why_vector.irq(session.machine, vector, number))
+    return why.answer(why_vector.irq(session.machine, vector, number))
 
 
 def vcpu(session: Session, bound: Bound) -> Json:
     """Say why a vCPU does not run and what would wake it."""
     number = bound.number("vcpu", session.selected)
-    return views_why.answer(why_vcpu.vcpu(session.machine, number))
+    return why.answer(why_vcpu.vcpu(session.machine, number))
 
 
 COMMANDS = (

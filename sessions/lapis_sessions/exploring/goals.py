@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.errors import ConfigError, UnmappedError
 from lapis_engine.lints.catalog import LINTS
-from lapis_sessions import views
 from lapis_sessions.text.expressions import Expression
+from lapis_sessions.views import machine as views
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine

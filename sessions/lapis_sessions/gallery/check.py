@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lapis_sessions.gallery.walk import Visit
     from lapis_sessions.session import Session
     from lapis_sessions.setup import DeviceMaker
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 @dataclass(slots=True)

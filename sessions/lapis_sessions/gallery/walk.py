@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.reader import RecordedBranch, Recording
     from lapis_sessions.session import Outcome, Session
     from lapis_sessions.setup import DeviceMaker
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 REBUILD = "python tests/sessions/build_gallery.py"
 """What makes the recordings anew."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lapis_sessions import views
 from lapis_sessions.recording_tools import views_diff
 from lapis_sessions.recording_tools.named import Named
 from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.views import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.reader import RecordedBranch, Recording
     from lapis_sessions.recording.schema import Header, Row
     from lapis_sessions.setup import DeviceMaker
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def rows(recording: Recording) -> Iterator[Json]:
@@ -75,7 +75,7 @@ def act(branch: RecordedBranch, number: int) -> Json:
 
 def event(branch: RecordedBranch, logged: Logged) -> Json:
     """Return an event."""
-    view = views.event(logged)
+    view = machine.event(logged)
     del view["times"]
     return {"type": "event", "branch": branch.name} | view
 

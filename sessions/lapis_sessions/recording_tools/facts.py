@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.replay.digest import Digester
-from lapis_sessions import views
+from lapis_sessions.views import machine as views
 
 if TYPE_CHECKING:
     from lapis_sessions.recording_tools.player import Player

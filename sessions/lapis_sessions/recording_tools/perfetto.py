@@ -12,9 +12,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from lapis_engine.events import VectorDelivered, VectorEnded
-from lapis_sessions import views
 from lapis_sessions.recording_tools.arrows import Arrow, Arrows
 from lapis_sessions.recording_tools.levels import Edge, Levels
+from lapis_sessions.views import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.schema import Annotation
     from lapis_sessions.recording_tools.named import Named
     from lapis_sessions.recording_tools.player import Player
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 PID = 1
 MACHINE = 1
@@ -90,7 +90,7 @@ def _time(note: Annotation, entries: Sequence[Entry]) -> int:
 
 def _event(logged: Logged, levels: list[Levels], arrow: Arrow | None) -> Iterator[Json]:
     vcpu = logged.event.vcpu
-    view = views.event(logged)
+    view = machine.event(logged)
     yield {
         "ph": "X", "name": _title(view), "cat": view["kind"], "pid": PID,
         "tid": _moments(vcpu), "ts": _us(logged.at), "dur": _us(MOMENT),

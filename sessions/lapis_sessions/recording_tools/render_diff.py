@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_sessions import render
+from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 MOST = 40
 """Fields that are shown; JSON has all."""
@@ -62,7 +62,7 @@ def _events(view: Json | None) -> list[str]:
 
 
 def _lines(rows: Sequence[Json]) -> list[str]:
-    return render.events(rows).split("\n") if rows else ["nothing has happened"]
+    return render_machine.events(rows).split("\n") if rows else ["nothing has happened"]
 
 
 def _state(view: Json) -> str:

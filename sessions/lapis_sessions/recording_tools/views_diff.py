@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.explain.events import describe
 from lapis_engine.replay.entries import TIME_MOVING
-from lapis_sessions import views
+from lapis_sessions.views import machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lapis_sessions.recording_tools.diff import Acts, Comparison, Events, Side
     from lapis_sessions.recording_tools.fields import Different
     from lapis_sessions.recording_tools.merge import Numbered
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def comparison(found: Comparison) -> Json:
@@ -93,13 +93,13 @@ def _events(found: Events | None) -> Json | None:
         "seq": found.seq,
         "a": _event(found.a),
         "b": _event(found.b),
-        "before": [views.event(logged) for logged in found.before],
+        "before": [machine.event(logged) for logged in found.before],
         "differs": _what(found),
     }
 
 
 def _event(logged: Logged | None) -> Json | None:
-    return None if logged is None else views.event(logged)
+    return None if logged is None else machine.event(logged)
 
 
 def _what(found: Events) -> str:

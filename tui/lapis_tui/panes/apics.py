@@ -15,7 +15,7 @@ from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.vcpus import shown
 
 if TYPE_CHECKING:
-    from lapis_sessions.snapshot import ApicSnapshot, VcpuSnapshot
+    from lapis_sessions.views.snapshot import ApicSnapshot, VcpuSnapshot
     from lapis_tui.view import View
 
 IF = 1 << 9

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from lapis_sessions.snapshot import Snapshot
+    from lapis_sessions.views.snapshot import Snapshot
 
 MODES = ("fixed", "lowest", "nmi", "smi", "init", "sipi", "raw")
 """As the command `ipi` names them."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.binding import BindingType
 
-    from lapis_sessions.snapshot import VcpuSnapshot
+    from lapis_sessions.views.snapshot import VcpuSnapshot
     from lapis_tui.view import View
 
 STATES = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def _reasons(rows: Sequence[Json]) -> list[str]:

@@ -10,7 +10,7 @@ from lapis_engine.profiles.switches import SWITCHES
 
 if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def profiles() -> list[Json]:

@@ -9,7 +9,7 @@ from lapis_engine.explain.events import run_state_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 GPR_ROWS = (
     ("rax", "rbx", "rcx", "rdx"), ("rsi", "rdi", "rbp", "rsp"),

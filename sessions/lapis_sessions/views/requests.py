@@ -12,7 +12,7 @@ from lapis_engine.events import Answered
 from lapis_engine.vie import state as vie
 from lapis_engine.vmm import traps
 from lapis_engine.why import entry_commands
-from lapis_sessions import views
+from lapis_sessions.views import machine as views
 
 if TYPE_CHECKING:
     from lapis_engine.events import Logged

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lapis_engine.why.ipi import DryRun
     from lapis_engine.why.vcpu import VcpuAnswer
     from lapis_engine.why.vector import VectorAnswer
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def answer(found: VectorAnswer | VcpuAnswer) -> Json:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lapis_engine import explain
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
-from lapis_sessions import views
+from lapis_sessions.views import machine as views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

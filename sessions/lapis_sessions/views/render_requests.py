@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_sessions import render
+from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def traps(rows: Sequence[Json]) -> str:
@@ -44,12 +44,12 @@ def rule(row: Json) -> str:
 def faulted(view: Json) -> str:
     """Say what was raised."""
     error = "" if view["error"] is None else f"({view['error']:#x})"
-    return f"#{view['fault'].upper()}{error} raised instead of {render.request(view)}"
+    return f"#{view['fault'].upper()}{error} raised instead of {render_machine.request(view)}"
 
 
 def answered(view: Json) -> str:
     """Say what was answered, or which rule was made."""
-    return rule(view) if "how" in view else render.answered(view)
+    return rule(view) if "how" in view else render_machine.answered(view)
 
 
 def history(rows: Sequence[Json]) -> str:
@@ -59,7 +59,7 @@ def history(rows: Sequence[Json]) -> str:
 
 def _request(row: Json) -> str:
     seq = "" if row["seq"] is None else row["seq"]
-    return f"{seq:>7}  {render.request(row):<52}  {_fate(row)}"
+    return f"{seq:>7}  {render_machine.request(row):<52}  {_fate(row)}"
 
 
 def _fate(row: Json) -> str:
@@ -87,7 +87,7 @@ def vie(view: Json) -> str:
     else:
         out = [f"{head}: no instruction is in the making"]
     if view["request"] is not None:
-        out.append(f"asks   {render.request(view['request'])}")
+        out.append(f"asks   {render_machine.request(view['request'])}")
     for each in view["commands"]:
         mark = "+" if each["accepted"] else "-"
         out.append(f"{mark} {each['command']:<25} {each['why']}")
@@ -104,7 +104,7 @@ def _slot(name: str, slot: Json) -> str:
 
 def memory(view: Json) -> str:
     """Return a hex dump, and which devices were read for it."""
-    out = [render.memory(view)]
+    out = [render_machine.memory(view)]
     out += [
         f"touched {each['device']}: {each['bytes']} bytes at {each['gpa']:#x} = "
         f"{each['value']:#x}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def place(session: Session) -> Json:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_sessions import render, render_why
+from lapis_sessions.views import render_machine, render_why
 
 if TYPE_CHECKING:
-    from lapis_sessions.views import Json
+    from lapis_sessions.views.machine import Json
 
 
 def exported(view: Json) -> str:
@@ -22,7 +22,7 @@ def imported(view: Json) -> str:
     """Say what was read, and show what it became."""
     head = f"vCPU {view['vcpu']} has the APIC of {view['file']} ({view['format']})"
     remarks = [f"  note: {remark}" for remark in view["remarks"]]
-    return "\n".join([head, *remarks, render.apic(view["apic"])])
+    return "\n".join([head, *remarks, render_machine.apic(view["apic"])])
 
 
 def opened(view: Json) -> str:

@@ -1,0 +1,1 @@
+"""One file a subject: what the user is shown of it, as data and in words."""
