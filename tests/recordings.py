@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_plugins.host import discover
-from lapis_sessions.recording import reader, replaying
-from lapis_sessions.recording.writer import Writer
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.play import replaying
 from lapis_sessions.setup import SessionOptions, open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lapis_sessions.recording.replaying import Verdict
+    from lapis_sessions.recording.play.replaying import Verdict
     from lapis_sessions.session import Session
 
 INJECTED = (

@@ -7,12 +7,15 @@ from typing import Any
 
 from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
-from lapis_sessions.recording import reader, replaying
-from lapis_sessions.recording.reader import RecordedBranch, Recording
-from lapis_sessions.recording.schema import Header
-from lapis_sessions.recording.writer import Writer
-from lapis_sessions.recording_tools import compose, export, output
-from lapis_sessions.recording_tools.named import Named
+from lapis_sessions import files
+from lapis_sessions.recording.edit import compose
+from lapis_sessions.recording.export import export
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format.reader import RecordedBranch, Recording
+from lapis_sessions.recording.format.schema import Header
+from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.play import replaying
+from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
 from lapis_sessions.setup import SessionOptions, open_session
 
@@ -37,7 +40,7 @@ def recorded(path: Path, lines: list[str], guest: str = "ap-bringup", **o: Any) 
 
 
 def written(path: Path, head: Header, *branches: RecordedBranch) -> Recording:
-    output.write(str(path), compose.compose(head, branches))
+    files.write(str(path), compose.compose(head, branches))
     return reader.read(str(path))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.machine.stop import Stop
-    from lapis_sessions.recording.writer import Writer
+    from lapis_sessions.recording.format.writer import Writer
     from lapis_sessions.setup import Origin
     from lapis_sessions.views.snapshot import Snapshot
 

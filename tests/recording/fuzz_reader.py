@@ -32,12 +32,13 @@ import recordings  # noqa: E402 - found by the line above
 
 from lapis_engine.errors import LapisError  # noqa: E402 - the same
 from lapis_plugins.host import discover  # noqa: E402 - the same
-from lapis_sessions.recording import reader, replaying  # noqa: E402 - the same
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_sessions.recording.reader import Recording
+    from lapis_sessions.recording.format.reader import Recording
 
 INPUTS = 100_000
 SECONDS = 1.0

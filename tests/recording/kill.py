@@ -17,7 +17,7 @@ if str(TESTS) not in sys.path:
 
 import recordings  # noqa: E402 - found by the line above
 
-from lapis_sessions.recording import reader  # noqa: E402 - the same
+from lapis_sessions.recording.format import reader  # noqa: E402 - the same
 
 ROUNDS = 200
 MOST = 400

@@ -8,8 +8,8 @@ import pytest
 import session_files
 
 from lapis_plugins.host import discover
-from lapis_sessions.recording_tools import named
-from lapis_sessions.recording_tools.named import Named
+from lapis_sessions.recording.play import named
+from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
 from lapis_sessions.setup import SessionOptions, open_session
 

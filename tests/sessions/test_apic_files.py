@@ -13,8 +13,9 @@ import pytest
 
 from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
-from lapis_sessions.recording import reader, replaying
-from lapis_sessions.recording_tools import script
+from lapis_sessions.recording.export import script
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
 from lapis_sessions.session import Session
 
 Open = Callable[..., Session]

@@ -25,8 +25,8 @@ from lapis_sessions.exploring.goals import Goal
 from lapis_sessions.exploring.outcomes import Outcome, Outcomes, Result
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.exploring.work import Explorer, Job
-from lapis_sessions.recording import reader, replaying
-from lapis_sessions.recording_tools import named
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import named, replaying
 from lapis_sessions.setup import SessionOptions, origin_of
 from lapis_tui.cli import main
 from lapis_tui.cli_exploring import devices_here

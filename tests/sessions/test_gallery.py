@@ -14,12 +14,12 @@ import pytest
 from session_files import DEVICES
 
 from lapis_engine.errors import LapisError
+from lapis_sessions import files
 from lapis_sessions.gallery import catalog, check, recipe, render, walk
 from lapis_sessions.gallery.catalog import Expectation, Point, Scenario, ScenarioError
-from lapis_sessions.recording import reader, writer
-from lapis_sessions.recording.reader import Recording
-from lapis_sessions.recording_tools import output
-from lapis_sessions.recording_tools.compose import compose
+from lapis_sessions.recording.edit.compose import compose
+from lapis_sessions.recording.format import reader, writer
+from lapis_sessions.recording.format.reader import Recording
 from lapis_sessions.setup import SessionOptions, open_session
 from lapis_sessions.timeline import timeline
 
@@ -157,9 +157,7 @@ def test_another_answer_in_a_copy_is_a_divergence(tmp_path: Path) -> None:
     ]  # fmt: skip
     branches = [*recording.branches]
     branches[1] = replace(branch, acts=rows)
-    output.write(
-        str(scenario.path(tape, tmp_path)), compose(recording.header, branches)
-    )
+    files.write(str(scenario.path(tape, tmp_path)), compose(recording.header, branches))
     failures = check.check(scenario, DEVICES, tmp_path).failures
     assert failures[0].startswith("branches: branch-1 diverges after act ")
     assert failures[0].endswith(REBUILD)

@@ -19,9 +19,10 @@ import rigs
 
 from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
-from lapis_sessions.recording import reader, replaying, schema
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.writer import Writer
+from lapis_sessions.recording.format import reader, schema
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.play import replaying
 
 if TYPE_CHECKING:
     from collections.abc import Callable

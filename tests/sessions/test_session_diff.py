@@ -12,17 +12,13 @@ from session_files import (
     written,
 )
 
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.reader import RecordedBranch
-from lapis_sessions.recording_tools import (
-    diff,
-    fields,
-    named,
-    render_diff,
-    views_diff,
-)
-from lapis_sessions.recording_tools.diff import Side
-from lapis_sessions.recording_tools.named import Named
+from lapis_sessions.recording.compare import diff, fields, render
+from lapis_sessions.recording.compare import view as views_diff
+from lapis_sessions.recording.compare.diff import Side
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.reader import RecordedBranch
+from lapis_sessions.recording.play import named
+from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
 
 
@@ -70,7 +66,7 @@ def test_one_flipped_answer_is_named_exactly(taped: Taped, tmp_path: Path) -> No
     # goes to EAX: nothing else is different yet.
     assert view["event"]["before"][-1]["kind"] == "exit"
     assert view["fields"] == [{"field": "vcpu0.rax", "a": "0x1234", "b": "0x1235"}]
-    text = render_diff.comparison(view)
+    text = render.comparison(view)
     assert "answer number=0 value=0x1234" in text
     assert "1 field differs right after it" in text
 

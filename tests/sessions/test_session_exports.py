@@ -20,16 +20,11 @@ from session_files import (
     verified,
 )
 
-from lapis_sessions.recording import reader
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording_tools import (
-    asciicast,
-    export,
-    facts,
-    pack,
-    pytest_export,
-)
-from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.recording.edit import pack
+from lapis_sessions.recording.export import asciicast, export, facts, pytest_file
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.play.player import Player
 
 
 def test_a_trace_has_a_track_a_vcpu_and_an_arrow_an_ipi(taped: Taped) -> None:
@@ -146,7 +141,7 @@ def test_a_recording_too_large_for_a_test_is_refused(taped: Taped) -> None:
     )
     one.recording.header = msgspec.structs.replace(head, image=image)
     with pytest.raises(RecordingError, match="--by-reference names it instead"):
-        pytest_export.within(
+        pytest_file.within(
             "main", facts.gather(Player(taped(), DEVICES)),
             b"".join(pack.pack(one.recording)),
         )  # fmt: skip

@@ -15,8 +15,9 @@ from session_files import (
 
 from lapis_engine.machine.acts import PARAMETERS, VERBS
 from lapis_engine.saved import transfer
-from lapis_sessions.recording.writer import Writer
-from lapis_sessions.recording_tools import export, named, script
+from lapis_sessions.recording.export import export, script
+from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.play import named
 from lapis_sessions.session import Session
 from lapis_sessions.setup import SessionOptions, open_session
 

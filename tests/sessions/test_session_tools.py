@@ -16,20 +16,15 @@ from session_files import (
     written,
 )
 
-from lapis_sessions.recording import reader
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.reader import RecordedBranch
-from lapis_sessions.recording.schema import Annotation
-from lapis_sessions.recording.writer import Writer
-from lapis_sessions.recording_tools import (
-    annotate,
-    cut,
-    dump,
-    merge,
-    output,
-    pack,
-)
-from lapis_sessions.recording_tools.player import Player
+from lapis_sessions import files
+from lapis_sessions.recording.edit import annotate, cut, merge, pack
+from lapis_sessions.recording.export import dump
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.reader import RecordedBranch
+from lapis_sessions.recording.format.schema import Annotation
+from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.play.player import Player
 from lapis_sessions.setup import SessionOptions, open_session
 
 # Cutting, packing, annotating.
@@ -103,7 +98,7 @@ def test_packing_takes_the_image_in_and_joins_runs(tmp_path: Path) -> None:
     recording = reader.read(path)
     assert recording.header.image.data is None
     packed = tmp_path / "packed.lapis"
-    output.write(str(packed), pack.pack(recording))
+    files.write(str(packed), pack.pack(recording))
     guest.unlink()
     again = reader.read(str(packed))
     assert again.header.image.data == (GUESTS / "spin.bin").read_bytes()
@@ -119,7 +114,7 @@ def test_packing_keeps_every_branch_and_every_hash(
     lines = [*ANSWERED, "goto 15000", "nmi 0", "run 100", 'annotate "here"', "run 100"]
     recording = taped(lines).recording
     path = tmp_path / "packed.lapis"
-    output.write(str(path), pack.pack(recording))
+    files.write(str(path), pack.pack(recording))
     again = reader.read(str(path))
     assert [(b.name, b.parent) for b in again.branches] == [
         ("main", ""), ("branch-1", "main"),
@@ -127,7 +122,7 @@ def test_packing_keeps_every_branch_and_every_hash(
     assert again.complete
     assert verified(again).digest == verified(recording).digest
     assert [note.text for note in again.last.notes] == ["here"]
-    output.write(str(path), pack.pack(again), force=True)
+    files.write(str(path), pack.pack(again), force=True)
     assert reader.read(str(path)).branches == again.branches
 
 
@@ -138,7 +133,7 @@ def test_packing_keeps_which_branch_was_gone_on_with(
     recording = taped(lines).recording
     assert recording.last.name == "main"
     path = tmp_path / "packed.lapis"
-    output.write(str(path), pack.pack(recording))
+    files.write(str(path), pack.pack(recording))
     again = reader.read(str(path))
     assert again.last.name == "main"
     assert [branch.name for branch in again.branches] == ["main", "branch-1"]
@@ -232,21 +227,21 @@ def test_nothing_is_left_of_a_file_that_could_not_be_finished(tmp_path: Path) ->
 
     path = tmp_path / "out"
     with pytest.raises(RecordingError, match="no more"):
-        output.write(str(path), pieces())
+        files.write(str(path), pieces())
     assert list(tmp_path.iterdir()) == []
     path.write_bytes(b"mine")
     with pytest.raises(RecordingError, match="no more"):
-        output.write(str(path), pieces(), force=True)
+        files.write(str(path), pieces(), force=True)
     with pytest.raises(RecordingError, match="is there already; --force replaces it"):
-        output.write(str(path), [b"other"])
+        files.write(str(path), [b"other"])
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"mine"]
-    assert output.write(str(path), [b"other"], force=True) == 5
+    assert files.write(str(path), [b"other"], force=True) == 5
 
 
 def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "no" / "such", tmp_path):
         with pytest.raises(RecordingError) as caught:
-            output.write(str(path), [b"x"])
+            files.write(str(path), [b"x"])
         assert repr(str(path)) in str(caught.value)
     with pytest.raises(RecordingError, match="is not the name of a file"):
-        output.write("a\0b", [b"x"])
+        files.write("a\0b", [b"x"])

@@ -10,9 +10,12 @@ import random_acts
 from session_files import DEVICES, check_arrows, digest, nested, verified
 
 from lapis_engine.profiles.catalog import PROFILES
-from lapis_sessions.recording.writer import Writer
-from lapis_sessions.recording_tools import compose, cut, export, named, output, script
-from lapis_sessions.recording_tools.named import Named
+from lapis_sessions import files
+from lapis_sessions.recording.edit import compose, cut
+from lapis_sessions.recording.export import export, script
+from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.play import named
+from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
 from lapis_sessions.setup import SessionOptions, open_session
 
@@ -50,7 +53,7 @@ def test_random_acts(number: int, tmp_path: Path) -> None:
     end = seed.randrange(one.branch.acts[-1].retired + 1)
     branch = cut.cut(one, cut.piece(f":{end}"), DEVICES)
     path = tmp_path / "piece.lapis"
-    output.write(str(path), compose.compose(one.recording.header, [branch]))
+    files.write(str(path), compose.compose(one.recording.header, [branch]))
     piece = named.find(str(path))
     verified(piece.recording)
     assert max((row.retired for row in piece.branch.acts), default=0) == end

@@ -18,8 +18,8 @@ from lapis_engine.events import (
     VectorEnded,
     Woken,
 )
-from lapis_sessions.recording_tools.arrows import Arrows
-from lapis_sessions.recording_tools.levels import Levels
+from lapis_sessions.recording.export.arrows import Arrows
+from lapis_sessions.recording.export.levels import Levels
 
 
 def edges(*events: Event) -> str:

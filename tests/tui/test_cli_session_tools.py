@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lapis_sessions.recording import chunks, reader
+from lapis_sessions.recording.format import chunks, reader
 from lapis_tui.cli import main
 
 Captured = pytest.CaptureFixture[str]

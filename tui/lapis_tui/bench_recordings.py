@@ -16,10 +16,10 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
 from lapis_sessions.guests import Image
-from lapis_sessions.recording import chunks, reader, schema
-from lapis_sessions.recording.header import header
-from lapis_sessions.recording.schema import ActRow, Trailer
-from lapis_sessions.recording.writer import Writer
+from lapis_sessions.recording.format import chunks, reader, schema
+from lapis_sessions.recording.format.header import header
+from lapis_sessions.recording.format.schema import ActRow, Trailer
+from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.session import Session
 from lapis_sessions.setup import Origin, SessionOptions
 from lapis_tui.bench_figure import Figure

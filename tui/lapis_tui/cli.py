@@ -15,7 +15,7 @@ import click
 
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_plugins.host import discover
-from lapis_sessions.recording.writer import Writer
+from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
 from lapis_sessions.views import profiles as views_profiles
 from lapis_sessions.views import render_machine

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_plugins.host import discover
-from lapis_sessions.recording_tools import diff, named, render_diff, views_diff
-from lapis_sessions.recording_tools.diff import Side
-from lapis_sessions.recording_tools.named import Named
+from lapis_sessions.recording.compare import diff, render
+from lapis_sessions.recording.compare import view as views_diff
+from lapis_sessions.recording.compare.diff import Side
+from lapis_sessions.recording.play import named
+from lapis_sessions.recording.play.named import Named
 from lapis_tui import headless
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.reader import Recording
+    from lapis_sessions.recording.format.reader import Recording
 
 
 @click.command("diff")
@@ -56,5 +58,5 @@ def profiles(recording: Recording, profile: str, other: str, *, as_json: bool) -
 def _report(one: Side, other: Side, *, as_json: bool) -> int:
     found = diff.compare(one, other, discover().devices)
     view = views_diff.comparison(found)
-    click.echo(json.dumps(view) if as_json else render_diff.comparison(view))
+    click.echo(json.dumps(view) if as_json else render.comparison(view))
     return headless.OK if found.is_equal else headless.FAILED

@@ -12,6 +12,7 @@ import click
 
 from lapis_engine.errors import ConfigError
 from lapis_plugins.host import discover
+from lapis_sessions import files
 from lapis_sessions.exploring import exploration, pool, reduction
 from lapis_sessions.exploring import view as render_exploring
 from lapis_sessions.exploring.exploration import Shelf
@@ -20,7 +21,7 @@ from lapis_sessions.exploring.outcomes import group_view
 from lapis_sessions.exploring.plan import KINDS
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
-from lapis_sessions.recording_tools import named, output
+from lapis_sessions.recording.play import named
 from lapis_sessions.setup import SessionOptions, origin_of
 from lapis_tui import cli_options, headless
 
@@ -237,12 +238,12 @@ def shrink(
         raise ConfigError(f"{tries} tries: at least 0")
     found = named.find(file)
     target = out or _beside(found.recording.name)
-    output.check(target, force=force)
+    files.check(target, force=force)
     with headless.listening() as interrupt:
         done = reduction.reduce(
             found, goal, devices_here, tries=tries, stopped=lambda: interrupt.asked
         )
-    output.write(target, [done.file], force=force)
+    files.write(target, [done.file], force=force)
     view = reduction.view(done, found, goal, target)
     click.echo(json.dumps(view) if as_json else render_exploring.shrunk(view))
     return headless.BROKEN_OFF if interrupt.asked else headless.OK

@@ -10,14 +10,16 @@ import click
 
 from lapis_engine.errors import ConfigError
 from lapis_plugins.host import discover
-from lapis_sessions import render_recording, views_recording
-from lapis_sessions.recording import reader, replaying
+from lapis_sessions.recording import render
+from lapis_sessions.recording import view as views_recording
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
 from lapis_tui import cli_compare, headless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lapis_sessions.recording.reader import Recording
+    from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.session import Session
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -101,7 +103,7 @@ def _closing(session: Session, work: Callable[[], int]) -> int:
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
     found = replaying.verify(session, recording)
     view = views_recording.verdict(recording, found)
-    click.echo(json.dumps(view) if as_json else render_recording.replayed(view))
+    click.echo(json.dumps(view) if as_json else render.replayed(view))
     return headless.FAILED if found.divergence is not None else headless.OK
 
 
@@ -116,7 +118,7 @@ def sessions() -> None:
 def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Describe a recording."""
     view = views_recording.info(reader.read(file))
-    click.echo(json.dumps(view) if as_json else render_recording.info(view))
+    click.echo(json.dumps(view) if as_json else render.info(view))
     return headless.OK
 
 

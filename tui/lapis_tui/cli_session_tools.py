@@ -8,27 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_plugins.host import discover
-from lapis_sessions import views_recording
-from lapis_sessions.recording import reader
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.schema import Annotation
-from lapis_sessions.recording_tools import (
-    annotate,
-    compose,
-    cut,
-    dump,
-    export,
-    named,
-    output,
-    pack,
-)
+from lapis_sessions import files
+from lapis_sessions.recording import view
+from lapis_sessions.recording.edit import annotate, compose, cut, pack
+from lapis_sessions.recording.export import dump, export
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.schema import Annotation
+from lapis_sessions.recording.play import named
 from lapis_tui import headless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_sessions.recording.reader import Recording
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.format.reader import Recording
+    from lapis_sessions.recording.play.named import Named
 
 FILE = click.argument("file", metavar="FILE[@BRANCH]")
 OUT = click.option("-o", "--output", "out", required=True, metavar="OUT", help="File.")
@@ -36,7 +30,7 @@ FORCE = click.option("--force", is_flag=True, help="Replace OUT if it is there."
 
 
 def _warn(recording: Recording) -> None:
-    for warning in views_recording.warnings(recording):
+    for warning in view.warnings(recording):
         click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
 
 
@@ -81,7 +75,7 @@ def dumped(
     lines = (json.dumps(row) if ndjson else dump.text(row) for row in rows)
     if out:
         pieces = (f"{line}\n".encode() for line in lines)
-        return _written(out, output.write(out, pieces, force=force))
+        return _written(out, files.write(out, pieces, force=force))
     for line in lines:
         click.echo(line)
     return headless.OK
@@ -100,10 +94,10 @@ def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT00
     """
     wanted = cut.piece(piece)
     found = _find(file)
-    output.check(out, force=force)
+    files.check(out, force=force)
     branch = cut.cut(found, wanted, discover().devices)
     pieces = compose.compose(found.recording.header, [branch])
-    return _written(out, output.write(out, pieces, force=force))
+    return _written(out, files.write(out, pieces, force=force))
 
 
 @click.command("pack")
@@ -114,7 +108,7 @@ def packing(file: str, out: str, force: bool) -> int:  # noqa: FBT001 - click
     """Make a recording ready to travel: the image within, runs in one piece."""
     recording = reader.read(file)
     _warn(recording)
-    return _written(out, output.write(out, pack.pack(recording), force=force))
+    return _written(out, files.write(out, pack.pack(recording), force=force))
 
 
 @click.command("annotate")
@@ -146,12 +140,12 @@ def annotating(
     recording = found.recording
     pieces = compose.compose(recording.header, branches, recording.last.name)
     target = out or found.recording.name
-    return _written(target, output.write(target, pieces, force=force or not out))
+    return _written(target, files.write(target, pieces, force=force or not out))
 
 
 def _check_whole(recording: Recording) -> None:
     """Refuse to write a file anew that would lose something by it."""
-    warnings = views_recording.warnings(recording)
+    warnings = view.warnings(recording)
     if warnings:
         raise RecordingError(
             f"{recording.name!r} is not written anew: {warnings[0]}; -o OUT makes a "
@@ -181,11 +175,11 @@ def exporting(
     same.
     """
     found = _find(file)
-    output.check(out, force=force)
+    files.check(out, force=force)
     devices = discover().devices
     pieces: Iterator[bytes]
     pieces = export.export(found, form, devices, out if by_reference else "")
-    return _written(out, output.write(out, pieces, force=force))
+    return _written(out, files.write(out, pieces, force=force))
 
 
 COMMANDS = (dumped, cutting, packing, annotating, exporting)

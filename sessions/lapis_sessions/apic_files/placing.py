@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_sessions import files
 from lapis_sessions.apic_files import document
-from lapis_sessions.recording_tools import output
 from lapis_sessions.views import machine
 
 if TYPE_CHECKING:
@@ -35,6 +35,6 @@ def put(session: Session, contents: Contents, number: int, *, lenient: bool) -> 
 def save(session: Session, path: str, number: int, *, force: bool) -> Json:
     """Write the APIC of a vCPU to `path`; raise `RecordingError` or `EngineError`."""
     found = document.of(session.machine, number)
-    size = output.write(path, [document.encode(found)], force=force)
+    size = files.write(path, [document.encode(found)], force=force)
     head = {key: found[key] for key in ("format", "version", "vcpu", "now")}
     return {"file": path, "bytes": size, **head}

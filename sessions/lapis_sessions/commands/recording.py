@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_sessions import render_recording
 from lapis_sessions.errors import CommandError
-from lapis_sessions.recording.writer import Writer
+from lapis_sessions.recording import render
+from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.registry import Argument, Bound, Command
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ COMMANDS = (
     Command(
         "record start",
         "record to FILE from here on, together with all that was done so far",
-        "mutating", start, render_recording.status,
+        "mutating", start, render.status,
         (
             Argument("file", "word", required=True),
             Argument("force", "flag", option=True),
@@ -73,15 +73,15 @@ COMMANDS = (
         ),
     ),
     Command(
-        "record stop", "close the recording", "mutating", stop, render_recording.status,
+        "record stop", "close the recording", "mutating", stop, render.status,
     ),
     Command(
         "record", "say what is being recorded", "read-only",
-        status, render_recording.status,
+        status, render.status,
     ),
     Command(
         "annotate", "put TEXT into the recording here, with a question for readers",
-        "mutating", annotate, render_recording.annotated,
+        "mutating", annotate, render.annotated,
         (
             Argument("text", "word", required=True),
             Argument("ask", "word", option=True),

@@ -13,10 +13,10 @@ from lapis_engine.replay import capture, entries
 from lapis_engine.replay.digest import Digester
 from lapis_engine.vmm import run_state
 from lapis_sessions.exploring.plan import Turn
-from lapis_sessions.recording.header import header
-from lapis_sessions.recording.reader import RecordedBranch
-from lapis_sessions.recording.schema import ActRow, Annotation, CheckpointRow
-from lapis_sessions.recording_tools.compose import compose
+from lapis_sessions.recording.edit.compose import compose
+from lapis_sessions.recording.format.header import header
+from lapis_sessions.recording.format.reader import RecordedBranch
+from lapis_sessions.recording.format.schema import ActRow, Annotation, CheckpointRow
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.branches import FIRST, continues
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lapis_sessions import files
 from lapis_sessions.errors import SessionError
 from lapis_sessions.exploring.outcomes import Group, Outcomes
-from lapis_sessions.recording_tools import output
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -54,7 +54,7 @@ class Shelf:
         for digest, coming in list(self._coming.items()):
             if wait or coming.done():
                 file = outcomes.groups[digest].file
-                output.write(file, [pool.result_of(coming)], force=True)
+                files.write(file, [pool.result_of(coming)], force=True)
                 del self._coming[digest]
 
 

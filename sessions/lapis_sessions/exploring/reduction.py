@@ -10,14 +10,14 @@ from lapis_sessions.exploring.driving import Driver
 from lapis_sessions.exploring.following import ends_of, steps_of
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES, Shrinker
-from lapis_sessions.recording.rebuild import rebuild
+from lapis_sessions.recording.play.rebuild import rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.exploring.goals import Goal
     from lapis_sessions.exploring.shrinking import Score, Shrunk
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.play.named import Named
     from lapis_sessions.setup import DeviceMaker
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import LapisError
 from lapis_sessions.gallery import walk
-from lapis_sessions.recording import replaying
+from lapis_sessions.recording.play import replaying
 from lapis_sessions.registry import split
 from lapis_sessions.text.expressions import Expression, ExpressionError
 

@@ -11,20 +11,20 @@ from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from lapis_sessions import files
 from lapis_sessions.gallery.catalog import ScenarioError
-from lapis_sessions.recording import reader
-from lapis_sessions.recording.schema import HashRow
-from lapis_sessions.recording.writer import Writer
-from lapis_sessions.recording_tools import output
-from lapis_sessions.recording_tools.compose import compose
-from lapis_sessions.recording_tools.merge import merged
+from lapis_sessions.recording.edit.compose import compose
+from lapis_sessions.recording.edit.merge import merged
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format.schema import HashRow
+from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.setup import open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lapis_sessions.gallery.catalog import Point, Scenario, Tape
-    from lapis_sessions.recording.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.session import Session
     from lapis_sessions.setup import DeviceMaker
 
@@ -40,7 +40,7 @@ def make(scenario: Scenario, devices: DeviceMaker, folder: Path) -> list[Path]:
         recording = _recorded(scenario, tape, devices)
         branches = [_plain(branch) for branch in recording.branches]
         pieces = compose(recording.header, branches, recording.last.name)
-        output.write(str(path), pieces, force=True)
+        files.write(str(path), pieces, force=True)
         made.append(path)
     return made
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_sessions.errors import CommandError
 from lapis_sessions.gallery.catalog import ScenarioError
-from lapis_sessions.recording import reader, replaying
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
 from lapis_sessions.text import numerals
 from lapis_sessions.timeline.branches import Spot
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lapis_sessions.gallery.catalog import Point, Scenario, Tape
-    from lapis_sessions.recording.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.session import Outcome, Session
     from lapis_sessions.setup import DeviceMaker
     from lapis_sessions.views.machine import Json

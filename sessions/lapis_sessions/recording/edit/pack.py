@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lapis_sessions.recording.rebuild import image_of
-from lapis_sessions.recording_tools.compose import compose
-from lapis_sessions.recording_tools.merge import merged
+from lapis_sessions.recording.edit.compose import compose
+from lapis_sessions.recording.edit.merge import merged
+from lapis_sessions.recording.play.rebuild import image_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_sessions.recording.reader import Recording
+    from lapis_sessions.recording.format.reader import Recording
 
 
 def pack(recording: Recording) -> Iterator[bytes]:

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from lapis_engine.profiles.catalog import PROFILES
-from lapis_sessions.recording.chunks import MOST, RecordingError
-from lapis_sessions.recording.schema import Header, ImageRow
+from lapis_sessions.recording.format.chunks import MOST, RecordingError
+from lapis_sessions.recording.format.schema import Header, ImageRow
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session

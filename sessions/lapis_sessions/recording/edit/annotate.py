@@ -6,14 +6,14 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.schema import Annotation
-from lapis_sessions.recording_tools import place
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.schema import Annotation
+from lapis_sessions.recording.play import place
 from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.reader import RecordedBranch
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.format.reader import RecordedBranch
+    from lapis_sessions.recording.play.named import Named
 
 
 def annotated(named: Named, at: str, note: Annotation) -> list[RecordedBranch]:

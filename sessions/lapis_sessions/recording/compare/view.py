@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.events import Logged
-    from lapis_sessions.recording.schema import ActRow
-    from lapis_sessions.recording_tools.diff import Acts, Comparison, Events, Side
-    from lapis_sessions.recording_tools.fields import Different
-    from lapis_sessions.recording_tools.merge import Numbered
+    from lapis_sessions.recording.compare.diff import Acts, Comparison, Events, Side
+    from lapis_sessions.recording.compare.fields import Different
+    from lapis_sessions.recording.edit.merge import Numbered
+    from lapis_sessions.recording.format.schema import ActRow
     from lapis_sessions.views.machine import Json
 
 

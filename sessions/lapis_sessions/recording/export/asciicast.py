@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lapis_sessions.recording_tools import script
+from lapis_sessions.recording.export import script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.play.named import Named
     from lapis_sessions.session import Session
 
 WIDTH, HEIGHT = 100, 30

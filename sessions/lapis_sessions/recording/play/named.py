@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_sessions.recording import reader
-from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.format.reader import RecordedBranch, Recording
 
 
 class Named(NamedTuple):

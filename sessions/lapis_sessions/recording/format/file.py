@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from lapis_sessions.recording import chunks, schema
-from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.format import chunks, schema
+from lapis_sessions.recording.format.chunks import RecordingError
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.schema import ActRow, Header, Row
+    from lapis_sessions.recording.format.schema import ActRow, Header, Row
 
 PARTIAL = ".partial"
 

@@ -11,7 +11,7 @@ from lapis_engine.replay.digest import Digester
 from lapis_sessions.views import machine as views
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording_tools.player import Player
+    from lapis_sessions.recording.play.player import Player
 
 
 @dataclass(frozen=True, slots=True)

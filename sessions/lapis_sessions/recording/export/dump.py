@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lapis_sessions.recording_tools import views_diff
-from lapis_sessions.recording_tools.named import Named
-from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.recording.compare import view as views_diff
+from lapis_sessions.recording.play.named import Named
+from lapis_sessions.recording.play.player import Player
 from lapis_sessions.views import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.events import Logged
-    from lapis_sessions.recording.reader import RecordedBranch, Recording
-    from lapis_sessions.recording.schema import Header, Row
+    from lapis_sessions.recording.format.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.format.schema import Header, Row
     from lapis_sessions.setup import DeviceMaker
     from lapis_sessions.views.machine import Json
 

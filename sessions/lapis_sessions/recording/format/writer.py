@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import Entry
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.file import File
-from lapis_sessions.recording.header import header
-from lapis_sessions.recording.schema import (
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.file import File
+from lapis_sessions.recording.format.header import header
+from lapis_sessions.recording.format.schema import (
     ActRow,
     Annotation,
     CheckpointRow,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from lapis_sessions.recording.schema import Row
+    from lapis_sessions.recording.format.schema import Row
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.branches import Branch
 

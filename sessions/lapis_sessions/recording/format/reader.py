@@ -13,9 +13,9 @@ from lapis_engine.machine.acts import Act, ActError
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import TIME_MOVING, Entry
-from lapis_sessions.recording import chunks, schema
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.schema import (
+from lapis_sessions.recording.format import chunks, schema
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.schema import (
     ActRow,
     Annotation,
     CheckpointRow,
@@ -30,7 +30,7 @@ from lapis_sessions.timeline.branches import FIRST
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from lapis_sessions.recording.chunks import Chunk
+    from lapis_sessions.recording.format.chunks import Chunk
 
 T = TypeVar("T")
 MOST_ACTS = 4_000_000

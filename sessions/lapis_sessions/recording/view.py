@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.reader import Recording
-    from lapis_sessions.recording.replaying import Verdict
+    from lapis_sessions.recording.format.reader import Recording
+    from lapis_sessions.recording.play.replaying import Verdict
     from lapis_sessions.views.machine import Json
 
 

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapis_engine.replay.digest import Digester
-from lapis_sessions.recording.rebuild import rebuild
-from lapis_sessions.recording_tools import (
+from lapis_sessions.recording.edit import pack
+from lapis_sessions.recording.export import (
     asciicast,
     facts,
-    pack,
     perfetto,
-    pytest_export,
+    pytest_file,
     script,
 )
-from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.recording.play.player import Player
+from lapis_sessions.recording.play.rebuild import rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.play.named import Named
     from lapis_sessions.setup import DeviceMaker
 
 FORMS = ("perfetto", "asciicast", "script", "pytest")
@@ -57,6 +57,6 @@ def _test(named: Named, devices: DeviceMaker, beside: str) -> str:
     if beside:
         folder = Path(beside).resolve().parent
         path = os.path.relpath(Path(named.recording.name).resolve(), folder)
-        return pytest_export.beside(branch, found, path)
+        return pytest_file.beside(branch, found, path)
     packed = b"".join(pack.pack(named.recording))
-    return pytest_export.within(branch, found, packed)
+    return pytest_file.within(branch, found, packed)

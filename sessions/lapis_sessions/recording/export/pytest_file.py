@@ -10,10 +10,10 @@ import pprint
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.format.chunks import RecordingError
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording_tools.facts import Facts
+    from lapis_sessions.recording.export.facts import Facts
 
 MOST = 1 << 20
 """Bytes of a recording that goes into a test."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from lapis_engine.explain.events import describe
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import DivergedError
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.rebuild import rebuild
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.reader import RecordedBranch, Recording
-    from lapis_sessions.recording.schema import CheckpointRow, HashRow
+    from lapis_sessions.recording.format.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.format.schema import CheckpointRow, HashRow
     from lapis_sessions.session import Session
     from lapis_sessions.setup import DeviceMaker
 

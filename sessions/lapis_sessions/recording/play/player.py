@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from lapis_engine.machine import acts
 from lapis_engine.replay import capture, entries
 from lapis_engine.replay.capture import Position
-from lapis_sessions.recording.rebuild import rebuild
+from lapis_sessions.recording.play.rebuild import rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.events import Logged
     from lapis_engine.replay.entries import Entry
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.play.named import Named
     from lapis_sessions.setup import DeviceMaker
 
 SLICE = 1_000_000

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lapis_sessions.recording import chunks, schema
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.schema import ForkRow, Trailer, TurnRow
+from lapis_sessions.recording.format import chunks, schema
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.schema import ForkRow, Trailer, TurnRow
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lapis_sessions.recording.reader import RecordedBranch
-    from lapis_sessions.recording.schema import Header, Row
+    from lapis_sessions.recording.format.reader import RecordedBranch
+    from lapis_sessions.recording.format.schema import Header, Row
 
 AT_ONCE = 4096
 """Acts of a chunk at most."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from lapis_engine.replay.capture import Position
-    from lapis_sessions.recording.reader import RecordedBranch
-    from lapis_sessions.recording_tools.player import Player
+    from lapis_sessions.recording.format.reader import RecordedBranch
+    from lapis_sessions.recording.play.player import Player
 
 ACT = "act"
 """`act7` is right after the seventh act."""

@@ -12,8 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from lapis_engine.events import VectorDelivered, VectorEnded
-from lapis_sessions.recording_tools.arrows import Arrow, Arrows
-from lapis_sessions.recording_tools.levels import Edge, Levels
+from lapis_sessions.recording.export.arrows import Arrow, Arrows
+from lapis_sessions.recording.export.levels import Edge, Levels
 from lapis_sessions.views import machine
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from lapis_engine.events import Logged
     from lapis_engine.replay.entries import Entry
-    from lapis_sessions.recording.schema import Annotation
-    from lapis_sessions.recording_tools.named import Named
-    from lapis_sessions.recording_tools.player import Player
+    from lapis_sessions.recording.format.schema import Annotation
+    from lapis_sessions.recording.play.named import Named
+    from lapis_sessions.recording.play.player import Player
     from lapis_sessions.views.machine import Json
 
 PID = 1

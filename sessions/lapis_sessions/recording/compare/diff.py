@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lapis_engine.profiles.catalog import profile_named
 from lapis_engine.profiles.switches import SWITCHES
-from lapis_sessions.recording_tools import fields
-from lapis_sessions.recording_tools.merge import Numbered, joined
-from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.recording.compare import fields
+from lapis_sessions.recording.edit.merge import Numbered, joined
+from lapis_sessions.recording.play.player import Player
 from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.events import Logged
-    from lapis_sessions.recording.schema import ActRow
-    from lapis_sessions.recording_tools.fields import Different
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.compare.fields import Different
+    from lapis_sessions.recording.format.schema import ActRow
+    from lapis_sessions.recording.play.named import Named
     from lapis_sessions.setup import DeviceMaker
 
 BEFORE = 8

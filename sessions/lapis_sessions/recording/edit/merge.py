@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import structs
 
 from lapis_engine.replay.entries import TIME_MOVING
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.reader import RecordedBranch
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.reader import RecordedBranch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from lapis_sessions.recording.schema import ActRow
+    from lapis_sessions.recording.format.schema import ActRow
 
 
 class Numbered(NamedTuple):

@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.replay.digest import Digester
-from lapis_sessions.recording.chunks import RecordingError
-from lapis_sessions.recording.reader import RecordedBranch
-from lapis_sessions.recording.schema import ActRow, Annotation, CheckpointRow
-from lapis_sessions.recording_tools import place
-from lapis_sessions.recording_tools.merge import merged
-from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.recording.edit.merge import merged
+from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.recording.format.reader import RecordedBranch
+from lapis_sessions.recording.format.schema import ActRow, Annotation, CheckpointRow
+from lapis_sessions.recording.play import place
+from lapis_sessions.recording.play.player import Player
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.schema import HashRow
-    from lapis_sessions.recording_tools.named import Named
-    from lapis_sessions.recording_tools.place import Place
+    from lapis_sessions.recording.format.schema import HashRow
+    from lapis_sessions.recording.play.named import Named
+    from lapis_sessions.recording.play.place import Place
     from lapis_sessions.setup import DeviceMaker
 
 BEGINS = "the piece begins here"

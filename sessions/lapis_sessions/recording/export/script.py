@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lapis_engine.machine.acts import PARAMETERS
 from lapis_engine.replay.entries import AT_ONCE, HITS, TIME_MOVING
 from lapis_engine.vmm.interference import EVERY
-from lapis_sessions.recording_tools.merge import joined
+from lapis_sessions.recording.edit.merge import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lapis_sessions.recording.reader import RecordedBranch
-    from lapis_sessions.recording.schema import ActRow, Header
-    from lapis_sessions.recording_tools.named import Named
+    from lapis_sessions.recording.format.reader import RecordedBranch
+    from lapis_sessions.recording.format.schema import ActRow, Header
+    from lapis_sessions.recording.play.named import Named
 
     Args = dict[str, Any]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions import guests
 from lapis_sessions.guests import Image
-from lapis_sessions.recording.chunks import RecordingError
+from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.setup import DeviceMaker, Origin, SessionOptions, build
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.schema import Header
+    from lapis_sessions.recording.format.schema import Header
     from lapis_sessions.session import Session
 
 

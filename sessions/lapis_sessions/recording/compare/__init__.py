@@ -1,0 +1,1 @@
+"""Two recordings, and where they first differ."""

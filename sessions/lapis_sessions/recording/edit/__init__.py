@@ -1,0 +1,1 @@
+"""A recording made of others: cut, merged, packed, annotated."""

@@ -1,0 +1,1 @@
+"""A recording for other programs."""

@@ -1,0 +1,1 @@
+"""The file: chunks, rows, and who reads and writes them."""

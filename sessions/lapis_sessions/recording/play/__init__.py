@@ -1,0 +1,1 @@
+"""A recording as a session, and what a replay comes to."""
