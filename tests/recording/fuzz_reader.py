@@ -32,7 +32,7 @@ import recordings  # noqa: E402 - found by the line above
 
 from lapis_engine.errors import LapisError  # noqa: E402 - the same
 from lapis_plugins.host import discover  # noqa: E402 - the same
-from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.format import reader  # noqa: E402 - the same
 from lapis_sessions.recording.play import replaying  # noqa: E402 - the same
 
 if TYPE_CHECKING:

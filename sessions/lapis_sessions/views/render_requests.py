@@ -44,7 +44,8 @@ def rule(row: Json) -> str:
 def faulted(view: Json) -> str:
     """Say what was raised."""
     error = "" if view["error"] is None else f"({view['error']:#x})"
-    return f"#{view['fault'].upper()}{error} raised instead of {render_machine.request(view)}"
+    instead = render_machine.request(view)
+    return f"#{view['fault'].upper()}{error} raised instead of {instead}"
 
 
 def answered(view: Json) -> str:
