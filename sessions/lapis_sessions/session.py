@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_sessions import completion
-from lapis_sessions.commands import REGISTRY
+from lapis_sessions.commands.builtin import REGISTRY
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.timeline import Timeline
 from lapis_sessions.views import snapshot

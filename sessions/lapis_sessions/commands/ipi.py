@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import ipi as icr
 from lapis_engine.apic import state as apic_state
 from lapis_engine.why import ipi as why_ipi
-from lapis_sessions import ipi_rules
+from lapis_sessions.commands import ipi_rules
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals

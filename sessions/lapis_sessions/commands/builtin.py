@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from lapis_sessions.commands import (
-    acts,
     apic_files,
+    breakpoints,
     catches,
-    execution,
     fabric,
     inspection,
     interference,
@@ -15,8 +14,9 @@ from lapis_sessions.commands import (
     raw_act,
     recording,
     reference,
+    requests,
     run_to,
-    stops,
+    running,
     timeline,
     traps,
     why,
@@ -25,10 +25,10 @@ from lapis_sessions.registry import Registry
 
 REGISTRY = Registry(
     [
-        *execution.COMMANDS,
+        *running.COMMANDS,
         *run_to.COMMANDS,
         *inspection.COMMANDS,
-        *acts.COMMANDS,
+        *requests.COMMANDS,
         *traps.COMMANDS,
         *ipi.COMMANDS,
         *interference.COMMANDS,
@@ -36,7 +36,7 @@ REGISTRY = Registry(
         *fabric.COMMANDS,
         *why.COMMANDS,
         *apic_files.COMMANDS,
-        *stops.COMMANDS,
+        *breakpoints.COMMANDS,
         *timeline.COMMANDS,
         *recording.COMMANDS,
         *catches.COMMANDS,
