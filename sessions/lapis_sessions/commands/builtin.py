@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lapis_sessions.commands import (
+    acts,
     apic_files,
     breakpoints,
     catches,
@@ -11,7 +12,6 @@ from lapis_sessions.commands import (
     interference,
     ipi,
     lints,
-    raw_act,
     recording,
     reference,
     requests,
@@ -32,7 +32,7 @@ REGISTRY = Registry(
         *traps.COMMANDS,
         *ipi.COMMANDS,
         *interference.COMMANDS,
-        *raw_act.COMMANDS,
+        *acts.COMMANDS,
         *fabric.COMMANDS,
         *why.COMMANDS,
         *apic_files.COMMANDS,
