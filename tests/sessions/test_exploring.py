@@ -28,8 +28,8 @@ from lapis_sessions.exploring.work import Explorer, Job
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named, replaying
 from lapis_sessions.setup import SessionOptions, origin_of
-from lapis_tui.cli import main
-from lapis_tui.cli_exploring import devices_here
+from lapis_tui.cli.exploring import devices_here
+from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lapis_sessions.session import Session
-from lapis_tui.cli import main
+from lapis_tui.cli.main import main
 
 Open = Callable[..., Session]
 Do = Callable[[Session, str], Any]

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from lapis_engine.cpu.ceiling import APIC_READ, MEMORY_LOOP
-from lapis_tui import bench, bench_recordings
+from lapis_tui.bench import engine, recordings
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.bus import Bus
 
 
 def test_the_memory_loop_counts_in_memory() -> None:
-    m = bench._machine(MEMORY_LOOP)
+    m = engine._machine(MEMORY_LOOP)
     assert m.run(2001).reason == "budget"
     assert int.from_bytes(m.read_physical(0x5000, 4), "little") == 1001
 
 
 def test_the_apic_loop_reads_the_id_register_in_the_engine() -> None:
-    m = bench._machine(bench._flat_guest(APIC_READ))
+    m = engine._machine(engine._flat_guest(APIC_READ))
     m.run(100)
     m.vcpus[0].apic.id = 7
     assert m.run(1000).reason == "budget"
@@ -30,7 +30,7 @@ def test_the_apic_loop_reads_the_id_register_in_the_engine() -> None:
 
 
 def test_the_request_loop_asks_for_the_same_address_each_time() -> None:
-    m = bench._machine(bench._flat_guest(bench.DEVICE_READ))
+    m = engine._machine(engine._flat_guest(engine.DEVICE_READ))
     for answer in (1, 0xFFFF_FFFF):
         stop = m.run(1000)
         assert stop.text == "read 4 bytes at 0xd0000000"
@@ -39,7 +39,7 @@ def test_the_request_loop_asks_for_the_same_address_each_time() -> None:
 
 
 def test_the_rep_loop_goes_through_the_whole_page_of_the_apic() -> None:
-    m = bench._machine(bench._flat_guest(bench.REP_MOVSB))
+    m = engine._machine(engine._flat_guest(engine.REP_MOVSB))
     seen: set[tuple[int, int]] = set()
     bus = m.vm.buses[0]
 
@@ -57,13 +57,13 @@ def test_each_figure_stands_beside_its_ceiling(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("LOOP", "STEPS", "READS", "ANSWERS", "REP_ITERATIONS"):
-        monkeypatch.setattr(bench, name, 50)
-    monkeypatch.setattr(bench, "SCHEDULES", 5)
-    monkeypatch.setattr(bench, "ROUNDS", 1)
+        monkeypatch.setattr(engine, name, 50)
+    monkeypatch.setattr(engine, "SCHEDULES", 5)
+    monkeypatch.setattr(engine, "ROUNDS", 1)
     for name in ("SPAN", "HISTORY", "ACTS"):
-        monkeypatch.setattr(bench_recordings, name, 500)
-    monkeypatch.setattr(bench_recordings, "PLACES", 3)
-    bench.main(as_json=True)
+        monkeypatch.setattr(recordings, name, 500)
+    monkeypatch.setattr(recordings, "PLACES", 3)
+    engine.main(as_json=True)
     figures = json.loads(capsys.readouterr().out)
     assert [f["name"] for f in figures] == [
         "counted memory loop", "single steps", "APIC reads by MMIO",

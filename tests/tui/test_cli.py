@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lapis_engine.errors import ProcessorError
-from lapis_tui.cli import main
+from lapis_tui.cli.main import main
 
 SEABIOS = Path("/usr/share/seabios/bios.bin")
 BRING_UP = (
@@ -285,7 +285,7 @@ def test_help_names_the_subcommands(capsys: Captured) -> None:
 
 def test_headless_work_loads_no_front_end() -> None:
     code = (
-        "import sys; from lapis_tui.cli import main;"
+        "import sys; from lapis_tui.cli.main import main;"
         "main(['exec', 'ap-bringup', '-c', 'run 1000', '-c', 'help']);"
         "print(sorted({m.partition('.')[0] for m in sys.modules} &"
         " {'textual', 'rich', 'prompt_toolkit', 'pygments'}), file=sys.stderr)"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lapis_tui.cli import main
+from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import recordings
 
 from lapis_plugins.host import discover
 from lapis_sessions.setup import SessionOptions, open_session
-from lapis_tui.cli import main
+from lapis_tui.cli.main import main
 from lapis_tui.messages import Noticed
 from lapis_tui.worker import Order, Worker
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lapis_sessions.gallery import catalog
-from lapis_tui.cli import main
+from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lapis_sessions.recording.format import chunks, reader
-from lapis_tui.cli import main
+from lapis_tui.cli.main import main
 
 Captured = pytest.CaptureFixture[str]
 ACTS = ("-c", "run 5000000", "-c", "answer 0x1234", "-c", "nmi 1", "-c", "run 5000000")

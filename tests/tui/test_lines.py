@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lapis_tui import layout
-from lapis_tui.lines import Line, columns, number, plain, time
+from lapis_tui.blocks.lines import Line, columns, number, plain, time
 
 
 def test_a_line_is_cut_to_a_width_and_says_so() -> None:

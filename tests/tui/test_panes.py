@@ -10,23 +10,13 @@ from screens import bringup, look, spin
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
 from lapis_engine.machine.requests import PendingRequest
-from lapis_tui import picture
-from lapis_tui.lines import Line, plain
-from lapis_tui.panes import (
-    apics,
-    code,
-    console,
-    events,
-    help,  # noqa: A004 - the module's name
-    inject,
-    ladder,
-    pending,
-    results,
-    status,
-    vcpus,
-)
+from lapis_tui.bench import picture
+from lapis_tui.blocks import code, ladder
+from lapis_tui.blocks.lines import Line, plain
+from lapis_tui.panes import apics, console, events, pending, results, status, vcpus
 from lapis_tui.panes.command import told
-from lapis_tui.panes.inject import Form
+from lapis_tui.screens import help, inject
+from lapis_tui.screens.inject import Form
 from lapis_tui.view import View, after
 
 WIDTHS = (46, 60, 79, 99, 119, 159, 199)

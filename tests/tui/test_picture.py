@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
-from lapis_tui.picture import compact, make_picture, scene
+from lapis_tui.bench.picture import compact, make_picture, scene
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ from textual.app import App, SystemCommand
 from textual.widgets import Input
 
 from lapis_tui.bindings import bindings
-from lapis_tui.panes.help import HelpScreen
-from lapis_tui.panes.inject import InjectScreen
 from lapis_tui.panes.pending import AnswerField
-from lapis_tui.screen import MainScreen
+from lapis_tui.screens.help import HelpScreen
+from lapis_tui.screens.inject import InjectScreen
+from lapis_tui.screens.main import MainScreen
 from lapis_tui.theme import LAPIS
 from lapis_tui.worker import Order, Worker
 

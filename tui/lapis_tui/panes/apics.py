@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic.regs import LVT_MASKED, LVT_MODE, LVT_VECTOR
 from lapis_engine.explain import LVT_MODES
-from lapis_tui import lines
+from lapis_tui.blocks import ladder, lines
+from lapis_tui.blocks.lines import Line
 from lapis_tui.layout import BESIDE, COLUMN
-from lapis_tui.lines import Line
-from lapis_tui.panes import ladder
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.vcpus import shown
 

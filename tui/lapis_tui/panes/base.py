@@ -15,7 +15,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lapis_tui.lines import ROLES, Line, plain
+from lapis_tui.blocks.lines import ROLES, Line, plain
 from lapis_tui.theme import ROLE_CSS
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lapis_tui.lines import Line
+from lapis_tui.blocks.lines import Line
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from lapis_engine.events import IpiSent
 from lapis_engine.explain.events import describe
 from lapis_engine.machine.log import KEPT
-from lapis_tui.lines import Line, plain
+from lapis_tui.blocks.ladder import unusual
+from lapis_tui.blocks.lines import Line, plain
 from lapis_tui.panes.base import LinePane
-from lapis_tui.panes.ladder import unusual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
-from lapis_tui.lines import Line
+from lapis_tui.blocks.lines import Line
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_tui.lines import Line
+from lapis_tui.blocks.lines import Line
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_tui import lines
 from lapis_tui.bindings import KEYS
-from lapis_tui.lines import Line
+from lapis_tui.blocks import lines
+from lapis_tui.blocks.lines import Line
 from lapis_tui.panes.vcpus import mode
 
 if TYPE_CHECKING:

@@ -9,12 +9,11 @@ from textual.binding import Binding
 from textual.message import Message
 
 from lapis_engine.cpu.registers import SEG_DB
-from lapis_tui import lines
+from lapis_tui.blocks import code, lines, registers
+from lapis_tui.blocks.lines import Line
+from lapis_tui.blocks.registers import Registers
 from lapis_tui.layout import BESIDE, COLUMN, columns, split
-from lapis_tui.lines import Line
-from lapis_tui.panes import code, registers
 from lapis_tui.panes.base import LinePane
-from lapis_tui.panes.registers import Registers
 
 if TYPE_CHECKING:
     from textual import events

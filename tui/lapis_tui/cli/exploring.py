@@ -23,7 +23,8 @@ from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
 from lapis_sessions.recording.play import named
 from lapis_sessions.setup import SessionOptions, origin_of
-from lapis_tui import cli_options, headless
+from lapis_tui.cli import headless
+from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

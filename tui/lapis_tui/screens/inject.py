@@ -22,7 +22,7 @@ from lapis_engine.explain import icr_text
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions.commands import ipi_rules
 from lapis_sessions.text.numerals import number
-from lapis_tui.lines import Line, wrap
+from lapis_tui.blocks.lines import Line, wrap
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import click
 from lapis_plugins.host import discover
 from lapis_sessions.errors import SessionError
 from lapis_sessions.gallery import catalog, check, render, walk
-from lapis_tui import headless
+from lapis_tui.cli import headless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

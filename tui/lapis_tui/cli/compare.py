@@ -13,7 +13,7 @@ from lapis_sessions.recording.compare import view as views_diff
 from lapis_sessions.recording.compare.diff import Side
 from lapis_sessions.recording.play import named
 from lapis_sessions.recording.play.named import Named
-from lapis_tui import headless
+from lapis_tui.cli import headless
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import Recording

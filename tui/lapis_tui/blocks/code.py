@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_tui.lines import ELLIPSIS, Line
+from lapis_tui.blocks.lines import ELLIPSIS, Line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_tui.lines import Line
+from lapis_tui.blocks.lines import Line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -1,6 +1,6 @@
 """The picture of the TUI in the README: the embedded guest at a point worth a look.
 
-    python -m lapis_tui.picture docs/lapis.svg
+    python -m lapis_tui.bench.picture docs/lapis.svg
 
 The application processor is inside its interrupt handler, with the same vector waiting
 again; the bootstrap processor reads a device register that only the user can answer.

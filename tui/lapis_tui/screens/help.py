@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from lapis_tui.bindings import INSIDE, KEYS
-from lapis_tui.lines import Line, wrap
+from lapis_tui.blocks.lines import Line, wrap
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_tui.lines import Line, number
+from lapis_tui.blocks.lines import Line, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

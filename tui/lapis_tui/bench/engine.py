@@ -22,8 +22,8 @@ from lapis_engine.vmm.entry import DEFAULT, FulfillMmio
 from lapis_plugins.host import discover
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Explorer, Job
 from lapis_sessions.setup import SessionOptions, open_session, origin_of
-from lapis_tui import bench_recordings
-from lapis_tui.bench_figure import Figure
+from lapis_tui.bench import recordings
+from lapis_tui.bench.figure import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,7 +207,7 @@ def main(*, as_json: bool) -> bool:
     """Measure and print everything; tell whether every target is met."""
     raw = RawProcessor()
     figures = [measure(raw) for measure in MEASURES]
-    figures += bench_recordings.figures(raw)
+    figures += recordings.figures(raw)
     if as_json:
         click.echo(json.dumps([asdict(figure) for figure in figures], indent=2))
     else:

@@ -19,16 +19,16 @@ from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
 from lapis_sessions.views import profiles as views_profiles
 from lapis_sessions.views import render_machine
-from lapis_tui import (
-    cli_apic,
-    cli_compare,
-    cli_exploring,
-    cli_options,
-    cli_recordings,
-    cli_scenarios,
-    cli_session_tools,
+from lapis_tui.cli import (
+    apic,
+    compare,
+    exploring,
     headless,
+    recordings,
+    scenarios,
+    session_tools,
 )
+from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,7 +141,7 @@ def execute(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Measure the engine against the bare processor underneath."""
-    from lapis_tui.bench import main as measure  # noqa: PLC0415 - rarely wanted
+    from lapis_tui.bench.engine import main as measure  # noqa: PLC0415 - rarely wanted
 
     return headless.OK if measure(as_json=as_json) else headless.FAILED
 
@@ -186,15 +186,15 @@ def plugins(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     return headless.FAILED if host.failures else headless.OK
 
 
-lapis.add_command(cli_apic.apic)
-lapis.add_command(cli_recordings.replay)
-for each in cli_exploring.COMMANDS:
+lapis.add_command(apic.apic)
+lapis.add_command(recordings.replay)
+for each in exploring.COMMANDS:
     lapis.add_command(each)
-lapis.add_command(cli_recordings.sessions)
-lapis.add_command(cli_scenarios.scenarios)
-lapis.add_command(cli_scenarios.scenario)
-for command in (cli_compare.difference, *cli_session_tools.COMMANDS):
-    cli_recordings.sessions.add_command(command)
+lapis.add_command(recordings.sessions)
+lapis.add_command(scenarios.scenarios)
+lapis.add_command(scenarios.scenario)
+for command in (compare.difference, *session_tools.COMMANDS):
+    recordings.sessions.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,8 @@ from lapis_sessions.recording import render
 from lapis_sessions.recording import view as views_recording
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
-from lapis_tui import cli_compare, headless
+from lapis_tui.cli import compare as cli_compare
+from lapis_tui.cli import headless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

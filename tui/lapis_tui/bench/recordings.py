@@ -22,7 +22,7 @@ from lapis_sessions.recording.format.schema import ActRow, Trailer
 from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.session import Session
 from lapis_sessions.setup import Origin, SessionOptions
-from lapis_tui.bench_figure import Figure
+from lapis_tui.bench.figure import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

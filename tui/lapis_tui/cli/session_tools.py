@@ -16,7 +16,7 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import named
-from lapis_tui import headless
+from lapis_tui.cli import headless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from lapis_sessions.apic_files import placing, reading
 from lapis_sessions.apic_files import view as render_apic_files
 from lapis_sessions.setup import SessionOptions, open_session
 from lapis_sessions.views import why
-from lapis_tui import headless
+from lapis_tui.cli import headless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

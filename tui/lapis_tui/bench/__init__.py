@@ -1,0 +1,1 @@
+"""Figures against a ceiling measured in the same process."""

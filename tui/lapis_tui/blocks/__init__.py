@@ -1,0 +1,1 @@
+"""Parts of a pane, made of text alone."""

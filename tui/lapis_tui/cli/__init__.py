@@ -1,0 +1,1 @@
+"""The lapis command: one module for each group of subcommands."""
