@@ -15,7 +15,7 @@ from lapis_tui.blocks import code, ladder
 from lapis_tui.blocks.lines import Line, plain
 from lapis_tui.panes import apics, console, events, pending, results, status, vcpus
 from lapis_tui.panes.command import told
-from lapis_tui.screens import help, inject
+from lapis_tui.screens import help, inject  # noqa: A004 - the module's name
 from lapis_tui.screens.inject import Form
 from lapis_tui.view import View, after
 

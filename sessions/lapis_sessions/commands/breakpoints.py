@@ -41,7 +41,8 @@ COMMANDS = (
     ),
     Command(
         "delete", "take away the breakpoint at ADDRESS, or all of them",
-        "mutating", delete, render_machine.addresses, (ADDRESS,), ("d", "bc", "unbreak"),
+        "mutating", delete, render_machine.addresses, (ADDRESS,),
+        ("d", "bc", "unbreak"),
     ),
     Command(
         "breakpoints", "list the breakpoints", "read-only",
