@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_plugins.host import discover
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.format import reader
-from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.recording.play import replaying
-from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.recording.start import start_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +37,8 @@ def record(
 ) -> Session:
     """Do `lines` while recording to `path`; return the session at their end."""
     given = SessionOptions(guest, **({"cpus": 4, "memory": "4M"} | options))  # type: ignore[arg-type] # of the dict
-    session = open_session(given, discover().devices)
-    session.writer = Writer(session, str(path), embed=embed)
+    session = open_session(given, discover().extensions)
+    start_recording(session, str(path), embed=embed)
     for line in lines:
         outcome = session.execute(line)
         assert outcome.ok, (line, outcome.error)
@@ -49,5 +50,5 @@ def record(
 def verify(path: Path) -> Verdict:
     """Replay a file and compare all that is in it."""
     recording = reader.read(str(path))
-    session = replaying.session_of(recording, discover().devices)
+    session = replaying.session_of(recording, discover().extensions)
     return replaying.verify(session, recording)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapis_plugins.host import discover
-from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.views import snapshot
 from lapis_tui.app import LapisApp
 from lapis_tui.view import View, after
 
@@ -28,22 +30,22 @@ NAMES = {" ": "space", "-": "minus", "_": "underscore"}
 
 def bringup(cpus: int = 2) -> Session:
     """Return the embedded guest, nothing run."""
-    return open_session(SessionOptions(cpus=cpus), discover().devices)
+    return open_session(SessionOptions(cpus=cpus), discover().extensions)
 
 
 def spin() -> Session:
     """Return a guest without end."""
     options = SessionOptions(guest=str(GUESTS / "spin.bin"), cpus=1)
-    return open_session(options, discover().devices)
+    return open_session(options, discover().extensions)
 
 
 def look(session: Session, *lines: str) -> View:
     """Perform commands and return what the panes are given after the last."""
-    view = after(None, session.snapshot(), running=False)
+    view = after(None, snapshot.take(session), running=False)
     for line in lines:
         outcome = session.execute(line)
         assert outcome.ok, outcome.text
-        view = after(view, session.snapshot(), running=False)
+        view = after(view, snapshot.take(session), running=False)
     return view
 
 

@@ -8,18 +8,19 @@ from typing import Any
 from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
 from lapis_sessions import files
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.edit import compose
 from lapis_sessions.recording.export import export
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.reader import RecordedBranch, Recording
 from lapis_sessions.recording.format.schema import Header
-from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.recording.play import replaying
 from lapis_sessions.recording.play.named import Named
+from lapis_sessions.recording.start import start_recording
 from lapis_sessions.session import Session
-from lapis_sessions.setup import SessionOptions, open_session
 
-DEVICES = discover().devices
+DEVICES = discover().extensions
 GUESTS = Path(__file__).parent / "guests"
 ANSWERED = [
     "run 20000", "run 5000000", "answer 0x1234", "vcpu 1", "step 3", "vcpu 0",
@@ -32,7 +33,7 @@ Taped = Callable[..., Named]
 
 def recorded(path: Path, lines: list[str], guest: str = "ap-bringup", **o: Any) -> str:
     session = open_session(SessionOptions(guest, **o), DEVICES)
-    session.writer = Writer(session, str(path), force=True)
+    start_recording(session, str(path), force=True)
     for line in lines:
         session.execute(line)
     session.close()

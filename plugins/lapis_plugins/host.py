@@ -16,6 +16,8 @@ import pluggy
 
 from lapis_engine.devices.device import Device
 from lapis_plugins import spec
+from lapis_sessions.extensions import Extensions
+from lapis_sessions.registry import Command, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
 GROUP = "lapis.plugins"
 VARIABLE = "LAPIS_LOAD_PLUGINS"
 """Names of the third-party plug-ins to load, separated by commas; empty for none."""
-BUILTIN = {"pc": "lapis_plugins.builtin.pc"}
+BUILTIN = {
+    "commands": "lapis_plugins.builtin.commands",
+    "pc": "lapis_plugins.builtin.pc",
+}
 """Loaded whatever the environment says; also where nothing is installed."""
 
 
@@ -82,6 +87,16 @@ class Host:
             self.register(source(), name, builtin=builtin)
         except Exception as error:  # noqa: BLE001 - a plug-in can raise anything
             self._disable(name, "load", error)
+
+    @property
+    def extensions(self) -> Extensions:
+        """Everything that the plug-ins in action offer."""
+        return Extensions(self.devices, Registry(self.commands()))
+
+    def commands(self) -> list[Command]:
+        """Return the commands of all plug-ins."""
+        caller = self._manager.hook.lapis_commands
+        return [command for part in caller() for command in part]
 
     def devices(self, config: MachineConfig) -> list[Device]:
         """Return the devices that all plug-ins put on a machine."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.devices.device import Device
     from lapis_engine.machine.config import MachineConfig
+    from lapis_sessions.registry import Command
 
 PROJECT = "lapis"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -24,3 +25,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def lapis_devices(config: MachineConfig) -> Sequence[Device]:  # type: ignore[empty-body]
     """Return the devices to put on a machine that is about to be built."""
+
+
+@hookspec
+def lapis_commands() -> Sequence[Command]:  # type: ignore[empty-body]
+    """Return commands for the registry."""

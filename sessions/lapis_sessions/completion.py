@@ -10,15 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lapis_sessions.registry import Argument, Registry
+    from lapis_sessions.session import Session
 
 MOST = 200
 """Lines offered at once."""
 
 
-def complete(
+def complete(session: Session, line: str) -> list[str]:
+    """Return what `line` may become with its last word completed, as whole lines."""
+    cpus = len(session.machine.vcpus)
+    return _complete(session.registry, line, session.symbols, cpus)
+
+
+def _complete(
     registry: Registry, line: str, symbols: Iterable[str], cpus: int
 ) -> list[str]:
-    """Return what `line` may become with its last word completed, as whole lines."""
     head, blank, last = line.rpartition(" ")
     before = head + blank
     words = before.split()

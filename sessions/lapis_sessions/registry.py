@@ -16,8 +16,6 @@ from lapis_sessions.text import numerals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from lapis_sessions.session import Session
-
 Kind = Literal["count", "value", "address", "vcpu", "word", "flag"]
 Effect = Literal["read-only", "mutating", "time-moving"]
 MOST_COUNT = 10**15
@@ -77,8 +75,9 @@ class Command:
     name: str
     help: str
     effect: Effect
-    perform: Callable[[Session, Bound], Any]
-    """Does it; returns plain data that JSON can hold, or raises `LapisError`."""
+    perform: Callable[[Any, Bound], Any]
+    """Does it on a `Session`, which is built with the registry and lies above it;
+    returns plain data that JSON can hold, or raises `LapisError`."""
     render: Callable[[Any], str]
     """Puts that data into words."""
     arguments: tuple[Argument, ...] = ()

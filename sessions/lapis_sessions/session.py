@@ -9,24 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lapis_engine.errors import ConfigError, LapisError
-from lapis_sessions import completion
-from lapis_sessions.commands.builtin import REGISTRY
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.timeline import Timeline
-from lapis_sessions.views import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.machine.stop import Stop
-    from lapis_sessions.recording.format.writer import Writer
-    from lapis_sessions.setup import Origin
-    from lapis_sessions.views.snapshot import Snapshot
+    from lapis_sessions.origin import Origin
+    from lapis_sessions.registry import Registry
 
 Pace = Callable[[int], int]
 """Asked before each slice of a run with the instructions that are left to do; returns
@@ -61,23 +58,58 @@ class Outcome:
         return {"command": self.command, "ok": self.ok, **tail}
 
 
+class Recorder(Protocol):
+    """What a session asks of the recording that is being made of it."""
+
+    @property
+    def path(self) -> Path:
+        """The file, once it is complete."""
+        ...
+
+    @property
+    def acts(self) -> int:
+        """Acts that are on disk of the present branch."""
+        ...
+
+    @property
+    def failed(self) -> str:
+        """Why it ended before it was closed, or nothing."""
+        ...
+
+    def annotate(self, text: str, ask: str = "", answer: str = "") -> None:
+        """Add a text at this point."""
+
+    def checkpoint(self) -> None:
+        """Add every field of the state."""
+
+    def close(self) -> None:
+        """Finish the file and give it its name; raise `RecordingError`."""
+
+
 class Session:
     """A machine and its user."""
 
     def __init__(
-        self, machine: Machine, guest: str, origin: Origin | None = None
+        self,
+        machine: Machine,
+        guest: str,
+        registry: Registry,
+        origin: Origin | None = None,
     ) -> None:
-        """Own `machine`, on which `guest` is loaded; `origin` says how it was made."""
+        """Own `machine`, on which `guest` is loaded; `origin` says how it was made.
+
+        `registry` holds the commands that `execute` understands.
+        """
         self.machine = machine
         self.timeline = Timeline(machine)
         self.rules = Rules(machine)
         self.guest = guest
         self.origin = origin
-        self.registry = REGISTRY
+        self.registry = registry
         self.notices: list[str] = []
         """Sentences for the user that no command asked for; whoever shows them takes
         them away."""
-        self.writer: Writer | None = None
+        self.writer: Recorder | None = None
         """The recording that is being made."""
         self.selected = 0
         """vCPU that commands are about unless they say otherwise."""
@@ -119,18 +151,9 @@ class Session:
         text = call.command.render(result)
         return Outcome(line, ok=True, result=result, error="", text=text)
 
-    def complete(self, line: str) -> list[str]:
-        """Return what `line` may become, as whole lines."""
-        cpus = len(self.machine.vcpus)
-        return completion.complete(self.registry, line, self.symbols, cpus)
-
     def topics(self) -> list[tuple[str, str, str]]:
         """Return (usage, aliases, help) of every command."""
         return [(c.usage, ", ".join(c.aliases), c.help) for c in self.registry.commands]
-
-    def snapshot(self, *, code: int = 24, events: int = 200) -> Snapshot:
-        """Return an immutable picture; see `snapshot.take`."""
-        return snapshot.take(self, code=code, events=events)
 
     def close(self) -> None:
         """Close the recording, if there is one; raise `RecordingError`."""

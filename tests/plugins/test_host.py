@@ -47,7 +47,7 @@ def test_the_pc_comes_with_lapis() -> None:
 
 
 def test_the_pc_is_loaded_once_whether_installed_or_not() -> None:
-    assert [p.name for p in discover().plugins if p.builtin] == ["pc"]
+    assert [p.name for p in discover().plugins if p.builtin] == ["commands", "pc"]
 
 
 def test_a_plugin_that_raises_is_reported_once_and_disabled() -> None:

@@ -217,7 +217,7 @@ def _replayed(recording: Recording) -> str:
     if sum(ends) > REPLAYED or head.cpus > 4 or head.memory != "2M":
         return "not replayed"
     try:
-        session = replaying.session_of(recording, discover().devices)
+        session = replaying.session_of(recording, discover().extensions)
         verdict = replaying.verify(session, recording)
     except LapisError as error:
         return _refused("refused later", error)

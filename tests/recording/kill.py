@@ -26,7 +26,7 @@ CHILD = """
 import sys
 sys.path.insert(0, {tests!r})
 import pathlib, random, recordings
-from lapis_sessions.recording import writer
+from lapis_sessions.recording.format import writer
 writer.SECONDS, writer.PATIENCE = 0.002, 0
 seed = random.Random({seed})
 session = recordings.record(pathlib.Path({path!r}), (), close=False)

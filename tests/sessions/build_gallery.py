@@ -13,7 +13,7 @@ from lapis_sessions.gallery import catalog, recipe
 def main(names: list[str]) -> None:
     wanted = [catalog.find(name) for name in names] or catalog.everything()
     for scenario in wanted:
-        for path in recipe.make(scenario, discover().devices, catalog.home()):
+        for path in recipe.make(scenario, discover().extensions, catalog.home()):
             sys.stdout.write(f"{path.stat().st_size:>7} bytes  {path.name}\n")
 
 

@@ -8,16 +8,17 @@ import pytest
 import session_files
 
 from lapis_plugins.host import discover
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.play import named
 from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
-from lapis_sessions.setup import SessionOptions, open_session
 
 
 @pytest.fixture
 def opened() -> Callable[..., Session]:
     def make(guest: str = "ap-bringup", **options: Any) -> Session:
-        return open_session(SessionOptions(guest, **options), discover().devices)
+        return open_session(SessionOptions(guest, **options), discover().extensions)
 
     return make
 

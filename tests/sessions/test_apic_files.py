@@ -489,7 +489,7 @@ def test_a_recording_that_holds_an_import_replays(
     recording = reader.read(str(path))
     verbs = [row.verb for row in recording.last.acts]
     assert verbs == ["run", "import_apic", "import_apic", "run"]
-    again = replaying.session_of(recording, discover().devices)
+    again = replaying.session_of(recording, discover().extensions)
     verdict = replaying.verify(again, recording)
     assert verdict.divergence is None
     assert (verdict.acts, verdict.digest) == (4, wanted)

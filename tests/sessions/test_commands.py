@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from lapis_sessions import completion
 from lapis_sessions.session import Session
+from lapis_sessions.views import snapshot
 
 Open = Callable[..., Session]
 Do = Callable[[Session, str], Any]
@@ -327,7 +329,7 @@ def test_a_guest_that_goes_wrong_can_be_looked_at(
         assert stop["stop"] == {"triple-fault": "suspended"}.get(guest, "exit")
     for look in ("vcpus", "regs", "apic", "pending", "events", "console", "map"):
         done(session, look)
-    assert session.snapshot().vcpus[0].regs["rip"] == done(session, "regs")["rip"]
+    assert snapshot.take(session).vcpus[0].regs["rip"] == done(session, "regs")["rip"]
     assert session.execute("step").result is None or guest != "triple-fault"
 
 
@@ -355,18 +357,18 @@ def test_every_result_is_json_and_every_command_has_help(
      ("apic ", "apic 0")],
 )  # fmt: skip
 def test_the_last_word_is_completed(opened: Open, line: str, choice: str) -> None:
-    assert choice in opened().complete(line)
+    assert choice in completion.complete(opened(), line)
 
 
 def test_nothing_completes_an_unknown_command(opened: Open) -> None:
-    assert opened().complete("xyzzy ") == []
+    assert completion.complete(opened(), "xyzzy ") == []
 
 
 def test_a_snapshot_outlives_what_it_shows(opened: Open, done: Do) -> None:
     session = opened()
-    before = session.snapshot()
+    before = snapshot.take(session)
     done(session, "run 5000000")
-    after = session.snapshot(code=4, events=3)
+    after = snapshot.take(session, code=4, events=3)
     assert (before.now, before.vcpus[0].regs["rip"], before.pending) == (0, 0, ())
     assert before.vcpus[1].why.startswith("it was never started")
     assert len(after.vcpus[0].code) == 4

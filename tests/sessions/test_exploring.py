@@ -25,10 +25,10 @@ from lapis_sessions.exploring.goals import Goal
 from lapis_sessions.exploring.outcomes import Outcome, Outcomes, Result
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.exploring.work import Explorer, Job
+from lapis_sessions.origin import SessionOptions, origin_of
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named, replaying
-from lapis_sessions.setup import SessionOptions, origin_of
-from lapis_tui.cli.exploring import devices_here
+from lapis_tui.cli.exploring import extensions_here
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def job(
     guest: str = RACE, *, seed: int = 1, kinds: tuple[str, ...] = (), **more: Any
 ) -> Job:
     origin = origin_of(SessionOptions(guest, memory="16M"))
-    return Job(origin, devices_here, seed, kinds, **more)
+    return Job(origin, extensions_here, seed, kinds, **more)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -56,7 +56,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def verified(file: str) -> replaying.Verdict:
     recording = reader.read(file)
     return replaying.verify(
-        replaying.session_of(recording, discover().devices), recording
+        replaying.session_of(recording, discover().extensions), recording
     )
 
 
@@ -107,7 +107,7 @@ def test_exploring_finds_it_and_shrinking_leaves_three_switches(
 
 def test_each_ap_of_the_bring_up_needs_two_turns_and_no_more(tmp_path: Path) -> None:
     origin = origin_of(SessionOptions("ap-bringup", cpus=3, memory="16M"))
-    explorer = Explorer(Job(origin, devices_here, 1, ()))
+    explorer = Explorer(Job(origin, extensions_here, 1, ()))
     found = {explorer.run(number).outcome for number in range(24)}
     # Whatever the order, the guest comes to the read that it leaves to the user.
     (end,) = found
@@ -116,7 +116,7 @@ def test_each_ap_of_the_bring_up_needs_two_turns_and_no_more(tmp_path: Path) -> 
     file = tmp_path / "up.lapis"
     file.write_bytes(explorer.record(7))
     goal = Goal('stop == "exit" and waiting == [0]')
-    done = reduction.reduce(named.find(str(file)), goal, discover().devices)
+    done = reduction.reduce(named.find(str(file)), goal, discover().extensions)
     # The BSP starts the APs, interrupts them when both are up, and reads when both
     # have counted: three turns, and between them two of each AP.
     assert done.shrunk.after[0] == 6
@@ -257,7 +257,7 @@ def test_a_dropped_ipi_is_a_rule_in_the_recording(tmp_path: Path) -> None:
     assert verified(str(file)).divergence is None
 
     goal = Goal('vcpu[1].state == "never-started" and stop == "halted"')
-    done = reduction.reduce(named.find(str(file)), goal, discover().devices)
+    done = reduction.reduce(named.find(str(file)), goal, discover().extensions)
     assert done.shrunk.after[1] == 1  # without the rule it does not come about
 
 
@@ -273,7 +273,7 @@ def test_rules_that_do_not_matter_are_dropped(
     ):  # fmt: skip
         done(session, line)
     goal = Goal('stop == "halted" and vcpu[1].state == "never-started"')
-    found = reduction.reduce(named.find(str(file)), goal, discover().devices)
+    found = reduction.reduce(named.find(str(file)), goal, discover().extensions)
     assert found.shrunk.before[1] == 3  # the rules and the NMI
     assert [step.text for step in found.shrunk.steps if not isinstance(step, Turn)] == [
         step.text for step in found.shrunk.steps[:1] if not isinstance(step, Turn)
@@ -456,7 +456,7 @@ def test_what_is_there_when_the_tries_are_used_up_still_comes_about(
     file.write_bytes(explorer.record(number))
     for stopped, tries in ((bool, 1), (lambda: True, 100)):
         done = reduction.reduce(
-            named.find(str(file)), Goal(LOST), discover().devices,
+            named.find(str(file)), Goal(LOST), discover().extensions,
             tries=tries, stopped=stopped,
         )  # fmt: skip
         assert not done.shrunk.complete

@@ -17,10 +17,11 @@ from lapis_engine.errors import LapisError
 from lapis_sessions import files
 from lapis_sessions.gallery import catalog, check, recipe, render, walk
 from lapis_sessions.gallery.catalog import Expectation, Point, Scenario, ScenarioError
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.edit.compose import compose
 from lapis_sessions.recording.format import reader, writer
 from lapis_sessions.recording.format.reader import Recording
-from lapis_sessions.setup import SessionOptions, open_session
 from lapis_sessions.timeline import timeline
 
 NAMES = [

@@ -21,8 +21,8 @@ from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
 from lapis_sessions.recording.format import reader, schema
 from lapis_sessions.recording.format.chunks import RecordingError
-from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.recording.play import replaying
+from lapis_sessions.recording.start import start_recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "e43cd0e5054bb3db89be1a3165d938323644dfacc9688cf602f16aad54e65d5f"
+SCHEMA = "41e75316a883c3d1efce27f956097eed0c1b6f091e6446e91dedf7661586ee43"
 """Of format 1. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")
@@ -159,7 +159,7 @@ def test_seabios_replays_alike(tmp_path: Path) -> None:
 
 def test_replay_stops_anywhere_and_goes_on_as_live(made: Path, done: Done) -> None:
     recording = reader.read(str(made))
-    session = replaying.session_of(recording, discover().devices)
+    session = replaying.session_of(recording, discover().extensions)
     done(session, "goto 12000")
     assert done(session, "step")["retired"] == 1
     assert session.timeline.branch.name == "branch-1"
@@ -192,7 +192,7 @@ def test_forks_are_recorded_and_replayed(
         ("main", ""), ("branch-1", "main"), ("branch-2", "branch-1"),
     ]  # fmt: skip
     assert [row.verb for row in recording.branches[0].acts] == ["run", "answer", "run"]
-    again = replaying.session_of(recording, discover().devices)
+    again = replaying.session_of(recording, discover().extensions)
     assert replaying.verify(again, recording).divergence is None
     for name, digest in digests.items():
         done(again, f"branch {name}")
@@ -446,7 +446,7 @@ def bent_header(made: Path, path: Path, bend: Callable[[list[Any]], None]) -> st
     path.write_bytes(rewritten(made.read_bytes(), change))
     recording = reader.read(str(path))
     with pytest.raises(RecordingError) as caught:
-        replaying.session_of(recording, discover().devices)
+        replaying.session_of(recording, discover().extensions)
     return str(caught.value)
 
 
@@ -571,7 +571,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_machine(
 ) -> None:
     path = tmp_path / "x.lapis"
     session = opened(cpus=2, memory="4M")
-    writer = session.writer = Writer(session, str(path))
+    writer = start_recording(session, str(path))
     file = writer._file
     file._file = FullDisk(file._file, 600)  # type: ignore[assignment] # stands in
     for count in range(200):

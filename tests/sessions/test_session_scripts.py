@@ -15,11 +15,12 @@ from session_files import (
 
 from lapis_engine.machine.acts import PARAMETERS, VERBS
 from lapis_engine.saved import transfer
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.export import export, script
-from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.recording.play import named
+from lapis_sessions.recording.start import start_recording
 from lapis_sessions.session import Session
-from lapis_sessions.setup import SessionOptions, open_session
 
 
 def done_by(path: Path, lines: list[str], **options: Any) -> Session:
@@ -139,7 +140,7 @@ def test_an_act_without_a_line_of_its_own_is_done_by_the_command_act(
 
 def test_an_imported_apic_is_in_the_script(tmp_path: Path) -> None:
     session = open_session(SessionOptions("ap-bringup"), DEVICES)
-    session.writer = Writer(session, str(tmp_path / "a.lapis"))
+    start_recording(session, str(tmp_path / "a.lapis"))
     session.execute("run 20000")
     state = transfer.export_apic(session.machine, 0)
     session.machine.import_apic(1, state, "another vCPU's", lenient=True)

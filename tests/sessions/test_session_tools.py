@@ -17,15 +17,16 @@ from session_files import (
 )
 
 from lapis_sessions import files
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.edit import annotate, cut, merge, pack
 from lapis_sessions.recording.export import dump
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.reader import RecordedBranch
 from lapis_sessions.recording.format.schema import Annotation
-from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.recording.play.player import Player
-from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.recording.start import start_recording
 
 # Cutting, packing, annotating.
 
@@ -90,10 +91,10 @@ def test_packing_takes_the_image_in_and_joins_runs(tmp_path: Path) -> None:
     guest.write_bytes((GUESTS / "spin.bin").read_bytes())
     session = open_session(SessionOptions(str(guest)), DEVICES)
     path = str(tmp_path / "a.lapis")
-    session.writer = Writer(session, path, embed=False)
+    writer = start_recording(session, path, embed=False)
     for _ in range(3):
         session.execute("run 100")
-        session.writer.flush()
+        writer.flush()
     session.close()
     recording = reader.read(path)
     assert recording.header.image.data is None

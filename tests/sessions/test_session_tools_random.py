@@ -11,13 +11,14 @@ from session_files import DEVICES, check_arrows, digest, nested, verified
 
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions import files
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.edit import compose, cut
 from lapis_sessions.recording.export import export, script
-from lapis_sessions.recording.format.writer import Writer
 from lapis_sessions.recording.play import named
 from lapis_sessions.recording.play.named import Named
+from lapis_sessions.recording.start import start_recording
 from lapis_sessions.session import Session
-from lapis_sessions.setup import SessionOptions, open_session
 
 
 def session_of(seed: Random) -> tuple[Session, dict[str, Any]]:
@@ -31,7 +32,7 @@ def session_of(seed: Random) -> tuple[Session, dict[str, Any]]:
 
 def recorded(seed: Random, path: Path) -> tuple[Named, dict[str, Any]]:
     session, options = session_of(seed)
-    session.writer = Writer(session, str(path), force=True)
+    start_recording(session, str(path), force=True)
     session.machine.run(seed.choice((10, 13_000, 40_000)))
     for _ in range(seed.randint(1, 40)):
         random_acts.act(session.machine, seed)

@@ -10,7 +10,8 @@ import pytest
 import recordings
 
 from lapis_plugins.host import discover
-from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_tui.cli.main import main
 from lapis_tui.messages import Noticed
 from lapis_tui.worker import Order, Worker
@@ -99,7 +100,7 @@ def test_a_divergence_is_status_1_and_a_sentence(made: str, capsys: Captured) ->
 
 def test_what_no_command_asked_for_reaches_the_screen() -> None:
     session = open_session(
-        SessionOptions("ap-bringup", memory="4M"), discover().devices
+        SessionOptions("ap-bringup", memory="4M"), discover().extensions
     )
     session.notices.append("recording to 'x' stopped: No space left on device")
     posted: SimpleQueue[Any] = SimpleQueue()

@@ -10,6 +10,7 @@ from screens import bringup, look, spin
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
 from lapis_engine.machine.requests import PendingRequest
+from lapis_sessions.views import snapshot
 from lapis_tui.bench import picture
 from lapis_tui.blocks import code, ladder
 from lapis_tui.blocks.lines import Line, plain
@@ -425,7 +426,7 @@ def test_the_command_of_every_mode_is_one_that_the_registry_takes(mode: str) -> 
 
 
 def test_the_first_view_marks_nothing() -> None:
-    view = after(None, bringup().snapshot(), running=False)
+    view = after(None, snapshot.take(bringup()), running=False)
     assert view.now is view.before
 
 
@@ -433,9 +434,9 @@ def test_a_run_is_compared_with_the_stop_before_it() -> None:
     session = bringup()
     first = look(session)
     session.execute("step 2")
-    running = after(first, session.snapshot(), running=True)
+    running = after(first, snapshot.take(session), running=True)
     session.execute("step 2")
-    stopped = after(running, session.snapshot(), running=False)
+    stopped = after(running, snapshot.take(session), running=False)
     assert stopped.before is first.now
 
 
@@ -443,12 +444,12 @@ def test_the_selection_is_the_users_until_the_session_moves_its_own() -> None:
     session = bringup()
     view = look(session).turned(1)
     session.execute("step", vcpu=0)
-    view = after(view, session.snapshot(), running=False)
+    view = after(view, snapshot.take(session), running=False)
     assert view.selected == 1
     session.execute("vcpu 1")
-    view = after(view, session.snapshot(), running=False).turned(0)
+    view = after(view, snapshot.take(session), running=False).turned(0)
     session.execute("vcpu 0")
-    assert after(view, session.snapshot(), running=False).selected == 0
+    assert after(view, snapshot.take(session), running=False).selected == 0
 
 
 def test_the_cursor_stays_within_the_code() -> None:

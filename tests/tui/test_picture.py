@@ -6,6 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
+from lapis_sessions.views import snapshot
 from lapis_tui.bench.picture import compact, make_picture, scene
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ def test_the_picture_has_a_vector_in_service_and_a_pending_read(tmp_path: Path) 
 
 
 def test_the_scene_is_set_by_commands_alone() -> None:
-    snapshot = scene().snapshot()
-    assert snapshot.vcpus[1].apic.isr == (0x31,)
-    assert snapshot.vcpus[1].apic.irr == (0x52,)
+    taken = snapshot.take(scene())
+    assert taken.vcpus[1].apic.isr == (0x31,)
+    assert taken.vcpus[1].apic.irr == (0x52,)
 
 
 def test_blanks_before_a_text_move_it_instead() -> None:

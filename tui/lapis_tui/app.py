@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.widgets import Input
 
+from lapis_sessions import completion
 from lapis_tui.bindings import bindings
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.screens.help import HelpScreen
@@ -50,7 +52,7 @@ class LapisApp(App[None]):
         without_colour = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if without_colour else None)
         self.animation_level = "none"
-        self.main = MainScreen(session.complete)
+        self.main = MainScreen(partial(completion.complete, session))
         self.session_topics = session.topics()
         """(usage, aliases, help) of every command."""
         self._worker = Worker(session, self.post_message)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.machine.log import KEPT
 from lapis_sessions.session import ENDLESS
+from lapis_sessions.views import snapshot
 from lapis_tui.messages import Done, Failed, Noticed, Seen
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Worker:
         anew, self._travels = travels != self._travels, travels
         news = tuple(log.last(KEPT) if anew else log.since(self._events_from))
         self._events_from = log.next_seq
-        picture = self._session.snapshot(code=self.rows, events=0)
+        picture = snapshot.take(self._session, code=self.rows, events=0)
         self._post(Seen(picture, news, running=running, anew=anew))
         self._shown = monotonic()
         self._frame = max(FRAME_SECONDS, 5 * (self._shown - start))

@@ -1,4 +1,4 @@
-"""The commands, grouped by what they are for; `REGISTRY` holds all of them."""
+"""All commands that come with Lapis, in the order in which help lists them."""
 
 from __future__ import annotations
 
@@ -21,27 +21,23 @@ from lapis_sessions.commands import (
     traps,
     why,
 )
-from lapis_sessions.registry import Registry
 
-REGISTRY = Registry(
-    [
-        *running.COMMANDS,
-        *run_to.COMMANDS,
-        *inspection.COMMANDS,
-        *requests.COMMANDS,
-        *traps.COMMANDS,
-        *ipi.COMMANDS,
-        *interference.COMMANDS,
-        *acts.COMMANDS,
-        *fabric.COMMANDS,
-        *why.COMMANDS,
-        *apic_files.COMMANDS,
-        *breakpoints.COMMANDS,
-        *timeline.COMMANDS,
-        *recording.COMMANDS,
-        *catches.COMMANDS,
-        *lints.COMMANDS,
-        *reference.COMMANDS,
-    ]
+COMMANDS = (
+    *running.COMMANDS,
+    *run_to.COMMANDS,
+    *inspection.COMMANDS,
+    *requests.COMMANDS,
+    *traps.COMMANDS,
+    *ipi.COMMANDS,
+    *interference.COMMANDS,
+    *acts.COMMANDS,
+    *fabric.COMMANDS,
+    *why.COMMANDS,
+    *apic_files.COMMANDS,
+    *breakpoints.COMMANDS,
+    *timeline.COMMANDS,
+    *recording.COMMANDS,
+    *catches.COMMANDS,
+    *lints.COMMANDS,
+    *reference.COMMANDS,
 )
-"""In the order in which help lists them."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import CommandError
 from lapis_sessions.recording import render
-from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.start import start_recording
 from lapis_sessions.registry import Argument, Bound, Command
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def start(session: Session, bound: Bound) -> Json:
     """Begin to record, with everything that was done so far."""
     if session.writer is not None:
         raise CommandError(f"record start: {session.writer.path} is being recorded")
-    session.writer = Writer(
+    start_recording(
         session,
         bound.word("file"),
         force="force" in bound,

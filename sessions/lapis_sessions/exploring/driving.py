@@ -177,7 +177,9 @@ class Driver:
         end = CheckpointRow(len(rows), self.at.retired, digest, fields)
         note = Annotation(len(rows), self.at.retired, text)
         branch = RecordedBranch(FIRST, acts=rows, checkpoints=[end], notes=[note])
-        return b"".join(compose(header(self.session, embed=True), [branch]))
+        session = self.session
+        head = header(session.origin, session.timeline, embed=True)
+        return b"".join(compose(head, [branch]))
 
 
 def switches(steps: Sequence[Step]) -> int:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from lapis_sessions.exploring.goals import Goal
     from lapis_sessions.exploring.shrinking import Score, Shrunk
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.play.named import Named
-    from lapis_sessions.setup import DeviceMaker
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Reduction:
 def reduce(
     named: Named,
     goal: Goal,
-    devices: DeviceMaker,
+    extensions: Extensions,
     *,
     tries: int = DEFAULT_TRIES,
     stopped: Callable[[], bool] = bool,
@@ -47,7 +47,7 @@ def reduce(
     Raises `ConfigError` when it does not come to it, `RecordingError` when the machine
     cannot be built again, and `DivergedError` when it does not replay.
     """
-    driver = Driver(rebuild(named.recording.header, devices))
+    driver = Driver(rebuild(named.recording.header, extensions))
     steps = steps_of(driver, named.branch.entries(driver.at))
     shrunk = Shrinker(driver, goal, tries, stopped).shrink(steps)
     text = (

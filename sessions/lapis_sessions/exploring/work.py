@@ -14,7 +14,7 @@ from lapis_sessions.exploring.driving import ENDS, Driver, switches
 from lapis_sessions.exploring.goals import Goal
 from lapis_sessions.exploring.outcomes import Result, outcome
 from lapis_sessions.exploring.plan import Turn
-from lapis_sessions.setup import build
+from lapis_sessions.opening import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from lapis_sessions.exploring.outcomes import Outcome
     from lapis_sessions.exploring.plan import Plan
-    from lapis_sessions.setup import DeviceMaker, Origin
+    from lapis_sessions.extensions import Extensions
+    from lapis_sessions.origin import Origin
 
 DEFAULT_LIMIT: Final = 1_000_000
 """Instructions of a run, a turn counting as one more."""
@@ -42,7 +43,7 @@ class Job:
     """What all runs of an exploration share."""
 
     origin: Origin
-    devices: DeviceMaker
+    extensions: Callable[[], Extensions]
     """A function that any process can import."""
     seed: int
     kinds: tuple[str, ...]
@@ -70,7 +71,7 @@ class Explorer:
             )
         self.job = job
         self.goal = Goal(job.until, job.lint)
-        self.driver = Driver(build(job.origin, job.devices))
+        self.driver = Driver(build(job.origin, job.extensions()))
         self.driver.begin(answers=job.answers)
 
     def run(self, number: int, stopped: Callable[[], bool] = bool) -> Result:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from lapis_sessions.errors import SessionError
-from lapis_sessions.setup import SessionOptions
+from lapis_sessions.origin import SessionOptions
 
 SUFFIX = ".toml"
 

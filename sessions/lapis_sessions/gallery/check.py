@@ -14,10 +14,10 @@ from lapis_sessions.text.expressions import Expression, ExpressionError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.gallery.catalog import Expectation, Scenario, Tape
     from lapis_sessions.gallery.walk import Visit
     from lapis_sessions.session import Session
-    from lapis_sessions.setup import DeviceMaker
     from lapis_sessions.views.machine import Json
 
 
@@ -45,7 +45,7 @@ class Report:
 
 
 def check(
-    scenario: Scenario, devices: DeviceMaker, folder: Path | None = None
+    scenario: Scenario, extensions: Extensions, folder: Path | None = None
 ) -> Report:
     """Replay every recording of a scenario and test every assertion.
 
@@ -55,9 +55,9 @@ def check(
     report = Report(scenario.name)
     for tape in scenario.tapes:
         try:
-            _replay(report, scenario, tape, devices, folder)
+            _replay(report, scenario, tape, extensions, folder)
             for number, visit in enumerate(
-                walk.tour(scenario, tape, devices, folder), 1
+                walk.tour(scenario, tape, extensions, folder), 1
             ):
                 _point(report, f"{tape.name}, point {number}", visit)
         except LapisError as error:
@@ -69,11 +69,11 @@ def _replay(
     report: Report,
     scenario: Scenario,
     tape: Tape,
-    devices: DeviceMaker,
+    extensions: Extensions,
     folder: Path | None,
 ) -> None:
     recording = walk.opened(scenario, tape, folder)
-    session = replaying.session_of(recording, devices)
+    session = replaying.session_of(recording, extensions)
     verdict = replaying.verify(session, recording)
     report.hashes += verdict.hashes
     if verdict.divergence is not None:

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 
 from lapis_sessions import files
 from lapis_sessions.gallery.catalog import ScenarioError
+from lapis_sessions.opening import open_session
 from lapis_sessions.recording.edit.compose import compose
 from lapis_sessions.recording.edit.merge import merged
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.schema import HashRow
-from lapis_sessions.recording.format.writer import Writer
-from lapis_sessions.setup import open_session
+from lapis_sessions.recording.start import start_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.gallery.catalog import Point, Scenario, Tape
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.session import Session
-    from lapis_sessions.setup import DeviceMaker
 
 
-def make(scenario: Scenario, devices: DeviceMaker, folder: Path) -> list[Path]:
+def make(scenario: Scenario, extensions: Extensions, folder: Path) -> list[Path]:
     """Make every recording of a scenario in `folder`, in place of what is there.
 
     Raises `ScenarioError` for a command that fails, and what opening a session raises.
@@ -37,7 +37,7 @@ def make(scenario: Scenario, devices: DeviceMaker, folder: Path) -> list[Path]:
     made = []
     for tape in scenario.tapes:
         path = scenario.path(tape, folder)
-        recording = _recorded(scenario, tape, devices)
+        recording = _recorded(scenario, tape, extensions)
         branches = [_plain(branch) for branch in recording.branches]
         pieces = compose(recording.header, branches, recording.last.name)
         files.write(str(path), pieces, force=True)
@@ -45,11 +45,11 @@ def make(scenario: Scenario, devices: DeviceMaker, folder: Path) -> list[Path]:
     return made
 
 
-def _recorded(scenario: Scenario, tape: Tape, devices: DeviceMaker) -> Recording:
-    session = open_session(tape.options, devices)
+def _recorded(scenario: Scenario, tape: Tape, extensions: Extensions) -> Recording:
+    session = open_session(tape.options, extensions)
     # Files that commands write and read go there, and their names into the recording.
     with TemporaryDirectory() as folder, chdir(folder):
-        writer = session.writer = Writer(session, "made.lapis")
+        writer = start_recording(session, "made.lapis")
         try:
             for point in tape.points:
                 _do(session, scenario, point)

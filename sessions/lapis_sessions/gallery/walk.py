@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.gallery.catalog import Point, Scenario, Tape
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.session import Outcome, Session
-    from lapis_sessions.setup import DeviceMaker
     from lapis_sessions.views.machine import Json
 
 REBUILD = "python tests/sessions/build_gallery.py"
@@ -59,11 +59,11 @@ def opened(scenario: Scenario, tape: Tape, folder: Path | None = None) -> Record
 
 
 def tour(
-    scenario: Scenario, tape: Tape, devices: DeviceMaker, folder: Path | None = None
+    scenario: Scenario, tape: Tape, extensions: Extensions, folder: Path | None = None
 ) -> Iterator[Visit]:
     """Stand at each point in turn; raises as `opened`, or `DivergedError`."""
     recording = opened(scenario, tape, folder)
-    session = replaying.session_of(recording, devices)
+    session = replaying.session_of(recording, extensions)
     branches = {branch.name: branch for branch in recording.branches}
     seen = dict.fromkeys(branches, 0)
     for point in tape.points:

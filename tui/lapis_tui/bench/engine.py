@@ -21,7 +21,10 @@ from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT, FulfillMmio
 from lapis_plugins.host import discover
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Explorer, Job
-from lapis_sessions.setup import SessionOptions, open_session, origin_of
+from lapis_sessions.extensions import Extensions
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions, origin_of
+from lapis_sessions.registry import Registry
 from lapis_tui.bench import recordings
 from lapis_tui.bench.figure import Figure
 
@@ -118,12 +121,20 @@ def apic_reads(raw: RawProcessor) -> Figure:
     )  # fmt: skip
 
 
+BARE = Extensions(lambda _: (), Registry([]))
+"""No device and no command: the engine by itself."""
+
+
+def _extensions() -> Extensions:
+    return discover().extensions
+
+
 def ipis(raw: RawProcessor) -> Figure:
     """IPIs from one vCPU to the other: accepted, delivered, handled and ended.
 
     The ceiling counts the two accesses of an APIC that each needs, ICR and EOI.
     """
-    machine = open_session(SessionOptions("ipi-ping"), lambda _: ()).machine
+    machine = open_session(SessionOptions("ipi-ping"), BARE).machine
     where = dict(machine.plan.symbols)["count"]
 
     def handled() -> int:
@@ -180,7 +191,7 @@ def schedules(_raw: RawProcessor) -> Figure:
     The ceiling is the same machine, put back and run in its own schedule.
     """
     origin = origin_of(SessionOptions("ap-bringup"))
-    explorer = Explorer(Job(origin, discover().devices, seed=1, kinds=()))
+    explorer = Explorer(Job(origin, _extensions, seed=1, kinds=()))
     driver = explorer.driver
 
     def explore() -> None:

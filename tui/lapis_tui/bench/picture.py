@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapis_plugins.host import discover
-from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_tui.app import LapisApp
 from lapis_tui.messages import Done, Seen
 
@@ -46,7 +47,7 @@ _TEXT = re.compile(
 
 def scene() -> Session:
     """Return the embedded guest on two vCPUs, one command before the picture."""
-    session = open_session(SessionOptions(cpus=2), discover().devices)
+    session = open_session(SessionOptions(cpus=2), discover().extensions)
     for line in SCENE:
         outcome = session.execute(line)
         assert outcome.ok, outcome.text

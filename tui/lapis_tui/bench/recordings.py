@@ -15,13 +15,15 @@ from lapis_engine.cpu.ceiling import MEMORY_LOOP
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
+from lapis_sessions.commands.builtin import COMMANDS
 from lapis_sessions.guests import Image
+from lapis_sessions.origin import Origin, SessionOptions
 from lapis_sessions.recording.format import chunks, reader, schema
 from lapis_sessions.recording.format.header import header
 from lapis_sessions.recording.format.schema import ActRow, Trailer
-from lapis_sessions.recording.format.writer import Writer
+from lapis_sessions.recording.start import start_recording
+from lapis_sessions.registry import Registry
 from lapis_sessions.session import Session
-from lapis_sessions.setup import Origin, SessionOptions
 from lapis_tui.bench.figure import Figure
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def _session() -> Session:
     plan = flat.load(MEMORY_LOOP, memory_bytes=config.memory)
     options = SessionOptions("loop", cpus=1, memory="64M")
     image = Image("loop", MEMORY_LOOP, is_flat=True)
-    return Session(Machine(config, plan, []), "loop", Origin(options, image))
+    machine = Machine(config, plan, [])
+    return Session(machine, "loop", Registry(COMMANDS), Origin(options, image))
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -68,7 +71,7 @@ def recording(_raw: RawProcessor) -> Figure:
     """A run that is recorded to a file, against one that is not, turn by turn."""
     with TemporaryDirectory() as folder:
         plain, recorded = _session(), _session()
-        recorded.writer = Writer(recorded, str(Path(folder) / "bench.lapis"))
+        start_recording(recorded, str(Path(folder) / "bench.lapis"))
         rates = [(_rate(plain, SPAN), _rate(recorded, SPAN)) for _ in range(ROUNDS)]
         recorded.close()
     without, ours = (max(each) for each in zip(*rates, strict=True))
@@ -121,7 +124,8 @@ def travels(_raw: RawProcessor) -> list[Figure]:
 
 def _long_file(path: Path) -> list[bytes]:
     """Write a recording of `ACTS` acts; return the bodies of its chunks of acts."""
-    head = header(_session(), embed=True)
+    session = _session()
+    head = header(session.origin, session.timeline, embed=True)
     seed, bodies = Random(1), []
     retired = 0
     rows: list[ActRow] = []

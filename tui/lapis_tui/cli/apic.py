@@ -11,7 +11,8 @@ from lapis_engine.why import vector as why_vector
 from lapis_plugins.host import discover
 from lapis_sessions.apic_files import placing, reading
 from lapis_sessions.apic_files import view as render_apic_files
-from lapis_sessions.setup import SessionOptions, open_session
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.views import why
 from lapis_tui.cli import headless
 
@@ -70,7 +71,7 @@ def import_file(
         cpus=max(number + 1, FEWEST) if cpus is None else cpus,
         profile=profile or contents.profile or "sdm",
     )
-    session = open_session(options, discover().devices)
+    session = open_session(options, discover().extensions)
     view = placing.put(session, contents, number, lenient=True)
     session.select(number)
     if contents.is_foreign:

@@ -56,7 +56,7 @@ def profiles(recording: Recording, profile: str, other: str, *, as_json: bool) -
 
 
 def _report(one: Side, other: Side, *, as_json: bool) -> int:
-    found = diff.compare(one, other, discover().devices)
+    found = diff.compare(one, other, discover().extensions)
     view = views_diff.comparison(found)
     click.echo(json.dumps(view) if as_json else render.comparison(view))
     return headless.OK if found.is_equal else headless.FAILED

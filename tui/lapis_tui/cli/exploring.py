@@ -21,19 +21,18 @@ from lapis_sessions.exploring.outcomes import group_view
 from lapis_sessions.exploring.plan import KINDS
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
+from lapis_sessions.origin import SessionOptions, origin_of
 from lapis_sessions.recording.play import named
-from lapis_sessions.setup import SessionOptions, origin_of
 from lapis_tui.cli import headless
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from lapis_engine.devices.device import Device
-    from lapis_engine.machine.config import MachineConfig
     from lapis_sessions.exploring.outcomes import Outcomes
     from lapis_sessions.exploring.pool import Pool
+    from lapis_sessions.extensions import Extensions
 
 FOLDER = "lapis-explore"
 IPIS = {"any": KINDS, "as-sent": (), "delay": ("delay",), "drop": ("drop",)}
@@ -48,9 +47,9 @@ LINT = click.option(
 )
 
 
-def devices_here(config: MachineConfig) -> Sequence[Device]:
-    """Make the devices of the plug-ins installed where this is called."""
-    return discover().devices(config)
+def extensions_here() -> Extensions:
+    """Return what the plug-ins offer that are installed where this is called."""
+    return discover().extensions
 
 
 @click.command()
@@ -173,7 +172,7 @@ def _job(options: SessionOptions, own: dict[str, Any]) -> Job:
     goal, kinds = Goal(own["until"], own["lint"]), tuple(IPIS[own["ipis"]])
     origin = origin_of(options)
     job = Job(
-        origin, devices_here, own["seed"], kinds, limit, own["until"], own["lint"],
+        origin, extensions_here, own["seed"], kinds, limit, own["until"], own["lint"],
         tuple(own["answers"]),
     )  # fmt: skip
     goal.is_met(explorer(job).driver)  # or it could never be looked at
@@ -242,7 +241,7 @@ def shrink(
     files.check(target, force=force)
     with headless.listening() as interrupt:
         done = reduction.reduce(
-            found, goal, devices_here, tries=tries, stopped=lambda: interrupt.asked
+            found, goal, extensions_here(), tries=tries, stopped=lambda: interrupt.asked
         )
     files.write(target, [done.file], force=force)
     view = reduction.view(done, found, goal, target)

@@ -15,8 +15,9 @@ import click
 
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_plugins.host import discover
-from lapis_sessions.recording.format.writer import Writer
-from lapis_sessions.setup import DEFAULT_GUEST, SessionOptions, open_session
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import DEFAULT_GUEST, SessionOptions
+from lapis_sessions.recording.start import start_recording
 from lapis_sessions.views import profiles as views_profiles
 from lapis_sessions.views import render_machine
 from lapis_tui.cli import (
@@ -69,9 +70,9 @@ def _tell(failure: Failure) -> None:
 def _open(options: dict[str, Any]) -> Session:
     record = options.pop("record")
     force, by_reference = options.pop("force"), options.pop("by_reference")
-    session = open_session(SessionOptions(**options), discover(_tell).devices)
+    session = open_session(SessionOptions(**options), discover(_tell).extensions)
     if record:
-        session.writer = Writer(session, record, force=force, embed=not by_reference)
+        start_recording(session, record, force=force, embed=not by_reference)
     return session
 
 

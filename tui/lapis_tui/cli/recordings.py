@@ -28,7 +28,7 @@ FILE = click.argument("file")
 
 
 def _open(recording: Recording, profile: str = "") -> Session:
-    session = replaying.session_of(recording, discover().devices, profile)
+    session = replaying.session_of(recording, discover().extensions, profile)
     for warning in views_recording.warnings(recording):
         click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
     return session

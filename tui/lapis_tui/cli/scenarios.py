@@ -73,7 +73,7 @@ def scenario(
 
 
 def _check(wanted: Sequence[Scenario], *, as_json: bool) -> int:
-    status, devices = headless.OK, discover().devices
+    status, devices = headless.OK, discover().extensions
     for each in wanted:
         report = check.check(each, devices)
         click.echo(json.dumps(report.to_dict()) if as_json else render.report(report))
@@ -98,7 +98,7 @@ class Guide:
         for tape in self._scenario.tapes:
             if not self._json:
                 click.echo(render.tape(self._scenario, tape))
-            tour = walk.tour(self._scenario, tape, discover().devices)
+            tour = walk.tour(self._scenario, tape, discover().extensions)
             for number, visit in enumerate(tour, 1):
                 self._visit(visit, number)
         if self._lesson:

@@ -71,7 +71,7 @@ def dumped(
     _warn(recording)
     rows = dump.rows(recording)
     if events:
-        rows = dump.with_events(recording, discover().devices)
+        rows = dump.with_events(recording, discover().extensions)
     lines = (json.dumps(row) if ndjson else dump.text(row) for row in rows)
     if out:
         pieces = (f"{line}\n".encode() for line in lines)
@@ -95,7 +95,7 @@ def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT00
     wanted = cut.piece(piece)
     found = _find(file)
     files.check(out, force=force)
-    branch = cut.cut(found, wanted, discover().devices)
+    branch = cut.cut(found, wanted, discover().extensions)
     pieces = compose.compose(found.recording.header, [branch])
     return _written(out, files.write(out, pieces, force=force))
 
@@ -176,7 +176,7 @@ def exporting(
     """
     found = _find(file)
     files.check(out, force=force)
-    devices = discover().devices
+    devices = discover().extensions
     pieces: Iterator[bytes]
     pieces = export.export(found, form, devices, out if by_reference else "")
     return _written(out, files.write(out, pieces, force=force))

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.events import Logged
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.compare.fields import Different
     from lapis_sessions.recording.format.schema import ActRow
     from lapis_sessions.recording.play.named import Named
-    from lapis_sessions.setup import DeviceMaker
 
 BEFORE = 8
 """Events shown that both still have in common."""
@@ -98,14 +98,14 @@ class Comparison:
         return not (found or (self.header and not is_trial))
 
 
-def compare(a: Side, b: Side, devices: DeviceMaker) -> Comparison:
+def compare(a: Side, b: Side, extensions: Extensions) -> Comparison:
     """Compare two sides; raise what building or replaying a machine raises."""
-    one, other = _player(a, devices), _player(b, devices)
+    one, other = _player(a, extensions), _player(b, extensions)
     beginning, _ = fields.compare(one.machine, other.machine)
     found = events(one, other)
     if found is not None:
         # Both are past it by up to a slice, and a machine does not go back.
-        one, other = _player(a, devices), _player(b, devices)
+        one, other = _player(a, extensions), _player(b, extensions)
         one.to_event(found.seq)
         other.to_event(found.seq)
     rows, digests = fields.compare(one.machine, other.machine)
@@ -115,8 +115,8 @@ def compare(a: Side, b: Side, devices: DeviceMaker) -> Comparison:
     return Comparison(a, b, header, acts(a, b), found, rows, beginning, digests)
 
 
-def _player(side: Side, devices: DeviceMaker) -> Player:
-    return Player(side.named, devices, side.profile, strict=False)
+def _player(side: Side, extensions: Extensions) -> Player:
+    return Player(side.named, extensions, side.profile, strict=False)
 
 
 def machines(a: Side, b: Side) -> list[Different]:

@@ -19,10 +19,10 @@ from lapis_sessions.recording.play.player import Player
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.format.schema import HashRow
     from lapis_sessions.recording.play.named import Named
     from lapis_sessions.recording.play.place import Place
-    from lapis_sessions.setup import DeviceMaker
 
 BEGINS = "the piece begins here"
 
@@ -45,13 +45,13 @@ def piece(text: str) -> Piece:
     return Piece(begin or "start", end or "end")
 
 
-def cut(named: Named, wanted: Piece, devices: DeviceMaker) -> RecordedBranch:
+def cut(named: Named, wanted: Piece, extensions: Extensions) -> RecordedBranch:
     """Return the one branch of the piece; raise `RecordingError` or as replays."""
     for text in wanted:
         place.check(named.branch, text, "cut")
-    player = Player(named, devices)
+    player = Player(named, extensions)
     begin = place.go(player, wanted.begin)
-    player = Player(named, devices)
+    player = Player(named, extensions)
     end = place.go(player, wanted.end)
     if begin > end:
         raise RecordingError(

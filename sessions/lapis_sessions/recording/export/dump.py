@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.events import Logged
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.recording.format.schema import Header, Row
-    from lapis_sessions.setup import DeviceMaker
     from lapis_sessions.views.machine import Json
 
 
@@ -33,14 +33,14 @@ def rows(recording: Recording) -> Iterator[Json]:
             yield from marks.get(number, ())
 
 
-def with_events(recording: Recording, devices: DeviceMaker) -> Iterator[Json]:
+def with_events(recording: Recording, extensions: Extensions) -> Iterator[Json]:
     """Yield the rows, and the events of each act before it; raise `DivergedError`."""
     yield header(recording.header)
     for branch in recording.branches:
         yield _beginning(branch)
         marks, over = _marks(branch), 0
         yield from marks.get(0, ())
-        player = Player(Named(recording, branch), devices)
+        player = Player(Named(recording, branch), extensions)
         for done, events in player.acts():
             yield from (event(branch, logged) for logged in events)
             if done > over:

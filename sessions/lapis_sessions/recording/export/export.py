@@ -21,38 +21,40 @@ from lapis_sessions.recording.play.rebuild import rebuild
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.play.named import Named
-    from lapis_sessions.setup import DeviceMaker
 
 FORMS = ("perfetto", "asciicast", "script", "pytest")
 
 
 def export(
-    named: Named, form: str, devices: DeviceMaker, beside: str = ""
+    named: Named, form: str, extensions: Extensions, beside: str = ""
 ) -> Iterator[bytes]:
     """Yield an export; raise `RecordingError`, or what building or replaying raises.
 
     Args:
         named: The branch.
         form: One of `FORMS`.
-        devices: Makes the machine's devices.
+        extensions: What plug-ins offer.
         beside: File of the test, when that is to name the recording and not to hold it.
     """
     match form:
         case "perfetto":
-            yield from perfetto.trace(named, Player(named, devices))
+            yield from perfetto.trace(named, Player(named, extensions))
         case "asciicast":
-            yield from asciicast.film(named, rebuild(named.recording.header, devices))
+            yield from asciicast.film(
+                named, rebuild(named.recording.header, extensions)
+            )
         case "script":
-            player = Player(named, devices)
+            player = Player(named, extensions)
             player.to_act(len(player.entries))
             yield script.text(named, Digester(player.machine).digest()).encode()
         case _:
-            yield _test(named, devices, beside).encode()
+            yield _test(named, extensions, beside).encode()
 
 
-def _test(named: Named, devices: DeviceMaker, beside: str) -> str:
-    found = facts.gather(Player(named, devices))
+def _test(named: Named, extensions: Extensions, beside: str) -> str:
+    found = facts.gather(Player(named, extensions))
     branch = named.branch.name
     if beside:
         folder = Path(beside).resolve().parent

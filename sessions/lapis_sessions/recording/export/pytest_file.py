@@ -30,10 +30,11 @@ from pathlib import Path
 import pytest
 
 from lapis_plugins.host import discover
-from lapis_sessions.recording import reader, replaying
-from lapis_sessions.recording_tools import facts, named
-from lapis_sessions.recording_tools.facts import Facts
-from lapis_sessions.recording_tools.player import Player
+from lapis_sessions.recording.export import facts
+from lapis_sessions.recording.export.facts import Facts
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import named, replaying
+from lapis_sessions.recording.play.player import Player
 
 BRANCH = {branch}
 FACTS = {facts}
@@ -48,11 +49,11 @@ def recording({argument}) -> reader.Recording:
 @pytest.fixture(scope="module")
 def found(recording: reader.Recording) -> Facts:
     branch = named.branch_of(recording, BRANCH)
-    return facts.gather(Player(named.Named(recording, branch), discover().devices))
+    return facts.gather(Player(named.Named(recording, branch), discover().extensions))
 
 
 def test_every_hash_on_the_way_is_equal(recording: reader.Recording) -> None:
-    session = replaying.session_of(recording, discover().devices)
+    session = replaying.session_of(recording, discover().extensions)
     assert replaying.verify(session, recording).divergence is None
 
 

@@ -1,4 +1,4 @@
-"""From a session to the header of its recording."""
+"""From what a machine was made of to the header of its recording."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from lapis_sessions.recording.format.chunks import MOST, RecordingError
 from lapis_sessions.recording.format.schema import Header, ImageRow
 
 if TYPE_CHECKING:
-    from lapis_sessions.session import Session
+    from lapis_sessions.origin import Origin
+    from lapis_sessions.timeline.timeline import Timeline
 
 LARGEST_IMAGE = MOST - (8 << 20)
 """Bytes; the rest of the header needs some, too."""
 
 
-def header(session: Session, *, embed: bool) -> Header:
-    """Describe what a session was made of; raise `RecordingError` when nobody knows."""
-    if session.origin is None:
+def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
+    """Describe what a machine was made of; raise `RecordingError` when nobody knows."""
+    if origin is None:
         raise RecordingError(
             "this session was not made from an image, and cannot be recorded"
         )
-    given_up = session.timeline.given_up
+    given_up = timeline.given_up
     if given_up:
         raise RecordingError(
             f"the first {given_up} acts of this session are no longer known, and a "
             f"recording begins with the machine: start one with --record"
         )
-    options, image = session.origin.options, session.origin.image
+    options, image = origin.options, origin.image
     if embed and len(image.data) > LARGEST_IMAGE:
         raise RecordingError(
             f"image {image.name!r} has {len(image.data)} bytes and a recording takes "
@@ -54,5 +55,5 @@ def header(session: Session, *, embed: bool) -> Header:
             list(image.symbols),
             image.data if embed else None,
         ),
-        devices=[device.name for device in session.machine.vm.devices],
+        devices=[device.name for device in timeline.machine.vm.devices],
     )

@@ -136,9 +136,9 @@ ROWS: tuple[type[Row], ...] = (
 
 
 def schema_text() -> str:
-    """Return the schema, a line a field."""
+    """Return the schema, one line per field, wherever this module may lie."""
     lines = [
-        f"{row.__name__}.{field.encode_name}: {field.type}"
+        f"{row.__name__}.{field.encode_name}: {field.type}".replace(f"{__name__}.", "")
         for row in ROWS
         for field in msgspec.structs.fields(row)
     ]

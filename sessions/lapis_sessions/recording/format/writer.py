@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from lapis_sessions.origin import Origin
     from lapis_sessions.recording.format.schema import Row
-    from lapis_sessions.session import Session
     from lapis_sessions.timeline.branches import Branch
+    from lapis_sessions.timeline.timeline import Timeline
 
 SECONDS = 0.25
 """What was done goes out at least so often."""
@@ -48,21 +49,38 @@ class Writer:
     """A recording that is being made. A failure of the disk ends it, and is told."""
 
     def __init__(
-        self, session: Session, path: str, *, force: bool = False, embed: bool = True
+        self,
+        origin: Origin | None,
+        timeline: Timeline,
+        path: str,
+        tell: Callable[[str], None],
+        *,
+        force: bool = False,
+        embed: bool = True,
     ) -> None:
-        """Begin, with all that was done so far; raise `RecordingError`."""
+        """Begin, with all that was done so far; raise `RecordingError`.
+
+        Args:
+            origin: What the machine was made of; without it nothing can be recorded.
+            timeline: What is done to the machine.
+            path: The file.
+            tell: Told, in a sentence, when the disk ends the recording.
+            force: Replace the file if it is there.
+            embed: Put the image into it.
+        """
         self.failed = ""
         """Why it ended before it was closed, or nothing."""
-        self._session = session
-        self._branch = session.timeline.branches[FIRST]
+        self._timeline = timeline
+        self._tell = tell
+        self._branch = timeline.branches[FIRST]
         self._written: dict[str, int] = {}
         """Acts on disk by branch, in the order in which these were begun."""
-        self._digester = Digester(session.machine)
+        self._digester = Digester(timeline.machine)
         self._waiting: list[Entry] = []
         self._hashes = 0
         self._flushed = self._hashed = monotonic()
         self._cost = 0.0
-        head = header(session, embed=embed)
+        head = header(origin, timeline, embed=embed)
         self._file = File(path, force=force)
         self._file.begin(head)
         self._begin()
@@ -79,7 +97,7 @@ class Writer:
 
     def _begin(self) -> None:
         """Write what was done before, branch by branch, the present one last."""
-        timeline = self._session.timeline
+        timeline = self._timeline
         for branch in timeline.branches.values():
             self._all_of(branch)
         self._turn_to(timeline.branch)
@@ -88,7 +106,7 @@ class Writer:
     # While it runs.
 
     def _listen(self, entry: Entry) -> None:
-        branch = self._session.timeline.branch
+        branch = self._timeline.branch
         if branch.name not in self._written:
             self.flush()
             self._all_of(branch)
@@ -133,7 +151,7 @@ class Writer:
 
     def _hash(self) -> None:
         begun = monotonic()
-        at_end = self._session.timeline.at_end
+        at_end = self._timeline.at_end
         if self.failed or not at_end or begun - self._hashed < PATIENCE * self._cost:
             return
         self._hashes += 1
@@ -147,7 +165,7 @@ class Writer:
 
     @property
     def _retired(self) -> int:
-        return self._session.timeline.spot.at.retired
+        return self._timeline.spot.at.retired
 
     def annotate(self, text: str, ask: str = "", answer: str = "") -> None:
         """Add a text at this point."""
@@ -158,14 +176,14 @@ class Writer:
     def checkpoint(self) -> None:
         """Add every field of the state, if the machine is where its branch ends."""
         self._catch_up()
-        if self.failed or not self._session.timeline.at_end:
+        if self.failed or not self._timeline.at_end:
             return
         fields, digest = self._digester.fields(), self._digester.digest()
         self._chunk("CKPT", CheckpointRow(self.acts, self._retired, digest, fields))
 
     def _catch_up(self) -> None:
         self.flush()
-        branch = self._session.timeline.branch
+        branch = self._timeline.branch
         if branch.name in self._written:
             self._turn_to(branch)
 
@@ -183,7 +201,7 @@ class Writer:
 
     def _silence(self) -> None:
         with suppress(ValueError):
-            self._session.timeline.listeners.remove(self._listen)
+            self._timeline.listeners.remove(self._listen)
 
     def _chunk(self, kind: str, body: Row | list[ActRow]) -> bool:
         """Write a chunk; when that fails the recording ends, and the machine does not.
@@ -202,7 +220,7 @@ class Writer:
             )
             self._silence()
             self._file.give_up()
-            self._session.notices.append(self.failed)
+            self._tell(self.failed)
             return False
         return True
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from lapis_engine.events import Logged
     from lapis_engine.replay.entries import Entry
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.play.named import Named
-    from lapis_sessions.setup import DeviceMaker
 
 SLICE = 1_000_000
 """Instructions after which events are handed out, so that two players stay together."""
@@ -37,7 +37,7 @@ class Player:
     def __init__(
         self,
         named: Named,
-        devices: DeviceMaker,
+        extensions: Extensions,
         profile: str = "",
         *,
         strict: bool = True,
@@ -46,11 +46,11 @@ class Player:
 
         Args:
             named: The branch that is done again.
-            devices: Makes the machine's devices.
+            extensions: What plug-ins offer.
             profile: Another profile than the recorded one, or nothing.
             strict: Raise `DivergedError` where an act ends elsewhere than it did.
         """
-        self.session = rebuild(named.recording.header, devices, profile)
+        self.session = rebuild(named.recording.header, extensions, profile)
         self.machine = self.session.machine
         self.machine.on_act = None
         self.entries = named.branch.entries(self.at)

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions import guests
 from lapis_sessions.guests import Image
+from lapis_sessions.opening import build
+from lapis_sessions.origin import Origin, SessionOptions
 from lapis_sessions.recording.format.chunks import RecordingError
-from lapis_sessions.setup import DeviceMaker, Origin, SessionOptions, build
 
 if TYPE_CHECKING:
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.format.schema import Header
     from lapis_sessions.session import Session
 
 
-def rebuild(head: Header, devices: DeviceMaker, profile: str = "") -> Session:
+def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
     """Build the session that a header describes, under another profile if one is named.
 
     Raises `RecordingError` when that cannot be the same machine.
@@ -36,7 +38,7 @@ def rebuild(head: Header, devices: DeviceMaker, profile: str = "") -> Session:
     )
     if not profile:
         _same_profile(head)
-    session = build(Origin(options, image), devices)
+    session = build(Origin(options, image), extensions)
     found = [device.name for device in session.machine.vm.devices]
     if found != head.devices:
         raise RecordingError(

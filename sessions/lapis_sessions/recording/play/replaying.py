@@ -13,10 +13,10 @@ from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.recording.format.schema import CheckpointRow, HashRow
     from lapis_sessions.session import Session
-    from lapis_sessions.setup import DeviceMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Verdict:
 
 
 def session_of(
-    recording: Recording, devices: DeviceMaker, profile: str = ""
+    recording: Recording, extensions: Extensions, profile: str = ""
 ) -> Session:
     """Build the session that was recorded, standing at its beginning.
 
     Another `profile` may be named to see what it does with the same acts. Raises
     `RecordingError`, or what building a machine raises.
     """
-    session = rebuild(recording.header, devices, profile)
+    session = rebuild(recording.header, extensions, profile)
     timeline = session.timeline
     begin = timeline.spot.at
     for branch in recording.branches:

@@ -1,0 +1,61 @@
+"""From an origin to a session: the machine is built, with all that plug-ins offer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lapis_engine.boot import detect
+from lapis_engine.boot import firmware as rom
+from lapis_engine.errors import ImageError
+from lapis_engine.machine.machine import Machine
+from lapis_sessions import guests
+from lapis_sessions.origin import configuration, origin_of
+from lapis_sessions.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.boot.image import BootPlan
+    from lapis_engine.machine.config import MachineConfig
+    from lapis_sessions.extensions import Extensions
+    from lapis_sessions.origin import Origin, SessionOptions
+
+
+def open_session(options: SessionOptions, extensions: Extensions) -> Session:
+    """Build the machine and its session.
+
+    Raises `ConfigError`, `ImageError`, `GuestError`, or `ProcessorError` for a build of
+    Unicorn that the engine does not know.
+    """
+    return build(origin_of(options), extensions)
+
+
+def build(origin: Origin, extensions: Extensions) -> Session:
+    """Build a session whose image is at hand; raises as `open_session`."""
+    config = configuration(origin.options)
+    machine = Machine(config, _plan(origin, config), extensions.devices(config))
+    return Session(machine, origin.image.name, extensions.registry, origin)
+
+
+def _plan(origin: Origin, config: MachineConfig) -> BootPlan:
+    options, image = origin.options, origin.image
+    if options.firmware:
+        return _named(image.name, lambda: rom.load(image.data))
+    plan = _named(
+        image.name,
+        lambda: detect.detect(
+            image.data, config.memory, options.append, as_flat=image.is_flat
+        ),
+    )
+    return replace(plan, symbols=image.symbols or plan.symbols)
+
+
+def _named(name: str, load: Callable[[], BootPlan]) -> BootPlan:
+    """Load an image, naming the file in what is said about it."""
+    try:
+        return load()
+    except ImageError as error:
+        hint = f" (a flat binary is a file named *{guests.FLAT_SUFFIX})"
+        tail = hint if "flat binary of at most" in str(error) else ""
+        raise ImageError(f"{name}: {error}{tail}") from None
