@@ -15,7 +15,7 @@ from lapis_engine.vie import pending as context
 from lapis_engine.vie import reach
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import answers, emulation, handlers
+from lapis_engine.vmm import emulation, handlers
 from lapis_engine.vmm.entry import (
     DiscardInstr,
     Entry,
@@ -23,6 +23,8 @@ from lapis_engine.vmm.entry import (
     FulfillMmio,
     FulfillMsr,
     InjectFault,
+    answered,
+    request_parts,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def pending(vm: Vm) -> list[PendingRequest]:
     for vcpu in vm.vcpus:
         request = context.pending(vcpu.vie)
         if request is not None:
-            found.append(PendingRequest(vcpu.id, *answers.parts(request)))
+            found.append(PendingRequest(vcpu.id, *request_parts(request)))
     return found
 
 
@@ -89,7 +91,7 @@ def pending_on(vcpu: Vcpu) -> PendingRequest:
     request = context.pending(vcpu.vie)
     if request is None:
         raise EntryError("EINVAL", f"vCPU {vcpu.id} has no pending request")
-    return PendingRequest(vcpu.id, *answers.parts(request))
+    return PendingRequest(vcpu.id, *request_parts(request))
 
 
 def _enter(vm: Vm, vcpu: Vcpu, entry: Entry, by: str) -> None:
@@ -264,5 +266,5 @@ def _msr_by_engine(vm: Vm, vcpu: Vcpu, request: PendingRequest) -> int:
     told: FulfillMsr | InjectFault = FulfillMsr(at, request.read, value)
     if fault is not None:
         told = InjectFault(fault.vector, fault.error)
-    vm.note(answers.answered(vcpu.id, asked, told, vm.answerer))
+    vm.note(answered(vcpu.id, asked, told, vm.answerer))
     return value

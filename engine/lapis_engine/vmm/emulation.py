@@ -27,7 +27,7 @@ from lapis_engine.vie.bhyve_walk import LaxWalk
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import answers, exits, permission
+from lapis_engine.vmm import exits, permission
 from lapis_engine.vmm.entry import (
     Default,
     DiscardInstr,
@@ -36,6 +36,7 @@ from lapis_engine.vmm.entry import (
     FulfillMmio,
     FulfillMsr,
     InjectFault,
+    answered,
 )
 from lapis_engine.vmm.processor import Lending
 
@@ -228,7 +229,7 @@ def enter(vm: Vm, vcpu: Vcpu, entry: Entry) -> exits.Exit | None:
         case FulfillMsr():
             given = MsrRequest(entry.msr, entry.read, entry.value)
             context.fulfill_msr(vcpu.vie, given)
-    vm.note(answers.answered(vcpu.id, asked, entry, vm.answerer))
+    vm.note(answered(vcpu.id, asked, entry, vm.answerer))
     if isinstance(entry, (FulfillMmio, FulfillInout)):
         return go_on(vm, vcpu)
     if isinstance(entry, FulfillMsr):

@@ -1,12 +1,22 @@
 """Entry commands: what `vm_run` is told to do first (bhyve `struct vm_entry`).
 
 Each may carry VEC_FLAG_EXIT_CONSISTENT: come back as soon as no instruction is in the
-making, before the guest is entered.
+making, before the guest is entered. `answered` is the event of one that was accepted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.events import Answered
+from lapis_engine.vie.operands import SIZE_MASK
+from lapis_engine.vie.request import InoutRequest, InstEmul, MmioRequest, MsrRequest
+
+if TYPE_CHECKING:
+    from lapis_engine.vie.request import Request
+
+    Parts = tuple[str, bool, int, int, int]
 
 VEC_DEFAULT, VEC_DISCARD_INSTR, VEC_FULFILL_MMIO, VEC_FULFILL_INOUT = range(4)
 VEC_FLAG_EXIT_CONSISTENT = 1 << 31
@@ -77,5 +87,51 @@ class InjectFault:
     exit_consistent: bool = False
 
 
-Entry = Default | DiscardInstr | FulfillMmio | FulfillInout | FulfillMsr | InjectFault
+Command = DiscardInstr | FulfillMmio | FulfillInout | FulfillMsr | InjectFault
+Entry = Default | Command
 DEFAULT = Default()
+
+MSR_BYTES = 8
+
+
+def request_parts(request: Request) -> Parts:
+    """Return (kind, read, address, bytes, data) of a request."""
+    match request:
+        case MmioRequest():
+            return "mmio", request.read, request.gpa, request.bytes, request.data
+        case InoutRequest():
+            return "inout", request.read, request.port, request.bytes, request.eax
+        case MsrRequest():
+            return "msr", request.read, request.msr, MSR_BYTES, request.value
+        case InstEmul():
+            return "inst-emul", False, request.gpa, len(request.code), 0
+
+
+def answered(vcpu: int, asked: Request | None, entry: Command, by: str) -> Answered:
+    """Return the event of an entry command that was accepted."""
+    what = ("", False, 0, 0, 0) if asked is None else request_parts(asked)
+    command, text, given = _told(entry)
+    value = None
+    if given is not None and what[1]:
+        value = given & SIZE_MASK[what[3]]
+    return Answered(vcpu, command, text, by, *what, value)
+
+
+def _told(entry: Command) -> tuple[str, str, int | None]:
+    """Return the command, the whole of it in words, and the value it gives."""
+    match entry:
+        case DiscardInstr():
+            return "DISCARD_INSTR", "instruction forgotten", None
+        case FulfillMmio():
+            text = f"{entry.bytes} bytes at {entry.gpa:#x} = {entry.data:#x}"
+            return "FULFILL_MMIO", text, entry.data
+        case FulfillInout():
+            text = f"{entry.bytes} bytes at port {entry.port:#x} = {entry.eax:#x}"
+            return "FULFILL_INOUT", text, entry.eax
+        case FulfillMsr():
+            text = f"MSR {entry.msr:#x} = {entry.value:#x}"
+            return "FULFILL_MSR", text, entry.value
+        case InjectFault():
+            error = "" if entry.error is None else f"({entry.error:#x})"
+            text = f"vector {entry.vector}{error} in place of the instruction"
+            return "INJECT_FAULT", text, None
