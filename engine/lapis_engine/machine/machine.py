@@ -31,7 +31,6 @@ from lapis_engine.vmm import (
     guest_memory,
     interference,
     ioctls,
-    looking,
     run_state,
     traps,
 )
@@ -410,13 +409,13 @@ class Machine:
 
     def read_memory(self, number: int, linear: int, size: int) -> bytes:
         """Return memory as vCPU `number` sees it, without A or D bits, or faults."""
-        return looking.read(self.vm, self.vcpu(number), linear, size)
+        return guest_memory.read(self.vm.memory, self.vcpu(number), linear, size)
 
     def disassemble(
         self, number: int, linear: int | None = None, count: int = 8
     ) -> list[Line]:
         """Disassemble for vCPU `number` in its present mode, from RIP by default."""
-        return looking.code(self.vm, self.vcpu(number), linear, count)
+        return guest_memory.code(self.vm.memory, self.vcpu(number), linear, count)
 
     # Breakpoints.
 

@@ -1,7 +1,8 @@
-"""Reading as a guest would, device accesses and all: what `mem` never does by itself.
+"""Memory as a vCPU sees it: looked at without a trace, or read as a guest would.
 
-Each access to a device is logged as KERNEMU's are, and has the side effects that it
-has. Traps do not count: they are for the guest.
+`read` and `code` set no A or D bit, raise no fault and touch no device. `touch` makes
+the accesses: each to a device is logged as KERNEMU's are, and has the side effects that
+it has. Traps do not count: they are for the guest.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.apic import state as apic_state
+from lapis_engine.cpu.disasm import Line, disassemble
 from lapis_engine.errors import EntryError, UnmappedError
 from lapis_engine.events import KernemuAccessed
+from lapis_engine.memory.physical import PAGE
+from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm.bus import APIC_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lapis_engine.memory.physical import PhysicalMemory
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -41,6 +46,44 @@ class Touched(NamedTuple):
     accesses: tuple[Access, ...]
 
 
+def read(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> bytes:
+    """Return `size` bytes through the page tables of `vcpu`; raise `UnmappedError`."""
+    out = bytearray()
+    while len(out) < size:
+        at, left = linear + len(out), size - len(out)
+        gpa = vcpu.linear.peek(at)
+        if gpa is None:
+            raise UnmappedError(at, left, "not mapped by its page tables")
+        out += memory.read(gpa, min(left, PAGE - at % PAGE))
+    return bytes(out)
+
+
+def code(
+    memory: PhysicalMemory, vcpu: Vcpu, linear: int | None, count: int
+) -> list[Line]:
+    """Disassemble up to `count` instructions in the present mode, from RIP if None.
+
+    They end where there is no memory.
+    """
+    regs = vcpu.regs
+    start = regs.linear_rip if linear is None else linear
+    found = _readable(memory, vcpu, start, LONGEST * count)
+    return disassemble(found, start, regs.code_bits, count)
+
+
+def _readable(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> bytes:
+    """Return up to `size` bytes, fewer where a page is missing; one walk a page."""
+    out = bytearray()
+    while len(out) < size:
+        at = linear + len(out)
+        gpa = vcpu.linear.peek(at)
+        region = None if gpa is None else memory.region(gpa)
+        if gpa is None or region is None:
+            break
+        out += region.read(gpa, min(size - len(out), PAGE - at % PAGE))
+    return bytes(out)
+
+
 def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
     """Read `size` bytes at a linear, or `physical`, address through the bus.
 
@@ -56,7 +99,7 @@ def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
         if not name:
             data += vm.memory.read(gpa, n)
             continue
-        value = _read(vm, vcpu, gpa, n)
+        value = _access(vm, vcpu, gpa, n)
         accesses.append(Access(gpa, n, value, name))
         data += value.to_bytes(n, "little")
     return Touched(data, tuple(accesses))
@@ -92,7 +135,7 @@ def _served_by(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> str:
     return ""
 
 
-def _read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
+def _access(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
     bus = vm.buses[vcpu.id]
     bus.untrapped = True
     try:
