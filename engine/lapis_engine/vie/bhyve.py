@@ -1,16 +1,23 @@
-"""What bhyve's instruction emulator knows (`vmm_instruction_emul.c`, its opcode table).
+"""What bhyve's instruction emulator knows less of than the processor.
 
-Profile switch vie_table. An opcode outside the table is INST_EMUL; one inside whose
-operation is not carried out makes vm_run fail with EINVAL.
+`vmm_instruction_emul.c`: its opcode table (profile switch vie_table), the rights that
+its page walk asks for (vie_walk_lax), and an address size that it got wrong
+(inout_sizes). What becomes of an instruction is for the vmm to say.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from lapis_engine.cpu.page_formats import USER, WRITABLE
+from lapis_engine.cpu.paging import Linear
 from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.prefixes import Cursor, read_prefixes
+
+if TYPE_CHECKING:
+    from lapis_engine.vie.ports import PortInstruction
 
 Verdict = Literal["known", "unknown", "unhandled"]
 
@@ -27,11 +34,17 @@ OPERATIONS: Final = {
 VEX3: Final = 0xC4
 VEX_MAP_0F38: Final = 2
 BEXTR: Final = 0xF7
+LARGEST_ADDRESS: Final = 8
+"""Bytes."""
 
 
 @lru_cache(maxsize=4096)
 def judge(code: bytes, bits: int) -> Verdict:
-    """Say what bhyve makes of the instruction at the start of `code`."""
+    """Say what bhyve makes of the instruction at the start of `code`.
+
+    An unknown opcode is INST_EMUL; with one whose operation is not carried out,
+    unhandled, vm_run fails with EINVAL.
+    """
     try:
         at = read_prefixes(code[:LONGEST], bits)
         # As bhyve: LOCK is no prefix, and so no opcode either.
@@ -53,3 +66,34 @@ def _judge(at: Cursor) -> Verdict:
         return "unknown"
     reg = (at.byte() >> 3) & 7
     return "known" if reg in OPERATIONS[opcode] else "unhandled"
+
+
+class LaxWalk(Linear):
+    """Rights as in bhyve `vm_gla2gpa`: U and W, for every privilege level alike.
+
+    Only accesses that the emulator makes by itself are walked so: both sides of a
+    string instruction, and the memory of INS and OUTS.
+    # As bhyve: CR0.WP counts as set, SMAP as clear, and no page is NX.
+    """
+
+    __slots__ = ()
+
+    def allowed(self, rights: int, *, write: bool, user: bool, fetch: bool) -> bool:
+        """Tell whether an access has the rights that it needs."""
+        del fetch
+        if user and not rights & USER:
+            return False
+        return not write or bool(rights & WRITABLE)
+
+
+def doubled(instruction: PortInstruction) -> PortInstruction | None:
+    """Return the instruction with twice its address size; None where there is none.
+
+    # As bhyve: before illumos 13139 bits 9:7 of the VMX instruction information, n,
+    became 2 << (1 + n) (profile switch inout_sizes), and 16 bytes failed an assertion.
+    IN and OUT have no address.
+    """
+    if not instruction.string:
+        return instruction
+    size = 2 * instruction.addrsize
+    return replace(instruction, addrsize=size) if size <= LARGEST_ADDRESS else None

@@ -12,9 +12,9 @@ from lapis_engine.cpu.fault import DB, GP, GuestFault
 from lapis_engine.cpu.intercepts import PortAccess
 from lapis_engine.cpu.registers import RAX, RDX, TF
 from lapis_engine.errors import EntryError
+from lapis_engine.events import EngineFault
 from lapis_engine.vie import (
     bhyve,
-    bhyve_ports,
     decode,
     execute,
     fetch,
@@ -23,7 +23,6 @@ from lapis_engine.vie import (
     reach,
 )
 from lapis_engine.vie import pending as context
-from lapis_engine.vie.bhyve_walk import LaxWalk
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
 from lapis_engine.vie.world import HandlerRefused
@@ -95,8 +94,11 @@ def port(vm: Vm, vcpu: Vcpu, hw: PortAccess) -> exits.Exit | None:
     code = _fetch(vm, vcpu)
     instruction = ports.decode_port(code, vcpu.regs.code_bits)
     if instruction is not None and vm.profile.inout_sizes == "doubled":
-        instruction = bhyve_ports.doubled(vm, vcpu, instruction)
-        if vm.panic is not None:
+        size = 2 * instruction.addrsize
+        instruction = bhyve.doubled(instruction)
+        if instruction is None:
+            text = f"assertion failed: address size {size} of a string IN or OUT"
+            vm.fault(EngineFault(vcpu.id, text))
             return None
     if instruction is None:
         context.start_unknown(vcpu.vie, code, hw.port)
@@ -159,7 +161,9 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
 
 def _linear(vm: Vm, vcpu: Vcpu) -> Linear:
     """Return the emulator's own view of memory."""
-    return LaxWalk(vcpu.regs, vm.memory) if vm.profile.vie_walk_lax else vcpu.linear
+    return (
+        bhyve.LaxWalk(vcpu.regs, vm.memory) if vm.profile.vie_walk_lax else vcpu.linear
+    )
 
 
 def _memory(vm: Vm, vcpu: Vcpu, limit: int) -> Outcome:
