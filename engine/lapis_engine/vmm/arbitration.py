@@ -21,7 +21,7 @@ from lapis_engine.events import (
     Woken,
 )
 from lapis_engine.vmm import exits, fabric, run_state
-from lapis_engine.vmm.startup import reset
+from lapis_engine.vmm.startup import init_sipi, reset
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
@@ -36,8 +36,8 @@ def boot(vm: Vm, vcpu: Vcpu) -> bool:
     if vcpu.run_state & run_state.PEND_INIT:
         restart = vcpu.id == 0 and vm.profile.bsp_restarts_on_init
         _init(vm, vcpu)
-        vm.note(run_state.take_init(vcpu, restart=restart))
-    started = run_state.take_sipi(vcpu)
+        vm.note(init_sipi.take_init(vcpu, restart=restart))
+    started = init_sipi.take_sipi(vcpu)
     if started is not None:
         reset.start_at(vcpu.regs, vcpu.sipi_vector)
         vm.note(started)

@@ -29,8 +29,8 @@ from lapis_engine.events import (
     VectorAccepted,
     VectorEnded,
 )
-from lapis_engine.vmm import exits, interference, run_state
-from lapis_engine.vmm.startup import spinup_ap, startup_cpus
+from lapis_engine.vmm import exits, interference
+from lapis_engine.vmm.startup import init_sipi, spinup_ap, startup_cpus
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -201,12 +201,12 @@ def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
         spinup_ap.init(vm, vcpu.id)
     elif ipi.mode == "init":
         clears = profile.init_clears_sipi
-        vm.note(*run_state.inject_init(vcpu, source, clears_sipi=clears))
+        vm.note(*init_sipi.inject_init(vcpu, source, clears_sipi=clears))
     elif ipi.mode == "sipi" and old:
         spinup_ap.sipi(vm, vcpu.id, ipi.vector, ipi.sender)
     elif ipi.mode == "sipi":
         latched = profile.sipi_latched
-        vm.note(*run_state.inject_sipi(vcpu, ipi.vector, source, latched=latched))
+        vm.note(*init_sipi.inject_sipi(vcpu, ipi.vector, source, latched=latched))
     elif ipi.mode == "nmi":
         nmi(vm, vcpu, source)
     elif ipi.mode in {"fixed", "lowest"}:
@@ -229,7 +229,7 @@ def _local(vm: Vm, vcpu: Vcpu, item: LocalInterrupt) -> None:
         vcpu.extint_pending = True
     else:
         clears = vm.profile.init_clears_sipi
-        vm.note(*run_state.inject_init(vcpu, item.source, clears_sipi=clears))
+        vm.note(*init_sipi.inject_init(vcpu, item.source, clears_sipi=clears))
 
 
 def _ended(vm: Vm, ended: VectorEnded) -> None:

@@ -30,9 +30,9 @@ from lapis_engine.vmm import (
 from lapis_engine.vmm.bus import Bus
 from lapis_engine.vmm.entry import DEFAULT, Entry
 from lapis_engine.vmm.interference import InterferenceState
+from lapis_engine.vmm.run_state import SpinupState
 from lapis_engine.vmm.startup import reset, spinup_ap
 from lapis_engine.vmm.startup import startup_cpus as startup
-from lapis_engine.vmm.startup.spinup_ap import SpinupState
 from lapis_engine.vmm.traps import TrapState
 from lapis_engine.vmm.vcpu import Vcpu
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
     from lapis_engine.events import EngineFault
     from lapis_engine.profiles.switches import Profile
-    from lapis_engine.vmm.startup.startup_cpus import BootIpi
+    from lapis_engine.vmm.run_state import BootIpi
 
 NS = 1_000_000_000
 FAULTS = 1000

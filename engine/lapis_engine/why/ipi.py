@@ -16,7 +16,7 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import VectorRefused
 from lapis_engine.vmm import fabric, interference, run_state
-from lapis_engine.vmm.startup import spinup_ap
+from lapis_engine.vmm.startup import init_sipi, spinup_ap
 from lapis_engine.why import destination
 from lapis_engine.why.reason import Reason, allows, blocks
 
@@ -208,7 +208,7 @@ def _nmi(vcpu: Vcpu) -> Reason:
 
 def _init(vm: Vm, vcpu: Vcpu) -> tuple[str, Reason]:
     tried, profile = replace(vcpu), vm.profile
-    run_state.inject_init(tried, "dry run", clears_sipi=profile.init_clears_sipi)
+    init_sipi.inject_init(tried, "dry run", clears_sipi=profile.init_clears_sipi)
     values = {"before": vcpu.run_state, "after": tried.run_state}
     if vcpu.id == 0 and profile.bsp_restarts_on_init:
         text, rule = (
@@ -225,7 +225,7 @@ def _init(vm: Vm, vcpu: Vcpu) -> tuple[str, Reason]:
 def _sipi(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
     tried, start = replace(vcpu), vector << 12
     latched = vm.profile.sipi_latched
-    received = run_state.inject_sipi(tried, vector, "dry run", latched=latched)[0]
+    received = init_sipi.inject_sipi(tried, vector, "dry run", latched=latched)[0]
     values = {
         "before": vcpu.run_state, "after": tried.run_state, "vector": vector,
         "start": start,

@@ -7,7 +7,6 @@ and by SIPI to BS_RUNNING, and never back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.events import EngineFault, Oddity, RunStateChanged
@@ -16,18 +15,6 @@ from lapis_engine.vmm import exits, run_state
 if TYPE_CHECKING:
     from lapis_engine.apic.ipi import Ipi
     from lapis_engine.vmm.vm import Vm
-
-
-@dataclass(slots=True)
-class SpinupState:
-    """What the VM remembers of starting APs."""
-
-    running: int = 1
-    """vCPUs in BS_RUNNING, a bit each."""
-    request: exits.SpinupAp | None = None
-    """The next exit of vCPU 0 (`sipi_req`)."""
-    superseded: int = 0
-    """Requests that were overwritten before they got out (`sipi_supersede`)."""
 
 
 def refusal(vm: Vm, ipi: Ipi) -> str:

@@ -8,24 +8,17 @@ handlers, where locks may be taken.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.events import EngineFault, RunStateChanged
 from lapis_engine.vmm import exits, run_state
+from lapis_engine.vmm.run_state import BootIpi
 from lapis_engine.vmm.startup import spinup_ap
 
 if TYPE_CHECKING:
     from lapis_engine.apic.ipi import Ipi
     from lapis_engine.vmm.vm import Vm
-
-
-class BootIpi(NamedTuple):
-    """INIT or SIPI between the ICR handler and `vm_handle_ipi`."""
-
-    mode: str
-    vector: int
-    targets: tuple[int, ...]
 
 
 def targets(vm: Vm, ipi: Ipi, found: tuple[int, ...]) -> tuple[int, ...]:
