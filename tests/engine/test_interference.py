@@ -16,7 +16,7 @@ from lapis_engine.errors import EngineError
 from lapis_engine.events import Interfered, SipiReceived, VectorAccepted
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
-from lapis_engine.vmm import interference
+from lapis_engine.vmm import fabric, interference
 
 FAR = 200_000
 CLI_HLT = b"\xfa\xf4"
@@ -201,12 +201,10 @@ def test_profiles_start_a_processor_by_a_delayed_sipi_too(profile: str) -> None:
     m.vm.memory.write(0x8000, CLI_HLT)
     m.vcpus[1].active = True
     rule = m.interfere("delay", "sipi", by=5_000)
-    m.vm.context = "normal"  # as if vCPU 0 wrote its ICR within vm_run
-    m.send_ipi(0, 0x0100_0000_0000_4500)
-    m.run(100)
-    m.vm.context = "normal"
-    m.send_ipi(0, SECOND_SIPI)
-    m.run(FAR)
+    for icr in (0x0100_0000_0000_4500, SECOND_SIPI):
+        # As if vCPU 0 wrote its ICR within vm_run.
+        fabric.send(m.vm, apic_ipi.decode(icr, x2apic=False, sender=0), "normal")
+        m.run(100 if icr != SECOND_SIPI else FAR)
     assert rule.done == 1
     assert m.vcpus[1].retired == 2
 

@@ -7,7 +7,7 @@ signals, which the machine alone routes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from lapis_engine.events import IoapicEnded, Oddity, PinChanged
 
@@ -127,6 +127,11 @@ class Timed(Protocol):
         ...
 
 
+Role = Literal["pic", "ioapic", "hpet"]
+"""The 8259 pair and the IOAPIC have interrupt lines led to them; they and the HPET are
+what KERNEMU reaches. A machine has one of each at most."""
+
+
 @dataclass(slots=True)
 class Device:
     """A device as it is put on the machine."""
@@ -138,5 +143,7 @@ class Device:
     ports: tuple[Range, ...] = ()
     mmio: tuple[Range, ...] = ()
     timer: Timed | None = None
+    role: Role | None = None
+    """What it is to the machine, when that has dealings of its own with it."""
     reset: Any = field(default=None)
     """Fresh state for a machine reset, or None to leave the state alone."""

@@ -24,6 +24,7 @@ from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.saved import transfer as saved_state
 from lapis_engine.vie import pending as context
 from lapis_engine.vmm import (
+    address_map,
     arbitration,
     build,
     exits,
@@ -231,7 +232,7 @@ class Machine:
     @act
     def trap(self, space: str, first: int, size: int = 1) -> Trap:
         """Hand accesses to mmio, port or msr to the user; raise `EngineError`."""
-        return traps.add(self.vm, space, first, size)
+        return address_map.trap(self.vm, space, first, size)
 
     @act
     def untrap(self, number: int | None = None) -> None:
@@ -258,7 +259,7 @@ class Machine:
         apic, profile = self.vcpu(sender).apic, self.vm.profile
         x2apic = apic_state.mode(apic) == "x2apic"
         ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender)
-        sent = fabric.send(self.vm, ipi, "the user")
+        sent = fabric.send(self.vm, ipi, "outside", "the user")
         if apic_ipi.is_vector_illegal(ipi, profile):
             fabric.route(self.vm, lvt.error(apic, ESR_SEND_ILLEGAL, profile))
         return sent

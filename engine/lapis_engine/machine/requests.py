@@ -16,6 +16,7 @@ from lapis_engine.vie import reach
 from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import emulation, handlers
+from lapis_engine.vmm.bus import untrapped
 from lapis_engine.vmm.entry import (
     DiscardInstr,
     Entry,
@@ -224,16 +225,12 @@ def by_device(vm: Vm, vcpu: Vcpu, by: str) -> int:
 
 def _at_device(vm: Vm, vcpu: Vcpu, request: PendingRequest) -> int:
     """Make the access past all traps, which hold again for what comes after it."""
-    bus = vm.buses[vcpu.id]
-    bus.untrapped = True
     try:
-        value = _access(bus, request)
+        value = _access(untrapped(vm, vcpu, "normal"), request)
     except HandlerRefused as refused:
         raise EntryError(
             "EINVAL", f"the device refused ({refused}): {_waits(request)}"
         ) from None
-    finally:
-        bus.untrapped = False
     if value is None:
         raise EntryError("EINVAL", f"the engine has no device there: {_waits(request)}")
     return value & ((1 << (8 * request.bytes)) - 1)

@@ -9,47 +9,41 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import access as apic
 from lapis_engine.apic import state as apic_state
-from lapis_engine.devices.device import Refused
+from lapis_engine.devices.device import Device, Refused
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import fabric, traps
+from lapis_engine.vmm import address_map, fabric
+from lapis_engine.vmm.traps import TrapState, hits
 
 if TYPE_CHECKING:
-    from lapis_engine.devices.device import Device
+    from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
-
-APIC_PAGE = 0x1000
 
 
 class Bus:
     """Serves MMIO and ports for one vCPU; None and False mean that nobody does."""
 
-    __slots__ = ("_vcpu", "_vm", "untrapped")
+    __slots__ = ("_context", "_traps", "_vcpu", "_vm")
 
-    def __init__(self, vm: Vm, vcpu: Vcpu) -> None:
-        """Look at `vm` from `vcpu`."""
+    def __init__(
+        self, vm: Vm, vcpu: Vcpu, traps: TrapState, context: Context = "normal"
+    ) -> None:
+        """Look at `vm` from `vcpu`, as `context` does.
+
+        `traps` are `vm.traps` for the guest, whom they are for; others bring none.
+        """
         self._vm = vm
         self._vcpu = vcpu
-        self.untrapped = False
-        """Devices are reached past the traps, which are for the guest's accesses."""
+        self._traps = traps
+        self._context = context
 
     def _is_trapped(self, gpa: int, size: int) -> bool:
-        vm = self._vm
-        if self.untrapped or not traps.hits(vm.traps.mmio, gpa, size):
+        if not hits(self._traps.mmio, gpa, size):
             return False
-        return vm.profile.lapic_trappable or self._apic_offset(gpa) is None
-
-    def _is_port_trapped(self, port: int, size: int) -> bool:
-        return not self.untrapped and traps.hits(self._vm.traps.port, port, size)
-
-    def _apic_offset(self, gpa: int) -> int | None:
-        """Return where in its page the APIC is met, or None when it is not there."""
-        state = self._vcpu.apic
-        offset = gpa - apic_state.base(state)
-        if not 0 <= offset < APIC_PAGE:
-            return None
-        is_there = apic_state.mode(state) == "xapic"
-        return offset if is_there or self._vm.profile.mmio_off != "memory" else None
+        profile = self._vm.profile
+        if profile.lapic_trappable:
+            return True
+        return address_map.apic_offset(self._vcpu.apic, gpa, profile) is None
 
     def _apic_read(self, offset: int, size: int) -> int:
         vm, state = self._vm, self._vcpu.apic
@@ -57,7 +51,7 @@ class Bus:
             return (1 << (8 * size)) - 1 if vm.profile.mmio_off == "ones" else 0
         value, outcome = apic.read_mmio(state, offset, size, vm.now, vm.profile)
         if outcome:
-            fabric.route(vm, outcome)
+            fabric.route(vm, outcome, self._context)
         return value
 
     def _apic_write(self, offset: int, size: int, value: int) -> None:
@@ -65,25 +59,22 @@ class Bus:
         if apic_state.mode(state) != "xapic":
             return
         outcome = apic.write_mmio(state, offset, size, value, vm.now, vm.profile)
-        refused = fabric.route(vm, outcome)
+        refused = fabric.route(vm, outcome, self._context)
         if refused:
             raise HandlerRefused(refused)
 
     def read(self, gpa: int, size: int) -> int | None:
         """Read `size` bytes at `gpa` from the APIC, a device or ROM."""
-        vm = self._vm
-        if vm.traps.mmio and self._is_trapped(gpa, size):
+        if self._traps.mmio and self._is_trapped(gpa, size):
             return None
-        offset = self._apic_offset(gpa)
-        if offset is not None:
-            return self._apic_read(offset, size)
-        device = vm.mmio.find(gpa)
-        if device is not None:
-            return self._read(device, gpa, size)
-        region = vm.memory.region(gpa)
-        return (
-            None if region is None else int.from_bytes(region.read(gpa, size), "little")
-        )
+        server = address_map.mmio(self._vm, self._vcpu, gpa)
+        if server is None:
+            return None
+        if isinstance(server, int):
+            return self._apic_read(server, size)
+        if isinstance(server, Device):
+            return self._read(server, gpa, size)
+        return int.from_bytes(server.read(gpa, size), "little")
 
     def _read(self, device: Device, address: int, size: int) -> int:
         vm = self._vm
@@ -104,24 +95,23 @@ class Bus:
 
     def write(self, gpa: int, size: int, value: int) -> bool:
         """Write `size` bytes at `gpa`; writes to ROM are dropped."""
-        vm = self._vm
-        if vm.traps.mmio and self._is_trapped(gpa, size):
+        if self._traps.mmio and self._is_trapped(gpa, size):
             return False
-        offset = self._apic_offset(gpa)
-        if offset is not None:
-            self._apic_write(offset, size, value)
-            return True
-        device = vm.mmio.find(gpa)
-        if device is not None:
-            self._write(device, gpa, size, value)
-            return True
-        region = vm.memory.region(gpa)
-        return region is not None and region.rom
+        server = address_map.mmio(self._vm, self._vcpu, gpa)
+        if server is None:
+            return False
+        if isinstance(server, int):
+            self._apic_write(server, size, value)
+        elif isinstance(server, Device):
+            self._write(server, gpa, size, value)
+        else:
+            return server.rom
+        return True
 
     def port_in(self, port: int, size: int) -> int | None:
         """IN from a device; an ISA bus that floats reads all ones."""
         vm = self._vm
-        if vm.traps.port and self._is_port_trapped(port, size):
+        if self._traps.port and hits(self._traps.port, port, size):
             return None
         device = vm.ports.find(port)
         if device is not None:
@@ -131,10 +121,15 @@ class Bus:
     def port_out(self, port: int, size: int, value: int) -> bool:
         """OUT to a device."""
         vm = self._vm
-        if vm.traps.port and self._is_port_trapped(port, size):
+        if self._traps.port and hits(self._traps.port, port, size):
             return False
         device = vm.ports.find(port)
         if device is None:
             return vm.float_ports
         self._write(device, port, size, value)
         return True
+
+
+def untrapped(vm: Vm, vcpu: Vcpu, context: Context) -> Bus:
+    """Return a view of `vcpu`'s that goes past the traps: for all but the guest."""
+    return Bus(vm, vcpu, TrapState(), context)

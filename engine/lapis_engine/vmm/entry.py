@@ -7,7 +7,7 @@ making, before the guest is entered. `answered` is the event of one that was acc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lapis_engine.events import Answered
 from lapis_engine.vie.operands import SIZE_MASK
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 VEC_DEFAULT, VEC_DISCARD_INSTR, VEC_FULFILL_MMIO, VEC_FULFILL_INOUT = range(4)
 VEC_FLAG_EXIT_CONSISTENT = 1 << 31
+
+
+Context = Literal["outside", "normal", "critical"]
+"""Where something is done: outside vm_run, in it, or in its critical section around the
+guest, where nothing may sleep."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from lapis_engine.vmm.startup import init_sipi, spinup_ap, startup_cpus
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
     from lapis_engine.profiles.switches import Profile
+    from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -46,9 +47,10 @@ CASCADE: Final = 2
 """ISA IRQ of the second 8259, and the IOAPIC pin of IRQ 0."""
 
 
-def route(vm: Vm, outcome: Outcome) -> str:
+def route(vm: Vm, outcome: Outcome, context: Context = "normal") -> str:
     """Log the events of an APIC transition and carry the rest to where it belongs.
 
+    `context` is where the transition was made; only an ICR write depends on it.
     Returns why the kernel refused what the guest asked for, or nothing.
     """
     refused, moved = "", not outcome
@@ -57,7 +59,7 @@ def route(vm: Vm, outcome: Outcome) -> str:
             case VectorAccepted():
                 vm.note(item)
             case Ipi():
-                refused = request(vm, item)
+                refused = request(vm, item, context)
             case LocalInterrupt():
                 _local(vm, vm.vcpus[item.vcpu], item)
             case Failed():
@@ -73,7 +75,7 @@ def route(vm: Vm, outcome: Outcome) -> str:
     return refused
 
 
-def request(vm: Vm, ipi: Ipi) -> str:
+def request(vm: Vm, ipi: Ipi, context: Context) -> str:
     """Send what the guest wrote to an ICR; say why the kernel refused it, or nothing.
 
     Only before illumos 13275 it refuses: then INST_EMUL is owed, or the host panics.
@@ -87,11 +89,11 @@ def request(vm: Vm, ipi: Ipi) -> str:
         return why
     if profile.ipi_unimplemented_fails and ipi.mode in UNIMPLEMENTED:
         vm.exit_due = exits.Errno("EINVAL", f"{ipi.mode} by ICR is not implemented")
-    send(vm, ipi)
+    send(vm, ipi, context)
     return ""
 
 
-def send(vm: Vm, ipi: Ipi, source: str = "") -> IpiSent:
+def send(vm: Vm, ipi: Ipi, context: Context, source: str = "") -> IpiSent:
     """Carry an IPI to its targets; say what became of it."""
     why = apic_ipi.refusal(ipi, vm.profile)
     targets = () if why else destinations(vm, ipi)
@@ -102,7 +104,7 @@ def send(vm: Vm, ipi: Ipi, source: str = "") -> IpiSent:
         source = source or f"vCPU {ipi.sender}"
         if vm.interference.rules:
             targets = _interfered(vm, ipi, targets, source)
-        _carry(vm, ipi, targets, source)
+        _carry(vm, ipi, targets, source, context)
     return sent
 
 
@@ -120,14 +122,16 @@ def _interfered(
     return tuple(arriving)
 
 
-def _carry(vm: Vm, ipi: Ipi, targets: tuple[int, ...], source: str) -> None:
+def _carry(
+    vm: Vm, ipi: Ipi, targets: tuple[int, ...], source: str, context: Context
+) -> None:
     """Let an IPI take effect at its targets, those that are there twice, twice."""
     if vm.profile.boot_ipi == "startup-cpus" and ipi.mode in BOOT:
         # A set of targets: a second copy would find nothing left to do.
-        startup_cpus.send(vm, ipi, tuple(dict.fromkeys(targets)))
+        startup_cpus.send(vm, ipi, tuple(dict.fromkeys(targets)), context)
         return
     for target in targets:
-        _arrive(vm, vm.vcpus[target], ipi, source)
+        _arrive(vm, vm.vcpus[target], ipi, source, context)
 
 
 def release(vm: Vm) -> None:
@@ -135,15 +139,13 @@ def release(vm: Vm) -> None:
 
     What bhyve's userspace has to do about them waits for the next entry.
     """
-    before, vm.context = vm.context, "normal"
     together: dict[tuple[int, Ipi, str], list[int]] = {}
     for held in interference.due(vm.interference, vm.now):
         together.setdefault((held.due, held.ipi, held.source), []).append(held.target)
     for (_, ipi, source), targets in together.items():
-        _carry(vm, ipi, tuple(targets), f"{source}, delayed")
+        _carry(vm, ipi, tuple(targets), f"{source}, delayed", "normal")
         if vm.boot_ipi_due is not None:
             vm.exit_due = startup_cpus.handle(vm) or vm.exit_due
-    vm.context = before
 
 
 def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
@@ -192,7 +194,7 @@ def _unreached(vm: Vm, vcpu: Vcpu, sent: IpiSent) -> str:
     return f"{head} was dropped: {sent.dropped or 'it went elsewhere'}"
 
 
-def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
+def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str, context: Context) -> None:
     """Let one copy of an IPI take effect at its target."""
     vm.kick = True
     profile = vm.profile
@@ -203,7 +205,7 @@ def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
         clears = profile.init_clears_sipi
         vm.note(*init_sipi.inject_init(vcpu, source, clears_sipi=clears))
     elif ipi.mode == "sipi" and old:
-        spinup_ap.sipi(vm, vcpu.id, ipi.vector, ipi.sender)
+        spinup_ap.sipi(vm, vcpu.id, ipi.vector, ipi.sender, context)
     elif ipi.mode == "sipi":
         latched = profile.sipi_latched
         vm.note(*init_sipi.inject_sipi(vcpu, ipi.vector, source, latched=latched))

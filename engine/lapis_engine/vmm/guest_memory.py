@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lapis_engine.apic import state as apic_state
 from lapis_engine.cpu.disasm import Line, disassemble
 from lapis_engine.errors import EntryError, UnmappedError
 from lapis_engine.events import KernemuAccessed
 from lapis_engine.memory.physical import PAGE
 from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm.bus import APIC_PAGE
+from lapis_engine.vmm import address_map
+from lapis_engine.vmm.bus import untrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
     names = [_served_by(vm, vcpu, gpa, n) for gpa, n in pieces]
     data, accesses = b"", []
     for (gpa, n), name in zip(pieces, names, strict=True):
-        if not name:
+        if name is None:
             data += vm.memory.read(gpa, n)
             continue
         value = _access(vm, vcpu, gpa, n)
@@ -122,28 +122,19 @@ def _gpa(vcpu: Vcpu, address: int, *, physical: bool) -> int:
     return gpa
 
 
-def _served_by(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> str:
-    """Return the name of the device, or nothing for memory; raise `UnmappedError`."""
-    is_there = apic_state.mode(vcpu.apic) == "xapic" or vm.profile.mmio_off != "memory"
-    if is_there and 0 <= gpa - apic_state.base(vcpu.apic) < APIC_PAGE:
-        return "local APIC"
-    device = vm.mmio.find(gpa)
-    if device is not None:
-        return device.name
-    if vm.memory.region(gpa) is None:
+def _served_by(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> str | None:
+    """Return the name of the device, None for memory; raise `UnmappedError`."""
+    server = address_map.mmio(vm, vcpu, gpa)
+    if server is None:
         raise UnmappedError(gpa, size, "neither memory nor a device of the engine")
-    return ""
+    return address_map.device_name(server)
 
 
 def _access(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
-    bus = vm.buses[vcpu.id]
-    bus.untrapped = True
     try:
-        value = bus.read(gpa, size)
+        value = untrapped(vm, vcpu, "outside").read(gpa, size)
     except HandlerRefused as refused:
         raise EntryError("EINVAL", f"the device refused: {refused}") from None
-    finally:
-        bus.untrapped = False
     assert value is not None, "the device was looked up"
     value &= (1 << (8 * size)) - 1
     vm.note(KernemuAccessed(vcpu.id, False, gpa, size, value))  # noqa: FBT003

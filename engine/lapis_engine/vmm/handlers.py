@@ -161,9 +161,7 @@ def _wrmsr(vm: Vm, vcpu: Vcpu, number: int, value: int) -> exits.Exit | None:
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
         return None
     emulation.skip(vm, vcpu)
-    vm.context = "critical"
-    refused = fabric.route(vm, outcome)
-    vm.context = "normal"
+    refused = fabric.route(vm, outcome, "critical")
     if number == msr.TSC_DEADLINE:
         vm.pass_time(vm.now)  # one that has passed fires now
     return exits.Wrmsr(number, value) if refused else None

@@ -15,8 +15,8 @@ from lapis_engine.devices.ioapic import pins
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.events import KernemuAccessed, LvtFired, RunStateChanged
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import fabric, run_state
-from lapis_engine.vmm.bus import APIC_PAGE
+from lapis_engine.vmm import address_map, fabric, run_state
+from lapis_engine.vmm.bus import untrapped
 
 if TYPE_CHECKING:
     from lapis_engine.events import MessageSent
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Vm
 
 WIDTHS: Final = (1, 2, 4, 8)
-KERNEMU_DEVICES: Final = frozenset({"ioapic", "hpet"})
+KERNEMU_ROLES: Final = frozenset({"ioapic", "hpet"})
 """Devices that bhyve's `vm_service_mmio_write` knows beside the APIC page."""
 RUN_STATES: Final = (
     run_state.INIT | run_state.RUN | run_state.PEND_INIT | run_state.PEND_SIPI
@@ -41,14 +41,10 @@ def kernemu_write(vm: Vm, vcpu: Vcpu, gpa: int, size: int, value: int) -> None:
     if not 0 <= value < 1 << (8 * size):
         raise EntryError("EINVAL", f"{value:#x} does not fit in {size} bytes")
     vm.note(KernemuAccessed(vcpu.id, True, gpa, size, value))  # noqa: FBT003
-    bus = vm.buses[vcpu.id]
-    bus.untrapped = True
     try:
-        bus.write(gpa, size, value)
+        untrapped(vm, vcpu, "outside").write(gpa, size, value)
     except HandlerRefused as refused:
         raise EntryError("EINVAL", f"the handler refused: {refused}") from None
-    finally:
-        bus.untrapped = False
     failed, vm.exit_due = vm.exit_due, None
     if failed is not None:
         raise EntryError("EINVAL", failed.text)
@@ -60,14 +56,10 @@ def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
     Raises `EntryError` as `kernemu_write` does.
     """
     _check(vm, vcpu, gpa, size)
-    bus = vm.buses[vcpu.id]
-    bus.untrapped = True
     try:
-        value = bus.read(gpa, size)
+        value = untrapped(vm, vcpu, "outside").read(gpa, size)
     except HandlerRefused as refused:
         raise EntryError("EINVAL", f"the handler refused: {refused}") from None
-    finally:
-        bus.untrapped = False
     assert value is not None, "the devices were looked up"
     vm.note(KernemuAccessed(vcpu.id, False, gpa, size, value))  # noqa: FBT003
     return value
@@ -76,12 +68,10 @@ def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
 def _check(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> None:
     if size not in WIDTHS:
         raise EntryError("EINVAL", f"{size} bytes: an access is 1, 2, 4 or 8 bytes")
-    page = apic_state.base(vcpu.apic)
-    is_there = apic_state.mode(vcpu.apic) == "xapic" or vm.profile.mmio_off != "memory"
-    if page <= gpa < page + APIC_PAGE and is_there:
-        return
-    found = vm.mmio.find(gpa)
-    if found is None or found.name not in KERNEMU_DEVICES:
+    server = address_map.mmio(vm, vcpu, gpa)
+    is_device = isinstance(server, device.Device) and server.role in KERNEMU_ROLES
+    if not isinstance(server, int) and not is_device:
+        page = apic_state.base(vcpu.apic)
         raise EntryError(
             "ESRCH",
             f"{gpa:#x} is in none of the devices that KERNEMU reaches: the APIC page "

@@ -131,10 +131,10 @@ class Vm:
         self.ports, self.mmio = IoSpace("port"), IoSpace("mmio")
         self.devices = list(devices)
         self._claim()
-        named = {device.name: device.state for device in devices}
-        self.pic, self.ioapic = named.get("pic"), named.get("ioapic")
+        roles = {device.role: device.state for device in devices}
+        self.pic, self.ioapic = roles.get("pic"), roles.get("ioapic")
         self.vcpus = [self._new_vcpu(number) for number in range(vcpus)]
-        self.buses = [Bus(self, vcpu) for vcpu in self.vcpus]
+        self.buses = [Bus(self, vcpu, self.traps) for vcpu in self.vcpus]
 
     def _claim(self) -> None:
         for device in self.devices:

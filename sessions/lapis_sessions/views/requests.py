@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Answered
 from lapis_engine.vie import state as vie
-from lapis_engine.vmm import traps
+from lapis_engine.vmm import address_map
 from lapis_engine.why import entry_commands
 from lapis_sessions.views import machine as views
 
@@ -44,7 +44,7 @@ def trap(vm: Vm, it: Trap) -> Json:
         "space": it.space,
         "first": it.first,
         "size": it.size,
-        "serves": traps.server(vm, it),
+        "serves": address_map.trapped_server(vm, it) or "",
     }
 
 

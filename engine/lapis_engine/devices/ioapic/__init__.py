@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 def device(profile: Profile) -> Device:
     """Return the IOAPIC at 0xFEC0_0000 with the pins and version of `profile`."""
     return Device(
-        "ioapic", _fresh(profile), access, mmio=regs.MMIO, reset=_fresh(profile)
+        "ioapic",
+        _fresh(profile),
+        access,
+        mmio=regs.MMIO,
+        role="ioapic",
+        reset=_fresh(profile),
     )
 
 

@@ -26,5 +26,6 @@ def device(*, modes_checked: bool = False) -> Device:
         access,
         regs.PORTS,
         timer=timer,
+        role="pic",
         reset=PicState(modes_checked=modes_checked),
     )

@@ -14,6 +14,7 @@ from lapis_engine.vmm import exits, run_state
 
 if TYPE_CHECKING:
     from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vm import Vm
 
 
@@ -55,7 +56,7 @@ def init(vm: Vm, number: int) -> None:
     vm.note(RunStateChanged(number, before, run_state.INIT, "BS_INIT -> BS_SIPI"))
 
 
-def sipi(vm: Vm, number: int, vector: int, sender: int) -> None:
+def sipi(vm: Vm, number: int, vector: int, sender: int, context: Context) -> None:
     """SIPI: BS_SIPI becomes BS_RUNNING and SPINUP_AP is owed to userspace."""
     state = vm.spinup
     waits = vm.vcpus[number].run_state == run_state.INIT
@@ -68,12 +69,14 @@ def sipi(vm: Vm, number: int, vector: int, sender: int) -> None:
         state.superseded += state.request is not None
         state.request = request
     else:
-        record(vm, request, sender)
+        record(vm, request, sender, context)
 
 
-def record(vm: Vm, request: exits.SpinupAp | exits.IpiExit, sender: int) -> None:
+def record(
+    vm: Vm, request: exits.SpinupAp | exits.IpiExit, sender: int, context: Context
+) -> None:
     """Write the exit record of `sender`; outside `vm_run` nobody will read it."""
-    if vm.context != "outside":
+    if context != "outside":
         vm.exit_due = request
         return
     text = (

@@ -18,6 +18,7 @@ from lapis_engine.vmm.startup import spinup_ap
 
 if TYPE_CHECKING:
     from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vm import Vm
 
 
@@ -34,16 +35,16 @@ def targets(vm: Vm, ipi: Ipi, found: tuple[int, ...]) -> tuple[int, ...]:
     return (number,) if fits else ()
 
 
-def send(vm: Vm, ipi: Ipi, reached: tuple[int, ...]) -> None:
+def send(vm: Vm, ipi: Ipi, reached: tuple[int, ...], context: Context) -> None:
     """Fill the exit record; `handle` reads it."""
-    if vm.profile.icr_locks and vm.context == "critical":
+    if vm.profile.icr_locks and context == "critical":
         text = "sleeping lock (rendezvous) taken in a critical section by the ICR write"
         vm.note(EngineFault(ipi.sender, text))
     if not reached:
         return
-    if vm.context == "outside":
+    if context == "outside":
         lost = exits.IpiExit(ipi.mode, ipi.vector, reached)
-        spinup_ap.record(vm, lost, ipi.sender)
+        spinup_ap.record(vm, lost, ipi.sender, context)
         return
     vm.boot_ipi_due = BootIpi(ipi.mode, ipi.vector, reached)
 
