@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -87,6 +89,20 @@ class Host:
             self.register(source(), name, builtin=builtin)
         except Exception as error:  # noqa: BLE001 - a plug-in can raise anything
             self._disable(name, "load", error)
+
+    def load_file(self, path: str) -> None:
+        """Import a plug-in from a file, which need not be on the path."""
+        name = Path(path).stem
+
+        def source() -> object:
+            spec = spec_from_file_location(name, path)
+            if spec is None or spec.loader is None:
+                raise ImportError(f"{path!r} is no Python file")
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+
+        self.load(name, source, builtin=False)
 
     @property
     def extensions(self) -> Extensions:

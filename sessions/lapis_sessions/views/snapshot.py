@@ -148,11 +148,14 @@ def _vcpu(machine: Machine, number: int, code: int) -> VcpuSnapshot:
         linear_rip=regs.linear_rip,
         regs=MappingProxyType(views.registers(regs)),
         code=tuple(machine.disassemble(number, None, code)) if code else (),
-        apic=_apic(vcpu.apic, machine.config.profile.apic_version, machine.now),
+        apic=apic(machine, number),
     )
 
 
-def _apic(state: ApicState, version: int, now: int) -> ApicSnapshot:
+def apic(machine: Machine, number: int) -> ApicSnapshot:
+    """Return the local APIC of a vCPU."""
+    state, now = machine.vcpu(number).apic, machine.now
+    version = machine.config.profile.apic_version
     mode = apic_state.mode(state)
     lvt = tuple((n, e["raw"]) for n, e in views.lvts(state, version).items())
     return ApicSnapshot(

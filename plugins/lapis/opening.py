@@ -1,0 +1,92 @@
+"""From a guest, or from a recording, to a session."""
+
+from __future__ import annotations
+
+from os import fspath
+from typing import TYPE_CHECKING
+
+from lapis.session import Session
+from lapis_plugins.host import discover
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.recording import view as recording_view
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
+from lapis_sessions.recording.start import start_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from lapis_plugins.host import Host
+
+
+def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
+    guest: str | PathLike[str] = "",
+    *,
+    cpus: int = 2,
+    memory: str = "64M",
+    profile: str = "sdm",
+    firmware: str | PathLike[str] | None = None,
+    append: str = "",
+    record: str | PathLike[str] | None = None,
+    plugins: Iterable[str | PathLike[str]] = (),
+) -> Session:
+    """Build a machine and return a session on it, standing at reset.
+
+    Args:
+        guest: An embedded guest, an ELF or multiboot kernel, or a flat binary `*.bin`;
+            `ap-bringup` when neither it nor `firmware` is given.
+        cpus: vCPUs; the profile says how many it takes.
+        memory: RAM in whole MiB, as `64M` or `1G`.
+        profile: Whose behaviour it is, as `lapis profiles` lists them.
+        firmware: ROM to start instead of a guest.
+        append: Command line for a kernel that takes one.
+        record: File to record into, which must not be there yet.
+        plugins: Python files of plug-ins, beside those that are installed.
+
+    Raises:
+        ConfigError: The machine cannot be so.
+        GuestError: The guest or a file cannot be had.
+        ImageError: The image is nothing that can be started.
+        RecordingError: The recording cannot be begun.
+    """
+    options = SessionOptions(
+        guest=fspath(guest),
+        cpus=cpus,
+        memory=memory,
+        profile=profile,
+        firmware=fspath(firmware) if firmware is not None else "",
+        append=append,
+    )
+    host = _host(plugins)
+    live = open_session(options, host.extensions)
+    live.notices += [failure.text for failure in host.failures]
+    if record is not None:
+        start_recording(live, fspath(record))
+    return Session(live)
+
+
+def replay(
+    file: str | PathLike[str], *, plugins: Iterable[str | PathLike[str]] = ()
+) -> Session:
+    """Return a session that stands at the beginning of a recording.
+
+    Its acts lie ahead: `run` and `goto("end")` do again what was done, and anything
+    else begins a branch. The file itself is never written.
+
+    Raises `RecordingError` when the file cannot be read or is not of this machine.
+    """
+    recording = reader.read(fspath(file))
+    host = _host(plugins)
+    live = replaying.session_of(recording, host.extensions)
+    live.notices += [failure.text for failure in host.failures]
+    live.notices += recording_view.warnings(recording)
+    return Session(live)
+
+
+def _host(plugins: Iterable[str | PathLike[str]]) -> Host:
+    host = discover()
+    for each in plugins:
+        host.load_file(fspath(each))
+    return host
