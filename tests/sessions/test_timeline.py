@@ -17,7 +17,9 @@ from lapis_engine.events import VectorEnded
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay.digest import Digester
+from lapis_engine.replay.entries import DivergedError
 from lapis_sessions.timeline import keeper as keeping
+from lapis_sessions.timeline import searches
 from lapis_sessions.timeline import timeline as timelines
 from lapis_sessions.timeline.branches import Spot
 from lapis_sessions.timeline.timeline import Timeline
@@ -529,3 +531,44 @@ def test_pages_that_checkpoints_share_are_counted_once(
     own = 64 << 10
     assert keeper.count == 11
     assert 10 * own <= keeper.held - first <= 10 * own + 3 * 4096
+
+
+# A breakpoint where a run ended with an exit.
+
+
+def test_a_breakpoint_at_the_exit_of_a_run_is_gone_back_to(
+    opened: Opened, done: Done
+) -> None:
+    session = opened(cpus=2, memory="2M")
+    done(session, "run 5000000")
+    end = session.timeline.spot
+    rip = session.machine.vcpu(0).regs.linear_rip
+    done(session, "break")
+    here = done(session, "reverse-continue")
+    assert session.machine.vcpu(0).regs.linear_rip == rip
+    assert here["retired"] == end.at.retired
+    assert here["event"] == end.at.seq - 1  # the exit has not happened
+    assert done(session, "pending") == []
+    done(session, "goto end")
+    assert session.timeline.spot == end
+    assert [request["gpa"] for request in done(session, "pending")] == [0xD000_0000]
+
+
+def test_a_way_back_that_fails_leaves_everything_where_it_was(
+    opened: Opened, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(cpus=2, memory="2M")
+    done(session, "run 5000000")
+    done(session, "answer 7")
+    done(session, "run 5000000")
+    line = session.timeline
+    before = line.spot, Digester(session.machine).digest(), done(session, "where")
+
+    def fails(*_: object) -> None:
+        raise DivergedError(line.branch.entries[0].act, line.spot.at, line.spot.at)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(searches, "_between", fails)
+        assert "ended at" in session.execute("reverse-step").error
+    after = line.spot, Digester(session.machine).digest(), done(session, "where")
+    assert after == before

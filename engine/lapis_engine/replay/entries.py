@@ -28,6 +28,8 @@ TIME_MOVING = {"run": "limit", "step": "count"}
 """Verbs that move time, and which argument of theirs an entry has no use for: how far
 they went is where they ended."""
 HITS = frozenset({"breakpoint", "catch"})
+NEVER = 1 << 63
+"""Number of an event that never comes."""
 AT_ONCE = frozenset({"budget", "breakpoint", "catch"})
 """Reasons of a stop that lies where instructions and events say; the others are met
 only by going on from there."""
@@ -107,17 +109,37 @@ def advance(
     `hit` is told of every stop at a breakpoint or a catch on the way.
     """
     here = position(machine)
-    while to.retired > here.retired:
-        stop = _go(machine, within, to.retired - here.retired)
+    if to.retired > here.retired:
+        here = _past_hits(machine, within, to.retired, hit)
+    is_short = to == within.end != here and within.reason not in AT_ONCE
+    if is_short or here.seq < to.seq:
+        # A breakpoint may lie where the instructions end and the exit is yet to come.
+        with stopping_at(machine, to.seq):
+            _past_hits(machine, within, here.retired + 1, hit, to.seq)
+
+
+def _past_hits(
+    machine: Machine, within: Entry, retired: int, hit: Hit | None, seq: int = NEVER
+) -> Position:
+    """Go on to so many instructions or events, or to a stop that is no hit.
+
+    Each vCPU in turn may stand at a breakpoint without a step between: when nothing
+    moved for longer than that, nothing ever will, and this comes back.
+    """
+    here = position(machine)
+    idle = 0
+    while here.retired < retired and idle <= len(machine.vcpus):
+        before = here
+        stop = _go(machine, within, retired - here.retired)
         here = position(machine)
         if stop is None or stop.reason not in HITS:
             break
+        if here.seq >= seq:
+            break
         if hit is not None:
             hit(here)
-    is_short = to == within.end != here and within.reason not in AT_ONCE
-    if is_short or here.seq < to.seq:
-        with stopping_at(machine, to.seq):
-            _go(machine, within, 1)
+        idle = idle + 1 if here == before else 0
+    return here
 
 
 def to_event(machine: Machine, within: Entry, seq: int, most: int) -> None:

@@ -43,6 +43,13 @@ def back_to_last(
     and nothing after the next one is looked at. Where there is none the machine stays
     where it is.
     """
+    with timeline.or_back():
+        return _back_to_last(timeline, instrument, within)
+
+
+def _back_to_last(
+    timeline: Timeline, instrument: Instrument, within: Within | None
+) -> bool:
     here = upper = timeline.spot
     if within is not None:
         upper = _end_of(timeline, within, here)

@@ -7,7 +7,7 @@ branch that it was.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -174,7 +174,16 @@ class Timeline:
         return branch
 
     def go(self, spot: Spot, branch: str = "") -> None:
-        """Make the machine what it was at `spot` of a branch."""
+        """Make the machine what it was at `spot` of a branch.
+
+        Raises `CommandError`, and `DivergedError` with the machine where it was.
+        """
+        self.named_branch(branch or self.branch.name)
+        with self.or_back():
+            self.travel(spot, branch)
+
+    def travel(self, spot: Spot, branch: str = "") -> None:
+        """Go as `go` does, but stay where it went wrong, to look at it."""
         with self.travelling():
             kept = self.named_branch(branch or self.branch.name).before(spot)
             if branch not in {"", self.branch.name}:
@@ -183,6 +192,24 @@ class Timeline:
             elif not kept.spot <= self.spot <= spot:
                 self.put(kept)
             self.forward(spot)
+
+    @contextmanager
+    def or_back(self) -> Iterator[None]:
+        """Go back to where the machine was when a way to elsewhere fails.
+
+        Where not even that way leads there again, it stands at the last checkpoint
+        before, which is what it says it is.
+        """
+        branch, spot = self.branch, self.spot
+        try:
+            yield
+        except BaseException:  # a user who breaks it off, too
+            self.branch = branch
+            with self.travelling():
+                self.put(branch.before(spot))
+                with suppress(DivergedError):
+                    self.forward(spot)
+            raise
 
     def go_to_event(self, seq: int) -> None:
         """Go to where event number `seq` has just happened; raise `CommandError`."""
@@ -196,7 +223,7 @@ class Timeline:
         if not entry.moves:
             self.go(Spot(index + 1, entry.end))
             return
-        with self.travelling():
+        with self.or_back(), self.travelling():
             kept = self.branch.before_event(index, seq)
             if not (kept.spot <= self.spot and self.spot.is_before(index, seq)):
                 self.put(kept)
@@ -269,22 +296,27 @@ class Timeline:
     def _through(self, entry: Entry, to: Position, hit: Hit | None = None) -> None:
         """Go on in the present entry as far as `to`, in slices.
 
+        How large these are says the clock of the host, and nothing else does it say:
+        a slice that does not come to its end is a divergence, whatever its size.
         Raises `DivergedError`.
         """
-        machine = self.machine
-        there = False
-        while not there:
-            begun, here = perf_counter(), self.spot.at
-            goal = here.retired + self.slice
-            there = not entry.moves or goal >= to.retired
-            if not there:
-                replay.advance(machine, entry, Position(goal, 0, 0), hit)
-            elif to == entry.end:
-                replay.perform(machine, entry, hit)
-            else:
-                replay.advance(machine, entry, to, hit)
-            self.spot = Spot(self.spot.done, capture.position(machine))
-            if entry.moves:
-                self._passed(perf_counter() - begun, here)
+        while entry.moves and self.spot.at.retired + self.slice < to.retired:
+            goal = self.spot.at.retired + self.slice
+            self._slice(entry, Position(goal, 0, 0), hit)
+            if self.spot.at.retired < goal:
+                raise DivergedError(entry.act, to, self.spot.at)
+        self._slice(entry, to, hit)
         if self.spot.at == entry.end:
             self.spot = Spot(self.spot.done + 1, entry.end)
+
+    def _slice(self, entry: Entry, to: Position, hit: Hit | None) -> None:
+        begun, here = perf_counter(), self.spot.at
+        try:
+            if to == entry.end:
+                replay.perform(self.machine, entry, hit)
+            else:
+                replay.advance(self.machine, entry, to, hit)
+        finally:
+            self.spot = Spot(self.spot.done, capture.position(self.machine))
+        if entry.moves:
+            self._passed(perf_counter() - begun, here)

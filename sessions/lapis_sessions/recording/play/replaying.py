@@ -119,7 +119,7 @@ def _replayed(session: Session, branch: RecordedBranch, acts: int) -> Divergence
     entries = timeline.branch.entries
     at = entries[acts - 1].end if acts else timeline.branch.kept[0].spot.at
     try:
-        timeline.go(Spot(acts, at))
+        timeline.travel(Spot(acts, at))
     except DivergedError as error:
         was, now = error.wanted, error.came
         done = timeline.spot.done
