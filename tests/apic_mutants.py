@@ -13,13 +13,13 @@ from types import ModuleType
 import apic_oracle as oracle
 from apic_oracle import OracleApic
 
-from lapis_engine.apic import ipi
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import decode
 from lapis_engine.apic.state import ApicState
 from lapis_engine.profiles.catalog import ILLUMOS, SDM
 
 LIST = Path(__file__).parent / "engine" / "mutants.toml"
-SOURCES = Path(ipi.__file__).parent
+SOURCES = Path(apic_state.__file__).parent
 ROUNDS = 400
 """Random inputs for each function; they are the same ones every time."""
 BASES = {"disabled": 0xFEE0_0000, "xapic": 0xFEE0_0800, "x2apic": 0xFEE0_0C00}
@@ -75,9 +75,8 @@ def load(file: str, text: str) -> ModuleType:
 
 def disagreement(file: str, module: ModuleType) -> str:
     """Say where a module and the oracle differ, or nothing."""
-    compare = _priority if file == "priority.py" else _ipi
     try:
-        compare(module, random.Random(0))
+        COMPARED[file](module, random.Random(0))
     except Exception as wrong:  # noqa: BLE001 - a mutant may raise anything
         return f"{type(wrong).__name__} {wrong}"
     return ""
@@ -145,20 +144,23 @@ def _act(
         _same(sorted(state.isrvec_view or ()), sorted(model.serving))
 
 
-def _ipi(module: ModuleType, chance: random.Random) -> None:
-    """Compare the functions of `ipi` with the digits and the sets."""
+def _written(chance: random.Random, *, wide: bool) -> int:
+    """Make up an ICR."""
+    low = (
+        chance.choice([0, 15, 16, chance.randrange(256)])
+        | chance.choice([0, 0, 1, 1, 2, 3, 4, 5, 6, 7]) << 8
+        | chance.choice([0, 0x4000, 0x8000, 0xC000, 0x4000])
+        | chance.choice([0, 0x800])
+        | chance.choice([0, 0, 0, 1, 2, 3]) << 18
+    )
+    return low | _named(chance, wide=wide) << (32 if wide else 56)
+
+
+def _icr(module: ModuleType, chance: random.Random) -> None:
+    """Compare the functions of `icr` with the digits."""
     for _ in range(ROUNDS):
-        models = [_model(chance, number) for number in (0, 1, 15, 16, 18)]
-        states = [engine_apic(model) for model in models]
         wide, sender = chance.random() < 0.5, chance.choice([0, 1, 15, 16, 18])
-        low = (
-            chance.choice([0, 15, 16, chance.randrange(256)])
-            | chance.choice([0, 0, 1, 1, 2, 3, 4, 5, 6, 7]) << 8
-            | chance.choice([0, 0x4000, 0x8000, 0xC000, 0x4000])
-            | chance.choice([0, 0x800])
-            | chance.choice([0, 0, 0, 1, 2, 3]) << 18
-        )
-        icr = low | _destination(chance, wide=wide) << (32 if wide else 56)
+        icr = _written(chance, wide=wide)
         ask = oracle.read_icr(icr, wide=wide)
         found = module.decode(icr, x2apic=wide, sender=sender)
         for name in ("vector", "mode", "logical", "assert_", "level", "shorthand"):
@@ -168,14 +170,28 @@ def _ipi(module: ModuleType, chance: random.Random) -> None:
             why = oracle.refused(ask, bhyve=profile is ILLUMOS)
             _same(bool(module.refusal(found, profile)), bool(why))
             _same(module.is_vector_illegal(found, profile), why == "vector")
-        wanted = tuple(sorted(oracle.reached(ask, sender, models)))
-        _same(module.targets(found, states), wanted)
         made = module.encode(
             ask.mode, vector=ask.vector, destination=ask.destination,
             shorthand=ask.shorthand, logical=ask.logical, level=ask.level,
             assert_=ask.assert_, x2apic=wide,
         )  # fmt: skip
         _same(made, icr)
+
+
+def _destination(module: ModuleType, chance: random.Random) -> None:
+    """Compare the functions of `destination` with the sets."""
+    for _ in range(ROUNDS):
+        models = [_model(chance, number) for number in (0, 1, 15, 16, 18)]
+        states = [engine_apic(model) for model in models]
+        wide, sender = chance.random() < 0.5, chance.choice([0, 1, 15, 16, 18])
+        icr = _written(chance, wide=wide)
+        asked = oracle.read_icr(icr, wide=wide)
+        found = decode(icr, x2apic=wide, sender=sender)
+        wanted = tuple(sorted(oracle.reached(asked, sender, models)))
+        _same(module.targets(found, states), wanted)
+
+
+COMPARED = {"priority.py": _priority, "icr.py": _icr, "destination.py": _destination}
 
 
 def _model(chance: random.Random, number: int) -> OracleApic:
@@ -191,7 +207,7 @@ def _model(chance: random.Random, number: int) -> OracleApic:
     )
 
 
-def _destination(chance: random.Random, *, wide: bool) -> int:
+def _named(chance: random.Random, *, wide: bool) -> int:
     members = chance.randrange(1 << 16)
     if not wide:
         return chance.choice([0, 1, 15, 16, 0x13, 0x22, 0xFF, members & 0xFF])

@@ -28,10 +28,11 @@ from hypothesis import Phase, settings
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "engine" / "lapis_engine" / "apic"
-FILES = ("priority.py", "ipi.py")
+FILES = ("priority.py", "icr.py", "destination.py")
 TESTS = {
     "priority.py": ("priority", "isrvec", "ipi", "oracle", "rules", "access"),
-    "ipi.py": ("ipi", "destinations", "oracle", "priority", "rules", "access"),
+    "icr.py": ("ipi", "destinations", "oracle", "priority", "rules", "access"),
+    "destination.py": ("ipi", "destinations", "oracle", "priority", "rules", "access"),
 }
 """Tests `test_apic_*.py`, in the order in which they are asked."""
 LIST = HERE / "mutants.toml"

@@ -9,7 +9,7 @@ import pytest
 
 from lapis_engine.apic import access, apicbase, timer
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.icr import Ipi
 from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import (

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapis_engine.apic import ipi
+from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.icr import Ipi, decode, encode, refusal
 from lapis_engine.apic.state import ApicState
 from lapis_engine.profiles.catalog import ILLUMOS, SDM
 from lapis_engine.profiles.switches import Profile
@@ -85,8 +85,8 @@ def test_destinations_agree_with_sets(
         order = sorted((found[n].ppr // 16, n) for n in able)
         wanted = [n for _, n in order[:1]]
     icr = mda << 56 | (0x800 if logical else 0) | (0x4131 if lowest else 0x4031)
-    request = ipi.decode(icr, x2apic=False, sender=0)
-    assert ipi.targets(request, states) == tuple(wanted)
+    request = decode(icr, x2apic=False, sender=0)
+    assert apic_destination.targets(request, states) == tuple(wanted)
 
 
 @pytest.mark.parametrize("model", range(16))
@@ -97,17 +97,17 @@ def test_every_logical_destination_agrees_with_sets(model: int) -> None:
     for high, low, mda in itertools.product(nibbles, nibbles, range(0x100)):
         state.ldr = high << 28 | low << 24
         target = Target(0, high << 4 | low, model, 0, True)
-        request = ipi.decode(mda << 56 | 0x831, x2apic=False, sender=0)
-        assert ipi.matches(request, state) is named(target, mda, True)
+        request = decode(mda << 56 | 0x831, x2apic=False, sender=0)
+        assert apic_destination.matches(request, state) is named(target, mda, True)
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
 def test_x2apic_logical_destinations_agree_with_sets(cluster: int, mask: int) -> None:
     states = [apic(X2APIC, vcpu) for vcpu in range(40)]
     destination = cluster % 4 << 16 | mask
-    request = ipi.decode(destination << 32 | 0x831, x2apic=True, sender=0)
+    request = decode(destination << 32 | 0x831, x2apic=True, sender=0)
     wanted = {16 * (cluster % 4) + n for n in range(16) if mask >> n & 1}
-    assert set(ipi.targets(request, states)) == wanted & set(range(40))
+    assert set(apic_destination.targets(request, states)) == wanted & set(range(40))
 
 
 @pytest.mark.parametrize(
@@ -124,21 +124,21 @@ def test_the_sender_s_mode_says_what_everyone_is(
     states = [apic(vcpu=0), apic(vcpu=1), apic(X2APIC, vcpu=2)]
     icr = destination << (32 if x2apic else 56) | 0x4400
     for logical in (0, 0x800):
-        request = ipi.decode(icr | logical, x2apic=x2apic, sender=0)
-        assert ipi.targets(request, states) == reached
+        request = decode(icr | logical, x2apic=x2apic, sender=0)
+        assert apic_destination.targets(request, states) == reached
 
 
 def test_lowest_priority_all_but_self_skips_the_sender_and_ties_go_low() -> None:
     states = [apic(vcpu=n) for n in range(4)]
-    request = ipi.decode(0xC4131, x2apic=False, sender=0)
-    assert ipi.targets(request, states) == (1,)
+    request = decode(0xC4131, x2apic=False, sender=0)
+    assert apic_destination.targets(request, states) == (1,)
     states[1].ppr = states[2].ppr = 0x10
-    assert ipi.targets(request, states) == (3,)
+    assert apic_destination.targets(request, states) == (3,)
     states[3].ppr = 0x1F
-    assert ipi.targets(request, states) == (1,)
+    assert apic_destination.targets(request, states) == (1,)
     for state in states:
         state.svr = 0xFF
-    assert ipi.targets(request, states) == ()
+    assert apic_destination.targets(request, states) == ()
 
 
 REFUSALS = (
@@ -161,22 +161,20 @@ REFUSALS = (
 @BOTH
 @pytest.mark.parametrize(("icr", "why"), REFUSALS)
 def test_why_an_ipi_is_dropped(icr: int, why: str, profile: Profile) -> None:
-    assert ipi.refusal(ipi.decode(icr, x2apic=False, sender=0), profile) == why
+    assert refusal(decode(icr, x2apic=False, sender=0), profile) == why
 
 
 @pytest.mark.parametrize("mode", [0x000, 0x400])
 def test_a_level_de_assert_is_an_edge_that_illumos_drops(mode: int) -> None:
-    request = ipi.decode(0x08031 | mode, x2apic=False, sender=0)
-    assert ipi.refusal(request, SDM) == ""
-    assert ipi.refusal(request, ILLUMOS) == "level-triggered de-assert is ignored"
+    request = decode(0x08031 | mode, x2apic=False, sender=0)
+    assert refusal(request, SDM) == ""
+    assert refusal(request, ILLUMOS) == "level-triggered de-assert is ignored"
 
 
 def test_lowest_priority_is_not_sent_by_illumos() -> None:
-    request = ipi.decode(0x04131, x2apic=False, sender=0)
-    assert ipi.refusal(request, SDM) == ""
-    assert (
-        ipi.refusal(request, ILLUMOS) == "lowest priority is not implemented for IPIs"
-    )
+    request = decode(0x04131, x2apic=False, sender=0)
+    assert refusal(request, SDM) == ""
+    assert refusal(request, ILLUMOS) == "lowest priority is not implemented for IPIs"
 
 
 @pytest.mark.parametrize("x2apic", [False, True])
@@ -192,17 +190,17 @@ def test_decode_and_encode_agree_on_every_combination(x2apic: bool) -> None:
             0x30 + m * 0x100 + logical * 0x800 + assert_ * 0x4000 + level * 0x8000
             + s * 0x4_0000 + (widest - 1) * (1 << (32 if x2apic else 56))
         )  # fmt: skip
-        found = ipi.encode(
+        found = encode(
             mode, vector=0x30, destination=widest - 1, shorthand=shorthand,
             logical=logical, level=level, assert_=assert_, x2apic=x2apic,
         )  # fmt: skip
         assert found == icr
-        assert ipi.decode(icr, x2apic=x2apic, sender=2) == Ipi(
+        assert decode(icr, x2apic=x2apic, sender=2) == Ipi(
             2, icr, x2apic, mode, 0x30, logical, shorthand, level, assert_, widest - 1
         )
 
 
 def test_the_largest_vector_and_destinations_fit() -> None:
-    assert ipi.encode("fixed", vector=0xFF, destination=0xFF) == 0xFF00_0000_0000_40FF
-    found = ipi.encode("nmi", destination=0xFFFF_FFFF, x2apic=True)
+    assert encode("fixed", vector=0xFF, destination=0xFF) == 0xFF00_0000_0000_40FF
+    found = encode("nmi", destination=0xFFFF_FFFF, x2apic=True)
     assert found == 0xFFFF_FFFF_0000_4400

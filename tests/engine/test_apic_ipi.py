@@ -3,7 +3,8 @@
 Literal values are worked out from the SDM's register figure; the validity table is
 bhyve's `vlapic_is_icr_valid`, which is the SDM's table of valid combinations.
 
-Mutants of `apic/ipi.py`, each a change of one token, all killed: broadcast id; FLAT;
+Mutants of `apic/icr.py` and `apic/destination.py`, each a change of one token, all
+killed: broadcast id; FLAT;
 the shorthands allowed to fixed, lowest, nmi, init and sipi, and `MANY` itself;
 x2APIC destinations read as xAPIC ones; `not` lost in the rule for INIT de-assert and in
 the one for level de-assert, `level` lost there, `!=` inverted for SIPI; `<` to `<=` for
@@ -17,11 +18,13 @@ import itertools
 
 import pytest
 
-from lapis_engine.apic import ipi
+from lapis_engine.apic import destination as apic_destination
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.state import ApicState
 from lapis_engine.errors import EngineError
-from lapis_engine.explain import explain, icr_text
+from lapis_engine.explain import explain
 from lapis_engine.profiles.catalog import ILLUMOS, SDM
 
 MODES = ("fixed", "lowest", "smi", "remote-read", "nmi", "init", "sipi", "reserved")
@@ -35,8 +38,8 @@ def apics(count: int) -> list[ApicState]:
     return found
 
 
-def decode(icr: int, *, x2apic: bool = False, sender: int = 0) -> ipi.Ipi:
-    return ipi.decode(icr, x2apic=x2apic, sender=sender)
+def decode(icr: int, *, x2apic: bool = False, sender: int = 0) -> apic_icr.Ipi:
+    return apic_icr.decode(icr, x2apic=x2apic, sender=sender)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_known_values(
     request = decode(icr)
     assert (request.mode, request.shorthand) == (mode, shorthand)
     assert (request.level, request.assert_) == (level, assert_)
-    assert (ipi.refusal(request, SDM) == "") is sent
+    assert (apic_icr.refusal(request, SDM) == "") is sent
 
 
 @pytest.mark.parametrize("profile", [SDM, ILLUMOS], ids=lambda p: p.name)
@@ -81,7 +84,7 @@ def test_every_cell_of_the_validity_table(profile: object) -> None:
     for mode, shorthand, level, assert_ in itertools.product(
         MODES, SHORTHANDS, (False, True), (False, True)
     ):
-        icr = ipi.encode(
+        icr = apic_icr.encode(
             mode, vector=0x31, shorthand=shorthand, level=level, assert_=assert_
         )
         good = mode in allowed and shorthand in allowed[mode]
@@ -89,7 +92,7 @@ def test_every_cell_of_the_validity_table(profile: object) -> None:
             good = good and assert_
         elif mode != "sipi" and profile is ILLUMOS:
             good = good and (assert_ or not level)
-        found = ipi.refusal(decode(icr), SDM if profile is SDM else ILLUMOS)
+        found = apic_icr.refusal(decode(icr), SDM if profile is SDM else ILLUMOS)
         assert (not found) is good, (mode, shorthand, level, assert_, found)
 
 
@@ -113,7 +116,7 @@ def test_whom_an_ipi_reaches_in_xapic_mode(
     states = apics(4)
     for n, state in enumerate(states):
         state.ldr = 1 << n << 24  # flat: vCPU n answers to bit n
-    assert ipi.targets(decode(icr, sender=sender), states) == reached
+    assert apic_destination.targets(decode(icr, sender=sender), states) == reached
 
 
 def test_cluster_destinations_and_the_model_of_each_target() -> None:
@@ -121,8 +124,8 @@ def test_cluster_destinations_and_the_model_of_each_target() -> None:
     for n, (ldr, dfr) in enumerate([(0x11, 0), (0x12, 0), (0x21, 0), (0x22, 0xF)]):
         states[n].ldr, states[n].dfr = ldr << 24, dfr << 28 | 0x0FFF_FFFF
     # MDA 0x13: cluster 1, members 1 and 2; for the flat target any common bit.
-    assert ipi.targets(decode(0x13 << 56 | 0x831), states) == (0, 1, 3)
-    assert ipi.targets(decode(0x21 << 56 | 0x831), states) == (2, 3)
+    assert apic_destination.targets(decode(0x13 << 56 | 0x831), states) == (0, 1, 3)
+    assert apic_destination.targets(decode(0x21 << 56 | 0x831), states) == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,7 @@ def test_x2apic_destinations_are_32_bits() -> None:
         state.apicbase |= 0x400
 
     def send(icr: int) -> tuple[int, ...]:
-        return ipi.targets(decode(icr, x2apic=True), states)
+        return apic_destination.targets(decode(icr, x2apic=True), states)
 
     assert send(0x12 << 32 | 0x31) == (0x12,)
     assert send(0xFFFF_FFFF << 32 | 0x31) == tuple(range(20))
@@ -155,9 +158,9 @@ def test_lowest_priority_goes_to_the_lowest_ppr_then_the_lowest_number() -> None
     states = apics(3)
     for state, ppr in zip(states, (0x40, 0x2F, 0x20), strict=True):
         state.ppr = ppr
-    assert ipi.targets(decode(0xFF << 56 | 0x131), states) == (1,)
+    assert apic_destination.targets(decode(0xFF << 56 | 0x131), states) == (1,)
     states[1].svr = 0xFF
-    assert ipi.targets(decode(0xFF << 56 | 0x131), states) == (2,)
+    assert apic_destination.targets(decode(0xFF << 56 | 0x131), states) == (2,)
 
 
 def test_a_destination_of_more_than_8_bits_is_read_as_an_x2apic_one() -> None:
@@ -166,15 +169,15 @@ def test_a_destination_of_more_than_8_bits_is_read_as_an_x2apic_one() -> None:
 
 
 def test_encode_is_the_reverse_of_decode() -> None:
-    assert ipi.encode("init", shorthand="all-but-self") == 0xC4500
-    assert ipi.encode("sipi", vector=8, shorthand="all-but-self") == 0xC4608
-    assert ipi.encode("fixed", vector=0x31, destination=2) == 0x0200_0000_0000_4031
-    assert ipi.encode("nmi", destination=1, x2apic=True) == 0x1_0000_4400
+    assert apic_icr.encode("init", shorthand="all-but-self") == 0xC4500
+    assert apic_icr.encode("sipi", vector=8, shorthand="all-but-self") == 0xC4608
+    assert apic_icr.encode("fixed", vector=0x31, destination=2) == 0x0200_0000_0000_4031
+    assert apic_icr.encode("nmi", destination=1, x2apic=True) == 0x1_0000_4400
     for bad in ({"vector": 256}, {"destination": 256}, {"shorthand": "some"}):
         with pytest.raises(EngineError):
-            ipi.encode("fixed", **bad)
+            apic_icr.encode("fixed", **bad)
     with pytest.raises(EngineError, match="no delivery mode 'x'"):
-        ipi.encode("x")
+        apic_icr.encode("x")
 
 
 @pytest.mark.parametrize(

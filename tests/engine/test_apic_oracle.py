@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lapis_engine.apic import access, apicbase, ipi, lvt, priority
+from lapis_engine.apic import access, apicbase, lvt, priority
+from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.icr import Ipi, decode, encode, is_vector_illegal, refusal
 from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
 from lapis_engine.errors import EngineError
@@ -108,22 +109,22 @@ def test_the_vector_deliverable_is_that_of_the_sets(
 @SAME
 @given(st.integers(0, 2**64 - 1), st.booleans())
 def test_an_icr_reads_as_its_digits_do(icr: int, wide: bool) -> None:
-    ask, found = oracle.read_icr(icr, wide=wide), ipi.decode(icr, x2apic=wide, sender=7)
+    ask, found = oracle.read_icr(icr, wide=wide), decode(icr, x2apic=wide, sender=7)
     assert found == Ipi(
         7, icr, wide, ask.mode, ask.vector, ask.logical, ask.shorthand, ask.level,
         ask.assert_, ask.destination,
     )  # fmt: skip
     for profile in (SDM, ILLUMOS):
         why = oracle.refused(ask, bhyve=profile is ILLUMOS)
-        assert same_reason(ipi.refusal(found, profile), why)
-        assert ipi.is_vector_illegal(found, profile) is (why == "vector")
+        assert same_reason(refusal(found, profile), why)
+        assert is_vector_illegal(found, profile) is (why == "vector")
 
 
 def test_nobody_can_change_a_request_which_the_next_ipi_shares() -> None:
-    found = ipi.decode(0x4031, x2apic=False, sender=0)
+    found = decode(0x4031, x2apic=False, sender=0)
     with pytest.raises(FrozenInstanceError):
         found.vector = 0x32  # type: ignore[misc]  # the point
-    assert ipi.decode(0x4031, x2apic=False, sender=0).vector == 0x31
+    assert decode(0x4031, x2apic=False, sender=0).vector == 0x31
 
 
 @SAME
@@ -135,7 +136,7 @@ def test_an_icr_put_together_reads_as_its_fields(
     destination &= 0xFFFF_FFFF if wide else 0xFF
     icr = low | destination << (32 if wide else 56)
     ask = oracle.read_icr(icr, wide=wide)
-    made = ipi.encode(
+    made = encode(
         oracle.MODES[0] if ask.mode == "reserved" else ask.mode, vector=ask.vector,
         destination=ask.destination, shorthand=ask.shorthand, logical=ask.logical,
         level=ask.level, assert_=ask.assert_, x2apic=wide,
@@ -158,7 +159,7 @@ def test_a_field_that_does_not_fit_is_named_with_its_width(
     vector: int, destination: int, wide: bool, why: str
 ) -> None:
     with pytest.raises(EngineError, match=f"^{why}$"):
-        ipi.encode("fixed", vector=vector, destination=destination, x2apic=wide)
+        encode("fixed", vector=vector, destination=destination, x2apic=wide)
 
 
 oracle_apics = st.builds(
@@ -180,10 +181,11 @@ def test_a_destination_names_whom_the_manual_says(
         destination = apic.number // 16 * 2**16 + destination % 2**16
     destination &= 0xFFFF_FFFF if wide else 0xFF
     low = 0x831 if logical else 0x31
-    found = ipi.decode(low | destination << (32 if wide else 56), x2apic=wide, sender=0)
+    icr = low | destination << (32 if wide else 56)
+    found = decode(icr, x2apic=wide, sender=0)
     (state,) = numbered([apic])
     named = apic.is_named(destination, logical=logical, wide=wide)
-    assert ipi.matches(found, state) is named
+    assert apic_destination.matches(found, state) is named
 
 
 @SAME
@@ -195,7 +197,7 @@ def test_lowest_priority_is_won_by_the_lowest_class(
         OracleApic(n, tpr=tpr, serving=serving, on=on)
         for n, (tpr, serving, on) in enumerate(found)
     ]
-    assert set(ipi.lowest(numbered(apics))) == oracle.winner(apics)
+    assert set(apic_destination.lowest(numbered(apics))) == oracle.winner(apics)
 
 
 @pytest.mark.parametrize(
@@ -364,11 +366,11 @@ class Apics(RuleBasedStateMachine):
         ask, sent = oracle.read_icr(icr, wide=wide), out[0]
         assert isinstance(sent, Ipi)
         why = oracle.refused(ask)
-        assert same_reason(ipi.refusal(sent, SDM), why)
+        assert same_reason(refusal(sent, SDM), why)
         if why == "vector":
             self.models[n].error(oracle.SEND_ILLEGAL)
         wanted = oracle.reached(ask, NUMBERS[n], self.models)
-        targets = ipi.targets(sent, self.states, SDM)
+        targets = apic_destination.targets(sent, self.states, SDM)
         assert targets == tuple(sorted(wanted))
         if why or ask.mode not in ("fixed", "lowest"):
             return

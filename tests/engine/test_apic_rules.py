@@ -4,8 +4,9 @@ Which register may be read or written, what a reserved bit costs, what a change 
 keeps, when the ESR shows what; and a model made of sets that knows the TMR and the
 software enable bit too.
 
-Mutants of one token, tried against all of `test_apic_*.py`: 169 of `apic/priority.py`
-and `apic/ipi.py`, every comparison (`>=` `>`, `<=` `<`, `==` `!=`), operator (`&` `|`,
+Mutants of one token, tried against all of `test_apic_*.py`: 169 of `apic/priority.py`,
+`icr.py` and `destination.py`:
+every comparison (`>=` `>`, `<=` `<`, `==` `!=`), operator (`&` `|`,
 `<<` `>>`, `+` `-`, `&=` `|=`), `and`/`or`, `not` dropped, `in` inverted, `min`/`max`,
 True/False, every number one up and one down, `everyone`/`others`. All are killed but
 three that change no behaviour: `max(highest(isr), 0)` with 1, of the same class, and
@@ -18,9 +19,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lapis_engine.apic import access, apicbase, ipi, lvt, priority
+from lapis_engine.apic import access, apicbase, lvt, priority
+from lapis_engine.apic import destination as apic_destination
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.icr import Ipi
 from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
 from lapis_engine.events import (
@@ -364,7 +367,7 @@ def test_which_icr_is_an_illegal_vector(icr: int, by_sdm: int, by_illumos: int) 
         request = sent(access.write_mmio(state, 0x300, 4, icr, 0, profile))
         assert state.esr_pending == bit
         if bit:
-            assert "is illegal: below 16" in ipi.refusal(request, profile)
+            assert "is illegal: below 16" in apic_icr.refusal(request, profile)
 
 
 @pytest.mark.parametrize(("vector", "bit"), [(0x0F, 0x20), (0x10, 0)])
@@ -374,7 +377,7 @@ def test_self_ipi_is_a_fixed_edge_to_self_that_leaves_the_icr(
     state = apic(X2APIC)
     request = sent(access.write_msr(state, 0x83F, vector, 0, SDM))
     assert (request.mode, request.level, request.vector) == ("fixed", False, vector)
-    assert ipi.targets(request, [apic(vcpu=0), state]) == (1,)
+    assert apic_destination.targets(request, [apic(vcpu=0), state]) == (1,)
     assert (state.icr, state.esr_pending) == (0, bit)
 
 

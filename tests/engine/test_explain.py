@@ -2,8 +2,9 @@
 
 import pytest
 
+from lapis_engine.apic.icr import icr_text
 from lapis_engine.errors import ConfigError
-from lapis_engine.explain import EXPLAINERS, Field, explain, icr_text
+from lapis_engine.explain import EXPLAINERS, Field, explain
 
 
 @pytest.mark.parametrize(

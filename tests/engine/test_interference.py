@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rigs import ap_bringup, fingerprint, machine
 
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.errors import EngineError
 from lapis_engine.events import Interfered, SipiReceived, VectorAccepted
 from lapis_engine.machine.machine import Machine
@@ -124,7 +124,7 @@ def test_what_arrives_is_what_a_count_by_hand_says(
         rule = interference.Rule(0, action, to=to, sender=sender, nth=nth)
         interference.add(state, rule, 3)
     for place, (sender, target) in enumerate(sent):
-        ipi = apic_ipi.decode(target << 56 | 0x4041, x2apic=False, sender=sender)
+        ipi = apic_icr.decode(target << 56 | 0x4041, x2apic=False, sender=sender)
         count, event = interference.copies(state, ipi, target, "x", 0)
         does = "pass"
         for action, to, of, nth in reversed(rules):
@@ -203,7 +203,7 @@ def test_profiles_start_a_processor_by_a_delayed_sipi_too(profile: str) -> None:
     rule = m.interfere("delay", "sipi", by=5_000)
     for icr in (0x0100_0000_0000_4500, SECOND_SIPI):
         # As if vCPU 0 wrote its ICR within vm_run.
-        fabric.send(m.vm, apic_ipi.decode(icr, x2apic=False, sender=0), "normal")
+        fabric.send(m.vm, apic_icr.decode(icr, x2apic=False, sender=0), "normal")
         m.run(100 if icr != SECOND_SIPI else FAR)
     assert rule.done == 1
     assert m.vcpus[1].retired == 2

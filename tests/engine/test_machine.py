@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rigs import GUESTS, MEMORY, ap_bringup, fingerprint, guest, machine
 
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.boot import detect, flat
 from lapis_engine.devices import isa_debug_exit, uart
 from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedError
@@ -299,8 +299,8 @@ def test_isa_debug_exit_ends_the_run_with_its_status() -> None:
 
 def test_an_injected_sipi_starts_a_vcpu_where_it_says() -> None:
     m = machine(bytes.fromhex("f4"), 3)
-    m.send_ipi(0, apic_ipi.encode("init", destination=1))
-    m.send_ipi(0, apic_ipi.encode("sipi", vector=0x10, destination=1))
+    m.send_ipi(0, apic_icr.encode("init", destination=1))
+    m.send_ipi(0, apic_icr.encode("sipi", vector=0x10, destination=1))
     assert (m.vcpus[1].run_state, m.vcpus[1].sipi_vector) == (0xC000, 0x10)
     m.step(1)
     cs = m.vcpus[1].regs.segment(1)
@@ -319,19 +319,19 @@ def test_a_level_ipi_is_taken_as_an_edge() -> None:
 
 def test_sipi_without_init_starts_nothing() -> None:
     m = machine(bytes.fromhex("ebfe"), 2)
-    m.send_ipi(0, apic_ipi.encode("sipi", vector=8, destination=1))
+    m.send_ipi(0, apic_icr.encode("sipi", vector=8, destination=1))
     m.run(2000)
     assert m.vcpus[1].run_state == 0
-    m.send_ipi(0, apic_ipi.encode("init", destination=1))
+    m.send_ipi(0, apic_icr.encode("init", destination=1))
     m.run(2000)
     assert m.vcpus[1].run_state == 0x1
 
 
 def test_sipi_without_init_is_latched_by_illumos_and_starts_nothing() -> None:
     m = machine(bytes.fromhex("ebfe"), 2, profile="illumos")
-    m.send_ipi(0, apic_ipi.encode("sipi", vector=8, destination=1))
+    m.send_ipi(0, apic_icr.encode("sipi", vector=8, destination=1))
     assert m.vcpus[1].run_state == 0x8000
-    m.send_ipi(0, apic_ipi.encode("init", destination=1))
+    m.send_ipi(0, apic_icr.encode("init", destination=1))
     assert m.vcpus[1].run_state == 0x4000
     m.run(2000)
     assert m.vcpus[1].run_state == 0x1
@@ -339,25 +339,25 @@ def test_sipi_without_init_is_latched_by_illumos_and_starts_nothing() -> None:
 
 def test_a_second_sipi_is_lost_on_a_vcpu_that_runs() -> None:
     m = machine(bytes.fromhex("ebfe"), 2)
-    m.send_ipi(0, apic_ipi.encode("init", destination=1))
+    m.send_ipi(0, apic_icr.encode("init", destination=1))
     for vector in (0x10, 0x11):  # before it has run, the first one counts
-        m.send_ipi(0, apic_ipi.encode("sipi", vector=vector, destination=1))
+        m.send_ipi(0, apic_icr.encode("sipi", vector=vector, destination=1))
     m.step(1)
-    m.send_ipi(0, apic_ipi.encode("sipi", vector=0x12, destination=1))
+    m.send_ipi(0, apic_icr.encode("sipi", vector=0x12, destination=1))
     assert (m.vcpus[1].run_state, m.vcpus[1].sipi_vector) == (0x3, 0x10)
     assert m.vcpus[1].regs.segment(1).base == 0x1_0000
 
 
 def test_a_second_sipi_stays_latched_in_illumos_and_the_next_init_forgets_it() -> None:
     m = machine(bytes.fromhex("ebfe"), 2, profile="illumos")
-    m.send_ipi(0, apic_ipi.encode("init", destination=1))
+    m.send_ipi(0, apic_icr.encode("init", destination=1))
     m.run(10)
     for vector in (0x10, 0x11):
-        m.send_ipi(0, apic_ipi.encode("sipi", vector=vector, destination=1))
+        m.send_ipi(0, apic_icr.encode("sipi", vector=vector, destination=1))
         m.step(1)
     assert (m.vcpus[1].run_state, m.vcpus[1].sipi_vector) == (0x8003, 0x11)
     assert m.vcpus[1].regs.segment(1).base == 0x1_0000
-    m.send_ipi(0, apic_ipi.encode("init", destination=1))
+    m.send_ipi(0, apic_icr.encode("init", destination=1))
     assert m.vcpus[1].run_state == 0x4003
     m.run(2000)
     assert m.vcpus[1].run_state == 0x1
@@ -366,7 +366,7 @@ def test_a_second_sipi_stays_latched_in_illumos_and_the_next_init_forgets_it() -
 @pytest.mark.parametrize(("profile", "state"), [("sdm", 0x3), ("illumos", 0x1)])
 def test_init_on_the_bsp_restarts_it_or_makes_it_wait(profile: str, state: int) -> None:
     m = machine(bytes.fromhex("ebfe"), 2, profile=profile)
-    m.send_ipi(1, apic_ipi.encode("init", destination=0))
+    m.send_ipi(1, apic_icr.encode("init", destination=0))
     m.run(1)
     assert m.vcpus[0].run_state == state
 
@@ -377,10 +377,10 @@ def test_an_nmi_is_blocked_from_its_delivery_to_iret() -> None:
     m = machine(bytes.fromhex(code))
     m.vm.memory.write(0x600, bytes.fromhex("90 90 cf"))
     m.run(20)
-    m.send_ipi(0, apic_ipi.encode("nmi", destination=0))
+    m.send_ipi(0, apic_icr.encode("nmi", destination=0))
     m.step(0)
     assert nmi_state(m) == (False, True)
-    m.send_ipi(0, apic_ipi.encode("nmi", destination=0))
+    m.send_ipi(0, apic_icr.encode("nmi", destination=0))
     m.step(0)
     assert nmi_state(m) == (True, True)
     m.run(50)
@@ -395,7 +395,7 @@ def test_an_nmi_waits_for_the_end_of_the_shadow_and_no_longer() -> None:
     m.vm.memory.write(0x600, bytes.fromhex("ebfe"))
     m.step(0, 5)  # up to and with STI
     assert m.vcpus[0].regs.shadow
-    m.send_ipi(0, apic_ipi.encode("nmi", destination=0))
+    m.send_ipi(0, apic_icr.encode("nmi", destination=0))
     m.run(100)
     assert m.vcpus[0].regs.rip == 0x600
     pushed = int.from_bytes(m.read_physical(0x8000 - 6, 2), "little")
@@ -409,7 +409,7 @@ def nmi_state(m: Machine) -> tuple[bool, bool]:
 def test_nmi_wakes_a_vcpu_that_halted_with_interrupts_off() -> None:
     m = guest("hlt-loop")
     assert m.run(1000).reason == "halted"
-    m.send_ipi(0, apic_ipi.encode("nmi", destination=0))
+    m.send_ipi(0, apic_icr.encode("nmi", destination=0))
     m.step(0)
     assert not m.vcpus[0].halted
 
@@ -502,7 +502,7 @@ def test_an_interrupt_in_the_shadow_of_sti_wakes_the_hlt_behind_it() -> None:
     m = guest("timer")
     m.break_at(0x1_0000 + m.vm.memory.read(0x1_0000, 256).index(b"\xfb\xf4"))
     assert m.run(1000).reason == "breakpoint"
-    m.send_ipi(0, apic_ipi.encode("fixed", vector=0x40, x2apic=True))
+    m.send_ipi(0, apic_icr.encode("fixed", vector=0x40, x2apic=True))
     m.step(0)
     assert m.vcpus[0].regs.shadow
     assert m.disassemble(0, count=1)[0].mnemonic == "hlt"

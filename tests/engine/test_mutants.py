@@ -8,7 +8,7 @@ import pytest
 from apic_mutants import Mutant, disagreement, listed, load, mutated, source
 
 MUTANTS = listed()
-FILES = ("priority.py", "ipi.py")
+FILES = ("priority.py", "icr.py", "destination.py")
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -43,6 +43,6 @@ def test_every_mutant_is_killed_or_has_a_reason() -> None:
 
 
 def test_a_line_that_is_gone_is_told() -> None:
-    gone = Mutant("ipi.py", "vector = 5", "vector = 6")
+    gone = Mutant("icr.py", "vector = 5", "vector = 6")
     with pytest.raises(ValueError, match="has no line 'vector = 5' any more"):
         mutated(gone, "vector = 4\n")

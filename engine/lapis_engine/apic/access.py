@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.apic import ipi, lvt, priority, timer
+from lapis_engine.apic import icr as apic_icr
+from lapis_engine.apic import lvt, priority, timer
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.outcome import Failed, Outcome
 from lapis_engine.apic.regs import (
@@ -164,7 +165,8 @@ def _self_ipi(state: ApicState, vector: int, profile: Profile) -> Outcome:
     if vector < priority.LOWEST_LEGAL and not profile.receive_illegal_sets_esr:
         # As bhyve: `lapic_set_intr` refuses it without a trace.
         return (priority.accept(state, vector, level=False, source="self ipi"),)
-    return _send(state, ipi.encode("fixed", vector=vector, shorthand="self"), profile)
+    icr = apic_icr.encode("fixed", vector=vector, shorthand="self")
+    return _send(state, icr, profile)
 
 
 def _is_idle(state: ApicState, profile: Profile) -> bool:
@@ -341,7 +343,7 @@ def _write_icr(state: ApicState, value: int, profile: Profile) -> Outcome:
 
 def _send(state: ApicState, icr: int, profile: Profile) -> Outcome:
     x2apic = apic_state.mode(state) == "x2apic"
-    request = ipi.decode(icr, x2apic=x2apic, sender=state.vcpu)
-    if not ipi.is_vector_illegal(request, profile):
+    request = apic_icr.decode(icr, x2apic=x2apic, sender=state.vcpu)
+    if not apic_icr.is_vector_illegal(request, profile):
         return (request,)
     return (request, *lvt.error(state, ESR_SEND_ILLEGAL, profile))

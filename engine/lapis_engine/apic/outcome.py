@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.icr import Ipi
 from lapis_engine.events import Event
 from lapis_engine.frozen import record
 

@@ -12,7 +12,6 @@ from lapis_engine.errors import ConfigError
 from lapis_engine.explain import apic, icr, messages, processor
 from lapis_engine.explain.apic import LVT_MODES, TIMER_MODES
 from lapis_engine.explain.fields import Explanation, Field
-from lapis_engine.explain.icr import icr_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ __all__ = [
     "Explanation",
     "Field",
     "explain",
-    "icr_text",
 ]
 
 EXPLAINERS: dict[str, Callable[[int], Explanation]] = {

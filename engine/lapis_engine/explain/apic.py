@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import regs
 from lapis_engine.apic.timer import DIVISORS
 from lapis_engine.bits import bit, bits
@@ -140,7 +140,7 @@ def _numbers(mask: int) -> str:
 
 def dfr(raw: int) -> Explanation:
     """Explain the destination format register."""
-    models = {apic_ipi.FLAT: "flat", apic_ipi.CLUSTER: "cluster"}
+    models = {apic_destination.FLAT: "flat", apic_destination.CLUSTER: "cluster"}
     model = models.get(regs.DFR_MODEL.get(raw), "reserved")
     rows = (("model", regs.DFR_MODEL, model), ("ones", DFR_ONES, "always ones"))
     return explained("dfr", raw, f"{model} model of logical destinations", rows)

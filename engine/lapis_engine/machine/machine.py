@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
@@ -258,9 +258,9 @@ class Machine:
         """
         apic, profile = self.vcpu(sender).apic, self.vm.profile
         x2apic = apic_state.mode(apic) == "x2apic"
-        ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender)
+        ipi = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
         sent = fabric.send(self.vm, ipi, "outside", "the user")
-        if apic_ipi.is_vector_illegal(ipi, profile):
+        if apic_icr.is_vector_illegal(ipi, profile):
             fabric.route(self.vm, lvt.error(apic, ESR_SEND_ILLEGAL, profile))
         return sent
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine import explain
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import destination as apic_destination
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.ipi import Ipi
+from lapis_engine.apic.icr import Ipi, icr_text
 from lapis_engine.apic.outcome import Failed, LocalInterrupt, Outcome
 from lapis_engine.apic.regs import LVT_MASKED
 from lapis_engine.devices import device
@@ -95,7 +95,7 @@ def request(vm: Vm, ipi: Ipi, context: Context) -> str:
 
 def send(vm: Vm, ipi: Ipi, context: Context, source: str = "") -> IpiSent:
     """Carry an IPI to its targets; say what became of it."""
-    why = apic_ipi.refusal(ipi, vm.profile)
+    why = apic_icr.refusal(ipi, vm.profile)
     targets = () if why else destinations(vm, ipi)
     if not why and not targets:
         why = ABSENT
@@ -154,7 +154,7 @@ def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
     if boots and vm.profile.boot_ipi == "spinup-ap":
         return spinup_ap.targets(vm, ipi)
     active = [v.apic for v in vm.vcpus if v.active]
-    found = apic_ipi.targets(ipi, active, vm.profile)
+    found = apic_destination.targets(ipi, active, vm.profile)
     if boots and vm.profile.boot_ipi == "startup-cpus":
         return startup_cpus.targets(vm, ipi, found)
     return found
@@ -162,13 +162,13 @@ def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
 
 def _report(vm: Vm, ipi: Ipi, targets: tuple[int, ...], why: str) -> IpiSent:
     """Note an IPI and its fate; remember of INIT and SIPI whom they did not reach."""
-    text = explain.icr_text(ipi.icr, x2apic=ipi.x2apic)
+    text = icr_text(ipi.icr, x2apic=ipi.x2apic)
     sent = IpiSent(ipi.sender, ipi.icr, ipi.mode, text, targets, why)
     vm.note(sent)
     if ipi.mode not in BOOT:
         return sent
     everyone = [v.apic for v in vm.vcpus]
-    for number in apic_ipi.targets(ipi, everyone, vm.profile):
+    for number in apic_destination.targets(ipi, everyone, vm.profile):
         vcpu = vm.vcpus[number]
         reached = number in targets
         if reached:
@@ -268,12 +268,12 @@ def recipients(vm: Vm, item: device.InterruptMessage) -> tuple[int, ...]:
     hearing = [
         v.apic for v in vm.vcpus if v.active and apic_state.hears(v.apic, profile)
     ]
-    found = [apic for apic in hearing if apic_ipi.matches(item, apic)]
+    found = [apic for apic in hearing if apic_destination.matches(item, apic)]
     if item.mode != "lowest":
         return tuple(apic.vcpu for apic in found)
     if profile.lowest_by_number:
         return tuple(apic.vcpu for apic in found[:1])
-    return apic_ipi.lowest(found)
+    return apic_destination.lowest(found)
 
 
 def _message_refusal(item: device.InterruptMessage, profile: Profile) -> str:

@@ -16,7 +16,7 @@ from lapis_engine.errors import EngineError
 from lapis_engine.events import Interfered
 
 if TYPE_CHECKING:
-    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.apic.icr import Ipi
 
 ACTIONS: Final = ("drop", "delay", "duplicate")
 EVERY: Final = 0

@@ -1,20 +1,21 @@
 """Why the destination of an IPI names a vCPU, or does not.
 
 SDM Vol. 3A "Determining IPI Destination", "Lowest Priority Delivery Mode"; whether it
-does is decided by `apic.ipi`, and only put into words here.
+does is decided by `apic.destination`, and only put into words here.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import BROADCAST_X2APIC, BROADCAST_XAPIC
 from lapis_engine.apic.regs import DFR_MODEL
 from lapis_engine.why.reason import Reason
 
 if TYPE_CHECKING:
-    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.apic.icr import Ipi
     from lapis_engine.apic.state import ApicState
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
@@ -77,8 +78,8 @@ def _shorthand(vcpu: Vcpu, ipi: Ipi) -> Reason | None:
 
 
 def _destination(apic: ApicState, ipi: Ipi) -> Reason:
-    reached, mda = apic_ipi.matches(ipi, apic), ipi.destination
-    everyone = apic_ipi.BROADCAST_X2APIC if ipi.x2apic else apic_ipi.BROADCAST_XAPIC
+    reached, mda = apic_destination.matches(ipi, apic), ipi.destination
+    everyone = BROADCAST_X2APIC if ipi.x2apic else BROADCAST_XAPIC
     if mda == everyone:
         return _told("broadcast", f"{mda:#x} is everyone", reached, destination=mda)
     if not ipi.logical:
@@ -95,9 +96,9 @@ def _destination(apic: ApicState, ipi: Ipi) -> Reason:
 def _xapic_logical(apic: ApicState, mda: int, own: int, *, reached: bool) -> Reason:
     """Put xAPIC logical mode into words: the DFR of the target says how."""
     model = DFR_MODEL.get(apic.dfr)
-    if model == apic_ipi.CLUSTER:
+    if model == apic_destination.CLUSTER:
         return _cluster("logical-cluster", mda, own, 4, reached=reached)
-    if model == apic_ipi.FLAT:
+    if model == apic_destination.FLAT:
         both = mda & own
         text = f"logical flat: MDA {mda:#04x} & its LDR {own:#04x} is {both:#04x}"
         return _told("logical-flat", text, reached, mda=mda, ldr=own, both=both)
@@ -125,7 +126,7 @@ def _lowest(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
         text = f"lowest priority: SVR is {apic.svr:#x}, so it takes no part"
         return _told("lowest-priority", text, reached, svr=apic.svr)
     active = [v.apic for v in vm.vcpus if v.active]
-    (number,) = apic_ipi.targets(ipi, active, vm.profile)
+    (number,) = apic_destination.targets(ipi, active, vm.profile)
     winner = vm.vcpus[number].apic
     own, best = apic.ppr >> 4, winner.ppr >> 4
     values = {"ppr": apic.ppr, "winner": number, "best": winner.ppr}

@@ -1,7 +1,7 @@
 """Whom an IPI would reach and what each would do with it: a verdict a vCPU.
 
 What a target does is tried out on a copy of its state, so that it is the engine's own
-rule that answers. `matching` says why a destination names an APIC or does not.
+rule that answers. `destination` says why one names an APIC or does not.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lapis_engine import explain
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import VectorRefused
 from lapis_engine.vmm import fabric, interference, run_state
@@ -23,7 +23,7 @@ from lapis_engine.why.reason import Reason, allows, blocks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.apic.icr import Ipi
     from lapis_engine.events import Interfered
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
@@ -71,8 +71,8 @@ def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
     """Judge what `Machine.send_ipi` would do with `icr`; raise `EngineError`."""
     vm = machine.vm
     x2apic = apic_state.mode(machine.vcpu(sender).apic) == "x2apic"
-    ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender)
-    dropped = apic_ipi.refusal(ipi, vm.profile)
+    ipi = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
+    dropped = apic_icr.refusal(ipi, vm.profile)
     rule = _refusal_rule(ipi, vm) if dropped else ""
     targets = () if dropped else fabric.destinations(vm, ipi)
     if not dropped and not targets:
@@ -85,7 +85,7 @@ def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
         verdicts = tuple(
             Verdict(v.id, "not-reached", dropped, (reason,)) for v in vm.vcpus
         )
-    words = explain.icr_text(icr, x2apic=x2apic)
+    words = icr_text(icr, x2apic=x2apic)
     fates = [f"vCPU {v.vcpu} ({v.verdict})" for v in verdicts if v.vcpu in targets]
     fate = f"be dropped: {dropped}" if dropped else f"reach {', '.join(fates)}"
     if rule == "illegal-vector":
@@ -112,11 +112,11 @@ def _by_the_guest(vm: Vm, ipi: Ipi) -> str:
 
 def _refusal_rule(ipi: Ipi, vm: Vm) -> str:
     """Name the rule by which the sender's APIC drops it (`apic.ipi.refusal`)."""
-    if apic_ipi.is_vector_illegal(ipi, vm.profile):
+    if apic_icr.is_vector_illegal(ipi, vm.profile):
         return "illegal-vector"
     if ipi.mode == "reserved":
         return "reserved-mode"
-    if ipi.shorthand not in apic_ipi.SHORTHAND_RULES[ipi.mode]:
+    if ipi.shorthand not in apic_icr.SHORTHAND_RULES[ipi.mode]:
         return "mode-shorthand"
     if ipi.mode == "init" and not ipi.assert_:
         return "init-deassert"

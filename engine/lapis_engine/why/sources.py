@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import lvt, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import (
@@ -199,7 +199,7 @@ def _misses(
         yield "destination", f"{where}, which no APIC has"
     elif vcpu.id in reached:
         return
-    elif apic_ipi.matches(message, vcpu.apic) and entry.mode == "lowest":
+    elif apic_destination.matches(message, vcpu.apic) and entry.mode == "lowest":
         yield "lowest-priority", f"{where} at lowest priority, and {names} wins"
     else:
         yield "elsewhere", f"{where}, which is {names}"

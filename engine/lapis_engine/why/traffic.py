@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine import explain
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import icr_text
 from lapis_engine.events import (
     Interfered,
     IpiSent,
@@ -108,12 +108,12 @@ def _icrs(
     for sender in vm.vcpus:
         icr = sender.apic.icr
         x2apic = apic_state.mode(sender.apic) == "x2apic"
-        ipi = apic_ipi.decode(icr, x2apic=x2apic, sender=sender.id)
+        ipi = apic_icr.decode(icr, x2apic=x2apic, sender=sender.id)
         if icr == known or not _carries(ipi.mode, ipi.vector, vector, nmi=nmi):
             continue
         head = f"the ICR of vCPU {sender.id} ({icr:#x}) names it"
-        about, words = f"vcpu {sender.id}", explain.icr_text(icr, x2apic=x2apic)
-        why = apic_ipi.refusal(ipi, vm.profile)
+        about, words = f"vcpu {sender.id}", icr_text(icr, x2apic=x2apic)
+        why = apic_icr.refusal(ipi, vm.profile)
         reached = () if why else fabric.destinations(vm, ipi)
         if why:
             yield blocks("dropped", f"{head}, but {why}", about, icr=icr)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import MODE_WORDS
 from lapis_engine.apic.regs import LVT_MASKED, LVT_VECTOR, SVR_ENABLED
-from lapis_engine.explain.icr import MODE_WORDS
 from lapis_engine.vmm import run_state
 from lapis_engine.why import pic_inputs, ppr
 from lapis_engine.why.reason import Reason, allows, blocks

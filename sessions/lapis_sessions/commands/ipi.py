@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.apic import ipi as icr
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import state as apic_state
 from lapis_engine.why import ipi as why_ipi
 from lapis_sessions.commands import ipi_rules
@@ -67,7 +67,7 @@ def _forbidden(session: Session, bound: Bound, sender: int, raw: int) -> str:
         return ""
     apics = [vcpu.apic for vcpu in session.machine.vcpus]
     x2apic = apic_state.mode(apics[sender]) == "x2apic"
-    ipi = icr.decode(raw, x2apic=x2apic, sender=sender)
+    ipi = apic_icr.decode(raw, x2apic=x2apic, sender=sender)
     profile = session.machine.vm.profile
     return ipi_rules.impossible(ipi, profile) or ipi_rules.absent(ipi, apics)
 
@@ -101,7 +101,7 @@ def _spelled(bound: Bound, *, x2apic: bool) -> int:
             f"ipi {mode} needs --to: an APIC id, {', '.join(SHORTHANDS)}"
         )
     is_shorthand = to in SHORTHANDS
-    return icr.encode(
+    return apic_icr.encode(
         mode,
         vector=bound.number("vector"),
         destination=0 if is_shorthand else numerals.number(to, "ipi: --to"),

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.apic import ipi as apic_ipi
+from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.destination import matches
+from lapis_engine.apic.icr import MODE_WORDS
 from lapis_engine.apic.priority import LOWEST_LEGAL
-from lapis_engine.explain.icr import MODE_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.apic.icr import Ipi
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles.switches import Profile
 
@@ -27,7 +28,7 @@ def impossible(ipi: Ipi, profile: Profile) -> str:
     word = MODE_WORDS[ipi.mode]
     if ipi.mode in {"fixed", "lowest"} and ipi.vector < LOWEST_LEGAL:
         return f"vector {ipi.vector:#04x} is illegal: vectors below 16 are exceptions"
-    legal = apic_ipi.SHORTHAND_RULES[ipi.mode]
+    legal = apic_icr.SHORTHAND_RULES[ipi.mode]
     if ipi.shorthand not in legal:
         others = " or ".join([*sorted(legal - {"none"}), "an id"])
         return f"{word} cannot have the shorthand {ipi.shorthand}, only {others}"
@@ -41,7 +42,7 @@ def impossible(ipi: Ipi, profile: Profile) -> str:
 
 def absent(ipi: Ipi, apics: Sequence[ApicState]) -> str:
     """Say that no APIC has the destination, or nothing."""
-    if ipi.shorthand != "none" or any(apic_ipi.matches(ipi, apic) for apic in apics):
+    if ipi.shorthand != "none" or any(matches(ipi, apic) for apic in apics):
         return ""
     if ipi.logical:
         found = ", ".join(f"{apic_state.logical_id(apic):#x}" for apic in apics)

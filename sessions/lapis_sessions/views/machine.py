@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lapis_engine import explain
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.regs import LVTS
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
 from lapis_engine.explain.events import describe
@@ -91,7 +92,7 @@ def apic(machine: Machine, number: int) -> Json:
         "tmr": priority.vectors(state.tmr),
         "icr": {
             "raw": state.icr,
-            "text": explain.icr_text(state.icr, x2apic=mode == "x2apic"),
+            "text": icr_text(state.icr, x2apic=mode == "x2apic"),
         },
         "svr": state.svr,
         "esr": state.esr,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lapis_engine import explain
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.icr import icr_text
 from lapis_sessions.views import machine as views
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def apic(machine: Machine, number: int) -> ApicSnapshot:
         irr=tuple(priority.vectors(state.irr)),
         tmr=tuple(priority.vectors(state.tmr)),
         icr=state.icr,
-        icr_text=explain.icr_text(state.icr, x2apic=mode == "x2apic"),
+        icr_text=icr_text(state.icr, x2apic=mode == "x2apic"),
         svr=state.svr,
         esr=state.esr,
         ldr=apic_state.logical_id(state),

@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from lapis_engine.apic import ipi
+from lapis_engine.apic import icr as apic_icr
+from lapis_engine.apic.icr import icr_text
 from lapis_engine.errors import LapisError
-from lapis_engine.explain import icr_text
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions.commands import ipi_rules
 from lapis_sessions.text.numerals import number
@@ -71,8 +71,8 @@ class Form:
             return value
         to = self.to.strip() or TARGETS[0]
         if to in TARGETS:
-            return ipi.encode(self.mode, vector=value, shorthand=to, x2apic=x2apic)
-        return ipi.encode(
+            return apic_icr.encode(self.mode, vector=value, shorthand=to, x2apic=x2apic)
+        return apic_icr.encode(
             self.mode, vector=value, destination=number(to, "to"), x2apic=x2apic
         )
 
@@ -105,17 +105,17 @@ def _warning(form: Form, snapshot: Snapshot, sender: int, icr: int) -> str:
     """Say that the command refuses the IPI, or that nobody gets it; or nothing."""
     apics = [vcpu.apic for vcpu in snapshot.vcpus]
     x2apic = apics[sender].mode == "x2apic"
-    request = ipi.decode(icr, x2apic=x2apic, sender=sender)
+    request = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
     if form.mode != "raw":
         why = ipi_rules.impossible(request, PROFILES[snapshot.profile])
         ids = {apic.id for apic in apics}
-        everyone = ipi.BROADCAST_X2APIC if x2apic else ipi.BROADCAST_XAPIC
+        everyone = apic_icr.BROADCAST_X2APIC if x2apic else apic_icr.BROADCAST_XAPIC
         named = request.shorthand == "none" and request.destination != everyone
         if not why and named and request.destination not in ids:
             why = ipi_rules.no_id(request.destination, ids)
         if why:
             return f"! ipi will refuse it: {why}"
-    why = ipi.refusal(request, PROFILES[snapshot.profile])
+    why = apic_icr.refusal(request, PROFILES[snapshot.profile])
     return f"! it will be dropped: {why}" if why else ""
 
 

@@ -13,7 +13,7 @@ from lapis_engine.events import EngineFault, Oddity, RunStateChanged
 from lapis_engine.vmm import exits, run_state
 
 if TYPE_CHECKING:
-    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.apic.icr import Ipi
     from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vm import Vm
 

@@ -17,7 +17,7 @@ from lapis_engine.vmm.run_state import BootIpi
 from lapis_engine.vmm.startup import spinup_ap
 
 if TYPE_CHECKING:
-    from lapis_engine.apic.ipi import Ipi
+    from lapis_engine.apic.icr import Ipi
     from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vm import Vm
 

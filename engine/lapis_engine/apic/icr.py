@@ -1,18 +1,17 @@
-"""The interrupt command register: what it asks for, whether it may, whom it reaches.
+"""The interrupt command register: its fields, its words, and what may not be sent.
 
-SDM Vol. 3A "Issuing Interprocessor Interrupts", "Determining IPI Destination".
+SDM Vol. 3A "Issuing Interprocessor Interrupts". Not here: whom an IPI reaches, which
+is `destination`'s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.priority import LOWEST_LEGAL
 from lapis_engine.apic.regs import (
-    DFR_MODEL,
     ICR_ASSERT,
     ICR_DEST_X2APIC,
     ICR_DEST_XAPIC,
@@ -25,17 +24,20 @@ from lapis_engine.apic.regs import (
     SHORTHANDS,
 )
 from lapis_engine.errors import EngineError
-from lapis_engine.profiles.catalog import SDM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles.switches import Profile
 
 BROADCAST_XAPIC, BROADCAST_X2APIC = 0xFF, 0xFFFF_FFFF
-FLAT, CLUSTER = 0xF, 0
-"""DFR models of logical destinations; the others are reserved."""
+"""Destinations that name every APIC."""
+MODE_WORDS = {
+    "fixed": "FIXED", "lowest": "LOWEST PRIORITY", "smi": "SMI",
+    "remote-read": "REMOTE READ", "nmi": "NMI", "init": "INIT", "sipi": "STARTUP",
+    "reserved": "reserved mode 7",
+}  # fmt: skip
+SHORTHAND_WORDS = {
+    "self": "self", "all": "all including self", "all-but-self": "all excluding self",
+}  # fmt: skip
 MANY = frozenset({"none", "all-but-self"})
 ANY = frozenset(SHORTHANDS)
 SHORTHAND_RULES = {
@@ -124,6 +126,35 @@ def encode(  # noqa: PLR0913 - one argument a field of the register
     return where.put(icr, destination)
 
 
+@lru_cache(maxsize=1024)
+def icr_text(icr: int, *, x2apic: bool = False) -> str:
+    """Put a 64-bit ICR into words, destination last."""
+    request = decode(icr, x2apic=x2apic, sender=0)
+    what = MODE_WORDS[request.mode]
+    if request.mode == "sipi":
+        what += f" vector {request.vector:#04x} (start {request.vector << 12:#x})"
+    elif request.mode in {"fixed", "lowest"}:
+        what += f" vector {request.vector:#04x}"
+    words = [
+        what,
+        "logical" if request.logical else "physical",
+        "assert" if request.assert_ else "de-assert",
+        "level" if request.level else "edge",
+        _destination(request),
+    ]
+    return ", ".join(words)
+
+
+def _destination(request: Ipi) -> str:
+    if request.shorthand != "none":
+        return SHORTHAND_WORDS[request.shorthand]
+    everyone = BROADCAST_X2APIC if request.x2apic else BROADCAST_XAPIC
+    if request.destination == everyone:
+        return "to everyone (broadcast)"
+    name = "logical destination" if request.logical else "APIC id"
+    return f"to {name} {request.destination:#x}"
+
+
 def refusal(ipi: Ipi, profile: Profile) -> str:
     """Say why the sender's APIC drops this IPI, or nothing."""
     # Differs from the SDM: there the message goes out, and ESR bit 6 is set where it
@@ -160,77 +191,3 @@ def _invalid(ipi: Ipi, profile: Profile) -> str:
     if ipi.mode == "lowest" and not profile.ipi_lowest_priority:
         return "lowest priority is not implemented for IPIs"
     return ""
-
-
-def targets(
-    ipi: Ipi, apics: Sequence[ApicState], profile: Profile = SDM
-) -> tuple[int, ...]:
-    """Return the vCPUs that the IPI reaches, ascending.
-
-    `apics` are those of the active vCPUs. Lowest priority goes to the one with the
-    lowest PPR, the lowest number among equals (SDM "Lowest Priority Delivery Mode":
-    arbitration by processor priority).
-    """
-    if ipi.shorthand == "self":
-        return (ipi.sender,)
-    hearing = [apic for apic in apics if apic_state.hears(apic, profile)]
-    if ipi.shorthand == "all-but-self":
-        hearing = [apic for apic in hearing if apic.vcpu != ipi.sender]
-    elif ipi.shorthand == "none":
-        hearing = [apic for apic in hearing if matches(ipi, apic)]
-    if ipi.mode == "lowest":
-        return lowest(hearing)
-    return tuple(apic.vcpu for apic in hearing)
-
-
-class Addressed(Protocol):
-    """What names a destination: an IPI, or the message of an IOAPIC or MSI."""
-
-    @property
-    def destination(self) -> int:
-        """APIC id or message destination address."""
-        ...
-
-    @property
-    def logical(self) -> bool:
-        """Whether it is the latter."""
-        ...
-
-    @property
-    def x2apic(self) -> bool:
-        """Whether it has 32 bits, and not 8."""
-        ...
-
-
-def matches(ipi: Addressed, apic: ApicState) -> bool:
-    """Tell whether a destination without shorthand names this APIC.
-
-    # As bhyve: a reserved DFR model matches nothing (`vlapic_calcdest`).
-    """
-    wide = apic_state.mode(apic) == "x2apic"
-    broadcast = BROADCAST_X2APIC if ipi.x2apic else BROADCAST_XAPIC
-    if ipi.destination == broadcast:
-        return True
-    if not ipi.logical:
-        return ipi.destination == apic_state.apic_id(apic)
-    ldr = apic_state.logical_id(apic)
-    if wide:
-        same = ipi.destination >> 16 == ldr >> 16
-        return same and bool(ipi.destination & ldr & 0xFFFF)
-    mda, own = ipi.destination & 0xFF, ldr >> 24
-    model = DFR_MODEL.get(apic.dfr)
-    if model == FLAT:
-        return bool(mda & own)
-    same = model == CLUSTER and mda >> 4 == own >> 4
-    return same and bool(mda & own & 0xF)
-
-
-def lowest(apics: Sequence[ApicState]) -> tuple[int, ...]:
-    """Return who wins the arbitration of lowest priority; nobody when all are off.
-
-    # Not modelled: the focus processor (SVR bit 9), which only the P6 family has.
-    """
-    able = [apic for apic in apics if apic_state.is_enabled(apic)]
-    if not able:
-        return ()
-    return (min(able, key=lambda apic: (apic.ppr >> 4, apic.vcpu)).vcpu,)
