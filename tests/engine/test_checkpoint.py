@@ -162,7 +162,7 @@ import sys
 sys.path[:0] = {paths!r}
 from random import Random
 import random_acts
-from lapis_engine.checkpoint.digest import Digester
+from lapis_engine.replay.digest import Digester
 for number in range(200, 206):
     seed = Random(number)
     m = random_acts.machine(seed)()
