@@ -70,7 +70,7 @@ class Rig:
         """Run until something is asked, the instruction is done, or it faults."""
         for _ in range(100):
             hw = self.vm.core.run(self.regs, 1)
-            out = handlers.handle(self.vm, self.vcpu, hw)
+            out = handlers.handle(self.world.run, hw)
             if out is not None or self.fault is not None:
                 return out
             if self.regs.rip != self.case.rip:
@@ -86,13 +86,13 @@ class Rig:
         else:
             assert isinstance(asked, exits.Inout), asked
             entry = FulfillInout(asked.port, asked.bytes, asked.read, data)
-        out = emulation.enter(self.vm, self.vcpu, entry)
+        out = emulation.enter(self.world.run, entry, "user")
         if out is None and self.fault is None and self.regs.rip == self.case.rip:
             return self.run()
         return out
 
     def discard(self) -> None:
-        emulation.enter(self.vm, self.vcpu, DiscardInstr())
+        emulation.enter(self.world.run, DiscardInstr(), "user")
 
     @property
     def fault(self) -> Pending | None:

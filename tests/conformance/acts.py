@@ -11,7 +11,9 @@ from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.machine.stop import NotRunnableError
 from lapis_engine.saved import transfer
 from lapis_engine.saved.lapic import RecordError
+from lapis_engine.vmm import clock
 from lapis_engine.vmm.entry import DEFAULT, DiscardInstr
+from lapis_engine.vmm.run import run as run_vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,14 +87,14 @@ def go(s: Script, n: int, count: str = "1") -> str:
 def enter(s: Script, n: int) -> str:
     """VM_RUN with VEC_DEFAULT, once."""
     try:
-        return exit_words(s.rig.vm.run(s.vcpu(n), DEFAULT, 1))
+        return exit_words(run_vm(s.rig.vm, s.vcpu(n), DEFAULT, 1).exit)
     except EntryError as error:
         return error.errno
 
 
 def discard(s: Script, n: int) -> str:
     """VM_RUN with VEC_DISCARD_INSTR, stopped before the guest."""
-    return exit_words(s.rig.vm.run(s.vcpu(n), DiscardInstr(), 0))
+    return exit_words(run_vm(s.rig.vm, s.vcpu(n), DiscardInstr(), 0).exit)
 
 
 def run(s: Script, _n: int, limit: str) -> str:
@@ -197,7 +199,7 @@ def nmi(s: Script, n: int) -> str:
 
 
 def pass_time(s: Script, _n: int, ns: str) -> str:
-    s.rig.vm.pass_time(s.rig.vm.now + int(ns))
+    clock.pass_time(s.rig.vm, s.rig.vm.now + int(ns))
     return ""
 
 

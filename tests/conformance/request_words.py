@@ -16,6 +16,7 @@ from lapis_engine.vmm.entry import (
     FulfillMmio,
     FulfillMsr,
 )
+from lapis_engine.vmm.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ FAR = 1000
 def _enter(s: Script, n: int, entry: Entry, flag: str) -> str:
     """VM_RUN; after it nothing runs, unless only the flag keeps it from that."""
     try:
-        out = s.rig.vm.run(s.vcpu(n), entry, FAR if flag else 0)
+        out = run(s.rig.vm, s.vcpu(n), entry, FAR if flag else 0).exit
     except EntryError as error:
         return error.errno
     return "BOGUS" if flag and isinstance(out, exits.Bogus) else exit_words(out)

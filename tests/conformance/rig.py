@@ -21,6 +21,7 @@ from lapis_engine.machine.machine import Machine
 from lapis_engine.profiles.catalog import profile_named
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT
+from lapis_engine.vmm.run import run
 
 if TYPE_CHECKING:
     from lapis_engine.events import Event
@@ -116,10 +117,10 @@ class Rig:
         """VM_RUN with VEC_DEFAULT until `budget` has retired; return another exit."""
         ran = 0
         while True:
-            out = self.vm.run(self.vcpu(number), DEFAULT, budget - ran)
-            ran += self.vm.ran
-            if not isinstance(out, exits.Bogus):
-                return out
+            done = run(self.vm, self.vcpu(number), DEFAULT, budget - ran)
+            ran += done.ran
+            if not isinstance(done.exit, exits.Bogus):
+                return done.exit
             if ran >= budget:
                 return None
 

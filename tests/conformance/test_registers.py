@@ -14,6 +14,7 @@ from conformance.rig import Done, Rig
 from conformance.script import Script
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DiscardInstr
+from lapis_engine.vmm.run import run
 
 TABLE = tomllib.loads((Path(__file__).parent / "registers.toml").read_text())
 PAGE, ONES, ONES_64 = 0xFEE0_0000, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF
@@ -96,7 +97,7 @@ def fresh(profile: str) -> Rig:
     rig, kept = _machine(profile)
     for name, value in kept.items():
         setattr(rig.vcpu(0).apic, name, value)
-    rig.vm.timers_moved = True
+    rig.vm.timers.moved = True
     return rig
 
 
@@ -188,7 +189,7 @@ def test_the_page_is_not_there_in_other_modes(
     done, value = rig.load(0, at)
     if profile == "sdm":  # nobody answers: the user is asked
         assert done.exit == exits.Mmio(at, 4, True, 0)
-        rig.vm.run(rig.vcpu(0), DiscardInstr(), 0)
+        run(rig.vm, rig.vcpu(0), DiscardInstr(), 0)
         assert rig.store(0, at, 0x4_4031).exit == exits.Mmio(at, 4, False, 0x4_4031)
     else:
         wanted = ONES if profile == "illumos" else 0
@@ -215,7 +216,7 @@ def test_other_sizes_and_addresses(row: dict[str, Any], profile: str) -> None:
     if wanted == "EINVAL":
         assert isinstance(done.exit, exits.Errno)
         assert done.exit.errno == "EINVAL"
-        rig.vm.run(rig.vcpu(0), DiscardInstr(), 0)
+        run(rig.vm, rig.vcpu(0), DiscardInstr(), 0)
     else:
         assert (done.exit, done.fault, value) == (None, None, wanted)
     assert load(rig, 0x80) == 0x5A

@@ -16,7 +16,7 @@ from lapis_engine.errors import EngineError
 from lapis_engine.events import Interfered, SipiReceived, VectorAccepted
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
-from lapis_engine.vmm import fabric, interference
+from lapis_engine.vmm import clock, fabric, interference
 
 FAR = 200_000
 CLI_HLT = b"\xfa\xf4"
@@ -182,14 +182,14 @@ def test_delayed_ipis_arrive_by_their_moment_and_then_as_sent() -> None:
         m.interfere("delay", "fixed", vector=vector, by=by)
     for vector in (0x41, 0x42, 0x43):
         m.send_ipi(0, 0x0100_0000_0000_4000 | vector)
-    m.vm.pass_time(899)
+    clock.pass_time(m.vm, 899)
     assert [e.vector for _, e in events(m, VectorAccepted)] == [0x42]
-    m.vm.pass_time(900)
+    clock.pass_time(m.vm, 900)
     assert [e.vector for _, e in events(m, VectorAccepted)] == [0x42, 0x41, 0x43]
     for vector, by in ((0x51, 20), (0x52, 10)):
         m.interfere("delay", "fixed", vector=vector, by=by)
         m.send_ipi(0, 0x0100_0000_0000_4000 | vector)
-    m.vm.pass_time(1000)
+    clock.pass_time(m.vm, 1000)
     assert [e.vector for _, e in events(m, VectorAccepted)][3:] == [0x52, 0x51]
 
 

@@ -13,6 +13,7 @@ from lapis_engine.events import Halted, Linted
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
+from lapis_engine.vmm import clock
 
 FAR = 100_000
 MS = 1_000_000
@@ -128,7 +129,7 @@ def test_a_bsp_that_naps_does_not_spin() -> None:
     for _ in range(20):
         m.inject_nmi(0)
         assert m.run(100).reason == "halted"
-        m.vm.pass_time(m.now + 1_000_003)
+        clock.pass_time(m.vm, m.now + 1_000_003)
     assert (m.vcpus[0].retired > 40, found(m)) == (True, [])
 
 
@@ -163,7 +164,7 @@ def test_a_level_vector_that_is_ended_is_no_finding() -> None:
     m.set_pin(4, asserted=False)
     m.kernemu_write(0, 0xFEE0_00B0, 4, 0)
     m.run(20 * MS)
-    m.vm.pass_time(m.now + 20 * MS)
+    clock.pass_time(m.vm, m.now + 20 * MS)
     assert ("level-no-eoi", 0) not in found(m)
 
 

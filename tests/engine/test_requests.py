@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import rigs
-from conformance.rig import Rig
+from conformance.rig import CODE, Rig
 
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.events import Answered
+from lapis_engine.replay import capture
 from lapis_engine.vmm import exits
 
 DEVICE = 0xD000_0000
@@ -165,4 +166,28 @@ def test_an_answer_says_who_gave_it() -> None:
         0, "FULFILL_MMIO", f"4 bytes at {DEVICE:#x} = 0x5", "rule 1", "mmio", True,
         DEVICE, 4, 0, 5,
     )  # fmt: skip
-    assert rig.vm.answerer == "user"
+    assert rig.vm.entered is None
+
+
+REP_TO_APIC = bytes.fromhex("f3a4")  # rep movsb
+APIC_PAGE = 0xFEE0_0000
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_device_answers_for_one_iteration_whatever_ran_before(
+    restored: bool,
+) -> None:
+    rig = Rig()
+    machine, regs = rig.machine, rig.vcpu(0).regs
+    machine.trap("mmio", APIC_PAGE, 1)
+    regs.gpr[1], regs.gpr[6], regs.gpr[7] = 16, 0x2_0000, APIC_PAGE
+    machine.vm.memory.write(CODE, REP_TO_APIC)
+    regs.rip = CODE
+    assert machine.run(1_000_000).exit == exits.Mmio(APIC_PAGE, 1, False, 0)
+    if restored:
+        other = Rig().machine
+        capture.put(other, capture.take(machine))
+        machine = other
+    machine.answer_by_device(0)
+    vcpu = machine.vcpus[0]
+    assert (vcpu.regs.gpr[1], vcpu.regs.rip) == (15, CODE)

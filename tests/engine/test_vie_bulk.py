@@ -36,7 +36,7 @@ class Log:
         if gpa == self.refuse_at:
             raise HandlerRefused("no")
         if gpa == self.kick_at:
-            self.rig.vm.kick = True
+            self.rig.vm.attention.kick = True
         return HOLE <= gpa < self.end
 
     def read(self, gpa: int, size: int) -> int | None:
@@ -58,7 +58,7 @@ def _restore() -> Iterator[None]:
     rig = Rig("90", served=True)
     bus = rig.vm.buses[0]
     yield
-    rig.vm.buses[0], rig.vm.kick = bus, False
+    rig.vm.buses[0], rig.vm.attention.kick = bus, False
 
 
 def rep(code: str, bits: int = 64, *, rflags: int = 2, **gpr: int) -> Rig:
@@ -152,7 +152,7 @@ def test_the_loop_looks_around_when_an_element_asks_for_it() -> None:
     log = Log(rig)
     log.kick_at = HOLE + 1
     hw = rig.vm.core.run(rig.regs, 1)
-    assert handlers.handle(rig.vm, rig.vcpu, hw) is None
+    assert handlers.handle(rig.world.run, hw) is None
     assert (len(log.seen), rig.gpr[1], rig.regs.rip) == (2, 2, rig.case.rip)
 
 
@@ -160,7 +160,7 @@ def test_the_budget_is_kept() -> None:
     rig = Rig("f3aa", served=True, budget=3, rdi=HOLE, rcx=10)
     log = Log(rig)
     hw = rig.vm.core.run(rig.regs, 1)
-    handlers.handle(rig.vm, rig.vcpu, hw)
+    handlers.handle(rig.world.run, hw)
     assert (len(log.seen), rig.gpr[1]) == (3, 7)
 
 
@@ -218,11 +218,11 @@ def test_ports_in_a_row_stop_as_well() -> None:
     class Port:
         def port_out(self, _port: int, _size: int, value: int) -> bool:
             seen.append(value)
-            rig.vm.kick = len(seen) == 2
+            rig.vm.attention.kick = len(seen) == 2
             return True
 
     rig.vm.buses[0] = cast("Bus", Port())
     rig.store(DATA, b"abcde")
     hw = rig.vm.core.run(rig.regs, 1)
-    assert handlers.handle(rig.vm, rig.vcpu, hw) is None
+    assert handlers.handle(rig.world.run, hw) is None
     assert (bytes(seen), rig.gpr[1], rig.regs.rip) == (b"ab", 3, rig.case.rip)

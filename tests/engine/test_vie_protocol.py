@@ -28,6 +28,7 @@ from lapis_engine.vmm.entry import (
     FulfillMsr,
     InjectFault,
 )
+from lapis_engine.vmm.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -166,7 +167,7 @@ class Protocol(RuleBasedStateMachine):
 
     def enter(self, entry: Entry, budget: int = 0) -> exits.Exit:
         Protocol.entered += 1
-        return self.vm.run(self.vcpu, entry, budget)
+        return run(self.vm, self.vcpu, entry, budget).exit
 
     def reach(self) -> None:
         """Run on to the next request, which must be the one that is due."""

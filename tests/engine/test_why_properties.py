@@ -15,6 +15,7 @@ from lapis_engine.errors import EntryError
 from lapis_engine.events import EngineFault, Interfered, VectorRefused
 from lapis_engine.machine.machine import Machine
 from lapis_engine.profiles.catalog import PROFILES
+from lapis_engine.vmm.run import run
 from lapis_engine.why import ipi as why_ipi
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector
@@ -78,13 +79,13 @@ def whole(m: Machine) -> tuple[object, ...]:
     due = vm.panic, vm.suspended, repr(vm.spinup), vm.exit_due, vm.boot_ipi_due
     devices = [repr(device.state) for device in vm.devices]
     rules = repr(vm.interference)
-    return fingerprint(m), vcpus, rules, rest, due, devices, vm.context
+    return fingerprint(m), vcpus, rules, rest, due, devices, vm.entered
 
 
 def enter(m: Machine) -> None:
     """One entry of vCPU 0, for one instruction."""
     try:
-        m.vm.run(m.vcpus[0], budget=1)
+        run(m.vm, m.vcpus[0], budget=1)
     except EntryError:
         assert m.vm.suspended is not None or not m.vcpus[0].active
 

@@ -120,14 +120,14 @@ class Judge:
             hw = vm.core.run(vcpu.regs, 1)
             if _is_next(hw, vcpu.regs.rip, case):
                 return count, None
-            out = handlers.handle(vm, vcpu, hw)
+            out = handlers.handle(world.run, hw)
             while isinstance(out, (exits.Mmio, exits.Inout)):
                 count += 1
                 if isinstance(out, exits.Mmio):
                     answer = self._answer(out)
                 else:
                     answer = self._answer_port(case, out)
-                out = emulation.enter(vm, vcpu, answer)
+                out = emulation.enter(world.run, answer, "user")
             if vcpu.event is not None:
                 event = vcpu.event
                 return count, (event.vector, event.error, event.cr2)

@@ -27,8 +27,8 @@ from lapis_engine.cpu.registers import (
     Segment,
 )
 from lapis_engine.profiles.catalog import SDM
-from lapis_engine.vmm import run_state
-from lapis_engine.vmm.vm import Vm
+from lapis_engine.vmm import build, run_state
+from lapis_engine.vmm.vm import Run
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.bus import Bus
@@ -80,7 +80,7 @@ class World:
         With `served` the engine has a device in half of the hole.
         """
         self.hole = hole
-        self.vm = Vm(1, SDM, (), lambda *_: None)
+        self.vm = build.make(1, SDM, (), lambda *_: None)
         memory = self.vm.memory
         if hole:
             memory.add(0, HOLE, "low")
@@ -92,6 +92,7 @@ class World:
         memory.on_write = self.vm.core.forget_code
         self.vcpu = self.vm.vcpus[0]
         self.vcpu.run_state = run_state.RUN
+        self.run = Run(self.vm, self.vcpu)
         self._fresh = self.vcpu.regs.context.state_bytes()
         self.device = bytearray(2 * PAGE)
         """What is in the hole."""
@@ -110,7 +111,7 @@ class World:
         regs.context.load_bytes(bytes(raw))
         vcpu.vie.reset()
         vcpu.event = None
-        vm._budget, vm.ran = case.budget, 0
+        self.run = Run(vm, vcpu, case.budget)
         self._memory(case)
         regs.efer = (EFER_LMA | EFER_LME if case.paging == "4-level" else 0) | (
             EFER_NXE if case.nx else 0

@@ -64,7 +64,7 @@ def started(vm: Vm, _state: LintState, event: RunStateChanged) -> Finding | None
     code = regs.segment(CS)
     if regs.rip or code.base % PAGE or code.selector << 4 != code.base:
         return None  # not by SIPI
-    if vm.peek(code.base, PAGE).strip(b"\0"):
+    if vm.memory.peek(code.base, PAGE).strip(b"\0"):
         return None
     text = f"started at {code.base:#x}, and the page there is all zero"
     return Finding("empty-trampoline", event.vcpu, f"{code.base:#x}", text)

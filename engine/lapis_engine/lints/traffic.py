@@ -34,7 +34,7 @@ LEVEL_TICKS: Final = 10
 
 def where(vm: Vm, number: int) -> str:
     """Say where a vCPU does what it does, or that the user does it."""
-    if vm.context == "outside":
+    if vm.entered is None:
         return "the user's hand"
     return f"RIP {vm.vcpus[number].regs.rip:#x}"
 

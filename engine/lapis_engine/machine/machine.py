@@ -37,8 +37,8 @@ from lapis_engine.vmm import (
 )
 from lapis_engine.vmm.entry import DEFAULT
 from lapis_engine.vmm.interference import Rule
+from lapis_engine.vmm.run import run as vm_run
 from lapis_engine.vmm.startup import userspace
-from lapis_engine.vmm.vm import Vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,7 +76,7 @@ class Machine:
         self.config = config
         self.plan = plan
         self.log = EventLog(lambda: self.vm.now)
-        self.vm = Vm(
+        self.vm = build.make(
             config.cpus,
             config.profile,
             devices,
@@ -87,7 +87,7 @@ class Machine:
         build.load(self.vm, plan, config.memory)
         self.schedule = Schedule(self.vm, config.quantum)
         self.breakpoints: list[int] = []
-        self.catches = Catches(self.log.observers, self.vm.ask_stop)
+        self.catches = Catches(self.log.observers, self.vm.attention.ask_stop)
         """Event breakpoints."""
         self.lints = Lints(self.vm)
         self.log.observers_of = self.lints.observers()
@@ -117,23 +117,25 @@ class Machine:
     def run(self, limit: int) -> Stop:
         """Run the schedule until something happens, at most `limit` instructions."""
         ran = 0
-        self.vm.forget_stop()
+        attention = self.vm.attention
+        attention.forget_stop()
         self.catches.forget()
         while ran < limit:
             vcpu = self.schedule.choose()
             if vcpu is None:
                 return self._all_asleep(ran)
-            if self.vm.must_stop():
+            if attention.must_stop():
                 return self._asked(vcpu, ran)
-            budget = self.schedule.budget(vcpu, limit - ran)
-            out = self.vm.run(vcpu, DEFAULT, budget)
-            ran += self.vm.ran
+            budget, alone = self.schedule.budget(vcpu, limit - ran)
+            done = vm_run(self.vm, vcpu, DEFAULT, budget, pause_yields=not alone)
+            ran += done.ran
             if self.on_turn is not None:
-                self.on_turn(vcpu, self.vm.ran)
-            self.schedule.charge(vcpu)
+                self.on_turn(vcpu, done.ran)
+            self.schedule.charge(vcpu, done, alone=alone)
+            out = done.exit
             if not isinstance(out, QUIET) and not self._for_userspace(vcpu, out):
                 return self._stop(vcpu, out, ran)
-            if self.vm.must_stop():
+            if attention.must_stop():
                 return self._asked(vcpu, ran)
         current = self.schedule.current
         return Stop("budget", ran, current, None, f"{ran} instructions")
@@ -150,18 +152,18 @@ class Machine:
             raise NotRunnableError(f"vCPU {number} cannot be stepped: {why}")
         ran = 0
         self.catches.forget()
-        self.vm.pause_yields = False
         while ran < count:
-            out = self.vm.run(vcpu, DEFAULT, count - ran)
-            ran += self.vm.ran
+            done = vm_run(self.vm, vcpu, DEFAULT, count - ran)
+            out = done.exit
+            ran += done.ran
             if self.on_turn is not None:
-                self.on_turn(vcpu, self.vm.ran)
+                self.on_turn(vcpu, done.ran)
             if isinstance(out, (exits.Hlt, exits.RunState)):
                 why = self.why_not_runnable(number)
                 return self.catches.told(Stop("halted", ran, number, None, why))
             if not isinstance(out, exits.Bogus) and not self._for_userspace(vcpu, out):
                 return self._stop(vcpu, out, ran)
-            if self.vm.must_stop():
+            if self.vm.attention.must_stop():
                 return self._asked(vcpu, ran)
         return Stop("budget", ran, number, None, f"{ran} instructions")
 

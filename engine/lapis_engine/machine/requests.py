@@ -27,6 +27,8 @@ from lapis_engine.vmm.entry import (
     answered,
     request_parts,
 )
+from lapis_engine.vmm.run import run
+from lapis_engine.vmm.vm import Run
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.bus import Bus
@@ -96,11 +98,7 @@ def pending_on(vcpu: Vcpu) -> PendingRequest:
 
 
 def _enter(vm: Vm, vcpu: Vcpu, entry: Entry, by: str) -> None:
-    vm.answerer = by
-    try:
-        vm.run(vcpu, entry, 0)
-    finally:
-        vm.answerer = "user"
+    run(vm, vcpu, entry, 0, by=by)
 
 
 def answer(vm: Vm, vcpu: Vcpu, value: int, by: str) -> None:
@@ -210,16 +208,21 @@ def by_device(vm: Vm, vcpu: Vcpu, by: str) -> int:
     request = pending_on(vcpu)
     if vm.suspended is not None:
         raise EntryError("EINVAL", f"the machine is suspended ({vm.suspended.how})")
-    vm.forget_stop()
-    vm.answerer, vm.context = by, "normal"
+    vm.attention.forget_stop()
+    vm.entered = vcpu.id
     try:
-        if request.kind == "msr":
-            return _msr_by_engine(vm, vcpu, request)
-        value = _at_device(vm, vcpu, request)
-        # Not by `vm.run`: the device may have suspended the machine by now.
-        emulation.enter(vm, vcpu, _fulfilment(request, value))
+        # Not by `run.run`: the device may have suspended the machine by now. And with
+        # a budget of nothing, as an answer of the user's has: one REP iteration.
+        return _by_device(Run(vm, vcpu), request, by)
     finally:
-        vm.answerer, vm.context = "user", "outside"
+        vm.entered = None
+
+
+def _by_device(run: Run, request: PendingRequest, by: str) -> int:
+    if request.kind == "msr":
+        return _msr_by_engine(run, request, by)
+    value = _at_device(run.vm, run.vcpu, request)
+    emulation.enter(run, _fulfilment(request, value), by)
     return value
 
 
@@ -252,10 +255,11 @@ def _access(bus: Bus, request: PendingRequest) -> int | None:
             return None
 
 
-def _msr_by_engine(vm: Vm, vcpu: Vcpu, request: PendingRequest) -> int:
+def _msr_by_engine(run: Run, request: PendingRequest, by: str) -> int:
+    vcpu = run.vcpu
     asked, at, value = context.pending(vcpu.vie), request.address, request.data
     context.discard(vcpu.vie)
-    handlers.serve_msr(vm, vcpu, at, None if request.read else value)
+    handlers.serve_msr(run, at, None if request.read else value)
     fault = vcpu.event
     if request.read and fault is None:
         gpr = vcpu.regs.gpr
@@ -263,5 +267,5 @@ def _msr_by_engine(vm: Vm, vcpu: Vcpu, request: PendingRequest) -> int:
     told: FulfillMsr | InjectFault = FulfillMsr(at, request.read, value)
     if fault is not None:
         told = InjectFault(fault.vector, fault.error)
-    vm.note(answered(vcpu.id, asked, told, vm.answerer))
+    run.vm.note(answered(vcpu.id, asked, told, by))
     return value

@@ -1,4 +1,4 @@
-"""Whose turn it is: the deterministic schedule over `Vm.run`.
+"""Whose turn it is: the deterministic schedule over `vmm.run`.
 
 Every choice follows from the vCPUs' state and from what has run before, so splitting a
 run into smaller ones changes nothing. Time is not taken from anywhere: while every
@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.vie import pending
-from lapis_engine.vmm import arbitration, run_state
+from lapis_engine.vmm import arbitration, clock, run_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.vmm.vcpu import Vcpu
-    from lapis_engine.vmm.vm import Vm
+    from lapis_engine.vmm.vm import Run, Vm
 
 POLICIES = ("round-robin", "lockstep", "only")
 """round-robin: a quantum each; lockstep: an instruction each; only: one vCPU."""
@@ -54,16 +54,15 @@ class Schedule:
             if not self._sleep(vcpus):
                 return None
 
-    def budget(self, vcpu: Vcpu, limit: int) -> int:
+    def budget(self, vcpu: Vcpu, limit: int) -> tuple[int, bool]:
         """Return for how many instructions `vcpu` may run now, at most `limit`.
 
-        A vCPU that is alone in being able to run is not held to its quantum; the vm
-        comes back when that changes (`Vm.kick`). One that spins beside others gives
-        its turn away with PAUSE.
+        And whether it is alone in being able to run: then it is not held to its
+        quantum; the vm comes back when that changes (`Run.kicked`). One that spins
+        beside others gives its turn away with PAUSE.
         """
         alone = self.policy == "only" or self._is_alone(vcpu)
-        self._vm.pause_yields = not alone
-        return limit if alone else min(self._left, limit)
+        return limit if alone else min(self._left, limit), alone
 
     def _is_alone(self, vcpu: Vcpu) -> bool:
         for other in self._vm.vcpus:
@@ -71,16 +70,15 @@ class Schedule:
                 return False
         return True
 
-    def charge(self, vcpu: Vcpu) -> None:
+    def charge(self, vcpu: Vcpu, run: Run, *, alone: bool) -> None:
         """Take what `vcpu` has just run from its turn; move on when that is over."""
-        vm = self._vm
         if self.policy == "only":
             return
-        if vm.pause_yields:
-            self._left -= vm.ran
-        over = vm.yielded or (vm.kick and not vm.pause_yields)
+        if not alone:
+            self._left -= run.ran
+        over = run.yielded or (run.kicked and alone)
         if over or self._left <= 0:
-            self._turn_to((vcpu.id + 1) % len(vm.vcpus))
+            self._turn_to((vcpu.id + 1) % len(self._vm.vcpus))
 
     def _turn_to(self, number: int) -> None:
         self.current = number
@@ -108,11 +106,11 @@ class Schedule:
         `DEADLINES`; running again goes on from there.
         """
         for _ in range(DEADLINES):
-            deadline = self._vm.deadline()
+            deadline = clock.deadline(self._vm)
             held = self._vm.interference.held
             if deadline is None or not (held or any(_could_wake(v) for v in vcpus)):
                 return False
-            self._vm.pass_time(max(deadline, self._vm.now))
+            clock.pass_time(self._vm, max(deadline, self._vm.now))
             if any(self._has_turn(v) for v in vcpus):
                 return True
         return False

@@ -79,6 +79,13 @@ class PhysicalMemory:
         head = region.end - gpa
         return self.read(gpa, head) + self.read(region.end, size - head)
 
+    def peek(self, gpa: int, size: int) -> bytes:
+        """Return up to `size` bytes without an error; fewer where a region ends."""
+        region = self.region(gpa)
+        if region is None:
+            return b""
+        return self.read(gpa, min(size, region.end - gpa))
+
     def write(self, gpa: int, data: bytes, *, force: bool = False) -> None:
         """Store `data` in RAM, and in ROM only with `force`.
 

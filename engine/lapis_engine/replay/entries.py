@@ -179,7 +179,7 @@ def stopping_at(machine: Machine, seq: int) -> Iterator[None]:
 
     def observe(logged: Logged) -> None:
         if logged.seq + 1 >= seq:
-            machine.vm.stop_asked = True
+            machine.vm.attention.ask_stop()
 
     machine.log.observers.append(observe)
     try:

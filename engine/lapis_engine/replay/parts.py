@@ -20,10 +20,8 @@ VM = (
 )  # fmt: skip
 VM_ELSEWHERE = (
     "profile", "note", "float_ports", "tsc_hz", "core", "memory", "ports", "mmio",
-    "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference", "ran",
-    "_budget", "kick", "yielded", "pause_yields", "stop_asked", "context",
-    "timers_moved", "_deadline", "on_round", "on_watch", "traps", "answerer",
-    "_is_consistent_asked",
+    "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference",
+    "traps", "attention", "timers", "entered", "on_round", "on_watch",
 )  # fmt: skip
 """Fields of `Vm` that do not change, are parts of their own, mean nothing between two
 runs, or follow from the others."""

@@ -83,7 +83,7 @@ def import_apic(
     machine.log.note(ApicImported(number, source))
     if events is not None:
         saved_events.put(machine.vm, vcpu, events)
-    machine.vm.timers_moved = machine.vm.kick = True
+    machine.vm.timers.moved = machine.vm.attention.kick = True
     return said
 
 

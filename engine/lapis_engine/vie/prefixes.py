@@ -12,7 +12,7 @@ from lapis_engine.cpu.registers import CS, DS, ES, FS, GS, SS
 
 SEGMENTS: Final = {0x26: ES, 0x2E: CS, 0x36: SS, 0x3E: DS, 0x64: FS, 0x65: GS}
 _REX_W: Final = 8
-_LEGACY: Final = frozenset({*SEGMENTS, 0x66, 0x67, 0xF0, 0xF2, 0xF3})
+LEGACY: Final = frozenset({*SEGMENTS, 0x66, 0x67, 0xF0, 0xF2, 0xF3})
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ def read_prefixes(code: bytes, bits: int) -> Cursor:
         value = code[at.pos]
         if bits == 64 and value & 0xF0 == 0x40:
             at.rex = value
-        elif value in _LEGACY:
+        elif value in LEGACY:
             at.rex = 0  # a REX counts only right before the opcode
             _legacy(at, value)
         else:

@@ -54,7 +54,7 @@ def _init(vm: Vm, vcpu: Vcpu) -> None:
     vcpu.mode, vcpu.mode_watch = vcpu.regs.mode, 0
     vcpu.nmi_pending = vcpu.nmi_blocked = vcpu.halted = False
     vcpu.extint_pending = False
-    vm.timers_moved = True
+    vm.timers.moved = True
 
 
 def wake(vm: Vm, vcpu: Vcpu) -> bool:

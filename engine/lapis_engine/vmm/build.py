@@ -1,9 +1,14 @@
-"""Putting a boot plan into a machine: RAM, images, and the BSP's first registers."""
+"""Making a machine: its devices on the bus, its vCPUs, and a boot plan in its memory.
+
+It runs nothing (`run`).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.timer import NS
 from lapis_engine.boot.image import (
     BootPlan,
     LongEntry,
@@ -11,6 +16,8 @@ from lapis_engine.boot.image import (
     RealEntry,
     ResetEntry,
 )
+from lapis_engine.cpu.core import Core
+from lapis_engine.cpu.paging import Linear
 from lapis_engine.cpu.registers import (
     CR0_PE,
     CR0_PG,
@@ -28,17 +35,69 @@ from lapis_engine.cpu.registers import (
     Segment,
 )
 from lapis_engine.errors import ImageError, UnmappedError
+from lapis_engine.memory.iospace import IoSpace
+from lapis_engine.memory.physical import PAGE, PhysicalMemory
 from lapis_engine.vmm import run_state
+from lapis_engine.vmm.bus import Bus
 from lapis_engine.vmm.startup import reset
+from lapis_engine.vmm.vcpu import Vcpu
+from lapis_engine.vmm.vm import Vm
 
 if TYPE_CHECKING:
-    from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vmm.vm import Vm
+    from collections.abc import Callable, Sequence
 
-PAGE = 0x1000
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.devices.device import Device
+    from lapis_engine.profiles.switches import Profile
+
 CODE32, DATA32, CODE64 = 0xCF_9B00, 0xCF_9300, 0xAF_9B00
 LIMIT32 = 0xFFFF_FFFF
 CR0_RESET = 0x6000_0010
+
+
+def make(
+    vcpus: int,
+    profile: Profile,
+    devices: Sequence[Device],
+    note: Callable[..., None],
+    *,
+    float_ports: bool = False,
+    tsc_hz: int = NS,
+) -> Vm:
+    """Return a machine without memory, every vCPU in run-state HALT.
+
+    `note` is told every event, in order. With `float_ports` a port that no device
+    claims reads all ones, as on an ISA bus; else it is a request to the user. Raises
+    `ConfigError` when two devices want one address.
+    """
+    core, memory = Core(), PhysicalMemory()
+    memory.on_write = core.forget_code
+    ports, mmio = IoSpace("port"), IoSpace("mmio")
+    for device in devices:
+        for where in device.ports:
+            ports.claim(where, device)
+        for where in device.mmio:
+            mmio.claim(where, device)
+    found = [_vcpu(number, core, memory, profile) for number in range(vcpus)]
+    vm = Vm(
+        profile, note, core, memory, ports, mmio, list(devices), found,
+        float_ports=float_ports, tsc_hz=tsc_hz,
+    )  # fmt: skip
+    roles = {device.role: device.state for device in devices}
+    vm.pic, vm.ioapic = roles.get("pic"), roles.get("ioapic")
+    vm.buses = [Bus(vm, vcpu, vm.traps) for vcpu in found]
+    if profile.boot_ipi == "startup-cpus":
+        vm.debug_cpus = sum(1 << vcpu.id for vcpu in found if vcpu.active and vcpu.id)
+    return vm
+
+
+def _vcpu(number: int, core: Core, memory: PhysicalMemory, profile: Profile) -> Vcpu:
+    regs = core.new_registers()
+    reset.reset(regs)
+    linear = Linear(regs, memory)
+    vcpu = Vcpu(number, regs, linear, apic_state.reset(number, profile))
+    vcpu.active = profile.aps_active or number == 0
+    return vcpu
 
 
 def load(vm: Vm, plan: BootPlan, memory: int) -> None:

@@ -78,7 +78,7 @@ class Bus:
 
     def _read(self, device: Device, address: int, size: int) -> int:
         vm = self._vm
-        vm.timers_moved |= device.timer is not None
+        vm.timers.moved |= device.timer is not None
         value = device.access.read(device.state, address, size, vm.now)
         if value < 0:
             raise HandlerRefused(f"{device.name}: read of {size} bytes")
@@ -91,7 +91,7 @@ class Bus:
             if isinstance(item, Refused):
                 raise HandlerRefused(f"{device.name}: {item.why}")
         fabric.signal(vm, signals, self._vcpu.id)
-        vm.timers_moved |= device.timer is not None
+        vm.timers.moved |= device.timer is not None
 
     def write(self, gpa: int, size: int, value: int) -> bool:
         """Write `size` bytes at `gpa`; writes to ROM are dropped."""

@@ -5,10 +5,9 @@ Every instruction that the engine carries out itself counts as one retired.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lapis_engine.cpu.fault import DB, GP, GuestFault
+from lapis_engine.cpu.fault import DB, GuestFault
 from lapis_engine.cpu.intercepts import PortAccess
 from lapis_engine.cpu.registers import RAX, RDX, TF
 from lapis_engine.errors import EntryError
@@ -26,7 +25,7 @@ from lapis_engine.vie import pending as context
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import exits, permission
+from lapis_engine.vmm import clock, exits, intercepted, permission
 from lapis_engine.vmm.entry import (
     Default,
     DiscardInstr,
@@ -37,33 +36,32 @@ from lapis_engine.vmm.entry import (
     InjectFault,
     answered,
 )
-from lapis_engine.vmm.processor import Lending
+from lapis_engine.vmm.processor import LentProcessor
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import Hole
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.vie.repeat import Outcome
     from lapis_engine.vmm.vcpu import Vcpu
-    from lapis_engine.vmm.vm import Vm
+    from lapis_engine.vmm.vm import Run, Vm
 
-PREFIXES = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
 PROT_EXEC = 4
 PORTS_MASK = 0xFFFF
 MASK32 = 0xFFFF_FFFF
 DR6_BS = 1 << 14
 """Single step, in DR6."""
-TWO_BYTES, THREE_BYTES = 2, 3
 
 
-def hole(vm: Vm, vcpu: Vcpu, hw: Hole) -> exits.Exit | None:
+def hole(run: Run, hw: Hole) -> exits.Exit | None:
     """Emulate the instruction at RIP, which touched a hole."""
     if hw.access == "fetch":
         return exits.Paging(hw.gpa, PROT_EXEC)
-    code, bits = _fetch(vm, vcpu), vcpu.regs.code_bits
+    vm, vcpu = run.vm, run.vcpu
+    code, bits = intercepted.code_at(vm, vcpu), vcpu.regs.code_bits
     in_out = ports.decode_port(code, bits)
     if in_out is not None:  # the memory side of INS or OUTS comes first
         number = vcpu.regs.gpr[RDX] & PORTS_MASK
-        return port(vm, vcpu, PortAccess(number, in_out.opsize, not in_out.read, 0))
+        return port(run, PortAccess(number, in_out.opsize, not in_out.read, 0))
     if vm.profile.vie_table == "bhyve":
         verdict = bhyve.judge(code, bits)
         if verdict == "unhandled":
@@ -81,17 +79,18 @@ def hole(vm: Vm, vcpu: Vcpu, hw: Hole) -> exits.Exit | None:
         native.start(vcpu.vie, hw.gpa, hw.size, read=read)
     else:
         context.start_mmio(vcpu.vie, code, instruction, hw.gpa)
-    return go_on(vm, vcpu)
+    return go_on(run)
 
 
-def port(vm: Vm, vcpu: Vcpu, hw: PortAccess) -> exits.Exit | None:
+def port(run: Run, hw: PortAccess) -> exits.Exit | None:
     """Emulate IN, OUT, or INS and OUTS, if the guest may use the port at all."""
+    vm, vcpu = run.vm, run.vcpu
     try:
         permission.check_port(vcpu, hw.port, hw.size)
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
         return None
-    code = _fetch(vm, vcpu)
+    code = intercepted.code_at(vm, vcpu)
     instruction = ports.decode_port(code, vcpu.regs.code_bits)
     if instruction is not None and vm.profile.inout_sizes == "doubled":
         size = 2 * instruction.addrsize
@@ -104,42 +103,24 @@ def port(vm: Vm, vcpu: Vcpu, hw: PortAccess) -> exits.Exit | None:
         context.start_unknown(vcpu.vie, code, hw.port)
         return pending(vm, vcpu)
     context.start_inout(vcpu.vie, code, instruction)
-    return go_on(vm, vcpu)
+    return go_on(run)
 
 
-def code_at(vm: Vm, vcpu: Vcpu) -> bytes:
-    """Return up to 15 bytes from RIP."""
-    return _fetch(vm, vcpu)
-
-
-def exact_vector(vm: Vm, vcpu: Vcpu, vector: int, error: int | None) -> int:
-    """Return the vector of a fault that the processor underneath reported as `vector`.
-
-    Only of #GP it may be another.
-    """
-    if vector != GP:
-        return vector
-    return reach.exact_vector(vcpu.regs, _fetch(vm, vcpu), vector, error)
-
-
-def _fetch(vm: Vm, vcpu: Vcpu) -> bytes:
-    return fetch.fetch(vcpu.regs, vcpu.linear, vm.memory)
-
-
-def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
+def go_on(run: Run) -> exits.Exit | None:
     """Run, or run again after an answer, the instruction that `vie` holds."""
+    vm, vcpu = run.vm, run.vcpu
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
     single = regs.rflags & TF
-    limit = 1 if single else vm.left()
+    limit = 1 if single else clock.left(run)
     try:
         if state.port is not None:
             out = ports.emulate_port(
                 state, regs, _linear(vm, vcpu), bus, limit=limit,
                 keeps_upper_rax=vm.profile.in_keeps_upper_rax,
-                devices=vm.profile.vie_table == "all", stopped=vm.is_interrupted,
+                devices=vm.profile.vie_table == "all", stopped=run.is_interrupted,
             )  # fmt: skip
         else:
-            out = _memory(vm, vcpu, limit)
+            out = _memory(run, limit)
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
         return None
@@ -149,9 +130,9 @@ def go_on(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
             state.code = b""  # never fetched by bhyve, and so not in its exit
         return pending(vm, vcpu)
     if out.result is Result.DONE:
-        vm.account(vcpu, out.iterations or 1)
+        clock.account(run, out.iterations or 1)
     elif out.iterations:
-        vm.account(vcpu, out.iterations)
+        clock.account(run, out.iterations)
     # POP SS and MOV to SS hold the trap off, as they do interrupts.
     if single and out.result in {Result.DONE, Result.REPEAT} and not regs.shadow:
         regs.dr[6] |= DR6_BS
@@ -166,19 +147,22 @@ def _linear(vm: Vm, vcpu: Vcpu) -> Linear:
     )
 
 
-def _memory(vm: Vm, vcpu: Vcpu, limit: int) -> Outcome:
+def _memory(run: Run, limit: int) -> Outcome:
     """Carry out an instruction on a device: moves ourselves, the rest natively."""
+    vm, vcpu = run.vm, run.vcpu
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
     if state.instruction is not None:
         out = execute.emulate(
-            state, regs, _linear(vm, vcpu), bus, limit, vm.is_interrupted
+            state, regs, _linear(vm, vcpu), bus, limit, run.is_interrupted
         )
         unhandled = out.result is Result.UNHANDLED
         if not unhandled or out.iterations or vm.profile.vie_table != "all":
             return out
         context.start_native(state, state.code, state.gpa)
         native.start(state, state.gpa, 0, read=False)
-    return native.perform(state, regs, bus, Lending(vm, vcpu))
+    return native.perform(
+        state, regs, bus, LentProcessor(vm.core, vm.memory, vcpu.linear)
+    )
 
 
 def _crosses(hw: Hole) -> bool:
@@ -208,13 +192,14 @@ def pending(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     return exits.InstEmul(request.code, request.gpa)
 
 
-def enter(vm: Vm, vcpu: Vcpu, entry: Entry) -> exits.Exit | None:
-    """Carry out an entry command (`vm_entry_actions`).
+def enter(run: Run, entry: Entry, by: str) -> exits.Exit | None:
+    """Carry out an entry command that `by` gives (`vm_entry_actions`).
 
     Raises `EntryError` when it does not fit; nothing has moved then.
     """
     if isinstance(entry, Default):
         return None
+    vm, vcpu = run.vm, run.vcpu
     asked = context.pending(vcpu.vie)
     match entry:
         case DiscardInstr():
@@ -233,57 +218,17 @@ def enter(vm: Vm, vcpu: Vcpu, entry: Entry) -> exits.Exit | None:
         case FulfillMsr():
             given = MsrRequest(entry.msr, entry.read, entry.value)
             context.fulfill_msr(vcpu.vie, given)
-    vm.note(answered(vcpu.id, asked, entry, vm.answerer))
+    vm.note(answered(vcpu.id, asked, entry, by))
     if isinstance(entry, (FulfillMmio, FulfillInout)):
-        return go_on(vm, vcpu)
+        return go_on(run)
     if isinstance(entry, FulfillMsr):
-        _finish_msr(vm, vcpu, entry)
+        _finish_msr(run, entry)
     return None
 
 
-def _finish_msr(vm: Vm, vcpu: Vcpu, entry: FulfillMsr) -> None:
+def _finish_msr(run: Run, entry: FulfillMsr) -> None:
     """Retire a RDMSR or WRMSR that the user has served."""
     if entry.read:
-        gpr = vcpu.regs.gpr
+        gpr = run.vcpu.regs.gpr
         gpr[RAX], gpr[RDX] = entry.value & MASK32, entry.value >> 32 & MASK32
-    skip(vm, vcpu)
-
-
-def _opcode_at(code: bytes, bits: int) -> int:
-    at = 0
-    while at < len(code) and code[at] in PREFIXES:
-        at += 1
-    if bits == 64 and at < len(code) and code[at] & 0xF0 == 0x40:
-        at += 1
-    return at
-
-
-def modrm_rm(vm: Vm, vcpu: Vcpu) -> int:
-    """Return the register in ModRM.rm of a two-byte opcode, with REX.B."""
-    regs = vcpu.regs
-    code = _fetch(vm, vcpu)
-    at = _opcode_at(code, regs.code_bits)
-    rex_b = regs.code_bits == 64 and at > 0 and code[at - 1] & 0xF1 == 0x41
-    return (code[at + 2] & 7) | (8 if rex_b else 0)
-
-
-def skip(vm: Vm, vcpu: Vcpu) -> None:
-    """Retire the intercepted instruction at RIP: HLT, CPUID, RDMSR, MOV CR8 ...
-
-    One byte for HLT, three with a ModRM or for RDTSCP, else two; prefixes beside.
-    """
-    regs = vcpu.regs
-    bits = regs.code_bits
-    length = _intercepted_length(_fetch(vm, vcpu), bits)
-    regs.rip = (regs.rip + length) & ((1 << bits) - 1)
-    regs.shadow = False
-    vm.account(vcpu, 1)
-
-
-@lru_cache(maxsize=256)
-def _intercepted_length(code: bytes, bits: int) -> int:
-    at = _opcode_at(code, bits)
-    if code[at] != 0x0F:
-        return at + 1
-    has_modrm = code[at + 1] in {0x01, 0x20, 0x22, 0x23}
-    return at + (THREE_BYTES if has_modrm else TWO_BYTES)
+    intercepted.skip(run)

@@ -71,7 +71,7 @@ def route(vm: Vm, outcome: Outcome, context: Context = "normal") -> str:
                 vm.note(item)
                 moved = True
     # Vectors come and go and move no timer; what else was written may have.
-    vm.timers_moved |= moved
+    vm.timers.moved |= moved
     return refused
 
 
@@ -118,7 +118,7 @@ def _interfered(
         arriving += [target] * count
         if event is not None:
             vm.note(event)
-            vm.timers_moved = True
+            vm.timers.moved = True
     return tuple(arriving)
 
 
@@ -135,7 +135,7 @@ def _carry(
 
 
 def release(vm: Vm) -> None:
-    """Let the IPIs arrive whose delay is over; `Vm.pass_time` asks for it.
+    """Let the IPIs arrive whose delay is over; `clock.pass_time` asks for it.
 
     What bhyve's userspace has to do about them waits for the next entry.
     """
@@ -196,7 +196,7 @@ def _unreached(vm: Vm, vcpu: Vcpu, sent: IpiSent) -> str:
 
 def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str, context: Context) -> None:
     """Let one copy of an IPI take effect at its target."""
-    vm.kick = True
+    vm.attention.kick = True
     profile = vm.profile
     old = profile.boot_ipi == "spinup-ap"
     if ipi.mode == "init" and old:
@@ -218,13 +218,13 @@ def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str, context: Context) -> None
 
 def nmi(vm: Vm, vcpu: Vcpu, source: str) -> None:
     """Make an NMI pending (`vm_inject_nmi`)."""
-    vcpu.nmi_pending = vm.kick = True
+    vcpu.nmi_pending = vm.attention.kick = True
     vm.note(NmiReceived(vcpu.id, source))
 
 
 def _local(vm: Vm, vcpu: Vcpu, item: LocalInterrupt) -> None:
     """Carry what an LVT entry asks of its own processor."""
-    vm.kick = True
+    vm.attention.kick = True
     if item.mode == "nmi":
         nmi(vm, vcpu, item.source)
     elif item.mode == "extint":
@@ -285,7 +285,7 @@ def _message_refusal(item: device.InterruptMessage, profile: Profile) -> str:
 
 
 def _take(vm: Vm, vcpu: Vcpu, item: device.InterruptMessage) -> None:
-    vm.kick = True
+    vm.attention.kick = True
     if item.mode in {"nmi", "init", "extint"}:
         _local(vm, vcpu, LocalInterrupt(vcpu.id, item.mode, item.source))
         return
@@ -324,7 +324,7 @@ def line(vm: Vm, irq: int, source: int, *, asserted: bool) -> None:
         signal(vm, pins.set_pin(vm.ioapic, pin, asserted), source)
     if vm.pic is not None:
         signal(vm, pic.set_line(vm.pic, irq, asserted), source)
-        vm.timers_moved = True
+        vm.timers.moved = True
 
 
 def _intr(vm: Vm, source: int, *, asserted: bool) -> None:
@@ -332,7 +332,7 @@ def _intr(vm: Vm, source: int, *, asserted: bool) -> None:
 
     As ExtINT it is looked at when an entry asks for it (`extint_pending`).
     """
-    vm.kick = True
+    vm.attention.kick = True
     if vm.ioapic is not None:
         signal(vm, pins.set_pin(vm.ioapic, 0, asserted), source)
     for vcpu in vm.vcpus if asserted else ():

@@ -77,10 +77,11 @@ def _readable(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> byt
     while len(out) < size:
         at = linear + len(out)
         gpa = vcpu.linear.peek(at)
-        region = None if gpa is None else memory.region(gpa)
-        if gpa is None or region is None:
+        n = min(size - len(out), PAGE - at % PAGE)
+        piece = b"" if gpa is None else memory.peek(gpa, n)
+        if not piece:
             break
-        out += region.read(gpa, min(size - len(out), PAGE - at % PAGE))
+        out += piece
     return bytes(out)
 
 

@@ -29,13 +29,21 @@ from lapis_engine.cpu.registers import RAX, RCX, RDX
 from lapis_engine.events import Halted, MsrAccessed
 from lapis_engine.vie import pending
 from lapis_engine.vie.request import MsrRequest
-from lapis_engine.vmm import cpuid, emulation, exits, fabric, msr, traps
+from lapis_engine.vmm import (
+    clock,
+    cpuid,
+    emulation,
+    exits,
+    fabric,
+    intercepted,
+    msr,
+    traps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lapis_engine.vmm.vcpu import Vcpu
-    from lapis_engine.vmm.vm import Vm
+    from lapis_engine.vmm.vm import Run
 
 MASK32 = 0xFFFF_FFFF
 HAS_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
@@ -44,24 +52,25 @@ SHORT_BREAKPOINTS = frozenset({3, 4})
 """INT3 and INTO have one-byte forms."""
 
 
-def handle(vm: Vm, vcpu: Vcpu, hw: HwExit) -> exits.Exit | None:
+def handle(run: Run, hw: HwExit) -> exits.Exit | None:
     """Deal with one report of the processor."""
+    vm, vcpu = run.vm, run.vcpu
     match hw:
         case Budget() | Window():
             return None
         case Hole():
-            return emulation.hole(vm, vcpu, hw)
+            return emulation.hole(run, hw)
         case PortAccess():
-            return emulation.port(vm, vcpu, hw)
+            return emulation.port(run, hw)
         case Intercepted():
-            return _intercepted(vm, vcpu, hw)
+            return _intercepted(run, hw)
         case Faulted():
             error = hw.error if hw.vector in HAS_ERROR_CODE else None
-            vector = emulation.exact_vector(vm, vcpu, hw.vector, error)
+            vector = intercepted.exact_vector(vm, vcpu, hw.vector, error)
             vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
             return None
         case SoftwareInterrupt():
-            return _software_interrupt(vm, vcpu, hw)
+            return _software_interrupt(run, hw)
         case Breakpoint():
             vcpu.stopped_at = hw.linear
             return exits.Debug(hw.linear)
@@ -71,50 +80,55 @@ def handle(vm: Vm, vcpu: Vcpu, hw: HwExit) -> exits.Exit | None:
             assert_never(hw)
 
 
-def _software_interrupt(vm: Vm, vcpu: Vcpu, hw: SoftwareInterrupt) -> exits.Exit | None:
+def _software_interrupt(run: Run, hw: SoftwareInterrupt) -> exits.Exit | None:
     """INT n: RIP is on the next instruction, and goes back should delivery fault."""
+    vcpu = run.vcpu
     regs = vcpu.regs
     after = regs.rip
     before = vcpu.linear.peek(regs.linear_rip - 2)
-    code = vm.peek(before, 2) if before is not None else b""
+    code = run.vm.memory.peek(before, 2) if before is not None else b""
     one_byte = hw.vector in SHORT_BREAKPOINTS and code != bytes((0xCD, hw.vector))
     regs.rip = after - (1 if one_byte else 2)
     vcpu.event = Pending(hw.vector, "software", None, return_rip=after)
     return None
 
 
-def _intercepted(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+def _intercepted(run: Run, hw: Intercepted) -> exits.Exit | None:
     handler = INTERCEPTED.get(hw.code)
     if handler is None:
         return exits.Processor(f"intercept {hw.code:#x} that was not asked for")
-    return handler(vm, vcpu, hw)
+    return handler(run, hw)
 
 
-def _hlt(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
-    emulation.skip(vm, vcpu)
+def _hlt(run: Run, _hw: Intercepted) -> None:
+    vm, vcpu = run.vm, run.vcpu
+    intercepted.skip(run)
     vcpu.halted = True
     vm.note(Halted(vcpu.id, vcpu.regs.interrupts))
 
 
-def _cpuid(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+def _cpuid(run: Run, hw: Intercepted) -> exits.Exit | None:
+    vm, vcpu = run.vm, run.vcpu
     leaf = vcpu.regs.gpr[RAX] & MASK32
-    result = vm.native(vcpu, hw)
+    result = intercepted.native(run, hw)
     if isinstance(result, Budget):
         cpuid.patch(vcpu, leaf, len(vm.vcpus), vm.profile)
         return None
-    return handle(vm, vcpu, result)
+    return handle(run, result)
 
 
-def _rdtsc(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
+def _rdtsc(run: Run, hw: Intercepted) -> None:
+    vm, vcpu = run.vm, run.vcpu
     gpr = vcpu.regs.gpr
-    value = (vm.tsc() + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
+    value = (clock.tsc(vm) + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
     if hw.code == intercepts.RDTSCP:
         gpr[RCX] = vcpu.regs.context.msrs[0xC000_0103].value & MASK32
-    emulation.skip(vm, vcpu)
+    intercepted.skip(run)
 
 
-def _msr(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+def _msr(run: Run, hw: Intercepted) -> exits.Exit | None:
+    vm, vcpu = run.vm, run.vcpu
     gpr = vcpu.regs.gpr
     number = gpr[RCX] & MASK32
     value = None
@@ -124,58 +138,62 @@ def _msr(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
         vm.profile.unknown_msr_exits and not msr.is_known(vcpu, number)
     ):
         request = MsrRequest(number, value is None, value or 0)
-        pending.start_msr(vcpu.vie, emulation.code_at(vm, vcpu), request)
+        pending.start_msr(vcpu.vie, intercepted.code_at(vm, vcpu), request)
         return emulation.pending(vm, vcpu)
-    return serve_msr(vm, vcpu, number, value)
+    return serve_msr(run, number, value)
 
 
-def serve_msr(vm: Vm, vcpu: Vcpu, number: int, value: int | None) -> exits.Exit | None:
+def serve_msr(run: Run, number: int, value: int | None) -> exits.Exit | None:
     """Do a RDMSR, or a WRMSR of `value`, as the engine does, past all traps."""
     if value is not None:
-        return _wrmsr(vm, vcpu, number, value)
-    _rdmsr(vm, vcpu, number)
+        return _wrmsr(run, number, value)
+    _rdmsr(run, number)
     return None
 
 
-def _rdmsr(vm: Vm, vcpu: Vcpu, number: int) -> None:
+def _rdmsr(run: Run, number: int) -> None:
+    vm, vcpu = run.vm, run.vcpu
     gpr = vcpu.regs.gpr
-    value = msr.read(vcpu, number, vm.now, vm.tsc(), vm.profile)
+    value = msr.read(vcpu, number, vm.now, clock.tsc(vm), vm.profile)
     failed = value is None
     vm.note(MsrAccessed(vcpu.id, number, False, value or 0, failed))  # noqa: FBT003
     if value is None:
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
         return
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
-    emulation.skip(vm, vcpu)
+    intercepted.skip(run)
 
 
-def _wrmsr(vm: Vm, vcpu: Vcpu, number: int, value: int) -> exits.Exit | None:
+def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
     """WRMSR: bhyve serves it inside the critical section around the guest."""
-    if _is_users(vm, vcpu, number, value):
-        emulation.skip(vm, vcpu)
+    vm, vcpu = run.vm, run.vcpu
+    if _is_users(run, number, value):
+        intercepted.skip(run)
         return exits.Wrmsr(number, value)
-    clock = msr.Clock(vm.now, vm.tsc(), vm.tsc_hz)
-    outcome = msr.write(vcpu, number, value, clock, vm.profile)
+    time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
+    outcome = msr.write(vcpu, number, value, time, vm.profile)
     vm.note(MsrAccessed(vcpu.id, number, True, value, outcome is None))  # noqa: FBT003
     if outcome is None:
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
         return None
-    emulation.skip(vm, vcpu)
+    intercepted.skip(run)
     refused = fabric.route(vm, outcome, "critical")
     if number == msr.TSC_DEADLINE:
-        vm.pass_time(vm.now)  # one that has passed fires now
+        clock.pass_time(vm, vm.now)  # one that has passed fires now
     return exits.Wrmsr(number, value) if refused else None
 
 
-def _is_users(vm: Vm, vcpu: Vcpu, number: int, value: int) -> bool:
+def _is_users(run: Run, number: int, value: int) -> bool:
     """Tell whether a WRMSR is userspace's (profile switch apicbase_exits)."""
+    vm, vcpu = run.vm, run.vcpu
     changes = number == msr.APICBASE and value != vcpu.apic.apicbase
     return changes and vm.profile.apicbase_exits
 
 
-def _cr8(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
+def _cr8(run: Run, hw: Intercepted) -> None:
     """MOV to and from CR8: the register is in ModRM.rm, extended by REX.B."""
-    register = emulation.modrm_rm(vm, vcpu)
+    vm, vcpu = run.vm, run.vcpu
+    register = intercepted.modrm_rm(vm, vcpu)
     gpr = vcpu.regs.gpr
     if hw.code == intercepts.CR8_READ:
         gpr[register] = apic.read_cr8(vcpu.apic)
@@ -185,53 +203,57 @@ def _cr8(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> None:
             vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
             return
         fabric.route(vm, outcome)
-    emulation.skip(vm, vcpu)
+    intercepted.skip(run)
 
 
-def _dr7(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+def _dr7(run: Run, _hw: Intercepted) -> None:
     """MOV to DR7: kept, but never armed.
 
     # Not modelled: the guest's own breakpoints. The processor keeps armed ones in
     # lists outside a vCPU's context, which would mix the vCPUs up.
     """
-    register = emulation.modrm_rm(vm, vcpu)
+    vm, vcpu = run.vm, run.vcpu
+    register = intercepted.modrm_rm(vm, vcpu)
     value = vcpu.regs.gpr[register]
     if vcpu.regs.code_bits == 64 and value >> 32:
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
         return
     vcpu.regs.dr[7] = (value & 0xFFFF_27FF) | 0x400
-    emulation.skip(vm, vcpu)
+    intercepted.skip(run)
 
 
-def _cr0(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
-    result = vm.native(vcpu, hw)
-    vm.see_mode(vcpu)
-    return handle(vm, vcpu, result)
+def _cr0(run: Run, hw: Intercepted) -> exits.Exit | None:
+    result = intercepted.native(run, hw)
+    intercepted.see_mode(run.vm, run.vcpu)
+    return handle(run, result)
 
 
-def _iret(vm: Vm, vcpu: Vcpu, hw: Intercepted) -> exits.Exit | None:
+def _iret(run: Run, hw: Intercepted) -> exits.Exit | None:
     """IRET ends NMI blocking, even if it faults (SDM "Handling Multiple NMIs")."""
+    vm, vcpu = run.vm, run.vcpu
     vcpu.nmi_blocked = False
     vm.core.intercept(vcpu.regs, intercepts.IRET, on=False)
-    return handle(vm, vcpu, vm.native(vcpu, hw))
+    return handle(run, intercepted.native(run, hw))
 
 
-def _pause(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+def _pause(run: Run, _hw: Intercepted) -> None:
     """PAUSE: a spinning vCPU gives the rest of its quantum away."""
-    emulation.skip(vm, vcpu)
-    vm.yielded = True
+    intercepted.skip(run)
+    run.yielded = True
 
 
-def _undefined(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+def _undefined(run: Run, _hw: Intercepted) -> None:
     """MONITOR and MWAIT, which CPUID does not offer."""
+    vm, vcpu = run.vm, run.vcpu
     vm.raise_fault(vcpu, GuestFault(faults.UD))
 
 
-def _shutdown(vm: Vm, vcpu: Vcpu, _hw: Intercepted) -> None:
+def _shutdown(run: Run, _hw: Intercepted) -> None:
+    vm, vcpu = run.vm, run.vcpu
     vm.triple_fault(vcpu)
 
 
-INTERCEPTED: dict[int, Callable[[Vm, Vcpu, Intercepted], exits.Exit | None]] = {
+INTERCEPTED: dict[int, Callable[[Run, Intercepted], exits.Exit | None]] = {
     intercepts.HLT: _hlt,
     intercepts.CPUID: _cpuid,
     intercepts.RDTSC: _rdtsc,

@@ -133,7 +133,7 @@ def set_run_state(vm: Vm, vcpu: Vcpu, state: int, sipi_vector: int) -> None:
     if not 0 <= sipi_vector <= 0xFF:
         raise EntryError("EINVAL", f"SIPI vector {sipi_vector:#x}: vectors are 8 bits")
     before, vcpu.run_state, vcpu.sipi_vector = vcpu.run_state, state, sipi_vector
-    vm.kick = True
+    vm.attention.kick = True
     vm.note(RunStateChanged(vcpu.id, before, state, "set by the user"))
 
 

@@ -16,46 +16,46 @@ from lapis_engine.vie.operands import linear_address
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from lapis_engine.cpu.core import Core
     from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.cpu.loan import Loan
+    from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Registers
+    from lapis_engine.memory.physical import PhysicalMemory
     from lapis_engine.vie.checks import Operand
-    from lapis_engine.vmm.vcpu import Vcpu
-    from lapis_engine.vmm.vm import Vm
 
 
-class Lending:
-    """The processor for one vCPU (`vie.protocols.Processor`)."""
+class LentProcessor:
+    """The processor for one vCPU (`vie.world.Processor`)."""
 
-    __slots__ = ("_vcpu", "_vm")
+    __slots__ = ("_core", "_linear", "_memory")
 
-    def __init__(self, vm: Vm, vcpu: Vcpu) -> None:
-        """Run the instructions of `vcpu`."""
-        self._vm = vm
-        self._vcpu = vcpu
+    def __init__(self, core: Core, memory: PhysicalMemory, linear: Linear) -> None:
+        """Lend `core` to the vCPU that sees `memory` as `linear`."""
+        self._core, self._memory, self._linear = core, memory, linear
 
     def attempt(
         self, regs: Registers, holes: Mapping[int, bytes], code: bytes, /
     ) -> tuple[HwExit, Loan]:
         """Carry out the instruction `code` at RIP with memory in `holes`."""
-        vm, linear = self._vm, self._vcpu.linear
+        memory, linear = self._memory, self._linear
         lent, roms = {}, {}
         for page, content in holes.items():
-            region = vm.memory.region(page)
+            region = memory.region(page)
             if region is None:
                 lent[page] = content
             else:
                 roms[page] = region.read(page, PAGE)
         at = linear.peek(regs.linear_rip) or 0
         beyond = partial(reach.page_beyond, regs, code, linear)
-        return vm.core.attempt(regs, lent, roms, (at, LONGEST), beyond)
+        return self._core.attempt(regs, lent, roms, (at, LONGEST), beyond)
 
     def operands(self, regs: Registers, code: bytes, /) -> list[tuple[Operand, int]]:
         """Return the memory operands of `code`, each with the gpa that it begins at."""
         found = []
         for operand in reach.operands(regs, code):
             at = linear_address(regs, regs.code_bits, *operand)
-            gpa = self._vcpu.linear.peek(at)
+            gpa = self._linear.peek(at)
             if gpa is not None:
                 found.append((operand, gpa))
         return found
@@ -63,4 +63,4 @@ class Lending:
     def undo(self, before: Iterable[tuple[int, bytes]], /) -> None:
         """Put back what memory held before an attempt, in order of time."""
         for gpa, data in reversed(list(before)):
-            self._vm.memory.write(gpa, data)
+            self._memory.write(gpa, data)

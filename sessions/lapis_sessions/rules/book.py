@@ -75,7 +75,7 @@ class Rules:
             if said:
                 return self._exit(request.vcpu, self._retired() - before, said)
             answered += 1
-            if self._machine.vm.must_stop():
+            if self._machine.vm.attention.must_stop():
                 ran = self._retired() - before
                 text = "asked to stop at an event"
                 stop = Stop("catch", ran, request.vcpu, None, text)

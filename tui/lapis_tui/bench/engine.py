@@ -19,6 +19,7 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT, FulfillMmio
+from lapis_engine.vmm.run import run
 from lapis_plugins.host import discover
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Explorer, Job
 from lapis_sessions.extensions import Extensions
@@ -153,17 +154,17 @@ def ipis(raw: RawProcessor) -> Figure:
 
 
 def answers(raw: RawProcessor) -> Figure:
-    """A load that nobody serves: request, answer, retired, by `vm.run` alone."""
+    """A load that nobody serves: request, answer, retired, by `vmm.run` alone."""
     vm = _machine(_flat_guest(DEVICE_READ)).vm
     vcpu = vm.vcpus[0]
-    out = vm.run(vcpu, DEFAULT, 1000)
+    out = run(vm, vcpu, DEFAULT, 1000).exit
 
     def work() -> None:
         nonlocal out
         for _ in range(ANSWERS):
             assert isinstance(out, exits.Mmio), out
             answer = FulfillMmio(out.gpa, out.bytes, out.read, 0x1234_5678)
-            out = vm.run(vcpu, answer, 100)
+            out = run(vm, vcpu, answer, 100).exit
 
     ours = _best(work, ANSWERS)
     ceiling = _best(lambda: raw.holes(READS), READS)

@@ -78,4 +78,4 @@ def _await_start(vm: Vm, numbers: tuple[int, ...]) -> None:
         before, vcpu.run_state = vcpu.run_state, run_state.INIT
         why = "INIT, now in startup_cpus"
         vm.note(RunStateChanged(number, before, run_state.INIT, why))
-    vm.timers_moved = True
+    vm.timers.moved = True

@@ -55,6 +55,6 @@ def spin_up(vm: Vm, number: int, rip: int) -> None:
     vcpu.active, vcpu.run_state = True, run_state.INIT | run_state.RUN
     vcpu.halted, vcpu.event = False, None
     vm.debug_cpus &= ~(1 << number)
-    vm.kick = True
+    vm.attention.kick = True
     why = f"started by userspace at {rip:#x}"
     vm.note(RunStateChanged(number, before, vcpu.run_state, why))

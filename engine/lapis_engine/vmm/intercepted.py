@@ -1,0 +1,102 @@
+"""An intercepted instruction: its bytes, its length, and letting it happen.
+
+What each one means is in `handlers`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.cpu.fault import GP
+from lapis_engine.events import ModeChanged
+from lapis_engine.vie import fetch, reach
+from lapis_engine.vie.prefixes import LEGACY
+from lapis_engine.vmm import clock
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.intercepts import HwExit, Intercepted
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Run, Vm
+
+TWO_BYTES: Final = 2
+THREE_BYTES: Final = 3
+MODE_WATCH: Final = 64
+"""Instructions after paging starts in which a 64-bit CS is looked for."""
+
+
+def code_at(vm: Vm, vcpu: Vcpu) -> bytes:
+    """Return up to 15 bytes from RIP."""
+    return fetch.fetch(vcpu.regs, vcpu.linear, vm.memory)
+
+
+def exact_vector(vm: Vm, vcpu: Vcpu, vector: int, error: int | None) -> int:
+    """Return the vector of a fault that the processor underneath reported as `vector`.
+
+    Only of #GP it may be another.
+    """
+    if vector != GP:
+        return vector
+    return reach.exact_vector(vcpu.regs, code_at(vm, vcpu), vector, error)
+
+
+def modrm_rm(vm: Vm, vcpu: Vcpu) -> int:
+    """Return the register in ModRM.rm of a two-byte opcode, with REX.B."""
+    regs = vcpu.regs
+    code = code_at(vm, vcpu)
+    at = _opcode_at(code, regs.code_bits)
+    rex_b = regs.code_bits == 64 and at > 0 and code[at - 1] & 0xF1 == 0x41
+    return (code[at + 2] & 7) | (8 if rex_b else 0)
+
+
+def skip(run: Run) -> None:
+    """Retire the intercepted instruction at RIP: HLT, CPUID, RDMSR, MOV CR8 ...
+
+    One byte for HLT, three with a ModRM or for RDTSCP, else two; prefixes beside.
+    """
+    regs = run.vcpu.regs
+    bits = regs.code_bits
+    length = _length(code_at(run.vm, run.vcpu), bits)
+    regs.rip = (regs.rip + length) & ((1 << bits) - 1)
+    regs.shadow = False
+    clock.account(run, 1)
+
+
+def native(run: Run, hw: Intercepted) -> HwExit:
+    """Let the processor do what it reported, and count it."""
+    core = run.vm.core
+    result = core.native(run.vcpu.regs, hw)
+    clock.account(run, core.retired)
+    return result
+
+
+def see_mode(vm: Vm, vcpu: Vcpu) -> None:
+    """Note a change of mode, and watch for the next part of the way to long mode.
+
+    CR0 is intercepted; the far jump that loads a 64-bit CS is not, and is found by
+    taking the instructions after CR0.PG one at a time. Later changes between compat
+    and long, as system calls make them, are not events.
+    """
+    mode = vcpu.regs.mode
+    if mode != vcpu.mode:
+        vm.note(ModeChanged(vcpu.id, vcpu.mode, mode, vcpu.regs.rip))
+        vcpu.mode = mode
+        vcpu.mode_watch = MODE_WATCH if mode == "compat" else 0
+
+
+def _opcode_at(code: bytes, bits: int) -> int:
+    at = 0
+    while at < len(code) and code[at] in LEGACY:
+        at += 1
+    if bits == 64 and at < len(code) and code[at] & 0xF0 == 0x40:
+        at += 1
+    return at
+
+
+@lru_cache(maxsize=256)
+def _length(code: bytes, bits: int) -> int:
+    at = _opcode_at(code, bits)
+    if code[at] != 0x0F:
+        return at + 1
+    has_modrm = code[at + 1] in {0x01, 0x20, 0x22, 0x23}
+    return at + (THREE_BYTES if has_modrm else TWO_BYTES)
