@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.registers import CS
 from lapis_engine.lints.state import Finding
 from lapis_engine.vmm import run_state
+from lapis_engine.vmm.startup import protocols
 
 if TYPE_CHECKING:
     from lapis_engine.events import IpiSent, Oddity, RunStateChanged, SipiReceived
@@ -47,7 +48,7 @@ def sent(vm: Vm, state: LintState, event: IpiSent) -> Finding | None:
         return None
     if "bsp-spins" not in state.off:
         state.spin.on, state.spin.count = True, 0
-    if vm.profile.boot_ipi != "startup-cpus" or event.mode != "sipi":
+    if not protocols.of(vm.profile).has_set or event.mode != "sipi":
         return None
     for target in event.targets:
         if not vm.startup_cpus >> target & 1:

@@ -39,7 +39,7 @@ from lapis_engine.memory.iospace import IoSpace
 from lapis_engine.memory.physical import PAGE, PhysicalMemory
 from lapis_engine.vmm import run_state
 from lapis_engine.vmm.bus import Bus
-from lapis_engine.vmm.startup import reset
+from lapis_engine.vmm.startup import protocols, reset
 from lapis_engine.vmm.vcpu import Vcpu
 from lapis_engine.vmm.vm import Vm
 
@@ -86,7 +86,7 @@ def make(
     roles = {device.role: device.state for device in devices}
     vm.pic, vm.ioapic = roles.get("pic"), roles.get("ioapic")
     vm.buses = [Bus(vm, vcpu, vm.traps) for vcpu in found]
-    if profile.boot_ipi == "startup-cpus":
+    if protocols.of(profile).has_set:
         vm.debug_cpus = sum(1 << vcpu.id for vcpu in found if vcpu.active and vcpu.id)
     return vm
 

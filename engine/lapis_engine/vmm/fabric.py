@@ -30,7 +30,7 @@ from lapis_engine.events import (
     VectorEnded,
 )
 from lapis_engine.vmm import exits, interference
-from lapis_engine.vmm.startup import init_sipi, spinup_ap, startup_cpus
+from lapis_engine.vmm.startup import init_sipi, protocols, startup_cpus
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -81,8 +81,8 @@ def request(vm: Vm, ipi: Ipi, context: Context) -> str:
     Only before illumos 13275 it refuses: then INST_EMUL is owed, or the host panics.
     """
     profile = vm.profile
-    why = spinup_ap.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
-    if why:
+    why = protocols.of(profile).refusal(vm, ipi)
+    if why is not None:
         _report(vm, ipi, (), why)
         if profile.icr_refused == "panic":
             vm.fault(EngineFault(ipi.sender, "bad pending MMIO state"))
@@ -126,12 +126,11 @@ def _carry(
     vm: Vm, ipi: Ipi, targets: tuple[int, ...], source: str, context: Context
 ) -> None:
     """Let an IPI take effect at its targets, those that are there twice, twice."""
-    if vm.profile.boot_ipi == "startup-cpus" and ipi.mode in BOOT:
-        # A set of targets: a second copy would find nothing left to do.
-        startup_cpus.send(vm, ipi, tuple(dict.fromkeys(targets)), context)
+    if ipi.mode in BOOT:
+        protocols.of(vm.profile).carry(vm, ipi, targets, source, context)
         return
     for target in targets:
-        _arrive(vm, vm.vcpus[target], ipi, source, context)
+        _arrive(vm, vm.vcpus[target], ipi, source)
 
 
 def release(vm: Vm) -> None:
@@ -150,13 +149,10 @@ def release(vm: Vm) -> None:
 
 def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
     """Return the vCPUs that an IPI reaches which nothing refuses, ascending."""
-    boots = ipi.mode in BOOT
-    if boots and vm.profile.boot_ipi == "spinup-ap":
-        return spinup_ap.targets(vm, ipi)
     active = [v.apic for v in vm.vcpus if v.active]
     found = apic_destination.targets(ipi, active, vm.profile)
-    if boots and vm.profile.boot_ipi == "startup-cpus":
-        return startup_cpus.targets(vm, ipi, found)
+    if ipi.mode in BOOT:
+        return protocols.of(vm.profile).targets(vm, ipi, found)
     return found
 
 
@@ -183,37 +179,22 @@ def _unreached(vm: Vm, vcpu: Vcpu, sent: IpiSent) -> str:
     """Say why an INIT or SIPI that names this vCPU did not reach it."""
     what = "INIT" if sent.mode == "init" else "SIPI"
     head = f"the {what} of vCPU {sent.vcpu} (ICR {sent.icr:#x})"
-    profile = vm.profile
-    if profile.boot_ipi == "startup-cpus" and not sent.targets and not vcpu.active:
-        if profile.boot_ipi_needs_active:
-            text = f"{head} went to an inactive vCPU and was dropped"
-        else:
-            text = f"{head} names it by a shorthand, which is not looked at"
+    lost = None if sent.targets else protocols.of(vm.profile).lost(vm.profile, vcpu)
+    if lost is not None:
+        text = f"{head} {lost}"
         vm.note(Oddity(vcpu.id, f"{what} lost", text))
         return text
     return f"{head} was dropped: {sent.dropped or 'it went elsewhere'}"
 
 
-def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str, context: Context) -> None:
-    """Let one copy of an IPI take effect at its target."""
+def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:
+    """Let one copy of an IPI that is neither INIT nor SIPI take effect."""
     vm.attention.kick = True
-    profile = vm.profile
-    old = profile.boot_ipi == "spinup-ap"
-    if ipi.mode == "init" and old:
-        spinup_ap.init(vm, vcpu.id)
-    elif ipi.mode == "init":
-        clears = profile.init_clears_sipi
-        vm.note(*init_sipi.inject_init(vcpu, source, clears_sipi=clears))
-    elif ipi.mode == "sipi" and old:
-        spinup_ap.sipi(vm, vcpu.id, ipi.vector, ipi.sender, context)
-    elif ipi.mode == "sipi":
-        latched = profile.sipi_latched
-        vm.note(*init_sipi.inject_sipi(vcpu, ipi.vector, source, latched=latched))
-    elif ipi.mode == "nmi":
+    if ipi.mode == "nmi":
         nmi(vm, vcpu, source)
     elif ipi.mode in {"fixed", "lowest"}:
         # As bhyve: IPIs are edges whatever the ICR says (`lapic_intr_edge`).
-        route(vm, lvt.receive(vcpu.apic, ipi.vector, f"ipi of {source}", profile))
+        route(vm, lvt.receive(vcpu.apic, ipi.vector, f"ipi of {source}", vm.profile))
 
 
 def nmi(vm: Vm, vcpu: Vcpu, source: str) -> None:

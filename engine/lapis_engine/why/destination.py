@@ -12,6 +12,7 @@ from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import BROADCAST_X2APIC, BROADCAST_XAPIC
 from lapis_engine.apic.regs import DFR_MODEL
+from lapis_engine.vmm.startup import protocols
 from lapis_engine.why.reason import Reason
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ BOOT = frozenset({"init", "sipi"})
 def way(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
     """Return the rule by which the IPI reaches `vcpu`, or does not."""
     profile = vm.profile
-    if ipi.mode in BOOT and (
-        profile.boot_ipi == "spinup-ap"
-        or (profile.boot_ipi == "startup-cpus" and not _by_calcdest(vm))
-    ):
+    if ipi.mode in BOOT and protocols.of(profile).by_id_alone(profile):
         return _icrhi(vm, vcpu, ipi, reached=reached)
     if ipi.shorthand == "self":
         verb = "is" if reached else "is not"
@@ -51,16 +49,11 @@ def way(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
 def _icrhi(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
     """Say whom INIT or SIPI names where the id in ICRHI alone counts."""
     text = f"ICRHI names vCPU {ipi.destination:#x}, and the shorthand is not read"
-    if vm.profile.boot_ipi == "startup-cpus" and ipi.logical:
+    if ipi.logical and not protocols.of(vm.profile).takes_logical:
         text = "it is logical, and only the physical id in ICRHI counts"
     elif not reached and ipi.destination == vcpu.id:
         text = f"ICRHI names vCPU {vcpu.id:#x}, which is the sender itself"
     return _told("icrhi", text, reached, destination=ipi.destination)
-
-
-def _by_calcdest(vm: Vm) -> bool:
-    """Tell whether FreeBSD takes INIT and SIPI by the ordinary rules (D37093)."""
-    return vm.profile.ipi_exit or vm.profile.boot_ipi_needs_active
 
 
 def _told(rule: str, text: str, reached: bool, **values: int) -> Reason:  # noqa: FBT001 - the verdict

@@ -15,9 +15,9 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import VectorRefused
-from lapis_engine.vmm import fabric, interference, run_state
-from lapis_engine.vmm.startup import init_sipi, spinup_ap
-from lapis_engine.why import destination
+from lapis_engine.vmm import fabric, interference
+from lapis_engine.vmm.startup import protocols
+from lapis_engine.why import boot, destination
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def _by_the_guest(vm: Vm, ipi: Ipi) -> str:
     profile = vm.profile
     if profile.ipi_unimplemented_fails and ipi.mode in fabric.UNIMPLEMENTED:
         return "written by the guest, it makes vm_run fail with EINVAL"
-    why = spinup_ap.refusal(vm, ipi) if profile.boot_ipi == "spinup-ap" else ""
-    if not why:
+    why = protocols.of(profile).refusal(vm, ipi)
+    if why is None:
         return ""
     panics = profile.icr_refused == "panic"
     end = "the host panics" if panics else "it is an INST_EMUL exit"
@@ -170,15 +170,7 @@ def _effect(vm: Vm, vcpu: Vcpu, ipi: Ipi) -> tuple[str, Reason]:
         return _fixed(vm, vcpu, ipi.vector)
     if ipi.mode == "nmi":
         return "accepted", _nmi(vcpu)
-    match vm.profile.boot_ipi:
-        case "spinup-ap":
-            return _spinup_ap(vm, vcpu, ipi)
-        case "startup-cpus":
-            text = "its exit record is written outside vm_run, where nobody reads it"
-            return "lost", blocks("outside-vm-run", text)
-        case _:
-            init = ipi.mode == "init"
-            return _init(vm, vcpu) if init else _sipi(vm, vcpu, ipi.vector)
+    return boot.of(vm.profile).effect(vm, vcpu, ipi)
 
 
 def _fixed(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
@@ -204,60 +196,3 @@ def _nmi(vcpu: Vcpu) -> Reason:
         text = "the NMI becomes pending, and waits for the IRET of the one before"
         return allows("nmi-blocking", text)
     return allows("accept", "the NMI becomes pending")
-
-
-def _init(vm: Vm, vcpu: Vcpu) -> tuple[str, Reason]:
-    tried, profile = replace(vcpu), vm.profile
-    init_sipi.inject_init(tried, "dry run", clears_sipi=profile.init_clears_sipi)
-    values = {"before": vcpu.run_state, "after": tried.run_state}
-    if vcpu.id == 0 and profile.bsp_restarts_on_init:
-        text, rule = (
-            "INIT is pending: the BSP restarts at the reset vector",
-            "bsp-restart",
-        )
-    else:
-        text, rule = "INIT is pending: it will wait for SIPI", "init"
-    if vcpu.run_state & ~tried.run_state & run_state.PEND_SIPI:
-        text += ", and the latched SIPI is forgotten"
-    return "accepted", Reason(rule, text, values, blocks=False)
-
-
-def _sipi(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
-    tried, start = replace(vcpu), vector << 12
-    latched = vm.profile.sipi_latched
-    received = init_sipi.inject_sipi(tried, vector, "dry run", latched=latched)[0]
-    values = {
-        "before": vcpu.run_state, "after": tried.run_state, "vector": vector,
-        "start": start,
-    }  # fmt: skip
-    why = received.latched
-    if why and not latched:
-        text = f"the SIPI is ignored: {why}"
-        return "ignored", Reason("sipi-ignored", text, values, blocks=True)
-    if why:
-        text = f"the SIPI is latched and does not start it now: {why}"
-        return "accepted", Reason("sipi-latched", text, values, blocks=True)
-    text = f"the SIPI starts it at {start:#x}"
-    if vcpu.run_state & run_state.PEND_SIPI:
-        text += f", and no longer at {vcpu.sipi_vector << 12:#x}"
-    return "accepted", Reason("sipi", text, values, blocks=False)
-
-
-def _spinup_ap(vm: Vm, vcpu: Vcpu, ipi: Ipi) -> tuple[str, Reason]:
-    """BS_INIT, BS_SIPI, BS_RUNNING (illumos before 13275; `vmm.spinup`)."""
-    values = {"run_state": vcpu.run_state, "running": vm.spinup.running}
-    if ipi.mode == "init":
-        if vcpu.run_state != run_state.HALT:
-            text = "INIT is ignored: its boot state is not BS_INIT"
-            return "ignored", Reason("boot-state", text, values, blocks=True)
-        text = "INIT moves it from BS_INIT to BS_SIPI"
-        return "accepted", Reason("init", text, values, blocks=False)
-    waits = vcpu.run_state == run_state.INIT and not vm.spinup.running >> vcpu.id & 1
-    if not waits:
-        text = "the SIPI is ignored: its boot state is not BS_SIPI"
-        return "ignored", Reason("boot-state", text, values, blocks=True)
-    if vm.profile.spinup_ap_kept == "exit-record":
-        text = "its exit record is written outside vm_run, where nobody reads it"
-        return "lost", Reason("outside-vm-run", text, values, blocks=True)
-    text = f"vCPU 0 owes the exit SPINUP_AP, start at {ipi.vector << 12:#x}"
-    return "accepted", Reason("spinup-ap", text, values, blocks=False)

@@ -14,7 +14,8 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import MODE_WORDS
 from lapis_engine.apic.regs import LVT_MASKED, LVT_VECTOR, SVR_ENABLED
 from lapis_engine.vmm import run_state
-from lapis_engine.why import pic_inputs, ppr
+from lapis_engine.vmm.startup import protocols
+from lapis_engine.why import boot, pic_inputs, ppr
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def wakes(machine: Machine, it: Vcpu) -> Iterator[Reason]:
         yield allows("schedule", "another schedule (`sched round-robin`)")
     yield from _held(vm, it)
     if not it.active or not run_state.can_run(it.run_state):
-        yield from _boot(vm, it)
+        yield from boot.of(vm.profile).wakes(vm, it)
     elif vm.debug_cpus >> it.id & 1:
         yield allows("resume-cpu", "vm_resume_cpu, which userspace does at a SIPI")
     elif it.halted:
@@ -65,62 +66,6 @@ def _held(vm: Vm, it: Vcpu) -> Iterator[Reason]:
             yield allows(
                 "delayed", f"{text} until {held.due} ns", deadline=held.due, left=left
             )
-
-
-# INIT and SIPI.
-
-
-def _boot(vm: Vm, it: Vcpu) -> Iterator[Reason]:
-    match vm.profile.boot_ipi:
-        case "spinup-ap":
-            yield from _spinup_ap(vm, it)
-        case "startup-cpus":
-            yield from _startup_cpus(vm, it)
-        case _:
-            yield from _run_state(vm, it)
-
-
-def _run_state(vm: Vm, it: Vcpu) -> Iterator[Reason]:
-    state = it.run_state
-    if state & run_state.INIT:
-        yield allows("sipi", "a SIPI, of any vCPU", run_state=state)
-        return
-    yield allows("init", "INIT and then a SIPI, of any vCPU", run_state=state)
-    if state & run_state.PEND_SIPI:
-        fate = "forgets it" if vm.profile.init_clears_sipi else "lets it start it"
-        text = f"SIPI {it.sipi_vector:#04x} is latched, and the INIT {fate}"
-        yield blocks("sipi-latched", text, vector=it.sipi_vector, run_state=state)
-
-
-def _spinup_ap(vm: Vm, it: Vcpu) -> Iterator[Reason]:
-    """BS_INIT, BS_SIPI, BS_RUNNING: only vCPU 0 moves them (`vm_req_spinup_ap`)."""
-    request = vm.spinup.request
-    if request is not None and request.vcpu == it.id:
-        text = f"the SPINUP_AP exit that vCPU 0 owes (start at {request.rip:#x})"
-        yield allows("spinup-ap", text, start=request.rip)
-    elif vm.spinup.running >> it.id & 1:
-        text = "its SIPI was taken, and no second one is: SPINUP_AP was lost"
-        yield blocks("boot-state", text, running=vm.spinup.running)
-    else:
-        what = "a SIPI" if it.run_state & run_state.INIT else "INIT and then a SIPI"
-        text = f"{what}, of vCPU 0 to APIC id {it.id:#x} without shorthand"
-        rule = "sipi" if it.run_state & run_state.INIT else "init"
-        yield allows(rule, text, run_state=it.run_state)
-
-
-def _startup_cpus(vm: Vm, it: Vcpu) -> Iterator[Reason]:
-    """FreeBSD: the set startup_cpus (`vm_await_start`)."""
-    profile, cpus = vm.profile, vm.startup_cpus
-    named = "" if profile.ipi_exit else f" to APIC id {it.id:#x} without shorthand"
-    if profile.boot_ipi_needs_active and not it.active:
-        text = "INIT and SIPI reach active vCPUs only, and nothing makes it active"
-        yield blocks("inactive", text, startup_cpus=cpus)
-    elif cpus >> it.id & 1:
-        text = f"a SIPI{named}: it is in startup_cpus ({cpus:#x})"
-        yield allows("sipi", text, startup_cpus=cpus)
-    else:
-        text = f"INIT and then a SIPI{named}"
-        yield allows("init", text, startup_cpus=cpus)
 
 
 # HLT.
@@ -146,7 +91,7 @@ def _hlt(machine: Machine, it: Vcpu) -> Iterator[Reason]:
 
 def _init(vm: Vm, it: Vcpu) -> Reason:
     """Return what INIT would do to a vCPU in HLT."""
-    if vm.profile.boot_ipi == "spinup-ap":
+    if not protocols.of(vm.profile).takes_init_again:
         text = "no INIT: it is ignored by a vCPU in BS_RUNNING"
         return blocks("boot-state", text, running=vm.spinup.running)
     restarts = it.id == 0 and vm.profile.bsp_restarts_on_init

@@ -11,7 +11,27 @@ from lapis_engine.events import InitReceived, RunStateChanged, SipiReceived
 from lapis_engine.vmm.run_state import INIT, PEND_INIT, PEND_SIPI, RUN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lapis_engine.apic.icr import Ipi
+    from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
+
+
+def carry(
+    vm: Vm, ipi: Ipi, targets: Iterable[int], source: str, _context: Context
+) -> None:
+    """Make INIT or SIPI pending at its targets."""
+    profile = vm.profile
+    for target in targets:
+        vcpu, vm.attention.kick = vm.vcpus[target], True
+        if ipi.mode == "init":
+            clears = profile.init_clears_sipi
+            vm.note(*inject_init(vcpu, source, clears_sipi=clears))
+        else:
+            latched = profile.sipi_latched
+            vm.note(*inject_sipi(vcpu, ipi.vector, source, latched=latched))
 
 
 def inject_init(

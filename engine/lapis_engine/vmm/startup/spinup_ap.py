@@ -13,23 +13,25 @@ from lapis_engine.events import EngineFault, Oddity, RunStateChanged
 from lapis_engine.vmm import exits, run_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lapis_engine.apic.icr import Ipi
     from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vm import Vm
 
 
-def refusal(vm: Vm, ipi: Ipi) -> str:
-    """Say why the kernel does not do this ICR write, or nothing.
+def refusal(vm: Vm, ipi: Ipi) -> str | None:
+    """Say why the kernel does not do this ICR write, or None.
 
     FIXED and NMI are done with every shorthand; INIT and SIPI only from vCPU 0 to a
     destination that is neither 0 nor beyond the vCPUs, their shorthand unread.
     """
     if ipi.mode in {"fixed", "nmi"}:
-        return ""
+        return None
     if ipi.mode not in {"init", "sipi"}:
         return f"{ipi.mode} is left to userspace"
     if ipi.mode == "init" and not ipi.assert_:
-        return ""
+        return None
     if ipi.sender != 0:
         return f"{ipi.mode} is taken from vCPU 0 only, not from vCPU {ipi.sender}"
     if not 0 < ipi.destination < len(vm.vcpus):
@@ -37,12 +39,24 @@ def refusal(vm: Vm, ipi: Ipi) -> str:
             f"{ipi.mode} has ICRHI destination {ipi.destination:#x}, and the shorthand "
             f"{ipi.shorthand} is not looked at"
         )
-    return ""
+    return None
 
 
-def targets(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
+def targets(vm: Vm, ipi: Ipi, _found: tuple[int, ...]) -> tuple[int, ...]:
     """Return whom INIT or SIPI reaches: the id in ICRHI, if there is that vCPU."""
     return (ipi.destination,) if ipi.destination < len(vm.vcpus) else ()
+
+
+def carry(
+    vm: Vm, ipi: Ipi, reached: Iterable[int], _source: str, context: Context
+) -> None:
+    """Move the boot states of the targets."""
+    for number in reached:
+        vm.attention.kick = True
+        if ipi.mode == "init":
+            init(vm, number)
+        else:
+            sipi(vm, number, ipi.vector, ipi.sender, context)
 
 
 def init(vm: Vm, number: int) -> None:

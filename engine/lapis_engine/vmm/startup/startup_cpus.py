@@ -17,9 +17,18 @@ from lapis_engine.vmm.run_state import BootIpi
 from lapis_engine.vmm.startup import spinup_ap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lapis_engine.apic.icr import Ipi
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.entry import Context
+    from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
+
+
+def by_id_alone(profile: Profile) -> bool:
+    """Tell whether the id in ICRHI counts alone, without the rules of other IPIs."""
+    return not (profile.ipi_exit or profile.boot_ipi_needs_active)
 
 
 def targets(vm: Vm, ipi: Ipi, found: tuple[int, ...]) -> tuple[int, ...]:
@@ -28,15 +37,30 @@ def targets(vm: Vm, ipi: Ipi, found: tuple[int, ...]) -> tuple[int, ...]:
     With IPI exits it is just that. Without them the id in ICRHI counts, active or
     not, in physical mode only, and the shorthand does not (D37093).
     """
-    if vm.profile.ipi_exit or vm.profile.boot_ipi_needs_active:
+    if not by_id_alone(vm.profile):
         return found
     number = ipi.destination
     fits = not ipi.logical and number < len(vm.vcpus) and number != ipi.sender
     return (number,) if fits else ()
 
 
-def send(vm: Vm, ipi: Ipi, reached: tuple[int, ...], context: Context) -> None:
-    """Fill the exit record; `handle` reads it."""
+def lost(profile: Profile, vcpu: Vcpu) -> str | None:
+    """Say what happened to INIT or SIPI that names this vCPU and reached nobody."""
+    if vcpu.active:
+        return None
+    if profile.boot_ipi_needs_active:
+        return "went to an inactive vCPU and was dropped"
+    return "names it by a shorthand, which is not looked at"
+
+
+def carry(
+    vm: Vm, ipi: Ipi, targets: Iterable[int], _source: str, context: Context
+) -> None:
+    """Fill the exit record; `handle` reads it.
+
+    It holds a set of targets: a second copy would find nothing left to do.
+    """
+    reached = tuple(dict.fromkeys(targets))
     if vm.profile.icr_locks and context == "critical":
         text = "sleeping lock (rendezvous) taken in a critical section by the ICR write"
         vm.note(EngineFault(ipi.sender, text))
