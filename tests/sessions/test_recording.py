@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "41e75316a883c3d1efce27f956097eed0c1b6f091e6446e91dedf7661586ee43"
-"""Of format 1. A change here is a change of format: raise FORMAT, and READER if those
+SCHEMA = "71bd8d8ec9f149d99b66880e95dcaa22529834399a6916d092cbc4b5c83cf825"
+"""Of format 2. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")
 MAGIC = bytes.fromhex("89 4c 41 50 49 53 0d 0a")
@@ -81,7 +81,7 @@ def pieces(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def test_the_schema_is_the_one_that_was_agreed_on() -> None:
-    assert (schema.FORMAT, schema.READER) == (1, 1)
+    assert (schema.FORMAT, schema.READER) == (2, 2)
     assert schema.schema_hash() == SCHEMA, schema.schema_text()
 
 
@@ -90,7 +90,7 @@ def test_a_file_is_a_header_chunks_with_their_length_at_both_ends_and_a_trailer(
 ) -> None:
     data = made.read_bytes()
     assert data[:8] == MAGIC
-    assert struct.unpack_from("<HH", data, 8) == (1, 1)
+    assert struct.unpack_from("<HH", data, 8) == (2, 2)
     kinds = [kind for kind, _, _ in pieces(data)]
     assert (kinds[0], kinds[-1], kinds[-2]) == (b"HEAD", b"DONE", b"CKPT")
     assert b"ACTS" in kinds
@@ -292,8 +292,8 @@ def test_what_is_no_recording_is_told_apart(tmp_path: Path) -> None:
         (MAGIC[:5], "FILE has 5 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1", "FILE has 11 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1\0", "FILE ends before its header: nothing can be replayed"),
-        (MAGIC + b"\x03\0\x02\0" + bytes(40), ("FILE is of format 3 and needs a reader "
-         "of format 2; this one knows 1: a newer Lapis reads it")),
+        (MAGIC + b"\x04\0\x03\0" + bytes(40), ("FILE is of format 4 and needs a reader "
+         "of format 3; this one knows 2: a newer Lapis reads it")),
         (MAGIC + b"\1\0\1\0" + chunk(b"ACTS", b"\x90"), ("FILE: it begins with chunk "
          "ACTS and not with HEAD")),
     ):  # fmt: skip
@@ -306,7 +306,13 @@ def test_what_is_no_recording_is_told_apart(tmp_path: Path) -> None:
 def test_a_newer_format_that_this_reader_understands_is_read(
     made: Path, tmp_path: Path
 ) -> None:
-    data = bytearray(made.read_bytes())
+    def newer(kind: bytes, value: Any) -> Any:
+        if kind == b"HEAD":
+            assert value[-2:] == [2, 2]
+            value[-2] = 9
+        return value
+
+    data = bytearray(rewritten(made.read_bytes(), newer))
     data[8] = 9
     (tmp_path / "new.lapis").write_bytes(data)
     assert reader.read(str(tmp_path / "new.lapis")).complete

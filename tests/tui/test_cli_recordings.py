@@ -65,7 +65,7 @@ def test_what_a_replay_does_by_hand_can_be_recorded_again(
     capsys.readouterr()
     assert main(["session", "info", path, "--json"]) == 0
     view = json.loads(capsys.readouterr().out)
-    assert view["state"] == "complete"
+    assert view["state"] == "whole"
     assert [(b["name"], b["parent"]) for b in view["branches"]] == [
         ("main", ""), ("branch-1", "main"),
     ]  # fmt: skip
@@ -79,9 +79,9 @@ def test_info_says_what_is_odd_about_a_torn_file(
         data = file.read()
     torn = tmp_path / "torn.lapis"
     torn.write_bytes(data[:-100])
-    assert main(["session", "info", str(torn), "--json"]) == 0
+    assert main(["session", "info", str(torn), "--json"]) == 3
     view = json.loads(capsys.readouterr().out)
-    assert view["state"] == "not closed"
+    assert view["state"] == "cut off"
     assert "up to its last whole chunk" in view["warnings"][0]
     assert main(["session", "info", str(tmp_path / "none.lapis")]) == 2
     assert "No such file" in capsys.readouterr().err

@@ -128,7 +128,7 @@ def test_cut_pack_and_annotate_make_recordings(
     said(capsys, 0, "session", "annotate", out, "half way", "--at", "7000")
     said(capsys, 0, "session", "pack", out, "-o", packed)
     view = json.loads(said(capsys, 0, "session", "info", packed, "--json"))
-    assert view["state"] == "complete"
+    assert view["state"] == "whole"
     (branch,) = view["branches"]
     assert (branch["retired"], branch["notes"], branch["hashes"]) == (15000, 1, 1)
     assert said(capsys, 0, "session", "verify", packed)

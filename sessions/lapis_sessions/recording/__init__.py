@@ -10,7 +10,7 @@ Layout
 ::
 
     magic     8 bytes   89 4C 41 50 49 53 0D 0A
-    format    u16       1; numbers are little-endian
+    format    u16       2; numbers are little-endian
     reader    u16       oldest format version that a reader must know
     chunk ...           the first is HEAD, the last of a complete file is DONE
 
@@ -25,7 +25,9 @@ Bodies are MessagePack (`schema`): HEAD one `Header`, ACTS a list of `ActRow`, F
 `ForkRow`, TURN one `TurnRow`, CKPT one `CheckpointRow`, `hash` a `HashRow`, `note` an
 `Annotation`, DONE a `Trailer`. What comes belongs to the branch of the last FORK or
 TURN, and to `main` before the first. A file that ends within a chunk is read up to the
-last whole one. How large each may be says `chunks`, how long lists may be `schema`:
+last whole one. What cannot be read is cut off when it is the beginning of a chunk, and
+damaged when the bytes of a chunk are all there and do not fit their checksum (`format.
+tail`); the header repeats the versions, which no checksum covers. How large each may be says `chunks`, how long lists may be `schema`:
 what a reader takes in memory is in proportion to the file.
 
 A recording begins with the machine. A session knows all of its past, up to

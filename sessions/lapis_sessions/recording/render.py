@@ -28,7 +28,7 @@ def replayed(view: Json) -> str:
     """Say what a replay came to."""
     lines = [
         f"{view['file']}: {view['acts']} acts, {view['retired']:,} instructions",
-        f"{view['hashes']} hashes are equal; digest {view['digest']}",
+        f"{view['state']}: {view['hashes']} hashes are equal; digest {view['digest']}",
         *view["warnings"],
     ]
     if view["divergence"]:

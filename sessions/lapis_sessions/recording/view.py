@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def warnings(recording: Recording) -> list[str]:
     """Return what is odd about a file that can be read all the same."""
     found = []
-    if not recording.complete:
+    if recording.damage is not None:
+        found.append(recording.damage.text)
+    elif not recording.complete:
         found.append(
-            f"the recording was not closed: it is read up to its last whole chunk, "
-            f"{recording.lost} bytes after that are lost"
+            f"cut off: the recording was not closed; it is read up to its last whole "
+            f"chunk, {recording.lost} bytes after that are lost"
         )
-    elif recording.lost:
-        found.append(f"{recording.lost} bytes after its end are not read")
     if recording.skipped:
         found.append(f"chunks that are not known here: {', '.join(recording.skipped)}")
     return found
@@ -32,7 +32,7 @@ def info(recording: Recording) -> Json:
     return {
         "file": recording.name,
         "bytes": recording.size,
-        "state": "complete" if recording.complete else "not closed",
+        "state": recording.state,
         "guest": head.image.name,
         "image": "embedded" if head.image.data is not None else "by reference",
         "sha256": head.image.sha256,
@@ -66,6 +66,7 @@ def verdict(recording: Recording, found: Verdict) -> Json:
     divergence = found.divergence
     return {
         "file": recording.name,
+        "state": "diverged" if divergence is not None else recording.state,
         "acts": found.acts,
         "retired": found.retired,
         "hashes": found.hashes,

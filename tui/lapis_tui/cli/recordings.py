@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.session import Session
 
+CUT_OFF, DAMAGED = 3, 4
+STATUS = {
+    "whole": headless.OK,
+    "diverged": headless.FAILED,
+    "cut off": CUT_OFF,
+    "damaged": DAMAGED,
+}
+"""Exit status of `session verify`, `session info` and `replay --headless`; 2 is for
+what is no recording, or cannot be replayed here."""
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 FILE = click.argument("file")
 
@@ -30,7 +39,7 @@ FILE = click.argument("file")
 def _open(recording: Recording, profile: str = "") -> Session:
     session = replaying.session_of(recording, discover().extensions, profile)
     for warning in views_recording.warnings(recording):
-        click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
+        session.notices.append(f"{recording.name!r}: {warning}")
     return session
 
 
@@ -105,7 +114,7 @@ def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
     found = replaying.verify(session, recording)
     view = views_recording.verdict(recording, found)
     click.echo(json.dumps(view) if as_json else render.replayed(view))
-    return headless.FAILED if found.divergence is not None else headless.OK
+    return STATUS[view["state"]]
 
 
 @click.group("session")
@@ -120,7 +129,7 @@ def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by 
     """Describe a recording."""
     view = views_recording.info(reader.read(file))
     click.echo(json.dumps(view) if as_json else render.info(view))
-    return headless.OK
+    return STATUS[view["state"]]
 
 
 @sessions.command("verify")

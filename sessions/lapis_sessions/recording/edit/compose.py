@@ -36,7 +36,8 @@ def compose(
         last: The branch that was gone on with last, where that is not the last one.
     """
     yield chunks.MAGIC + chunks.VERSIONS.pack(schema.FORMAT, schema.READER)
-    yield _chunk("HEAD", head)
+    versions = {"format": schema.FORMAT, "reader": schema.READER}
+    yield _chunk("HEAD", msgspec.structs.replace(head, **versions))
     count = 1
     for kind, body in chain.from_iterable(map(_branch, branches)):
         yield _chunk(kind, body)

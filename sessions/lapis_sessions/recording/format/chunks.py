@@ -107,31 +107,38 @@ def encode(kind: str, body: bytes) -> bytes:
 def scan(file: BinaryIO) -> Iterator[Chunk]:
     """Yield whole chunks from where `file` stands, up to the first that is not whole.
 
-    Raises `RecordingError` for a critical chunk of an unknown type.
+    The file then stands where that one begins. Raises `RecordingError` for a critical
+    chunk of an unknown type.
     """
     while True:
         at = file.tell()
-        head = file.read(LEADER.size)
-        if len(head) < LEADER.size:
+        chunk = _next(file, at)
+        if chunk is None:
+            file.seek(at)
             return
-        length, kind, codec = LEADER.unpack(head)
-        if length > MOST:
-            return
-        rest = file.read(length + TRAILER.size)
-        if len(rest) < length + TRAILER.size:
-            return
-        raw = rest[:length]
-        crc, again = TRAILER.unpack_from(rest, length)
-        if again != length or zlib.crc32(raw, zlib.crc32(head)) != crc:
-            return
-        try:
-            name = kind.decode("ascii")
-        except UnicodeDecodeError:
-            return
-        chunk = Chunk(name, codec, raw, at)
-        if chunk.is_critical and name not in TYPES:
+        if chunk.is_critical and chunk.type not in TYPES:
             raise RecordingError(
-                f"chunk {name} at byte {at} is of a kind that this version of Lapis "
-                f"does not know and must not skip"
+                f"chunk {chunk.type} at byte {at} is of a kind that this version of "
+                f"Lapis does not know and must not skip"
             )
         yield chunk
+
+
+def _next(file: BinaryIO, at: int) -> Chunk | None:
+    head = file.read(LEADER.size)
+    if len(head) < LEADER.size:
+        return None
+    length, kind, codec = LEADER.unpack(head)
+    if length > MOST:
+        return None
+    rest = file.read(length + TRAILER.size)
+    if len(rest) < length + TRAILER.size:
+        return None
+    raw = rest[:length]
+    crc, again = TRAILER.unpack_from(rest, length)
+    if again != length or zlib.crc32(raw, zlib.crc32(head)) != crc:
+        return None
+    try:
+        return Chunk(kind.decode("ascii"), codec, raw, at)
+    except UnicodeDecodeError:
+        return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions.recording.format.chunks import MOST, RecordingError
-from lapis_sessions.recording.format.schema import Header, ImageRow
+from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
 
 if TYPE_CHECKING:
     from lapis_sessions.origin import Origin
@@ -56,4 +56,6 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
             image.data if embed else None,
         ),
         devices=[device.name for device in timeline.machine.vm.devices],
+        format=FORMAT,
+        reader=READER,
     )

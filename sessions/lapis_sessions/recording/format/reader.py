@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
@@ -13,7 +13,7 @@ from lapis_engine.machine.acts import Act, ActError
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import TIME_MOVING, Entry
-from lapis_sessions.recording.format import chunks, schema
+from lapis_sessions.recording.format import chunks, schema, tail
 from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.schema import (
     ActRow,
@@ -25,6 +25,7 @@ from lapis_sessions.recording.format.schema import (
     Trailer,
     TurnRow,
 )
+from lapis_sessions.recording.format.tail import Damage
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.format.chunks import Chunk
 
 T = TypeVar("T")
+State = Literal["whole", "cut off", "damaged"]
+"""What there is of a recording; what a replay comes to is another question."""
 MOST_ACTS = 4_000_000
 FREE_ACTS, BYTES = 100_000, 2
 """Acts of the smallest file; and for each act more it must have so many bytes, so that
@@ -78,10 +81,19 @@ class Recording:
     """Types of the chunks that were skipped."""
     complete: bool = False
     """Whether it was closed in order."""
+    damage: Damage | None = None
+    """Where it is no longer what was written; nothing after that is read."""
     lost: int = 0
-    """Bytes at its end that are no whole chunk."""
+    """Bytes at its end that are not read."""
     turn: int = 0
     """The branch that was written last, by number."""
+
+    @property
+    def state(self) -> State:
+        """Whether it is all there: one that is damaged is not whole even if closed."""
+        if self.damage is not None:
+            return "damaged"
+        return "whole" if self.complete else "cut off"
 
     @property
     def last(self) -> RecordedBranch:
@@ -107,7 +119,7 @@ def read(path: str) -> Recording:
 
 def _read(file: BinaryIO, path: str) -> Recording:
     size = os.fstat(file.fileno()).st_size
-    _versions(file, path, size)
+    versions = _versions(file, path, size)
     found: Recording | None = None
     try:
         for chunk in chunks.scan(file):
@@ -116,19 +128,31 @@ def _read(file: BinaryIO, path: str) -> Recording:
             else:
                 _take(found, chunk)
             found.chunks += 1
-            found.lost = size - file.tell()
             if found.complete:
                 break
     except RecordingError as error:
         raise RecordingError(f"{path!r}: {error}") from None
     if found is None:
-        raise RecordingError(
-            f"{path!r} ends before its header: nothing can be replayed"
-        )
+        raise RecordingError(_no_header(file, path))
+    if versions != (found.header.format, found.header.reader):
+        raise RecordingError(f"{path!r} has a damaged header: its versions disagree")
+    at = file.tell()
+    found.lost = size - at
+    if found.lost:
+        found.damage = tail.damage(file.read(), at)
+        if found.complete and found.damage is None:
+            found.damage = Damage(at, None, ())
     return found
 
 
-def _versions(file: BinaryIO, path: str, size: int) -> None:
+def _no_header(file: BinaryIO, path: str) -> str:
+    if tail.damage(file.read(), file.tell()) is None:
+        return f"{path!r} ends before its header: nothing can be replayed"
+    return f"{path!r} has a damaged header: nothing can be replayed"
+
+
+def _versions(file: BinaryIO, path: str, size: int) -> tuple[int, int]:
+    """Return the versions of the format and of the oldest reader."""
     if not size:
         raise RecordingError(f"{path!r} is empty")
     head = file.read(len(chunks.MAGIC) + chunks.VERSIONS.size)
@@ -144,6 +168,7 @@ def _versions(file: BinaryIO, path: str, size: int) -> None:
             f"{path!r} is of format {version} and needs a reader of format {reader}; "
             f"this one knows {schema.FORMAT}: a newer Lapis reads it"
         )
+    return version, reader
 
 
 def _header(chunk: Chunk) -> Header:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format that is written, and the newest that is read."""
-READER = 1
+READER = 2
 """Oldest version of a reader that understands what is written."""
 
 
@@ -54,6 +54,10 @@ class Header(Row, frozen=True):
     image: ImageRow
     devices: Annotated[list[str], Meta(max_length=MANY)]
     """Names, in the order in which they were put on the machine."""
+    format: int = 1
+    """Version of the format, as at the beginning of the file, where no checksum covers
+    it; so the next. Not in a header of format 1."""
+    reader: int = 1
 
 
 class ActRow(Row, frozen=True, gc=False):
