@@ -26,9 +26,10 @@ Bodies are MessagePack (`schema`): HEAD one `Header`, ACTS a list of `ActRow`, F
 `Annotation`, DONE a `Trailer`. What comes belongs to the branch of the last FORK or
 TURN, and to `main` before the first. A file that ends within a chunk is read up to the
 last whole one. What cannot be read is cut off when it is the beginning of a chunk, and
-damaged when the bytes of a chunk are all there and do not fit their checksum (`format.
-tail`); the header repeats the versions, which no checksum covers. How large each may be says `chunks`, how long lists may be `schema`:
-what a reader takes in memory is in proportion to the file.
+damaged when the bytes of a chunk are all there and do not fit their checksum
+(`format.tail`); the header repeats the versions, which no checksum covers. How large
+each may be says `chunks`, how long lists may be `schema`: what a reader takes in memory
+is in proportion to the file.
 
 A recording begins with the machine. A session knows all of its past, up to
 `timeline.MOST_ENTRIES` acts of a branch; one that has forgotten its beginning can no
