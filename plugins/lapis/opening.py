@@ -61,7 +61,6 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
     )
     host = _host(plugins)
     live = open_session(options, host.extensions)
-    live.notices += [failure.text for failure in host.failures]
     if record is not None:
         start_recording(live, fspath(record))
     return Session(live)
@@ -80,13 +79,9 @@ def replay(
     recording = reader.read(fspath(file))
     host = _host(plugins)
     live = replaying.session_of(recording, host.extensions)
-    live.notices += [failure.text for failure in host.failures]
     live.notices += recording_view.warnings(recording)
     return Session(live)
 
 
 def _host(plugins: Iterable[str | PathLike[str]]) -> Host:
-    host = discover()
-    for each in plugins:
-        host.load_file(fspath(each))
-    return host
+    return discover(files=[fspath(each) for each in plugins])

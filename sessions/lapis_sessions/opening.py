@@ -14,8 +14,9 @@ from lapis_sessions.origin import configuration, origin_of
 from lapis_sessions.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from lapis_engine.boot.detect import Loader
     from lapis_engine.boot.image import BootPlan
     from lapis_engine.machine.config import MachineConfig
     from lapis_sessions.extensions import Extensions
@@ -28,24 +29,29 @@ def open_session(options: SessionOptions, extensions: Extensions) -> Session:
     Raises `ConfigError`, `ImageError`, `GuestError`, or `ProcessorError` for a build of
     Unicorn that the engine does not know.
     """
-    return build(origin_of(options), extensions)
+    return build(origin_of(options, extensions.profiles), extensions)
 
 
 def build(origin: Origin, extensions: Extensions) -> Session:
     """Build a session whose image is at hand; raises as `open_session`."""
-    config = configuration(origin.options)
-    machine = Machine(config, _plan(origin, config), extensions.devices(config))
-    return Session(machine, origin.image.name, extensions.registry, origin)
+    config = configuration(origin.options, extensions.profiles)
+    plan = _plan(origin, config, extensions.loaders)
+    machine = Machine(config, plan, extensions.devices(config), extensions.lints)
+    return Session(machine, origin.image.name, extensions, origin)
 
 
-def _plan(origin: Origin, config: MachineConfig) -> BootPlan:
+def _plan(origin: Origin, config: MachineConfig, loaders: Sequence[Loader]) -> BootPlan:
     options, image = origin.options, origin.image
     if options.firmware:
         return _named(image.name, lambda: rom.load(image.data))
     plan = _named(
         image.name,
         lambda: detect.detect(
-            image.data, config.memory, options.append, as_flat=image.is_flat
+            image.data,
+            config.memory,
+            options.append,
+            as_flat=image.is_flat,
+            loaders=loaders,
         ),
     )
     return replace(plan, symbols=image.symbols or plan.symbols)

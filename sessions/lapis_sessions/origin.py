@@ -15,6 +15,9 @@ from lapis_sessions import guests
 from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lapis_engine.profiles.switches import Profile
     from lapis_sessions.guests import Image
 
 DEFAULT_GUEST = "ap-bringup"
@@ -39,7 +42,9 @@ class SessionOptions:
     """What an unclaimed port does: ask or float. Firmware floats, others ask."""
 
 
-def configuration(options: SessionOptions) -> MachineConfig:
+def configuration(
+    options: SessionOptions, profiles: Mapping[str, Profile]
+) -> MachineConfig:
     """Return the checked configuration; raise `ConfigError`."""
     if options.ports not in {"", *PORTS}:
         raise ConfigError(f"ports {options.ports!r}: {' or '.join(PORTS)} is expected")
@@ -47,7 +52,7 @@ def configuration(options: SessionOptions) -> MachineConfig:
     config = MachineConfig(
         cpus=options.cpus,
         memory=numerals.size(options.memory),
-        profile=profile_named(options.profile),
+        profile=profile_named(options.profile, profiles),
         quantum=options.quantum,
         float_ports=floats,
     )
@@ -64,9 +69,9 @@ class Origin:
     """The guest, or the firmware when `options` name one."""
 
 
-def origin_of(options: SessionOptions) -> Origin:
+def origin_of(options: SessionOptions, profiles: Mapping[str, Profile]) -> Origin:
     """Check what was said, read the image; raise `ConfigError` or `GuestError`."""
-    configuration(options)
+    configuration(options, profiles)
     return Origin(options, _image(options))
 
 

@@ -6,8 +6,9 @@ One description of a command serves parsing, completion and help in every front 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lapis_sessions.errors import CommandError
@@ -34,6 +35,8 @@ class Argument:
     """For a word: what it may be; empty for any."""
     option: bool = False
     """Written `--name VALUE`, or `--name` alone for a flag, anywhere in the line."""
+    table: str | None = None
+    """For a word: the table of `Registry` whose names it may be, besides `choices`."""
 
     @property
     def usage(self) -> str:
@@ -101,9 +104,17 @@ class Call:
 class Registry:
     """All commands, found by name or alias."""
 
-    def __init__(self, commands: Iterable[Command]) -> None:
-        """Take `commands` in the order in which help lists them."""
-        self.commands = tuple(commands)
+    def __init__(
+        self,
+        commands: Iterable[Command],
+        tables: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    ) -> None:
+        """Take `commands` in the order in which help lists them.
+
+        `tables` have the names that arguments refer to.
+        """
+        known = {table: tuple(names) for table, names in tables.items()}
+        self.commands = tuple(_with_choices(command, known) for command in commands)
         self._by_name: dict[str, Command] = {}
         for command in self.commands:
             for name in (command.name, *command.aliases):
@@ -140,6 +151,19 @@ class Registry:
             raise CommandError("the command is empty; try help")
         command, rest = self.find(words)
         return Call(command, Bound(_bind(command, rest, symbols)))
+
+
+def _with_choices(command: Command, tables: Mapping[str, tuple[str, ...]]) -> Command:
+    """Return the command with the choices of its arguments, tables and all."""
+    if not any(argument.table for argument in command.arguments):
+        return command
+    arguments = tuple(
+        replace(a, choices=(*a.choices, *tables.get(a.table, ())), table=None)
+        if a.table is not None
+        else a
+        for a in command.arguments
+    )
+    return replace(command, arguments=arguments)
 
 
 def split(line: str) -> list[str]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.machine.stop import Stop
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.origin import Origin
-    from lapis_sessions.registry import Registry
 
 Pace = Callable[[int], int]
 """Asked before each slice of a run with the instructions that are left to do; returns
@@ -93,20 +93,21 @@ class Session:
         self,
         machine: Machine,
         guest: str,
-        registry: Registry,
+        extensions: Extensions,
         origin: Origin | None = None,
     ) -> None:
         """Own `machine`, on which `guest` is loaded; `origin` says how it was made.
 
-        `registry` holds the commands that `execute` understands.
+        `extensions` hold the commands that `execute` understands, and what they use.
         """
         self.machine = machine
         self.timeline = Timeline(machine)
         self.rules = Rules(machine)
         self.guest = guest
         self.origin = origin
-        self.registry = registry
-        self.notices: list[str] = []
+        self.extensions = extensions
+        self.registry = extensions.registry
+        self.notices = extensions.news()
         """Sentences for the user that no command asked for; whoever shows them takes
         them away."""
         self.writer: Recorder | None = None
@@ -142,13 +143,14 @@ class Session:
             if vcpu is not None:
                 self.select(vcpu)
             result = call.command.perform(self, call.bound)
+            text = call.command.render(result)
         except LapisError as error:
             return Outcome(
                 line, ok=False, result=None, error=str(error), text=str(error)
             )
         finally:
             self.pace = before
-        text = call.command.render(result)
+            self.notices += self.extensions.news()
         return Outcome(line, ok=True, result=result, error="", text=text)
 
     def topics(self) -> list[tuple[str, str, str]]:

@@ -11,9 +11,11 @@ from lapis_sessions.gallery import catalog, recipe
 
 
 def main(names: list[str]) -> None:
-    wanted = [catalog.find(name) for name in names] or catalog.everything()
+    extensions = discover().extensions
+    known = extensions.scenarios
+    wanted = [catalog.find(name, known) for name in names] or catalog.everything(known)
     for scenario in wanted:
-        for path in recipe.make(scenario, discover().extensions, catalog.home()):
+        for path in recipe.make(scenario, extensions, catalog.home()):
             sys.stdout.write(f"{path.stat().st_size:>7} bytes  {path.name}\n")
 
 

@@ -16,6 +16,7 @@ import pytest
 from rigs import fingerprint
 
 from lapis_engine.errors import ConfigError
+from lapis_engine.profiles.catalog import PROFILES
 from lapis_plugins.host import discover
 from lapis_sessions.exploring import exploration, plan, pool, reduction
 from lapis_sessions.exploring.driving import Driver, switches
@@ -45,7 +46,7 @@ Captured = pytest.CaptureFixture[str]
 def job(
     guest: str = RACE, *, seed: int = 1, kinds: tuple[str, ...] = (), **more: Any
 ) -> Job:
-    origin = origin_of(SessionOptions(guest, memory="16M"))
+    origin = origin_of(SessionOptions(guest, memory="16M"), PROFILES)
     return Job(origin, extensions_here, seed, kinds, **more)
 
 
@@ -106,7 +107,7 @@ def test_exploring_finds_it_and_shrinking_leaves_three_switches(
 
 
 def test_each_ap_of_the_bring_up_needs_two_turns_and_no_more(tmp_path: Path) -> None:
-    origin = origin_of(SessionOptions("ap-bringup", cpus=3, memory="16M"))
+    origin = origin_of(SessionOptions("ap-bringup", cpus=3, memory="16M"), PROFILES)
     explorer = Explorer(Job(origin, extensions_here, 1, ()))
     found = {explorer.run(number).outcome for number in range(24)}
     # Whatever the order, the guest comes to the read that it leaves to the user.
@@ -115,7 +116,7 @@ def test_each_ap_of_the_bring_up_needs_two_turns_and_no_more(tmp_path: Path) -> 
     assert end.states == ("running", "halted", "halted")
     file = tmp_path / "up.lapis"
     file.write_bytes(explorer.record(7))
-    goal = Goal('stop == "exit" and waiting == [0]')
+    goal = Goal(discover().extensions, 'stop == "exit" and waiting == [0]')
     done = reduction.reduce(named.find(str(file)), goal, discover().extensions)
     # The BSP starts the APs, interrupts them when both are up, and reads when both
     # have counted: three turns, and between them two of each AP.
@@ -164,7 +165,9 @@ def test_what_the_schedule_did_is_told_as_turns_exactly(
     steps = steps_of(driver, entries)
     retired = sum(step.count for step in steps if isinstance(step, Turn))
     assert retired == entries[-1].end.retired > 10_000
-    assert follow(driver, steps, Goal(f"retired >= {retired}"), 10**6)
+    assert follow(
+        driver, steps, Goal(discover().extensions, f"retired >= {retired}"), 10**6
+    )
     assert fingerprint(driver.machine) == wanted
 
 
@@ -256,7 +259,9 @@ def test_a_dropped_ipi_is_a_rule_in_the_recording(tmp_path: Path) -> None:
     assert acts[0].args["action"] == "drop"
     assert verified(str(file)).divergence is None
 
-    goal = Goal('vcpu[1].state == "never-started" and stop == "halted"')
+    goal = Goal(
+        discover().extensions, 'vcpu[1].state == "never-started" and stop == "halted"'
+    )
     done = reduction.reduce(named.find(str(file)), goal, discover().extensions)
     assert done.shrunk.after[1] == 1  # without the rule it does not come about
 
@@ -272,7 +277,9 @@ def test_rules_that_do_not_matter_are_dropped(
         "record stop",
     ):  # fmt: skip
         done(session, line)
-    goal = Goal('stop == "halted" and vcpu[1].state == "never-started"')
+    goal = Goal(
+        discover().extensions, 'stop == "halted" and vcpu[1].state == "never-started"'
+    )
     found = reduction.reduce(named.find(str(file)), goal, discover().extensions)
     assert found.shrunk.before[1] == 3  # the rules and the NMI
     assert [step.text for step in found.shrunk.steps if not isinstance(step, Turn)] == [
@@ -456,7 +463,8 @@ def test_what_is_there_when_the_tries_are_used_up_still_comes_about(
     file.write_bytes(explorer.record(number))
     for stopped, tries in ((bool, 1), (lambda: True, 100)):
         done = reduction.reduce(
-            named.find(str(file)), Goal(LOST), discover().extensions,
+            named.find(str(file)), Goal(discover().extensions, LOST),
+            discover().extensions,
             tries=tries, stopped=stopped,
         )  # fmt: skip
         assert not done.shrunk.complete

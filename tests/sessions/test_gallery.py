@@ -35,6 +35,7 @@ REBUILD = "python tests/sessions/build_gallery.py"
 SMALL = 16 << 10
 """Bytes of a recording at most."""
 
+KNOWN = DEVICES.scenarios
 each = pytest.mark.parametrize("name", NAMES)
 
 
@@ -64,13 +65,13 @@ def other(expectation: Expectation) -> Expectation:
 
 
 def test_the_gallery_has_these_scenarios() -> None:
-    assert catalog.names() == NAMES
-    assert [scenario.name for scenario in catalog.everything()] == NAMES
+    assert list(KNOWN) == NAMES
+    assert [scenario.name for scenario in catalog.everything(KNOWN)] == NAMES
 
 
 @each
 def test_a_scenario_replays_and_all_that_it_asserts_holds(name: str) -> None:
-    scenario = catalog.find(name)
+    scenario = catalog.find(name, KNOWN)
     report = check.check(scenario, DEVICES)
     assert report.failures == []
     points = [point for tape in scenario.tapes for point in tape.points]
@@ -82,7 +83,7 @@ def test_a_scenario_replays_and_all_that_it_asserts_holds(name: str) -> None:
 
 @each
 def test_every_assertion_can_fail(name: str) -> None:
-    scenario = catalog.find(name)
+    scenario = catalog.find(name, KNOWN)
 
     def spoil(point: Point) -> Point:
         return msgspec.structs.replace(point, expect=[other(e) for e in point.expect])
@@ -109,7 +110,7 @@ def contents(recording: Recording) -> object:
 
 @each
 def test_a_recording_is_what_its_scenario_makes(name: str, tmp_path: Path) -> None:
-    scenario = catalog.find(name)
+    scenario = catalog.find(name, KNOWN)
     for made in recipe.make(scenario, DEVICES, tmp_path):
         kept = catalog.home() / made.name
         assert kept.stat().st_size < SMALL
@@ -118,13 +119,13 @@ def test_a_recording_is_what_its_scenario_makes(name: str, tmp_path: Path) -> No
 
 
 def test_no_recording_is_left_over_from_another_scenario() -> None:
-    wanted = {s.path(tape) for s in catalog.everything() for tape in s.tapes}
+    wanted = {s.path(tape) for s in catalog.everything(KNOWN) for tape in s.tapes}
     assert set(catalog.home().glob("*.lapis")) == wanted
 
 
 def test_making_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in REPLAYED:
-        scenario = catalog.find(name)
+        scenario = catalog.find(name, KNOWN)
         first = [path.read_bytes() for path in recipe.make(scenario, DEVICES, tmp_path)]
         again = recipe.make(scenario, DEVICES, tmp_path)
         assert [path.read_bytes() for path in again] == first
@@ -134,7 +135,7 @@ def test_making_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_how_fast_it_is_made_changes_no_byte(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scenario = catalog.find(name)
+    scenario = catalog.find(name, KNOWN)
     first = [path.read_bytes() for path in recipe.make(scenario, DEVICES, tmp_path)]
     # A machine so slow that every slice is the shortest, and is hashed and written.
     monkeypatch.setattr(timeline, "QUICK", 0.0)
@@ -147,7 +148,7 @@ def test_how_fast_it_is_made_changes_no_byte(
 
 
 def test_another_answer_in_a_copy_is_a_divergence(tmp_path: Path) -> None:
-    scenario = catalog.find("three-answers")
+    scenario = catalog.find("three-answers", KNOWN)
     tape = scenario.tapes[0]
     recording = reader.read(str(scenario.path(tape)))
     branch = recording.branches[1]
@@ -165,7 +166,7 @@ def test_another_answer_in_a_copy_is_a_divergence(tmp_path: Path) -> None:
 
 
 def test_another_text_than_that_of_the_recording_is_refused(tmp_path: Path) -> None:
-    scenario = catalog.find("lost-sipi")
+    scenario = catalog.find("lost-sipi", KNOWN)
 
     def reword(point: Point) -> Point:
         return msgspec.structs.replace(point, text=f"{point.text} Or so.")
@@ -179,7 +180,7 @@ def test_another_text_than_that_of_the_recording_is_refused(tmp_path: Path) -> N
 
 
 def test_a_command_that_would_move_the_machine_is_not_done() -> None:
-    scenario = catalog.find("lost-sipi")
+    scenario = catalog.find("lost-sipi", KNOWN)
 
     def meddle(point: Point) -> Point:
         expectation = Expectation(command="step", what="result", value=0)
@@ -223,7 +224,7 @@ def test_a_recipe_that_fails_says_where(
     def spoil(point: Point) -> Point:
         return msgspec.structs.replace(point, do=[command], branch=branch)
 
-    scenario = changed(catalog.find("lost-sipi"), spoil)
+    scenario = changed(catalog.find("lost-sipi", KNOWN), spoil)
     with pytest.raises(ScenarioError, match=r"^lost-sipi: ") as error:
         recipe.make(scenario, DEVICES, tmp_path)
     assert why in str(error.value)
@@ -250,9 +251,9 @@ def test_a_file_that_is_no_scenario_is_told(
 
 def test_an_unknown_scenario_is_told_with_the_nearest() -> None:
     with pytest.raises(LapisError, match="did you mean lost-sipi"):
-        catalog.find("lost-sippy")
+        catalog.find("lost-sippy", KNOWN)
     with pytest.raises(LapisError, match=r"there are ap-bringup, freebsd-13\.1"):
-        catalog.find("../x")
+        catalog.find("../x", KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +279,7 @@ def test_words_are_right_in_any_case_and_by_another_name() -> None:
 
 
 def test_a_tour_stands_where_each_text_was_written() -> None:
-    scenario = catalog.find("three-answers")
+    scenario = catalog.find("three-answers", KNOWN)
     visits = [
         (visit.point.branch, visit.session.timeline.branch.name,
          visit.session.execute("console").result)

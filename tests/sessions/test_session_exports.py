@@ -162,7 +162,7 @@ def test_the_facts_are_what_happened(taped: Taped) -> None:
 # All of them.
 
 
-@pytest.mark.parametrize("form", export.FORMS)
+@pytest.mark.parametrize("form", DEVICES.exporters)
 def test_an_export_is_the_same_bytes_each_time(taped: Taped, form: str) -> None:
     one = taped()
     once = b"".join(export.export(one, form, DEVICES))

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.boot import elf, elf_format, flat, multiboot
 from lapis_engine.errors import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from lapis_engine.boot.image import BootPlan
 
 
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """One format of kernel images."""
+
+    name: str
+    takes: Callable[[bytes], bool]
+    """Tells from the whole file whether it is of this format."""
+    load: Callable[[bytes, int, str], BootPlan]
+    """From the file, the bytes of RAM from address 0 and the command line to what
+    starts it; raises `ImageError` for a damaged one."""
+
+
+def _multiboot(data: bytes, memory_bytes: int, append: str) -> BootPlan:
+    header = multiboot.find(data)
+    assert header is not None  # as `takes` says
+    return multiboot.load(data, header, memory_bytes, append)
+
+
+LOADERS: Final = (
+    Loader("multiboot", lambda data: multiboot.find(data) is not None, _multiboot),
+    Loader("elf", lambda data: data.startswith(elf_format.MAGIC), elf.load),
+)
+"""Asked in this order. A flat binary is none: it has nothing to be known by."""
+
+
 def detect(
-    data: bytes, memory_bytes: int, append: str = "", *, as_flat: bool = False
+    data: bytes,
+    memory_bytes: int,
+    append: str = "",
+    *,
+    as_flat: bool = False,
+    loaders: Iterable[Loader] = LOADERS,
 ) -> BootPlan:
     """Plan to start the kernel image `data`.
 
@@ -20,16 +53,15 @@ def detect(
         data: The whole file.
         memory_bytes: RAM from address 0.
         append: Command line for kernels that take one.
-        as_flat: Whether an image without any header is a flat binary.
+        as_flat: Whether an image that no loader takes is a flat binary.
+        loaders: The formats.
 
     Raises:
         ImageError: It is nothing that can be started, or it is damaged.
     """
-    header = multiboot.find(data)
-    if header is not None:
-        return multiboot.load(data, header, memory_bytes, append)
-    if data.startswith(elf_format.MAGIC):
-        return elf.load(data, memory_bytes, append)
+    for loader in loaders:
+        if loader.takes(data):
+            return loader.load(data, memory_bytes, append)
     if as_flat:
         return flat.load(data, memory_bytes=memory_bytes)
     raise ImageError(

@@ -14,7 +14,7 @@ from lapis_engine.explain.apic import LVT_MODES, TIMER_MODES
 from lapis_engine.explain.fields import Explanation, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "EXPLAINERS",
@@ -45,11 +45,15 @@ EXPLAINERS: dict[str, Callable[[int], Explanation]] = {
 }
 
 
-def explain(what: str, raw: int) -> Explanation:
+def explain(
+    what: str,
+    raw: int,
+    explainers: Mapping[str, Callable[[int], Explanation]] = EXPLAINERS,
+) -> Explanation:
     """Explain `raw` as the register `what`; raise `ConfigError` for an unknown one."""
-    if what not in EXPLAINERS:
-        known = ", ".join(EXPLAINERS)
+    if what not in explainers:
+        known = ", ".join(explainers)
         raise ConfigError(f"cannot explain {what!r}; what can be explained is {known}")
     if not 0 <= raw < 1 << 64:
         raise ConfigError(f"{raw:#x} is not a 64-bit value")
-    return EXPLAINERS[what](raw)
+    return explainers[what](raw)

@@ -39,15 +39,14 @@ def sipi_oddity(_vm: Vm, _state: LintState, event: Oddity) -> Finding | None:
     return Finding("sipi-ignored", event.vcpu, event.text, f"SIPI: {event.text}")
 
 
-def sent(vm: Vm, state: LintState, event: IpiSent) -> Finding | None:
-    """Watch the BSP from INIT or SIPI on; find the same as `sipi` in FreeBSD.
-
-    There SIPI counts for whom startup_cpus holds.
-    """
-    if event.mode not in {"init", "sipi"}:
-        return None
-    if "bsp-spins" not in state.off:
+def watched(_vm: Vm, state: LintState, event: IpiSent) -> None:
+    """Watch the BSP from INIT or SIPI on."""
+    if event.mode in {"init", "sipi"} and "bsp-spins" not in state.off:
         state.spin.on, state.spin.count = True, 0
+
+
+def sent(vm: Vm, _state: LintState, event: IpiSent) -> Finding | None:
+    """Find the same as `sipi` in FreeBSD: SIPI counts for whom startup_cpus holds."""
     if not protocols.of(vm.profile).has_set or event.mode != "sipi":
         return None
     for target in event.targets:

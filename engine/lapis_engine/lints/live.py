@@ -2,73 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import EngineError
-from lapis_engine.events import (
-    ApicImported,
-    Halted,
-    IpiSent,
-    Linted,
-    MsrAccessed,
-    Oddity,
-    RunStateChanged,
-    SipiReceived,
-    VectorDelivered,
-    VectorEnded,
-)
+from lapis_engine.events import Linted
 from lapis_engine.lints import boot, traffic
 from lapis_engine.lints.catalog import LINTS
+from lapis_engine.lints.lint import LintFailedError
 from lapis_engine.lints.state import Finding, LintState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from lapis_engine.events import Logged
+    from lapis_engine.lints.lint import Lint, Rule
     from lapis_engine.vmm.vm import Vm
-
-    Rule = Callable[[Vm, LintState, Any], Finding | None]
 
 TICK: Final = 1_000_003
 """ns between two looks at what lasts; a prime, so as not to keep step with a guest."""
 MOST_PLACES: Final = 1000
 """Findings that are told apart; the ones after them are counted by lint alone."""
-RULES: Final[dict[type, tuple[Rule, ...]]] = {
-    Oddity: (traffic.eoi, traffic.reserved, boot.sipi_oddity),
-    MsrAccessed: (traffic.reserved_msr,),
-    IpiSent: (traffic.absent, boot.sent),
-    SipiReceived: (boot.sipi,),
-    RunStateChanged: (boot.started,),
-    VectorDelivered: (traffic.delivered,),
-    VectorEnded: (traffic.ended,),
-    Halted: (traffic.halted,),
-    ApicImported: (traffic.isrvec,),
-}
-"""Which rules look at which event."""
 
 
 class Lints:
     """The lints of one machine, all switched on."""
 
-    def __init__(self, vm: Vm) -> None:
-        """Look at `vm` and tell it what is found, as events."""
+    def __init__(self, vm: Vm, lints: Mapping[str, Lint] = LINTS) -> None:
+        """Look at `vm` with `lints`, and tell it what is found, as events."""
         self._vm = vm
+        self.lints = lints
+        """By name, in the order in which they are listed."""
+        self._rules: dict[type, list[tuple[Lint, Rule]]] = {}
+        for lint in lints.values():
+            for kind, rule in lint.rules.items():
+                self._rules.setdefault(kind, []).append((lint, rule))
         self.state = LintState()
         vm.on_watch = self._look
 
     def observers(self) -> dict[type, tuple[Callable[[Logged], None], ...]]:
         """Return who is to be told which events."""
-        return dict.fromkeys(RULES, (self.observe,))
+        return dict.fromkeys(self._rules, (self.observe,))
 
     def observe(self, logged: Logged) -> None:
-        """Look at one event of a kind in `RULES` (an observer of the history)."""
-        for rule in RULES[type(logged.event)]:
-            finding = rule(self._vm, self.state, logged.event)
-            if finding is not None:
-                self._report(finding)
+        """Look at one event of a kind that a rule is for (an observer of the history).
+
+        A rule that fails switches its lint off, which is an event and a part of the
+        state: a replay comes to the same.
+        """
+        for lint, rule in self._rules[type(logged.event)]:
+            try:
+                for finding in self._found(lint, rule, logged):
+                    self._report(finding)
+            except LintFailedError as failed:
+                state = self.state
+                state.off = tuple(sorted({*state.off, lint.name}))
+                vcpu = getattr(logged.event, "vcpu", -1)
+                text = f"it failed ({failed.what}) and is switched off"
+                self._vm.note(Linted(vcpu, lint.name, text))
         state = self.state
         if (state.served or state.spin.on) and self._vm.watch_at is None:
             self._watch()
+
+    def _found(self, lint: Lint, rule: Rule, logged: Logged) -> Iterable[Finding]:
+        state = self.state
+        if lint.shared:
+            found = rule(self._vm, state, logged.event)
+        elif lint.name in state.off:
+            return ()
+        else:
+            memory = state.memory.pop(lint.name, {})
+            try:
+                found = rule(self._vm, memory, logged.event)
+            finally:
+                if memory:
+                    state.memory[lint.name] = memory
+        if isinstance(found, Finding):
+            return (found,)
+        return found or ()
 
     def _look(self) -> None:
         """Look at what lasts, once a tick."""
@@ -103,10 +113,11 @@ class Lints:
 
     def switch(self, name: str, *, on: bool) -> None:
         """Switch one lint, or `all`; raise `EngineError` when there is no such one."""
-        if name not in LINTS and name != "all":
-            raise EngineError(f"there is no lint {name!r}: all, {', '.join(LINTS)}")
+        if name not in self.lints and name != "all":
+            known = ", ".join(self.lints)
+            raise EngineError(f"there is no lint {name!r}: all, {known}")
         state = self.state
-        names = set(LINTS) if name == "all" else {name}
+        names = set(self.lints) if name == "all" else {name}
         off = set(state.off) - names if on else set(state.off) | names
         state.off = tuple(sorted(off))
         if "bsp-spins" in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Finding(NamedTuple):
@@ -41,3 +41,5 @@ class LintState:
     served: dict[tuple[int, int], int] = field(default_factory=dict)
     """(vCPU, level vector in service) -> ticks since its delivery."""
     spin: Spin = field(default_factory=Spin)
+    memory: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What lints of plug-ins remember, by lint; none that remembers nothing."""

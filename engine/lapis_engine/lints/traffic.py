@@ -79,16 +79,17 @@ def absent(vm: Vm, _state: LintState, event: IpiSent) -> Finding | None:
 # Level interrupts.
 
 
-def delivered(vm: Vm, state: LintState, event: VectorDelivered) -> Finding | None:
-    """Begin to count the ticks of a level vector in service; check the ISR."""
+def delivered(vm: Vm, state: LintState, event: VectorDelivered) -> None:
+    """Begin to count the ticks of a level vector in service."""
     apic = vm.vcpus[event.vcpu].apic
     if apic.tmr >> event.vector & 1 and "level-no-eoi" not in state.off:
         state.served[event.vcpu, event.vector] = 0
-    return None if apic.isrvec_view is None else isrvec(vm, state, event)
 
 
-def ended(vm: Vm, state: LintState, event: VectorEnded) -> Finding | None:
-    """Check the ISR."""
+def checked(
+    vm: Vm, state: LintState, event: VectorDelivered | VectorEnded
+) -> Finding | None:
+    """Check the ISR, where there is a stack to check it by."""
     apic = vm.vcpus[event.vcpu].apic
     return None if apic.isrvec_view is None else isrvec(vm, state, event)
 

@@ -14,6 +14,7 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
 from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
+from lapis_engine.lints.catalog import LINTS
 from lapis_engine.lints.live import Lints
 from lapis_engine.machine import requests
 from lapis_engine.machine.acts import act
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.devices.device import Device
     from lapis_engine.events import MessageSent
+    from lapis_engine.lints.lint import Lint
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.config import MachineConfig
     from lapis_engine.machine.requests import PendingRequest
@@ -69,7 +71,11 @@ class Machine:
     """vCPUs under a deterministic schedule."""
 
     def __init__(
-        self, config: MachineConfig, plan: BootPlan, devices: Sequence[Device]
+        self,
+        config: MachineConfig,
+        plan: BootPlan,
+        devices: Sequence[Device],
+        lints: Mapping[str, Lint] = LINTS,
     ) -> None:
         """Build the machine and load `plan`; raise `ConfigError` or `ImageError`."""
         config.check()
@@ -89,7 +95,7 @@ class Machine:
         self.breakpoints: list[int] = []
         self.catches = Catches(self.log.observers, self.vm.attention.ask_stop)
         """Event breakpoints."""
-        self.lints = Lints(self.vm)
+        self.lints = Lints(self.vm, lints)
         self.log.observers_of = self.lints.observers()
         self.on_act: Callable[[Act, object], None] | None = None
         """Told every act when it is done, with what it returned."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.switches import SWITCHES, Profile, Switch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SDM = Profile("sdm", "A processor as the SDM describes it.")
 
@@ -168,12 +171,12 @@ PROFILES = {
 """By name, in the order in which they are listed."""
 
 
-def profile_named(name: str) -> Profile:
+def profile_named(name: str, profiles: Mapping[str, Profile] = PROFILES) -> Profile:
     """Return the profile called `name`; raise `ConfigError` when there is none."""
     try:
-        return PROFILES[name]
+        return profiles[name]
     except KeyError:
-        known = ", ".join(PROFILES)
+        known = ", ".join(profiles)
         raise ConfigError(
             f"there is no profile {name!r}; the profiles are {known}"
         ) from None

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from lapis_sessions import guests
 from lapis_sessions.apic_files import document, page, qemu
 from lapis_sessions.apic_files.contents import OUR_FORMAT, ApicFileError, Contents
+from lapis_sessions.extensions import ApicFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST = 1 << 20
 """Bytes of the largest file that is looked at."""
 
 
-def read(path: str) -> Contents:
+def read(path: str, formats: Sequence[ApicFormat]) -> Contents:
     """Read a file.
 
     Raises `GuestError` when it cannot be had, `ApicFileError` when it is of none of
     the formats or damaged, `RecordError` for a field of our own format.
     """
     data = guests.read_file(path, MOST, "APIC file")
-    text = _text(data)
-    if text is not None and text.lstrip().startswith("{"):
-        return document.read(path, text)
-    if text is not None and qemu.is_dump(text):
-        return qemu.read(path, text)
-    if text is None and len(data) in page.FORMATS:
-        return page.read(path, data)
-    sizes = " or ".join(str(size) for size in page.FORMATS)
-    raise ApicFileError(
-        f"APIC file {path!r} ({len(data)} bytes) is neither JSON of format "
-        f"{OUR_FORMAT}, nor the text of QEMU's `info lapic`, nor a raw page of {sizes} "
-        f"bytes"
-    )
+    for each in formats:
+        if each.takes(data):
+            found: Contents = each.read(path, data)
+            return found
+    known = ", nor ".join(each.text for each in formats)
+    raise ApicFileError(f"APIC file {path!r} ({len(data)} bytes) is neither {known}")
 
 
 def _text(data: bytes) -> str | None:
@@ -40,3 +39,35 @@ def _text(data: bytes) -> str | None:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return None
+
+
+def _is_document(data: bytes) -> bool:
+    text = _text(data)
+    return text is not None and text.lstrip().startswith("{")
+
+
+def _is_dump(data: bytes) -> bool:
+    text = _text(data)
+    return text is not None and qemu.is_dump(text)
+
+
+def _page(size: int) -> ApicFormat:
+    def takes(data: bytes) -> bool:
+        return len(data) == size and _text(data) is None
+
+    name = page.FORMATS[size]
+    return ApicFormat(name, f"a raw page of {size} bytes", takes, page.read)
+
+
+FORMATS: Final = (
+    ApicFormat(
+        OUR_FORMAT, f"JSON of format {OUR_FORMAT}", _is_document,
+        lambda name, data: document.read(name, data.decode()),
+    ),
+    ApicFormat(
+        "qemu", "the text of QEMU's `info lapic`", _is_dump,
+        lambda name, data: qemu.read(name, data.decode()),
+    ),
+    *map(_page, page.FORMATS),
+)  # fmt: skip
+"""Ours, asked in this order."""

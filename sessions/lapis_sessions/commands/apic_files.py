@@ -23,7 +23,7 @@ def export(session: Session, bound: Bound) -> Json:
 def put(session: Session, bound: Bound) -> Json:
     """Read an APIC and put it onto a vCPU."""
     number = bound.number("vcpu", session.selected)
-    contents = reading.read(bound.word("file"))
+    contents = reading.read(bound.word("file"), session.extensions.apic_formats)
     return placing.put(session, contents, number, lenient="lenient" in bound)
 
 

@@ -12,6 +12,7 @@ from lapis_sessions.commands import (
     interference,
     ipi,
     lints,
+    panes,
     recording,
     reference,
     requests,
@@ -39,5 +40,6 @@ COMMANDS = (
     *recording.COMMANDS,
     *catches.COMMANDS,
     *lints.COMMANDS,
+    *panes.COMMANDS,
     *reference.COMMANDS,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
-from lapis_engine.lints.catalog import LINTS
 from lapis_sessions.registry import Argument, Bound, Command
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from lapis_sessions.session import Session
     from lapis_sessions.views.machine import Json
 
-NAME = Argument("name", "word", required=True, choices=("all", *LINTS))
+NAME = Argument("name", "word", required=True, choices=("all",), table="lints")
 SWITCH = Argument("switch", "word", required=True, choices=("on", "off"))
 
 
@@ -26,14 +25,14 @@ def lint(session: Session, _bound: Bound) -> list[Json]:
             "name": name,
             "on": name not in lints.state.off,
             "found": lints.count(name),
-            "text": text,
+            "text": known.text,
             "places": [
                 {"vcpu": vcpu, "place": place, "times": times}
                 for (of, vcpu, place), times in lints.state.found.items()
                 if of == name
             ],
         }
-        for name, text in LINTS.items()
+        for name, known in lints.lints.items()
     ]
 
 

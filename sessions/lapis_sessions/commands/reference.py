@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lapis_engine.explain import EXPLAINERS, explain
+from lapis_engine.explain import explain
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.views import profiles as views_profiles
 from lapis_sessions.views import render_machine
@@ -15,19 +15,22 @@ if TYPE_CHECKING:
     from lapis_sessions.views.machine import Json
 
 
-def explain_value(_session: Session, bound: Bound) -> Json:
+def explain_value(session: Session, bound: Bound) -> Json:
     """Return a raw value in words."""
-    return asdict(explain(bound.word("what"), bound.number("raw")))
+    known = session.extensions.explainers
+    explainers = {name: explainer.explain for name, explainer in known.items()}
+    return asdict(explain(bound.word("what"), bound.number("raw"), explainers))
 
 
-def profiles(_session: Session, _bound: Bound) -> list[Json]:
+def profiles(session: Session, _bound: Bound) -> list[Json]:
     """Return every profile with its switches."""
-    return views_profiles.profiles()
+    return views_profiles.profiles(session.extensions.profiles)
 
 
-def profiles_diff(_session: Session, bound: Bound) -> Json:
+def profiles_diff(session: Session, bound: Bound) -> Json:
     """Return the switches in which two profiles differ."""
-    return views_profiles.difference(bound.word("profile"), bound.word("other"))
+    known = session.extensions.profiles
+    return views_profiles.difference(known, bound.word("profile"), bound.word("other"))
 
 
 def help_on(session: Session, bound: Bound) -> list[Json]:
@@ -54,7 +57,7 @@ COMMANDS = (
         "explain", "say what a raw register value means", "read-only",
         explain_value, render_machine.explanation,
         (
-            Argument("what", "word", required=True, choices=tuple(EXPLAINERS)),
+            Argument("what", "word", required=True, table="explainers"),
             Argument("raw", "value", required=True),
         ),
     ),

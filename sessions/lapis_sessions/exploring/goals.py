@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.errors import ConfigError, UnmappedError
-from lapis_engine.lints.catalog import LINTS
+from lapis_sessions.extensions import Function
 from lapis_sessions.text.expressions import Expression
 from lapis_sessions.views import machine as views
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
     from lapis_sessions.exploring.driving import Driver
+    from lapis_sessions.extensions import Extensions
+    from lapis_sessions.session import Session
 
 NO_STOP: Final = ("", "")
 
@@ -59,30 +62,26 @@ NAMES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What a condition can speak of."""
-FUNCTIONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        name: f"{size} bytes of memory at a physical address, or at a symbol"
-        for name, size in (("u8", 1), ("u16", 2), ("u32", 4), ("u64", 8))
-    }
-)
 
 
 class Goal:
     """The end that a run may come to."""
 
-    def __init__(self, until: str = "", lint: str = "") -> None:
+    def __init__(self, extensions: Extensions, until: str = "", lint: str = "") -> None:
         """Look for a condition, or for a lint; for nothing when both are empty.
 
-        Raises `ConfigError` for both and for a lint that there is not, and
-        `ExpressionError`.
+        The condition may use the functions of `extensions`. Raises `ConfigError` for
+        both and for a lint that there is not, and `ExpressionError`.
         """
         if until and lint:
             raise ConfigError(f"--until {until!r} and --lint {lint} exclude each other")
-        if lint and lint not in LINTS:
-            raise ConfigError(f"there is no lint {lint!r}: {', '.join(LINTS)}")
+        if lint and lint not in extensions.lints:
+            known = ", ".join(extensions.lints)
+            raise ConfigError(f"there is no lint {lint!r}: {known}")
         self.text = until or (f'"{lint}" in lints' if lint else "")
+        self._functions = extensions.functions
         self._expression = (
-            Expression(self.text, NAMES, FUNCTIONS) if self.text else None
+            Expression(self.text, NAMES, self._functions) if self.text else None
         )
         self.catches = ("lint",) if "lints" in self.text else ()
         """Events at which it is worth looking (`catch`)."""
@@ -91,14 +90,15 @@ class Goal:
         """Tell whether it is come to; `stop` is the end of the run, if it is one."""
         if self._expression is None:
             return False
-        return bool(self._expression.evaluate(seen(driver, stop)))
+        return bool(self._expression.evaluate(seen(driver, stop, self._functions)))
 
 
-def seen(driver: Driver, stop: Stop | None) -> Mapping[str, Any]:
-    """Return what `NAMES` and `FUNCTIONS` are for a machine."""
-    machine = driver.machine
+def seen(
+    driver: Driver, stop: Stop | None, functions: Mapping[str, Function]
+) -> Mapping[str, Any]:
+    """Return what `NAMES` and `functions` are for a machine."""
+    machine, session = driver.machine, driver.session
     why = (stop.reason, stop.text) if stop is not None else NO_STOP
-    symbols = driver.session.symbols
     makers: dict[str, Callable[[], Any]] = {
         "stop": lambda: why[0],
         "reason": lambda: why[1],
@@ -111,8 +111,8 @@ def seen(driver: Driver, stop: Stop | None) -> Mapping[str, Any]:
         "retired": lambda: sum(vcpu.retired for vcpu in machine.vcpus),
         "now": lambda: machine.now,
     }
-    for name, size in (("u8", 1), ("u16", 2), ("u32", 4), ("u64", 8)):
-        makers[name] = _reader(machine, symbols, size)
+    for name, function in functions.items():
+        makers[name] = partial(partial, function.call, session)
     return Lazy(makers)
 
 
@@ -134,10 +134,9 @@ def _vcpu(machine: Machine, number: int) -> Lazy:
     return Lazy(makers)
 
 
-def _reader(
-    machine: Machine, symbols: Mapping[str, int], size: int
-) -> Callable[[], Callable[..., int]]:
-    def read(*values: object) -> int:
+def _reader(name: str, size: int) -> Function:
+    def read(session: Session, *values: object) -> int:
+        symbols = session.symbols
         match values:
             case [int() | str() as where]:
                 pass
@@ -147,17 +146,24 @@ def _reader(
             raise LookupError(f"there is no symbol {where!r}")
         gpa = symbols[where] if isinstance(where, str) else where
         try:
-            return int.from_bytes(machine.read_physical(gpa, size), "little")
+            return int.from_bytes(session.machine.read_physical(gpa, size), "little")
         except UnmappedError as error:
             raise LookupError(str(error)) from None
 
-    return lambda: read
+    text = f"{size} bytes of memory at a physical address, or at a symbol"
+    return Function(name, text, read)
+
+
+FUNCTIONS: Final = (
+    _reader("u8", 1), _reader("u16", 2), _reader("u32", 4), _reader("u64", 8),
+)  # fmt: skip
+"""Ours."""
 
 
 def lints(machine: Machine) -> list[str]:
     """Return the names of the lints that found something, in order."""
     found = {key[0] for key in machine.lints.state.found}
-    return [name for name in LINTS if name in found]
+    return [name for name in machine.lints.lints if name in found]
 
 
 def console(machine: Machine) -> str:

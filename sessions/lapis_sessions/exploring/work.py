@@ -44,7 +44,7 @@ class Job:
 
     origin: Origin
     extensions: Callable[[], Extensions]
-    """A function that any process can import."""
+    """Something to call that any process can import; equal jobs have equal ones."""
     seed: int
     kinds: tuple[str, ...]
     """What may be done to IPIs."""
@@ -70,8 +70,9 @@ class Explorer:
                 f"the runs are for {job.versions}, and a worker has {versions()}"
             )
         self.job = job
-        self.goal = Goal(job.until, job.lint)
-        self.driver = Driver(build(job.origin, job.extensions()))
+        extensions = job.extensions()
+        self.goal = Goal(extensions, job.until, job.lint)
+        self.driver = Driver(build(job.origin, extensions))
         self.driver.begin(answers=job.answers)
 
     def run(self, number: int, stopped: Callable[[], bool] = bool) -> Result:

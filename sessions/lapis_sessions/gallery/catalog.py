@@ -8,11 +8,15 @@ from __future__ import annotations
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lapis_sessions.errors import SessionError
 from lapis_sessions.origin import SessionOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SUFFIX = ".toml"
 
@@ -97,6 +101,8 @@ class Scenario(_Part, frozen=True):
     tapes: list[Tape]
     name: str = ""
     """The name of its file."""
+    home: str = ""
+    """The folder of its file."""
 
     @property
     def questions(self) -> int:
@@ -105,7 +111,7 @@ class Scenario(_Part, frozen=True):
 
     def path(self, tape: Tape, folder: Path | None = None) -> Path:
         """Return where the recording of `tape` lies, or lies within `folder`."""
-        return (folder or home()) / f"{self.name}-{tape.name}.lapis"
+        return (folder or Path(self.home)) / f"{self.name}-{tape.name}.lapis"
 
 
 def home() -> Path:
@@ -113,30 +119,31 @@ def home() -> Path:
     return Path(str(resources.files("lapis_sessions"))) / "gallery"
 
 
-def names() -> list[str]:
-    """Return the names of all scenarios."""
-    return sorted(path.stem for path in home().glob(f"*{SUFFIX}"))
+def within(folder: Path) -> dict[str, Path]:
+    """Return the files of the scenarios in a folder, by name."""
+    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
-def find(name: str) -> Scenario:
-    """Return a scenario; raise `ScenarioError` with the nearest name."""
-    known = names()
+def find(name: str, known: Mapping[str, Path]) -> Scenario:
+    """Return one of the scenarios `known`; raise `ScenarioError` with the nearest."""
     if name not in known:
         near = get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
         raise ScenarioError(f"there is no scenario {name[:40]!r}; {hint}")
-    return read(home() / f"{name}{SUFFIX}")
+    return read(known[name])
 
 
 def read(path: Path) -> Scenario:
     """Read a scenario's file; raise `ScenarioError` saying what is wrong with it."""
     try:
         found = msgspec.toml.decode(path.read_bytes(), type=Scenario)
+    except OSError as error:
+        raise ScenarioError(f"scenario {path.stem!r}: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise ScenarioError(f"scenario {path.stem!r}: {error}") from None
-    return msgspec.structs.replace(found, name=path.stem)
+    return msgspec.structs.replace(found, name=path.stem, home=str(path.parent))
 
 
-def everything() -> list[Scenario]:
-    """Return all scenarios by name."""
-    return [find(name) for name in names()]
+def everything(known: Mapping[str, Path]) -> list[Scenario]:
+    """Return all scenarios that are `known`."""
+    return [read(path) for path in known.values()]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lapis_engine.profiles.catalog import PROFILES, differences, profile_named
+from lapis_engine.profiles.catalog import differences, profile_named
 from lapis_engine.profiles.switches import SWITCHES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lapis_engine.profiles.switches import Profile
     from lapis_sessions.views.machine import Json
 
 
-def profiles() -> list[Json]:
+def profiles(known: Mapping[str, Profile]) -> list[Json]:
     """Return every profile: each switch by name, and all of them with their source."""
-    return [_profile(profile) for profile in PROFILES.values()]
+    return [_profile(profile) for profile in known.values()]
 
 
 def _profile(profile: Profile) -> Json:
@@ -31,9 +33,9 @@ def _profile(profile: Profile) -> Json:
     return asdict(profile) | {"switches": switches}
 
 
-def difference(first: str, second: str) -> Json:
+def difference(known: Mapping[str, Profile], first: str, second: str) -> Json:
     """Return the switches in which two profiles differ; raise `ConfigError`."""
-    profiles = profile_named(first), profile_named(second)
+    profiles = profile_named(first, known), profile_named(second, known)
     rows = [
         {
             "name": found.switch.name,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
+    from lapis_engine.profiles.switches import Profile
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.timeline import Timeline
 
@@ -83,6 +84,8 @@ class Snapshot:
 
     guest: str
     profile: str
+    switches: Profile
+    """What the profile sets."""
     schedule: str
     now: int
     """ns of virtual time."""
@@ -112,6 +115,7 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
     return Snapshot(
         guest=session.guest,
         profile=machine.config.profile.name,
+        switches=machine.config.profile,
         schedule=machine.schedule.policy,
         now=machine.now,
         selected=session.selected,

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_engine.boot import flat
+from lapis_engine.boot.detect import LOADERS
 from lapis_engine.cpu.ceiling import APIC_READ, MEMORY_LOOP, RawProcessor
+from lapis_engine.lints.catalog import LINTS
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
+from lapis_engine.profiles.catalog import PROFILES
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.entry import DEFAULT, FulfillMmio
 from lapis_engine.vmm.run import run
@@ -122,7 +125,7 @@ def apic_reads(raw: RawProcessor) -> Figure:
     )  # fmt: skip
 
 
-BARE = Extensions(lambda _: (), Registry([]))
+BARE = Extensions(lambda _: (), Registry([]), LINTS, profiles=PROFILES, loaders=LOADERS)
 """No device and no command: the engine by itself."""
 
 
@@ -191,7 +194,7 @@ def schedules(_raw: RawProcessor) -> Figure:
 
     The ceiling is the same machine, put back and run in its own schedule.
     """
-    origin = origin_of(SessionOptions("ap-bringup"))
+    origin = origin_of(SessionOptions("ap-bringup"), PROFILES)
     explorer = Explorer(Job(origin, _extensions, seed=1, kinds=()))
     driver = explorer.driver
 

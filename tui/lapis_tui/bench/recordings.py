@@ -16,6 +16,7 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
 from lapis_sessions.commands.builtin import COMMANDS
+from lapis_sessions.extensions import Extensions
 from lapis_sessions.guests import Image
 from lapis_sessions.origin import Origin, SessionOptions
 from lapis_sessions.recording.format import chunks, reader, schema
@@ -49,7 +50,8 @@ def _session() -> Session:
     options = SessionOptions("loop", cpus=1, memory="64M")
     image = Image("loop", MEMORY_LOOP, is_flat=True)
     machine = Machine(config, plan, [])
-    return Session(machine, "loop", Registry(COMMANDS), Origin(options, image))
+    extensions = Extensions(lambda _: (), Registry(COMMANDS))
+    return Session(machine, "loop", extensions, Origin(options, image))
 
 
 def _seconds(work: Callable[[], object]) -> float:

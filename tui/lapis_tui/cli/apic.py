@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_engine.why import vector as why_vector
-from lapis_plugins.host import discover
 from lapis_sessions.apic_files import placing, reading
 from lapis_sessions.apic_files import view as render_apic_files
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.views import why
-from lapis_tui.cli import headless
+from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +48,7 @@ def apic() -> None:
     help="Whose behaviour; else that which the file names, or sdm.",
 )
 @click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
+@plugged.OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def import_file(
     file: str,
@@ -64,14 +64,15 @@ def import_file(
     KiB or a LAPIC dump of KVM of 1 KiB. Without -c the APIC is shown, and why each
     pending vector is where it is.
     """
-    contents = reading.read(file)
+    extensions = plugged.extensions()
+    contents = reading.read(file, extensions.apic_formats)
     number = (contents.vcpu or 0) if vcpu is None else vcpu
     options = SessionOptions(
         GUEST,
         cpus=max(number + 1, FEWEST) if cpus is None else cpus,
         profile=profile or contents.profile or "sdm",
     )
-    session = open_session(options, discover().extensions)
+    session = open_session(options, extensions)
     view = placing.put(session, contents, number, lenient=True)
     session.select(number)
     if contents.is_foreign:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lapis_plugins.host import discover
 from lapis_sessions.recording.compare import diff, render
 from lapis_sessions.recording.compare import view as views_diff
 from lapis_sessions.recording.compare.diff import Side
 from lapis_sessions.recording.play import named
 from lapis_sessions.recording.play.named import Named
-from lapis_tui.cli import headless
+from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import Recording
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--branch", default="", metavar="NAME", help="Compare A with this branch of it."
 )
+@plugged.OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def difference(
     first: str,
@@ -56,7 +56,7 @@ def profiles(recording: Recording, profile: str, other: str, *, as_json: bool) -
 
 
 def _report(one: Side, other: Side, *, as_json: bool) -> int:
-    found = diff.compare(one, other, discover().extensions)
+    found = diff.compare(one, other, plugged.extensions())
     view = views_diff.comparison(found)
     click.echo(json.dumps(view) if as_json else render.comparison(view))
     return headless.OK if found.is_equal else headless.FAILED

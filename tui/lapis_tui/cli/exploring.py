@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_plugins.host import discover
 from lapis_sessions import files
 from lapis_sessions.exploring import exploration, pool, reduction
 from lapis_sessions.exploring import view as render_exploring
@@ -23,7 +23,7 @@ from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
 from lapis_sessions.origin import SessionOptions, origin_of
 from lapis_sessions.recording.play import named
-from lapis_tui.cli import headless
+from lapis_tui.cli import headless, plugged
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
@@ -47,9 +47,23 @@ LINT = click.option(
 )
 
 
-def extensions_here() -> Extensions:
-    """Return what the plug-ins offer that are installed where this is called."""
-    return discover().extensions
+@dataclass(frozen=True, slots=True)
+class ExtensionsOf:
+    """Returns what the plug-ins offer that are found where this is called.
+
+    Two of the same files are equal, in whichever process.
+    """
+
+    files: tuple[str, ...] = ()
+    """Of plug-ins that are not installed."""
+
+    def __call__(self) -> Extensions:
+        """Load them."""
+        return plugged.quiet(self.files)
+
+
+extensions_here = ExtensionsOf()
+"""Those that are installed."""
 
 
 @click.command()
@@ -128,7 +142,8 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
     """
     jobs = _jobs(options.pop("jobs"), options["dask"])
     own = {name: options.pop(name) for name in OWN}
-    job = _job(SessionOptions(**options), own)
+    extensions = plugged.extensions()
+    job = _job(SessionOptions(**options), own, extensions)
     shelf = Shelf(own["out"], force=own["force"])
     with headless.listening() as interrupt:
 
@@ -141,7 +156,7 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
                 job, own["schedules"], workers, shelf, go_on=own["go_on"]
             )
         seconds = perf_counter() - begun
-    view = _view(job, found)
+    view = _view(job, extensions, found)
     click.echo(json.dumps(view) if as_json else render_exploring.explored(view))
     click.echo(f"{found.runs / seconds:,.1f} runs a second", err=True)
     if interrupt.asked:
@@ -162,17 +177,19 @@ def _jobs(jobs: int, dask: str) -> int:
     return jobs or os.cpu_count() or 1
 
 
-def _job(options: SessionOptions, own: dict[str, Any]) -> Job:
+def _job(options: SessionOptions, own: dict[str, Any], extensions: Extensions) -> Job:
     """Return the job, once it is clear that it can be done; raise `LapisError`."""
     runs, limit = own["schedules"], own["limit"]
     if not 1 <= runs <= MOST_RUNS:
         raise ConfigError(f"{runs} schedules: from 1 to {MOST_RUNS}")
     if limit < 1:
         raise ConfigError(f"a limit of {limit} instructions: at least 1")
-    goal, kinds = Goal(own["until"], own["lint"]), tuple(IPIS[own["ipis"]])
-    origin = origin_of(options)
+    goal = Goal(extensions, own["until"], own["lint"])
+    kinds = tuple(IPIS[own["ipis"]])
+    origin = origin_of(options, extensions.profiles)
+    makes = ExtensionsOf(plugged.files())
     job = Job(
-        origin, extensions_here, own["seed"], kinds, limit, own["until"], own["lint"],
+        origin, makes, own["seed"], kinds, limit, own["until"], own["lint"],
         tuple(own["answers"]),
     )  # fmt: skip
     goal.is_met(explorer(job).driver)  # or it could never be looked at
@@ -185,7 +202,7 @@ def _pool(
     return pool.dask(dask, stopped) if dask else pool.processes(jobs, stopped)
 
 
-def _view(job: Job, found: Outcomes) -> dict[str, Any]:
+def _view(job: Job, extensions: Extensions, found: Outcomes) -> dict[str, Any]:
     met = found.met
     return {
         "guest": job.origin.image.name,
@@ -193,7 +210,7 @@ def _view(job: Job, found: Outcomes) -> dict[str, Any]:
         "profile": job.origin.options.profile,
         "seed": job.seed,
         "runs": found.runs,
-        "until": Goal(job.until, job.lint).text,
+        "until": Goal(extensions, job.until, job.lint).text,
         "found": None if met is None else met.first,
         "outcomes": [group_view(group) for group in found.groups.values()],
     }
@@ -215,6 +232,7 @@ def _view(job: Job, found: Outcomes) -> dict[str, Any]:
     metavar="N",
     help="Runs at most.",
 )
+@plugged.OPTION
 @JSON
 def shrink(
     file: str,
@@ -231,7 +249,8 @@ def shrink(
     does is moved and left out for as long as it does come about; the result is a new
     recording. FILE may be FILE@BRANCH.
     """
-    goal = Goal(until, lint)
+    extensions = plugged.extensions()
+    goal = Goal(extensions, until, lint)
     if not goal.text:
         raise click.UsageError("shrink needs --until EXPR or --lint NAME")
     if tries < 0:
@@ -241,7 +260,7 @@ def shrink(
     files.check(target, force=force)
     with headless.listening() as interrupt:
         done = reduction.reduce(
-            found, goal, extensions_here(), tries=tries, stopped=lambda: interrupt.asked
+            found, goal, extensions, tries=tries, stopped=lambda: interrupt.asked
         )
     files.write(target, [done.file], force=force)
     view = reduction.view(done, found, goal, target)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lapis_engine.errors import ConfigError, LapisError
+from lapis_engine.machine.config import MachineConfig
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import DEFAULT_GUEST, SessionOptions
@@ -25,6 +25,7 @@ from lapis_tui.cli import (
     compare,
     exploring,
     headless,
+    plugged,
     recordings,
     scenarios,
     session_tools,
@@ -34,7 +35,8 @@ from lapis_tui.cli import options as cli_options
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lapis_plugins.host import Failure
+    from lapis_plugins.plugin import Plugin
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.session import Session
 
 
@@ -63,14 +65,10 @@ def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return cli_options.decorated(function, cli_options.MACHINE_OPTIONS + RECORD_OPTIONS)
 
 
-def _tell(failure: Failure) -> None:
-    click.echo(f"lapis: {failure.text}", err=True)
-
-
-def _open(options: dict[str, Any]) -> Session:
+def _open(options: dict[str, Any], extensions: Extensions) -> Session:
     record = options.pop("record")
     force, by_reference = options.pop("force"), options.pop("by_reference")
-    session = open_session(SessionOptions(**options), discover(_tell).extensions)
+    session = open_session(SessionOptions(**options), extensions)
     if record:
         start_recording(session, record, force=force, embed=not by_reference)
     return session
@@ -91,9 +89,10 @@ def lapis() -> None:
 def tui(**options: Any) -> int:
     """Start the debugger on a terminal (also without the word `tui`)."""
     has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    session = _open(options if has_terminal else options | {"record": ""})
     if not has_terminal:
+        _open(options | {"record": ""}, plugged.extensions())
         raise ConfigError("the debugger needs a terminal; without one use: lapis exec")
+    session = _open(options, discover(files=plugged.files()).extensions)
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
     try:
@@ -131,7 +130,7 @@ def execute(
         raise click.UsageError(
             f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
         )
-    session = _open(options)
+    session = _open(options, plugged.extensions())
     try:
         return headless.perform(session, lines, as_json=as_json)
     finally:
@@ -148,12 +147,13 @@ def bench(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
 
 
 @lapis.group(invoke_without_command=True)
+@plugged.OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every switch.")
 @click.pass_context
 def profiles(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """List the profiles."""
     if ctx.invoked_subcommand is None:
-        rows = views_profiles.profiles()
+        rows = views_profiles.profiles(plugged.extensions().profiles)
         click.echo(json.dumps(rows) if as_json else render_machine.profiles(rows))
     return headless.OK
 
@@ -161,6 +161,7 @@ def profiles(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click 
 @profiles.command("diff")
 @click.argument("first")
 @click.argument("second")
+@plugged.OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def profiles_diff(
     first: str,
@@ -168,23 +169,38 @@ def profiles_diff(
     as_json: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
     """Show in which switches two profiles differ, and who says so."""
-    view = views_profiles.difference(first, second)
+    known = plugged.extensions().profiles
+    view = views_profiles.difference(known, first, second)
     click.echo(json.dumps(view) if as_json else render_machine.differences(view))
     return headless.OK
 
 
 @lapis.command()
+@plugged.OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
-    """List the plug-ins that are in action."""
-    host = discover(_tell)
+    """List the plug-ins: whence they come, what they implement, how they do.
+
+    The status is 1 when one failed.
+    """
+    host = plugged.host()
+    host.devices(MachineConfig())
+    _ = host.extensions
     if as_json:
-        click.echo(json.dumps([asdict(plugin) for plugin in host.plugins]))
+        click.echo(json.dumps([plugin.to_dict() for plugin in host.plugins]))
     else:
-        for plugin in host.plugins:
-            kind = "built in" if plugin.builtin else "installed"
-            click.echo(f"{plugin.name:<12} {kind:<10} {plugin.origin}")
+        click.echo("\n".join(map(_listed, host.plugins)))
     return headless.FAILED if host.failures else headless.OK
+
+
+def _listed(plugin: Plugin) -> str:
+    kind = "built in"
+    if not plugin.builtin:
+        kind = f"{plugin.distribution or 'file'} {plugin.version or ''}".rstrip()
+    state = "active" if plugin.why is None else f"disabled: {plugin.why}"
+    hooks = " ".join(hook.removeprefix("lapis_") for hook in plugin.hooks)
+    head = f"{plugin.name:<12} {kind:<20} {plugin.origin}"
+    return "\n".join([head, *(f"    {row}" for row in (hooks, state) if row)])
 
 
 lapis.add_command(apic.apic)

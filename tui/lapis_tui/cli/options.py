@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from lapis_tui.cli import plugged
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MACHINE_OPTIONS: tuple[Decorator, ...] = (
@@ -33,8 +35,9 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         "--ports", default="", metavar="ask|float",
         help="What an unclaimed port does; firmware floats, guests ask.",
     ),
+    plugged.OPTION,
 )  # fmt: skip
-"""All of them, as fields of `SessionOptions`."""
+"""All of them; but for the plug-ins they are fields of `SessionOptions`."""
 
 
 def decorated(

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_plugins.host import discover
 from lapis_sessions.recording import render
 from lapis_sessions.recording import view as views_recording
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_tui.cli import compare as cli_compare
-from lapis_tui.cli import headless
+from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +36,7 @@ FILE = click.argument("file")
 
 
 def _open(recording: Recording, profile: str = "") -> Session:
-    session = replaying.session_of(recording, discover().extensions, profile)
+    session = replaying.session_of(recording, plugged.extensions(), profile)
     for warning in views_recording.warnings(recording):
         session.notices.append(f"{recording.name!r}: {warning}")
     return session
@@ -60,6 +59,7 @@ def _open(recording: Recording, profile: str = "") -> Session:
     metavar="PROFILE",
     help="Show where that first differs from a replay under PROFILE.",
 )
+@plugged.OPTION
 @JSON
 def replay(  # noqa: PLR0913, PLR0917 - an argument an option
     file: str,
@@ -134,6 +134,7 @@ def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by 
 
 @sessions.command("verify")
 @FILE
+@plugged.OPTION
 @JSON
 def verify_file(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Replay a recording and compare every hash; the status is 1 if one differs."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lapis_plugins.host import discover
 from lapis_sessions.errors import SessionError
 from lapis_sessions.gallery import catalog, check, render, walk
-from lapis_tui.cli import headless
+from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.gallery.catalog import Scenario
     from lapis_sessions.gallery.walk import Visit
     from lapis_sessions.views.machine import Json
@@ -27,12 +27,14 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, a line 
 @click.option(
     "--check", "checks", is_flag=True, help="Replay all; status 1 if anything differs."
 )
+@plugged.OPTION
 @JSON
 def scenarios(checks: bool, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """List the scenarios of the gallery."""
-    found = catalog.everything()
+    extensions = plugged.extensions()
+    found = catalog.everything(extensions.scenarios)
     if checks:
-        return _check(found, as_json=as_json)
+        return _check(found, extensions, as_json=as_json)
     if as_json:
         for scenario in found:
             click.echo(json.dumps(walk.listed(scenario)))
@@ -49,6 +51,7 @@ def scenarios(checks: bool, as_json: bool) -> int:  # noqa: FBT001 - click passe
 @click.option(
     "--check", "checks", is_flag=True, help="Replay it; status 1 if anything differs."
 )
+@plugged.OPTION
 @JSON
 def scenario(
     name: str,
@@ -64,18 +67,19 @@ def scenario(
     """
     if lesson and checks:
         raise click.UsageError("--lesson and --check exclude each other")
-    found = catalog.find(name)
+    extensions = plugged.extensions()
+    found = catalog.find(name, extensions.scenarios)
     if checks:
-        return _check([found], as_json=as_json)
-    guide = Guide(found, lesson=lesson, as_json=as_json)
+        return _check([found], extensions, as_json=as_json)
+    guide = Guide(found, extensions, lesson=lesson, as_json=as_json)
     guide.walk()
     return headless.OK
 
 
-def _check(wanted: Sequence[Scenario], *, as_json: bool) -> int:
-    status, devices = headless.OK, discover().extensions
+def _check(wanted: Sequence[Scenario], extensions: Extensions, *, as_json: bool) -> int:
+    status = headless.OK
     for each in wanted:
-        report = check.check(each, devices)
+        report = check.check(each, extensions)
         click.echo(json.dumps(report.to_dict()) if as_json else render.report(report))
         status = headless.FAILED if report.failures else status
     return status
@@ -84,9 +88,12 @@ def _check(wanted: Sequence[Scenario], *, as_json: bool) -> int:
 class Guide:
     """Tells a scenario, point by point, and asks."""
 
-    def __init__(self, scenario: Scenario, *, lesson: bool, as_json: bool) -> None:
+    def __init__(
+        self, scenario: Scenario, extensions: Extensions, *, lesson: bool, as_json: bool
+    ) -> None:
         """Prepare to tell `scenario`."""
         self._scenario = scenario
+        self._extensions = extensions
         self._lesson = lesson
         self._json = as_json
         self._right = 0
@@ -98,7 +105,7 @@ class Guide:
         for tape in self._scenario.tapes:
             if not self._json:
                 click.echo(render.tape(self._scenario, tape))
-            tour = walk.tour(self._scenario, tape, discover().extensions)
+            tour = walk.tour(self._scenario, tape, self._extensions)
             for number, visit in enumerate(tour, 1):
                 self._visit(visit, number)
         if self._lesson:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lapis_plugins.host import discover
 from lapis_sessions import files
 from lapis_sessions.recording import view
 from lapis_sessions.recording.edit import annotate, compose, cut, pack
@@ -16,11 +15,9 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import named
-from lapis_tui.cli import headless
+from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.recording.play.named import Named
 
@@ -57,6 +54,7 @@ def _written(out: str, size: int) -> int:
 @click.argument("file")
 @click.option("--ndjson", is_flag=True, help="Print a JSON object a line.")
 @click.option("--events", is_flag=True, help="Replay, and print every event, too.")
+@plugged.OPTION
 @click.option("-o", "--output", "out", default="", metavar="OUT", help="To a file.")
 @FORCE
 def dumped(
@@ -71,7 +69,7 @@ def dumped(
     _warn(recording)
     rows = dump.rows(recording)
     if events:
-        rows = dump.with_events(recording, discover().extensions)
+        rows = dump.with_events(recording, plugged.extensions())
     lines = (json.dumps(row) if ndjson else dump.text(row) for row in rows)
     if out:
         pieces = (f"{line}\n".encode() for line in lines)
@@ -86,6 +84,7 @@ def dumped(
 @click.argument("piece", metavar="A:B")
 @OUT
 @FORCE
+@plugged.OPTION
 def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT001 - click
     """Keep what was done up to B, and what is noted from A on.
 
@@ -95,7 +94,7 @@ def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT00
     wanted = cut.piece(piece)
     found = _find(file)
     files.check(out, force=force)
-    branch = cut.cut(found, wanted, discover().extensions)
+    branch = cut.cut(found, wanted, plugged.extensions())
     pieces = compose.compose(found.recording.header, [branch])
     return _written(out, files.write(out, pieces, force=force))
 
@@ -155,30 +154,42 @@ def _check_whole(recording: Recording) -> None:
 
 @click.command("export")
 @FILE
-@click.argument("form", metavar="|".join(export.FORMS), type=click.Choice(export.FORMS))
-@OUT
+@click.argument("word", metavar="[FORM]", required=False, default="")
+@click.option("--form", default="", metavar="FORM", help="The same as the argument.")
+@click.option("-o", "--output", "out", default="", metavar="OUT", help="File.")
 @FORCE
+@plugged.OPTION
 @click.option(
     "--by-reference", is_flag=True, help="A test names the recording, and holds none."
 )
 def exporting(
     file: str,
+    word: str,
     form: str,
     out: str,
     force: bool,  # noqa: FBT001 - click passes it by name; so the next
     by_reference: bool,  # noqa: FBT001
 ) -> int:
-    """Write a recording for another program.
+    """Write a recording for another program; without FORM, list the forms.
 
     perfetto: a trace for ui.perfetto.dev; asciicast: a film for asciinema; script:
     lines for lapis exec --script; pytest: a test that passes while the replay does the
-    same.
+    same. Plug-ins may have more.
     """
+    extensions = plugged.extensions()
+    if word and form:
+        raise click.UsageError(f"{word} and --form {form} exclude each other")
+    form = form or word
     found = _find(file)
+    if not form:
+        for each in extensions.exporters.values():
+            click.echo(f"{each.name:<12} {each.text}")
+        return headless.OK
+    export.check(form, extensions)
+    if not out:
+        raise click.UsageError("Missing option '-o' / '--output'.")
     files.check(out, force=force)
-    devices = discover().extensions
-    pieces: Iterator[bytes]
-    pieces = export.export(found, form, devices, out if by_reference else "")
+    pieces = export.export(found, form, extensions, out if by_reference else "")
     return _written(out, files.write(out, pieces, force=force))
 
 

@@ -19,7 +19,6 @@ from textual.widgets import Input, Label
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic.icr import icr_text
 from lapis_engine.errors import LapisError
-from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions.commands import ipi_rules
 from lapis_sessions.text.numerals import number
 from lapis_tui.blocks.lines import Line, wrap
@@ -107,7 +106,7 @@ def _warning(form: Form, snapshot: Snapshot, sender: int, icr: int) -> str:
     x2apic = apics[sender].mode == "x2apic"
     request = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
     if form.mode != "raw":
-        why = ipi_rules.impossible(request, PROFILES[snapshot.profile])
+        why = ipi_rules.impossible(request, snapshot.switches)
         ids = {apic.id for apic in apics}
         everyone = apic_icr.BROADCAST_X2APIC if x2apic else apic_icr.BROADCAST_XAPIC
         named = request.shorthand == "none" and request.destination != everyone
@@ -115,7 +114,7 @@ def _warning(form: Form, snapshot: Snapshot, sender: int, icr: int) -> str:
             why = ipi_rules.no_id(request.destination, ids)
         if why:
             return f"! ipi will refuse it: {why}"
-    why = apic_icr.refusal(request, PROFILES[snapshot.profile])
+    why = apic_icr.refusal(request, snapshot.switches)
     return f"! it will be dropped: {why}" if why else ""
 
 

@@ -20,9 +20,10 @@ from lapis_sessions.recording.play.player import Player
 from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lapis_engine.events import Logged
+    from lapis_engine.profiles.switches import Profile
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.compare.fields import Different
     from lapis_sessions.recording.format.schema import ActRow
@@ -111,7 +112,7 @@ def compare(a: Side, b: Side, extensions: Extensions) -> Comparison:
     rows, digests = fields.compare(one.machine, other.machine)
     since = set(beginning)
     rows = [row for row in rows if row not in since]
-    header = machines(a, b)
+    header = machines(a, b, extensions.profiles)
     return Comparison(a, b, header, acts(a, b), found, rows, beginning, digests)
 
 
@@ -119,15 +120,17 @@ def _player(side: Side, extensions: Extensions) -> Player:
     return Player(side.named, extensions, side.profile, strict=False)
 
 
-def machines(a: Side, b: Side) -> list[Different]:
+def machines(a: Side, b: Side, profiles: Mapping[str, Profile]) -> list[Different]:
     """Return in what the machines differ, the switches of their profiles included."""
-    return fields.different(_made_of(a), _made_of(b))
+    return fields.different(_made_of(a, profiles), _made_of(b, profiles))
 
 
-def _made_of(side: Side) -> dict[str, str]:
+def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
     """Return what makes a difference to the guest; versions and file names do not."""
     head = side.named.recording.header
-    switches = asdict(profile_named(side.profile)) if side.profile else head.switches
+    switches = head.switches
+    if side.profile:
+        switches = asdict(profile_named(side.profile, profiles))
     made: dict[str, Any] = {
         "image": head.image.sha256,
         "image is flat": head.image.is_flat,

@@ -1,4 +1,4 @@
-"""The exports by name, each from a branch to the bytes of a file."""
+"""The exports, each from a branch to the bytes of a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapis_engine.replay.digest import Digester
+from lapis_sessions.extensions import Exporter
 from lapis_sessions.recording.edit import pack
 from lapis_sessions.recording.export import (
     asciicast,
@@ -15,42 +16,59 @@ from lapis_sessions.recording.export import (
     pytest_file,
     script,
 )
+from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.recording.play.rebuild import rebuild
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.play.named import Named
 
-FORMS = ("perfetto", "asciicast", "script", "pytest")
-
 
 def export(
     named: Named, form: str, extensions: Extensions, beside: str = ""
-) -> Iterator[bytes]:
-    """Yield an export; raise `RecordingError`, or what building or replaying raises.
+) -> Iterable[bytes]:
+    """Return the pieces of an export.
 
     Args:
         named: The branch.
-        form: One of `FORMS`.
+        form: One of the exporters.
         extensions: What plug-ins offer.
         beside: File of the test, when that is to name the recording and not to hold it.
+
+    Raises:
+        RecordingError: There is no such form; or what building or replaying raises,
+            with the first piece.
     """
-    match form:
-        case "perfetto":
-            yield from perfetto.trace(named, Player(named, extensions))
-        case "asciicast":
-            yield from asciicast.film(
-                named, rebuild(named.recording.header, extensions)
-            )
-        case "script":
-            player = Player(named, extensions)
-            player.to_act(len(player.entries))
-            yield script.text(named, Digester(player.machine).digest()).encode()
-        case _:
-            yield _test(named, extensions, beside).encode()
+    check(form, extensions)
+    return extensions.exporters[form].write(named, extensions, beside)
+
+
+def check(form: str, extensions: Extensions) -> None:
+    """Raise `RecordingError` when there is no such form."""
+    if form not in extensions.exporters:
+        known = ", ".join(extensions.exporters)
+        raise RecordingError(f"there is no form {form[:40]!r}: {known}")
+
+
+def _trace(named: Named, extensions: Extensions, _beside: str) -> Iterable[bytes]:
+    return perfetto.trace(named, Player(named, extensions))
+
+
+def _film(named: Named, extensions: Extensions, _beside: str) -> Iterable[bytes]:
+    return asciicast.film(named, rebuild(named.recording.header, extensions))
+
+
+def _script(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
+    player = Player(named, extensions)
+    player.to_act(len(player.entries))
+    yield script.text(named, Digester(player.machine).digest()).encode()
+
+
+def _pytest(named: Named, extensions: Extensions, beside: str) -> Iterator[bytes]:
+    yield _test(named, extensions, beside).encode()
 
 
 def _test(named: Named, extensions: Extensions, beside: str) -> str:
@@ -62,3 +80,12 @@ def _test(named: Named, extensions: Extensions, beside: str) -> str:
         return pytest_file.beside(branch, found, path)
     packed = b"".join(pack.pack(named.recording))
     return pytest_file.within(branch, found, packed)
+
+
+EXPORTERS = (
+    Exporter("perfetto", "a trace for ui.perfetto.dev", _trace),
+    Exporter("asciicast", "a film for asciinema", _film),
+    Exporter("script", "lines for lapis exec --script", _script),
+    Exporter("pytest", "a test that passes while the replay does the same", _pytest),
+)
+"""Ours."""

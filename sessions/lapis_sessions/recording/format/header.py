@@ -7,7 +7,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions.recording.format.chunks import MOST, RecordingError
 from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
 
@@ -43,7 +42,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         cpus=options.cpus,
         memory=options.memory,
         profile=options.profile,
-        switches=asdict(PROFILES[options.profile]),
+        switches=asdict(timeline.machine.config.profile),
         quantum=options.quantum,
         ports=options.ports,
         append=options.append,

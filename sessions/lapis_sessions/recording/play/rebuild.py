@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions import guests
 from lapis_sessions.guests import Image
 from lapis_sessions.opening import build
@@ -14,6 +13,9 @@ from lapis_sessions.origin import Origin, SessionOptions
 from lapis_sessions.recording.format.chunks import RecordingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lapis_engine.profiles.switches import Profile
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.format.schema import Header
     from lapis_sessions.session import Session
@@ -37,7 +39,7 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
         ports=head.ports,
     )
     if not profile:
-        _same_profile(head)
+        _same_profile(head, extensions.profiles)
     session = build(Origin(options, image), extensions)
     found = [device.name for device in session.machine.vm.devices]
     if found != head.devices:
@@ -48,10 +50,10 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
     return session
 
 
-def _same_profile(head: Header) -> None:
-    if head.profile not in PROFILES:
+def _same_profile(head: Header, profiles: Mapping[str, Profile]) -> None:
+    if head.profile not in profiles:
         raise RecordingError(f"its profile {head.profile[:40]!r} is not known here")
-    now = asdict(PROFILES[head.profile])
+    now = asdict(profiles[head.profile])
     for name, value in now.items():
         if head.switches.get(name) != value:
             was = head.switches.get(name)

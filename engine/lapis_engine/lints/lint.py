@@ -1,0 +1,40 @@
+"""What a lint is: its name, what it finds, and the rules that find it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine.lints.state import Finding
+
+if TYPE_CHECKING:
+    from lapis_engine.vmm.vm import Vm
+
+Rule = Callable[["Vm", Any, Any], Finding | Iterable[Finding] | None]
+"""Given the machine to look at, the lint's memory and an event; returns what it finds.
+
+The memory is a dict of plain data that belongs to this lint and goes back in time with
+the machine. A rule changes nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """One lint."""
+
+    name: str
+    text: str
+    """What it finds, in half a sentence."""
+    rules: Mapping[type, Rule]
+    """By the kind of event that they look at."""
+    shared: bool = False
+    """Its rules remember in `LintState` itself, and not in a dict of their own."""
+
+
+class LintFailedError(Exception):
+    """A rule raised, or found what is no finding; its memory is what it was before."""
+
+    def __init__(self, what: str) -> None:
+        """Say in a word `what` it was; the word is the same in every replay."""
+        super().__init__(what)
+        self.what = what

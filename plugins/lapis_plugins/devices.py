@@ -1,0 +1,118 @@
+"""Guards the devices of plug-ins, whose code runs within instructions of the guest.
+
+A device that raises keeps the state that it had before the access, refuses the access
+(bhyve's -1, which becomes exit INST_EMUL), and refuses every one after it. That it does
+is a part of its state: going back goes back behind it, and a replay comes to the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine.devices.device import Refused
+from lapis_engine.events import Oddity
+from lapis_engine.replay.parts import clone
+from lapis_plugins import checks
+from lapis_plugins.guard import RAISED
+
+if TYPE_CHECKING:
+    from lapis_engine.devices.device import Access, Device, Signals, Timed
+    from lapis_plugins.guard import Guard
+
+
+@dataclass(slots=True)
+class GuardedState:
+    """The state of a device, and whether it still works."""
+
+    inner: Any
+    failed: str | None = None
+    """In a word, the same in every replay; from then on it refuses every access."""
+
+
+def guarded(guard: Guard, device: Device) -> Device:
+    """Return the device with its code guarded."""
+    timer = device.timer
+    return replace(
+        device,
+        state=GuardedState(device.state),
+        access=GuardedAccess(guard, device.name, device.access),
+        timer=None if timer is None else GuardedTimer(guard, device.name, timer),
+    )
+
+
+class GuardedAccess:
+    """The access functions of a device (`device.Access`)."""
+
+    def __init__(self, guard: Guard, name: str, access: Access) -> None:
+        """Guard `access` of the device `name`."""
+        self._guard, self._what, self._access = guard, f"device {name!r}", access
+
+    def read(self, state: GuardedState, address: int, size: int, now: int) -> int:
+        """Return what the guest reads; -1 refuses."""
+        if state.failed is not None:
+            return -1
+        before = clone(state.inner)
+        try:
+            value = self._access.read(state.inner, address, size, now)
+            if type(value) is not int or value >> 8 * size > 0:
+                raise TypeError(f"{value!r} is no value of {size} bytes")
+        except RAISED as error:
+            self._out(state, before, error)
+            return -1
+        return value
+
+    def write(
+        self, state: GuardedState, address: int, size: int, value: int, now: int
+    ) -> Signals:
+        """Take what the guest writes."""
+        if state.failed is not None:
+            return (Refused(f"it is out of action ({state.failed})"),)
+        before = clone(state.inner)
+        try:
+            return checks.signals(
+                self._access.write(state.inner, address, size, value, now)
+            )
+        except RAISED as error:
+            self._out(state, before, error)
+            return (Refused(f"it failed ({state.failed})"),)
+
+    def _out(self, state: GuardedState, before: Any, error: BaseException) -> None:
+        state.inner, state.failed = before, type(error).__name__
+        self._guard.report(self._what, error)
+
+
+class GuardedTimer:
+    """The timer functions of a device (`device.Timed`)."""
+
+    def __init__(self, guard: Guard, name: str, timer: Timed) -> None:
+        """Guard `timer` of the device `name`."""
+        self._guard, self._name, self._timer = guard, name, timer
+
+    def deadline(self, state: GuardedState) -> int | None:
+        """Return the ns at which `advance` is next needed.
+
+        This is asked by whoever looks, too, and so it changes nothing even when it
+        fails: then there is no deadline.
+        """
+        if state.failed is not None:
+            return None
+        try:
+            at = self._timer.deadline(state.inner)
+            if at is not None and type(at) is not int:
+                raise TypeError(f"{at!r} is no deadline")
+        except RAISED as error:
+            self._guard.report(f"device {self._name!r}", error)
+            return None
+        return at
+
+    def advance(self, state: GuardedState, now: int) -> Signals:
+        """Do what has become due by `now`."""
+        before = clone(state.inner)
+        try:
+            return checks.signals(self._timer.advance(state.inner, now))
+        except RAISED as error:
+            state.inner, state.failed = before, type(error).__name__
+            self._guard.report(f"device {self._name!r}", error)
+            text = f"{self._name} failed ({state.failed}) and is out of action"
+            return (Oddity(-1, "device out of action", text),)

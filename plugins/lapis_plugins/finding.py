@@ -1,0 +1,97 @@
+"""Where plug-ins come from: entry points, files, and what the environment chooses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lapis_plugins.plugin import Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GROUP = "lapis.plugins"
+VARIABLE = "LAPIS_PLUGINS"
+"""Names of the installed plug-ins to load, separated by commas; `-NAME` for all but
+that; empty for none. Ours and those of `--plugin` are loaded whatever it says."""
+OURS = "lapis_plugins.builtin."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the environment says about installed plug-ins."""
+
+    names: tuple[str, ...] | None
+    """As they stand there; None when nothing is said."""
+
+    def takes(self, name: str) -> bool:
+        """Tell whether a plug-in is to be loaded."""
+        if self.names is None:
+            return True
+        wanted = [each for each in self.names if not each.startswith("-")]
+        if f"-{name}" in self.names:
+            return False
+        return name in wanted if wanted or not self.names else True
+
+    def why(self, name: str) -> str:
+        """Say why a plug-in is not loaded."""
+        how = "switches it off" if f"-{name}" in (self.names or ()) else "leaves it out"
+        return f"{VARIABLE} {how}"
+
+    def unknown(self, known: set[str]) -> list[str]:
+        """Return the names that are of no plug-in."""
+        return [n for n in self.names or () if n.removeprefix("-") not in known]
+
+
+def wish() -> Wish:
+    """Return what the environment says."""
+    said = os.environ.get(VARIABLE)
+    if said is None:
+        return Wish(None)
+    return Wish(tuple(name.strip() for name in said.split(",") if name.strip()))
+
+
+def installed() -> Iterator[tuple[Plugin, Callable[[], object]]]:
+    """Yield the plug-ins of other distributions, by name, and what imports each."""
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if entry.value.startswith(OURS):
+            continue
+        made = entry.dist
+        name, version = (made.name, made.version) if made is not None else (None, None)
+        yield (
+            Plugin(
+                entry.name,
+                builtin=False,
+                origin=entry.value,
+                distribution=name,
+                version=version,
+            ),
+            entry.load,
+        )
+
+
+def of_file(path: str) -> tuple[Plugin, Callable[[], object]]:
+    """Return the plug-in of a Python file, and what imports it."""
+    name = Path(path).stem
+
+    def source() -> object:
+        # Dataclasses look their module up by name. No other name is touched.
+        unique = f"_lapis_plugin_file_{name}"
+        spec = spec_from_file_location(unique, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path!r} is no Python file")
+        module = module_from_spec(spec)
+        sys.modules[unique] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[unique]
+            raise
+        return module
+
+    return Plugin(name, builtin=False, origin=path), source

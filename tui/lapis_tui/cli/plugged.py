@@ -1,0 +1,63 @@
+"""The plug-ins of one command line: option `--plugin`, and what is said about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lapis_plugins.host import discover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_plugins.host import Host
+    from lapis_plugins.plugin import Report
+    from lapis_sessions.extensions import Extensions
+
+KEY = "lapis.plugins"
+
+
+def _keep(ctx: click.Context, _option: click.Parameter, files: tuple[str, ...]) -> None:
+    ctx.meta[KEY] = (*ctx.meta.get(KEY, ()), *files)
+
+
+OPTION = click.option(
+    "--plugin",
+    multiple=True,
+    metavar="FILE",
+    expose_value=False,
+    callback=_keep,
+    help="Load the plug-in of a Python file; may be repeated.",
+)
+
+
+def files() -> tuple[str, ...]:
+    """Return the files of plug-ins that this command line names."""
+    ctx = click.get_current_context(silent=True)
+    found: tuple[str, ...] = ctx.meta.get(KEY, ()) if ctx is not None else ()
+    return found
+
+
+def host() -> Host:
+    """Return the plug-ins; what the user must hear goes to standard error at once."""
+    return discover(tell, files())
+
+
+def extensions() -> Extensions:
+    """Return what the plug-ins offer; the same goes to standard error."""
+    return host().extensions
+
+
+def quiet(paths: Sequence[str] = ()) -> Extensions:
+    """Return the same in another process, where only what fails at work is told."""
+    found = discover(files=paths)
+    gathered = found.extensions
+    gathered.news()
+    found.listen(tell)
+    return gathered
+
+
+def tell(report: Report) -> None:
+    """Say what became of a plug-in."""
+    click.echo(f"lapis: {report.text}", err=True)
