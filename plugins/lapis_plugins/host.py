@@ -202,17 +202,21 @@ def _rival(device: Device, others: Iterable[Device]) -> Device | None:
 
 
 def discover(
-    report: Callable[[Report], None] | None = None, files: Sequence[str] = ()
+    report: Callable[[Report], None] | None = None,
+    files: Sequence[str] = (),
+    *,
+    installed: bool = True,
 ) -> Host:
     """Return a host with the built-in plug-ins, those installed, and those of `files`.
 
-    The environment chooses among the installed ones (`finding.VARIABLE`).
+    The environment chooses among the installed ones (`finding.VARIABLE`), unless none
+    is wanted.
     """
     host = Host(report)
     for name, module in BUILTIN.items():
         plugin = Plugin(name, builtin=True, origin=module)
         host.load(plugin, lambda m=module: import_module(m))  # type: ignore[misc]
-    wish = finding.wish()
+    wish = finding.wish() if installed else finding.Wish(())
     for plugin, source in finding.installed():
         if wish.takes(plugin.name):
             host.load(plugin, source)

@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from lapis_sessions import completion
 from lapis_tui.bindings import bindings
+from lapis_tui.painter import Painter
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.screens.help import HelpScreen
 from lapis_tui.screens.inject import InjectScreen
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
-    from lapis_tui.messages import Done, Failed, Noticed, Seen
+    from lapis_tui.messages import Done, Failed, Noticed, Painted, Seen
     from lapis_tui.panes.command import CommandInput
     from lapis_tui.view import View
 
@@ -52,7 +53,9 @@ class LapisApp(App[None]):
         without_colour = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if without_colour else None)
         self.animation_level = "none"
-        self.main = MainScreen(partial(completion.complete, session))
+        panes = tuple(session.extensions.panes.values())
+        self.main = MainScreen(partial(completion.complete, session), panes)
+        self._painter = Painter(self.post_message)
         self.session_topics = session.topics()
         """(usage, aliases, help) of every command."""
         self._worker = Worker(session, self.post_message)
@@ -86,8 +89,9 @@ class LapisApp(App[None]):
         self._worker.start()
 
     def on_unmount(self) -> None:
-        """Stop the session's thread."""
+        """Stop the session's thread, and that of the panes."""
         self._worker.close()
+        self._painter.close()
 
     # Messages of the worker.
 
@@ -112,6 +116,17 @@ class LapisApp(App[None]):
         """Say what happened beside."""
         self.main.tell(message.text, ok=False)
         self.main.report("", message.text, ok=False)
+
+    def on_main_screen_wanted(self, message: MainScreen.Wanted) -> None:
+        """Have the pane of a plug-in rendered."""
+        self._painter.paint(message.sketch)
+
+    def on_painted(self, message: Painted) -> None:
+        """Show the pane of a plug-in, or say that it failed."""
+        self.main.paint(message)
+        if message.is_news:
+            self.main.tell(message.why, ok=False)
+            self.main.report("", message.why, ok=False)
 
     def on_failed(self, message: Failed) -> None:
         """Say that the thread is gone; the last picture stays to be looked at."""
@@ -234,6 +249,10 @@ class LapisApp(App[None]):
     def action_pane(self, name: str) -> None:
         """Go to a pane, and show it if it is a tab."""
         self.main.go(name)
+
+    def action_plugged(self) -> None:
+        """Go to the panes of plug-ins, in turn."""
+        self.main.go_plugged()
 
     def action_zoom(self) -> None:
         """Give the pane in focus the whole screen, or take it back."""

@@ -55,6 +55,8 @@ KEYS = (
     Key("3", "pane('events')", "pane-events", "", "go to the events", "3"),
     Key("4", "pane('console')", "pane-console", "", "go to the guest's console", "4"),
     Key("5", "pane('results')", "pane-results", "", "go to the commands' results", "5"),
+    Key("6", "plugged", "pane-plugged", "", "go to the panes of plug-ins, in turn",
+        "6"),
     Key("z", "zoom", "zoom", "", "give the whole screen to this pane, or back", "z"),
     Key("escape", "leave", "leave", "", "back to the vCPUs", "Esc"),
     Key("ctrl+p", "app.command_palette", "palette", "", "every command, by name",

@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from lapis_engine.events import Logged
+    from lapis_sessions.extensions import Row
     from lapis_sessions.views.snapshot import Snapshot
 
 
@@ -41,6 +42,23 @@ class Noticed(Message):
         """Carry a sentence for the user."""
         super().__init__()
         self.text = text
+
+
+class Painted(Message):
+    """A pane of a plug-in is rendered, or cannot be."""
+
+    def __init__(
+        self, name: str, rows: tuple[Row, ...], why: str = "", *, is_news: bool = False
+    ) -> None:
+        """Carry the rows of pane `name`, or why there are none.
+
+        `is_news` tells that nobody has been told of it.
+        """
+        super().__init__()
+        self.name = name
+        self.rows = rows
+        self.why = why
+        self.is_news = is_news
 
 
 class Done(Message):

@@ -32,6 +32,8 @@ FIRST_SLICE, SMALLEST_SLICE, LARGEST_SLICE = 20_000, 500, 2_000_000
 """Instructions: what they cost depends on how many of them exit."""
 GOODBYE_SECONDS = 5.0
 """How long to wait for a slice to end when the program does."""
+PANE_EVENTS = 200
+"""Events in a picture, when plug-ins have panes; ours keep their own."""
 FRAME_SECONDS = 0.066
 """Time between two pictures of a running guest."""
 
@@ -100,6 +102,7 @@ class Worker:
         self._session.limit = ENDLESS
         try:
             self._show(running=False)
+            self._notice()
             while (item := self._orders.get()) is not None:
                 self._current, order = item
                 self._perform(order)
@@ -114,6 +117,9 @@ class Worker:
         outcome = self._session.execute(order.line, order.vcpu, self._pace)
         text = brief(outcome) if order.quiet else outcome.text
         self._post(Done(order.line, text, ok=outcome.ok, quiet=order.quiet))
+        self._notice()
+
+    def _notice(self) -> None:
         while self._session.notices:
             self._post(Noticed(self._session.notices.pop(0)))
 
@@ -144,7 +150,8 @@ class Worker:
         anew, self._travels = travels != self._travels, travels
         news = tuple(log.last(KEPT) if anew else log.since(self._events_from))
         self._events_from = log.next_seq
-        picture = snapshot.take(self._session, code=self.rows, events=0)
+        events = PANE_EVENTS if self._session.extensions.panes else 0
+        picture = snapshot.take(self._session, code=self.rows, events=events)
         self._post(Seen(picture, news, running=running, anew=anew))
         self._shown = monotonic()
         self._frame = max(FRAME_SECONDS, 5 * (self._shown - start))

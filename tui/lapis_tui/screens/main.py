@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from lapis_tui import layout
+from lapis_tui.painter import Sketch
 from lapis_tui.panes import results, status
 from lapis_tui.panes.apics import ApicsPane
 from lapis_tui.panes.base import LinePane
@@ -21,6 +22,7 @@ from lapis_tui.panes.command import CommandInput, CommandLine
 from lapis_tui.panes.console import ConsolePane
 from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.pending import PendingPane
+from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.results import ResultsPane
 from lapis_tui.panes.vcpus import VcpusPane
 from lapis_tui.view import View, after
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from lapis_engine.events import Logged
+    from lapis_sessions.extensions import Pane
     from lapis_sessions.views.snapshot import Snapshot
+    from lapis_tui.messages import Painted
     from lapis_tui.panes.command import Completer
 
 TABS = ("events", "console", "results")
@@ -46,9 +50,21 @@ class MainScreen(Screen[None]):
     class Ready(Message):
         """The panes are there: a picture can be shown."""
 
-    def __init__(self, complete: Completer) -> None:
-        """Complete command lines with `complete`."""
+    class Wanted(Message):
+        """A pane of a plug-in is in view and has nothing of the present moment."""
+
+        def __init__(self, sketch: Sketch) -> None:
+            """Carry what is to be rendered."""
+            super().__init__()
+            self.sketch = sketch
+
+    def __init__(self, complete: Completer, panes: Sequence[Pane] = ()) -> None:
+        """Complete command lines with `complete`; `panes` are those of plug-ins."""
         super().__init__()
+        self._plugged = {
+            pane.name: PluggedPane(pane, number) for number, pane in enumerate(panes)
+        }
+        self._tabs = (*TABS, *(f"{each.id}" for each in self._plugged.values()))
         self.view: View | None = None
         """What is shown; None until the first picture."""
         self._complete = complete
@@ -69,12 +85,13 @@ class MainScreen(Screen[None]):
             with Container(id="side"):
                 yield ConsolePane()
                 yield ResultsPane()
+                yield from self._plugged.values()
         yield CommandLine(self._complete)
         yield fixed("keys")
 
     def on_mount(self) -> None:
         """Begin at the vCPUs."""
-        for name in PANES:
+        for name in (*PANES, *self._tabs[len(TABS) :]):
             self.query_one(f"#{name}").add_class("pane")
         self.query_one(VcpusPane).focus()
         self.post_message(self.Ready())
@@ -126,7 +143,23 @@ class MainScreen(Screen[None]):
         self.query_one(ApicsPane).update(view)
         self.query_one(PendingPane).update(view.now.pending, view.selected)
         self.query_one(ConsolePane).update(view.now.consoles)
+        self._want()
         self.draw_bars()
+
+    def _want(self) -> None:
+        """Ask for the pane of a plug-in that is in view."""
+        for pane in self._plugged.values():
+            if self.view is not None and pane.id == self._tab:
+                sketch = Sketch(pane.pane, self.view.now, pane.extent)
+                self.post_message(self.Wanted(sketch))
+
+    def paint(self, message: Painted) -> None:
+        """Show what a plug-in made."""
+        pane = self._plugged[message.name]
+        if message.why:
+            pane.give_up(message.why)
+        else:
+            pane.paint(message.rows)
 
     def draw_bars(self, choices: Sequence[str] = ()) -> None:
         """Show the status and the keys, or instead of keys the `choices` of Tab."""
@@ -170,21 +203,30 @@ class MainScreen(Screen[None]):
             widget.display = rows > 0
 
     def _set_bottom(self, way: str) -> None:
-        alone = self._zoomed if self._zoomed in TABS else ""
+        alone = self._zoomed if self._zoomed in self._tabs else ""
         if way == "tabs":
             alone = alone or self._tab
-        for name in TABS:
-            self.query_one(f"#{name}").display = alone in {"", name}
+        shown = {alone} if alone else self._beside()
+        for name in self._tabs:
+            self.query_one(f"#{name}").display = name in shown
         self.query_one("#side").display = alone != "events"
         for each in ("two", "three"):
             self.set_class(each == way and not alone, f"-{each}")
 
+    def _beside(self) -> set[str]:
+        """Return the tabs that a wide screen shows side by side.
+
+        A pane of a plug-in takes the place of console and results.
+        """
+        return {"events", self._tab} if self._tab not in TABS else set(TABS)
+
     def open_tab(self, name: str) -> None:
         """Bring a pane of the bottom to the front of a narrow screen."""
-        if name in TABS and name != self._tab:
+        if name in self._tabs and name != self._tab:
             self._tab = name
             if self._plan is not None:
                 self._set_bottom(self._plan.bottom)
+            self.call_after_refresh(self._want)
 
     def go(self, name: str) -> None:
         """Give a pane the focus, and the whole screen if another had it."""
@@ -192,6 +234,15 @@ class MainScreen(Screen[None]):
         if self._zoomed:
             self.zoom(name)
         self.query_one(f"#{name}").focus()
+
+    def go_plugged(self) -> None:
+        """Go to the pane of a plug-in, from one of them to the next."""
+        names = self._tabs[len(TABS) :]
+        if not names:
+            self.tell("no plug-in has a pane", ok=False)
+            return
+        at = names.index(self._tab) + 1 if self._tab in names else 0
+        self.go(names[at % len(names)])
 
     def zoom(self, name: str = "") -> None:
         """Give a pane the whole screen; without a name, share it again."""
@@ -201,7 +252,8 @@ class MainScreen(Screen[None]):
     def toggle_zoom(self) -> None:
         """Give the pane in focus the whole screen, or take it back."""
         name = self.focused.id if self.focused is not None else None
-        self.zoom("" if self._zoomed or name not in PANES else name)
+        known = name in PANES or name in self._tabs
+        self.zoom("" if self._zoomed or name is None or not known else name)
 
     # The command line.
 
