@@ -105,6 +105,8 @@ class MainScreen(Screen[None]):
     def see(self, now: Snapshot, events: Sequence[Logged], *, running: bool) -> None:
         """Show the machine as it is now."""
         self.view = after(self.view, now, running=running)
+        if not self.query(EventsPane):
+            return  # the program ends, and the panes went before this came
         self.query_one(EventsPane).add(events)
         self.draw()
 
