@@ -260,7 +260,10 @@ def test_bad_words_are_told_in_a_sentence(
         (["session", "cut", one, "7", "-o", out], "'7' is no piece: write A:B"),
         (["session", "cut", one, "9:2", "-o", out], "ends before it begins"),
         (["session", "cut", one, "0:9"], "Missing option '-o'"),
-        (["session", "export", one, "svg", "-o", out], "there is no form 'svg': perfetto"),
+        (
+            ["session", "export", one, "svg", "-o", out],
+            "there is no form 'svg': perfetto",
+        ),
         (["session", "annotate", one, "", "--at", "1"], "needs a text"),
         (["session", "annotate", one, "x", "--at", "z"], "is not a number"),
         (["session", "annotate", one, "x"], "Missing option '--at'"),
