@@ -27,10 +27,6 @@ def _rules(node: ast.AST) -> Iterator[str]:
             yield from _strings(name)
         case ast.Yield(value=ast.Tuple(elts=[name, *_])):
             yield from _strings(name)
-        case ast.FunctionDef(name="_refusal_rule"):
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Return) and inner.value is not None:
-                    yield from _strings(inner.value)
         case ast.Assign(targets=[ast.Name(id="rule")], value=value):
             yield from _strings(value)
         case ast.Assign(

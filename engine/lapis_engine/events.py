@@ -1,15 +1,18 @@
 """Everything that can happen in a machine, one frozen record a kind.
 
 Transitions return these; `Machine` alone gives them a place and a time in the
-stream (`Logged`); `describe.py` alone puts an event into words.
+stream (`Logged`); `explain.events` alone puts an event into words.
 Nothing here refers to a live object: an event is as true in ten minutes as now.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from lapis_engine.frozen import record
+
+if TYPE_CHECKING:
+    from lapis_engine.cause import Cause
 
 
 @record
@@ -27,8 +30,8 @@ class IpiSent:
     """The ICR in words, as `explain icr` prints it."""
     targets: tuple[int, ...]
     """vCPUs that it reaches, ascending; empty when it is dropped."""
-    dropped: str
-    """Why nothing was sent, or the empty string."""
+    dropped: Cause | None
+    """Why nothing was sent."""
 
 
 @record
@@ -94,8 +97,8 @@ class SipiReceived:
     vcpu: int
     vector: int
     source: str
-    latched: str
-    """Why it will not start the vCPU now, or the empty string."""
+    latched: Cause | None
+    """Why it will not start the vCPU now."""
 
 
 @record
@@ -182,8 +185,8 @@ class MessageSent:
     """Whom it names, in words."""
     targets: tuple[int, ...]
     """vCPUs that it reaches, ascending; empty when it is dropped."""
-    dropped: str
-    """Why nothing was sent, or the empty string."""
+    dropped: Cause | None
+    """Why nothing was sent."""
 
 
 @record
@@ -223,8 +226,8 @@ class LvtFired:
     mode: str
     """fixed, smi, nmi, init, extint."""
     vector: int
-    dropped: str
-    """Why nothing came of it, or the empty string."""
+    dropped: Cause | None
+    """Why nothing came of it."""
 
 
 @record

@@ -28,10 +28,11 @@ from hypothesis import Phase, settings
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "engine" / "lapis_engine" / "apic"
-FILES = ("priority.py", "icr.py", "destination.py")
+FILES = ("priority.py", "icr.py", "icr_rules.py", "destination.py")
 TESTS = {
     "priority.py": ("priority", "isrvec", "ipi", "oracle", "rules", "access"),
     "icr.py": ("ipi", "destinations", "oracle", "priority", "rules", "access"),
+    "icr_rules.py": ("ipi", "destinations", "oracle", "priority", "rules", "access"),
     "destination.py": ("ipi", "destinations", "oracle", "priority", "rules", "access"),
 }
 """Tests `test_apic_*.py`, in the order in which they are asked."""

@@ -12,9 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lapis_engine.apic import access, apicbase, lvt, priority
 from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.icr import Ipi, decode, encode, is_vector_illegal, refusal
+from lapis_engine.apic.icr import Ipi, decode, encode
+from lapis_engine.apic.icr_rules import is_vector_illegal, refusal
 from lapis_engine.apic.outcome import Outcome
 from lapis_engine.apic.state import ApicState
+from lapis_engine.cause import Cause
 from lapis_engine.errors import EngineError
 from lapis_engine.events import (
     Oddity,
@@ -76,11 +78,11 @@ REASONS = {
 """The oracle's word for why nothing is sent, and what the sentence must contain."""
 
 
-def same_reason(sentence: str, why: str) -> bool:
+def same_reason(found: Cause | None, why: str) -> bool:
     """Whether the engine drops an IPI for the oracle's reason, or neither does."""
-    if not why:
-        return sentence == ""
-    return any(each in sentence for each in REASONS[why])
+    if not why or found is None:
+        return not why and found is None
+    return any(each in found.text for each in REASONS[why])
 
 
 # Functions without state.

@@ -97,7 +97,7 @@ def arrows(*events: Event) -> list[tuple[int, int, int]]:
 
 
 def sent(mode: str, vector: int, *targets: int, vcpu: int = 0) -> IpiSent:
-    return IpiSent(vcpu, vector, mode, "", targets, "")
+    return IpiSent(vcpu, vector, mode, "", targets, None)
 
 
 def accepted(vcpu: int, vector: int, source: str = "ipi of vCPU 0") -> VectorAccepted:
@@ -120,10 +120,10 @@ def test_another_vector_source_or_target_is_none_of_its() -> None:
 def test_init_sipi_and_nmi_lead_to_their_own_kind() -> None:
     found = arrows(
         sent("init", 0, 1), sent("sipi", 8, 1), sent("nmi", 0, 1),
-        NmiReceived(1, ""), SipiReceived(1, 8, "", ""), InitReceived(1, ""),
+        NmiReceived(1, ""), SipiReceived(1, 8, "", None), InitReceived(1, ""),
     )  # fmt: skip
     assert found == [(2, 1, 3), (1, 1, 4), (0, 1, 5)]
-    assert arrows(sent("sipi", 8, 1), SipiReceived(1, 9, "", "")) == []
+    assert arrows(sent("sipi", 8, 1), SipiReceived(1, 9, "", None)) == []
 
 
 def test_a_dropped_ipi_leads_to_what_dropped_it_and_a_delayed_one_on() -> None:

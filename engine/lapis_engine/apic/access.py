@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import icr as apic_icr
-from lapis_engine.apic import lvt, priority, timer
+from lapis_engine.apic import icr_rules, lvt, priority, timer
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.outcome import Failed, Outcome
 from lapis_engine.apic.regs import (
@@ -344,6 +344,6 @@ def _write_icr(state: ApicState, value: int, profile: Profile) -> Outcome:
 def _send(state: ApicState, icr: int, profile: Profile) -> Outcome:
     x2apic = apic_state.mode(state) == "x2apic"
     request = apic_icr.decode(icr, x2apic=x2apic, sender=state.vcpu)
-    if not apic_icr.is_vector_illegal(request, profile):
+    if not icr_rules.is_vector_illegal(request, profile):
         return (request,)
     return (request, *lvt.error(state, ESR_SEND_ILLEGAL, profile))

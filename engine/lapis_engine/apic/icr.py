@@ -1,16 +1,14 @@
-"""The interrupt command register: its fields, its words, and what may not be sent.
+"""The interrupt command register: its fields and its words.
 
-SDM Vol. 3A "Issuing Interprocessor Interrupts". Not here: whom an IPI reaches, which
-is `destination`'s.
+SDM Vol. 3A "Issuing Interprocessor Interrupts". Not here: what may not be sent
+(`icr_rules`), whom an IPI reaches (`destination`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from lapis_engine.apic.priority import LOWEST_LEGAL
 from lapis_engine.apic.regs import (
     ICR_ASSERT,
     ICR_DEST_X2APIC,
@@ -25,9 +23,6 @@ from lapis_engine.apic.regs import (
 )
 from lapis_engine.errors import EngineError
 
-if TYPE_CHECKING:
-    from lapis_engine.profiles.switches import Profile
-
 BROADCAST_XAPIC, BROADCAST_X2APIC = 0xFF, 0xFFFF_FFFF
 """Destinations that name every APIC."""
 MODE_WORDS = {
@@ -38,19 +33,6 @@ MODE_WORDS = {
 SHORTHAND_WORDS = {
     "self": "self", "all": "all including self", "all-but-self": "all excluding self",
 }  # fmt: skip
-MANY = frozenset({"none", "all-but-self"})
-ANY = frozenset(SHORTHANDS)
-SHORTHAND_RULES = {
-    "fixed": ANY,
-    "lowest": MANY,
-    "smi": MANY,
-    "remote-read": frozenset({"none"}),
-    "nmi": MANY,
-    "init": MANY,
-    "sipi": MANY,
-}
-"""Shorthands that each mode may have (SDM "Valid Combinations for the xAPIC Local
-APIC's Interrupt Command Register"; bhyve `vlapic_is_icr_valid`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,41 +135,3 @@ def _destination(request: Ipi) -> str:
         return "to everyone (broadcast)"
     name = "logical destination" if request.logical else "APIC id"
     return f"to {name} {request.destination:#x}"
-
-
-def refusal(ipi: Ipi, profile: Profile) -> str:
-    """Say why the sender's APIC drops this IPI, or nothing."""
-    # Differs from the SDM: there the message goes out, and ESR bit 6 is set where it
-    # arrives ("Error Handling"). As bhyve: nothing is sent.
-    if is_vector_illegal(ipi, profile):
-        return f"vector {ipi.vector:#04x} is illegal: below 16"
-    return _invalid(ipi, profile)
-
-
-def is_vector_illegal(ipi: Ipi, profile: Profile) -> bool:
-    """Tell whether this would be sent but for its vector, which sets ESR bit 5."""
-    carries = ipi.mode in {"fixed", "lowest"} and not _invalid(ipi, profile)
-    return carries and ipi.vector < LOWEST_LEGAL
-
-
-def _invalid(ipi: Ipi, profile: Profile) -> str:
-    """Say what is wrong with it apart from the vector.
-
-    # As bhyve: an invalid combination is dropped without a trace
-    (`vlapic_is_icr_valid`), as is INIT without the level bit; the SDM leaves it
-    undefined.
-    """
-    if ipi.mode == "reserved":
-        return "delivery mode 7 is reserved"
-    if ipi.shorthand not in SHORTHAND_RULES[ipi.mode]:
-        return f"{ipi.mode} cannot have the shorthand {ipi.shorthand}"
-    if ipi.mode == "init" and not ipi.assert_:
-        return "INIT de-assert is ignored"
-    off = ipi.level and not ipi.assert_
-    if off and ipi.mode != "sipi" and not profile.ipi_always_edge:
-        return "level-triggered de-assert is ignored"
-    if ipi.mode in {"smi", "remote-read"}:
-        return f"{ipi.mode} is not implemented"  # Not modelled: SMM, remote read
-    if ipi.mode == "lowest" and not profile.ipi_lowest_priority:
-        return "lowest priority is not implemented for IPIs"
-    return ""

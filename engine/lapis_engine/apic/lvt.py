@@ -18,6 +18,7 @@ from lapis_engine.apic.regs import (
     LVT_REMOTE_IRR,
     LVT_VECTOR,
 )
+from lapis_engine.cause import Cause
 from lapis_engine.events import ApicError, LvtFired
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 FIXED, SMI, NMI, INIT, EXTINT = 0, 2, 4, 5, 7
 """Delivery modes of an LVT entry, bits 10:8."""
 MODE_NAMES = {FIXED: "fixed", SMI: "smi", NMI: "nmi", INIT: "init", EXTINT: "extint"}
+MASKED = Cause("masked", "the entry is masked")
 FIXED_ONLY = frozenset({"lvt_timer", "lvt_error"})
 """Entries without a delivery mode."""
 ERROR_WORDS = {
@@ -46,15 +48,15 @@ def fire(state: ApicState, name: str, profile: Profile) -> Outcome:
     what, vector = mode(entry, name), entry & LVT_VECTOR
     short, word = name.removeprefix("lvt_"), MODE_NAMES.get(what, "reserved")
     if entry & LVT_MASKED:
-        return (LvtFired(state.vcpu, short, word, vector, "the entry is masked"),)
+        return (LvtFired(state.vcpu, short, word, vector, MASKED),)
     if what == FIXED:
-        fired = LvtFired(state.vcpu, short, word, vector, "")
+        fired = LvtFired(state.vcpu, short, word, vector, None)
         return (fired, *fixed(state, name, profile))
     if what in {NMI, EXTINT} or (what == INIT and profile.lvt_fires_init):
-        fired = LvtFired(state.vcpu, short, word, vector, "")
+        fired = LvtFired(state.vcpu, short, word, vector, None)
         return (fired, LocalInterrupt(state.vcpu, word, short))
     # Not modelled: SMI, which has no SMM to go to.
-    why = f"delivery mode {word} is not implemented"
+    why = Cause("not-implemented", f"delivery mode {word} is not implemented")
     return (LvtFired(state.vcpu, short, word, vector, why),)
 
 

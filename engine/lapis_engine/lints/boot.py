@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.registers import CS
 from lapis_engine.lints.state import Finding
 from lapis_engine.vmm import run_state
-from lapis_engine.vmm.startup import protocols
+from lapis_engine.vmm.startup import init_sipi, protocols
 
 if TYPE_CHECKING:
     from lapis_engine.events import IpiSent, Oddity, RunStateChanged, SipiReceived
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Vm
 
 PAGE: Final = 0x1000
-UNTIMELY: Final = frozenset({"the vCPU already runs", "no INIT came before it"})
-"""Of the reasons of a SIPI that is not taken, those that a guest did not mean."""
+UNTIMELY: Final = frozenset({init_sipi.RUNS.code, init_sipi.NO_INIT.code})
+"""Of the causes of a SIPI that is not taken, those that a guest did not mean."""
 SPIN_BYTES: Final = 256
 """Code within which a BSP counts as spinning."""
 SPIN_TICKS: Final = 16
@@ -26,7 +26,7 @@ SPIN_TICKS: Final = 16
 
 def sipi(_vm: Vm, _state: LintState, event: SipiReceived) -> Finding | None:
     """Find a SIPI that comes to a running or never-INITed processor."""
-    if event.latched not in UNTIMELY:
+    if event.latched is None or event.latched.code not in UNTIMELY:
         return None
     text = f"SIPI {event.vector:#04x} from {event.source}: {event.latched}"
     return Finding("sipi-ignored", event.vcpu, f"{event.source} {event.latched}", text)

@@ -67,9 +67,9 @@ def reserved_msr(vm: Vm, _state: LintState, event: MsrAccessed) -> Finding | Non
 
 def absent(vm: Vm, _state: LintState, event: IpiSent) -> Finding | None:
     """Find an IPI that names nobody. A shorthand that finds nobody is all right."""
-    if not event.dropped:
+    if event.dropped is None or event.dropped.code != ABSENT.code:
         return None
-    if event.dropped != ABSENT or ICR_SHORTHAND.get(event.icr) != NO_SHORTHAND:
+    if ICR_SHORTHAND.get(event.icr) != NO_SHORTHAND:
         return None
     place = where(vm, event.vcpu)
     text = f"ICR {event.icr:#x} ({event.text}): {event.dropped}, by {place}"

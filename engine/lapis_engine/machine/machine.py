@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.apic import icr as apic_icr
-from lapis_engine.apic import lvt
+from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
 from lapis_engine.errors import ConfigError, EngineError
@@ -268,7 +268,7 @@ class Machine:
         x2apic = apic_state.mode(apic) == "x2apic"
         ipi = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
         sent = fabric.send(self.vm, ipi, "outside", "the user")
-        if apic_icr.is_vector_illegal(ipi, profile):
+        if icr_rules.is_vector_illegal(ipi, profile):
             fabric.route(self.vm, lvt.error(apic, ESR_SEND_ILLEGAL, profile))
         return sent
 

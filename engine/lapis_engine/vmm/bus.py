@@ -60,8 +60,8 @@ class Bus:
             return
         outcome = apic.write_mmio(state, offset, size, value, vm.now, vm.profile)
         refused = fabric.route(vm, outcome, self._context)
-        if refused:
-            raise HandlerRefused(refused)
+        if refused is not None:
+            raise HandlerRefused(refused.text)
 
     def read(self, gpa: int, size: int) -> int | None:
         """Read `size` bytes at `gpa` from the APIC, a device or ROM."""

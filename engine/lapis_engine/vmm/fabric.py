@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import destination as apic_destination
-from lapis_engine.apic import icr as apic_icr
-from lapis_engine.apic import lvt
+from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import Ipi, icr_text
 from lapis_engine.apic.outcome import Failed, LocalInterrupt, Outcome
 from lapis_engine.apic.regs import LVT_MASKED
+from lapis_engine.cause import Cause
 from lapis_engine.devices import device
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.pic import priority as pic
@@ -41,19 +41,20 @@ if TYPE_CHECKING:
 
 BOOT: Final = frozenset({"init", "sipi"})
 UNIMPLEMENTED: Final = frozenset({"lowest", "smi", "remote-read"})
-ABSENT: Final = "no APIC has that destination"
+ABSENT: Final = Cause("destination", "no APIC has that destination")
 """Why an IPI or message that names nobody is dropped."""
 CASCADE: Final = 2
 """ISA IRQ of the second 8259, and the IOAPIC pin of IRQ 0."""
 
 
-def route(vm: Vm, outcome: Outcome, context: Context = "normal") -> str:
+def route(vm: Vm, outcome: Outcome, context: Context = "normal") -> Cause | None:
     """Log the events of an APIC transition and carry the rest to where it belongs.
 
     `context` is where the transition was made; only an ICR write depends on it.
-    Returns why the kernel refused what the guest asked for, or nothing.
+    Returns why the kernel refused what the guest asked for, or None.
     """
-    refused, moved = "", not outcome
+    refused: Cause | None = None
+    moved = not outcome
     for item in outcome:
         match item:
             case VectorAccepted():
@@ -75,8 +76,8 @@ def route(vm: Vm, outcome: Outcome, context: Context = "normal") -> str:
     return refused
 
 
-def request(vm: Vm, ipi: Ipi, context: Context) -> str:
-    """Send what the guest wrote to an ICR; say why the kernel refused it, or nothing.
+def request(vm: Vm, ipi: Ipi, context: Context) -> Cause | None:
+    """Send what the guest wrote to an ICR; return why the kernel refused it, or None.
 
     Only before illumos 13275 it refuses: then INST_EMUL is owed, or the host panics.
     """
@@ -90,17 +91,17 @@ def request(vm: Vm, ipi: Ipi, context: Context) -> str:
     if profile.ipi_unimplemented_fails and ipi.mode in UNIMPLEMENTED:
         vm.exit_due = exits.Errno("EINVAL", f"{ipi.mode} by ICR is not implemented")
     send(vm, ipi, context)
-    return ""
+    return None
 
 
 def send(vm: Vm, ipi: Ipi, context: Context, source: str = "") -> IpiSent:
     """Carry an IPI to its targets; say what became of it."""
-    why = apic_icr.refusal(ipi, vm.profile)
-    targets = () if why else destinations(vm, ipi)
-    if not why and not targets:
+    why = icr_rules.refusal(ipi, vm.profile)
+    targets = () if why is not None else destinations(vm, ipi)
+    if why is None and not targets:
         why = ABSENT
     sent = _report(vm, ipi, targets, why)
-    if not why:
+    if why is None:
         source = source or f"vCPU {ipi.sender}"
         if vm.interference.rules:
             targets = _interfered(vm, ipi, targets, source)
@@ -156,7 +157,7 @@ def destinations(vm: Vm, ipi: Ipi) -> tuple[int, ...]:
     return found
 
 
-def _report(vm: Vm, ipi: Ipi, targets: tuple[int, ...], why: str) -> IpiSent:
+def _report(vm: Vm, ipi: Ipi, targets: tuple[int, ...], why: Cause | None) -> IpiSent:
     """Note an IPI and its fate; remember of INIT and SIPI whom they did not reach."""
     text = icr_text(ipi.icr, x2apic=ipi.x2apic)
     sent = IpiSent(ipi.sender, ipi.icr, ipi.mode, text, targets, why)
@@ -229,10 +230,10 @@ def _ended(vm: Vm, ended: VectorEnded) -> None:
 def message(vm: Vm, item: device.InterruptMessage) -> MessageSent:
     """Carry an interrupt message of an IOAPIC or a device to its targets."""
     why = _message_refusal(item, vm.profile)
-    targets = () if why else recipients(vm, item)
+    targets = () if why is not None else recipients(vm, item)
     kind = "logical destination" if item.logical else "APIC id"
     where = f"{kind} {item.destination:#x}"
-    if not why and not targets:
+    if why is None and not targets:
         why = ABSENT
     sent = MessageSent(
         -1, item.source, item.mode, item.vector, item.level, where, targets, why
@@ -257,12 +258,12 @@ def recipients(vm: Vm, item: device.InterruptMessage) -> tuple[int, ...]:
     return apic_destination.lowest(found)
 
 
-def _message_refusal(item: device.InterruptMessage, profile: Profile) -> str:
+def _message_refusal(item: device.InterruptMessage, profile: Profile) -> Cause | None:
     if item.mode in {"fixed", "lowest", "extint"}:
-        return ""
+        return None
     if item.mode in {"nmi", "init"} and profile.messages_of_all_modes:
-        return ""
-    return f"{item.mode} messages are not implemented"
+        return None
+    return Cause("not-implemented", f"{item.mode} messages are not implemented")
 
 
 def _take(vm: Vm, vcpu: Vcpu, item: device.InterruptMessage) -> None:

@@ -180,7 +180,7 @@ def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
     refused = fabric.route(vm, outcome, "critical")
     if number == msr.TSC_DEADLINE:
         clock.pass_time(vm, vm.now)  # one that has passed fires now
-    return exits.Wrmsr(number, value) if refused else None
+    return None if refused is None else exits.Wrmsr(number, value)
 
 
 def _is_users(run: Run, number: int, value: int) -> bool:

@@ -116,7 +116,7 @@ def pulse_lint(vm: Vm, number: int, vcpus: tuple[Vcpu, ...]) -> None:
             fabric.route(vm, lvt.fire(vcpu.apic, f"lvt_lint{number}", vm.profile))
         else:
             mode = "nmi" if number else "extint"
-            fired = LvtFired(vcpu.id, f"lint{number}", mode, 0, "")
+            fired = LvtFired(vcpu.id, f"lint{number}", mode, 0, None)
             fabric.route(vm, (fired, LocalInterrupt(vcpu.id, mode, f"lint{number}")))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import icr as apic_icr
-from lapis_engine.apic import lvt
+from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.regs import SVR_ENABLED
@@ -21,9 +21,10 @@ from lapis_engine.why import boot, destination
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lapis_engine.apic.icr import Ipi
+    from lapis_engine.cause import Cause
     from lapis_engine.events import Interfered
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
@@ -55,16 +56,14 @@ class DryRun:
     """The ICR in words."""
     targets: tuple[int, ...]
     """vCPUs that it would reach, ascending; empty when it would be dropped."""
-    dropped: str
-    """Why nothing would be sent, or the empty string."""
-    rule: str
-    """Short name of why, or the empty string."""
+    dropped: Cause | None
+    """Why nothing would be sent."""
     text: str
     """One sentence."""
     verdicts: tuple[Verdict, ...]
     """One a vCPU."""
-    guest: str = ""
-    """What the kernel would do instead if the guest wrote it, or the empty string."""
+    guest: str | None = None
+    """What the kernel would do instead if the guest wrote it."""
 
 
 def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
@@ -72,57 +71,52 @@ def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
     vm = machine.vm
     x2apic = apic_state.mode(machine.vcpu(sender).apic) == "x2apic"
     ipi = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
-    dropped = apic_icr.refusal(ipi, vm.profile)
-    rule = _refusal_rule(ipi, vm) if dropped else ""
-    targets = () if dropped else fabric.destinations(vm, ipi)
-    if not dropped and not targets:
-        dropped, rule = fabric.ABSENT, "destination"
-    if rule in {"", "destination"}:
+    dropped = icr_rules.refusal(ipi, vm.profile)
+    targets = () if dropped is not None else fabric.destinations(vm, ipi)
+    if dropped is None:
         acting = _interference(vm, ipi, targets)
         verdicts = tuple(_judge(vm, v, ipi, targets, acting) for v in vm.vcpus)
+        dropped = None if targets else fabric.ABSENT
     else:
-        reason = blocks(rule, dropped, icr=icr)
+        reason = blocks(dropped.code, dropped.text, icr=icr)
         verdicts = tuple(
-            Verdict(v.id, "not-reached", dropped, (reason,)) for v in vm.vcpus
+            Verdict(v.id, "not-reached", dropped.text, (reason,)) for v in vm.vcpus
         )
     words = icr_text(icr, x2apic=x2apic)
-    fates = [f"vCPU {v.vcpu} ({v.verdict})" for v in verdicts if v.vcpu in targets]
-    fate = f"be dropped: {dropped}" if dropped else f"reach {', '.join(fates)}"
-    if rule == "illegal-vector":
-        fate += f", and vCPU {sender} has ESR bit 5 (send illegal vector)"
     guest = _by_the_guest(vm, ipi)
-    text = f"{words}; it would {fate}" + (f"; {guest}" if guest else "")
-    return DryRun(
-        sender, icr, ipi.mode, words, targets, dropped, rule, text, verdicts, guest
-    )
+    text = f"{words}; it would {_fate(sender, targets, dropped, verdicts)}"
+    if guest is not None:
+        text += f"; {guest}"
+    return DryRun(sender, icr, ipi.mode, words, targets, dropped, text, verdicts, guest)
 
 
-def _by_the_guest(vm: Vm, ipi: Ipi) -> str:
-    """Say how an ICR write of the guest would end otherwise (`fabric.request`)."""
+def _fate(
+    sender: int,
+    targets: tuple[int, ...],
+    dropped: Cause | None,
+    verdicts: Iterable[Verdict],
+) -> str:
+    """Say what would become of it, after "it would"."""
+    if dropped is None:
+        fates = [f"vCPU {v.vcpu} ({v.verdict})" for v in verdicts if v.vcpu in targets]
+        return f"reach {', '.join(fates)}"
+    fate = f"be dropped: {dropped}"
+    if dropped.code == "illegal-vector":
+        fate += f", and vCPU {sender} has ESR bit 5 (send illegal vector)"
+    return fate
+
+
+def _by_the_guest(vm: Vm, ipi: Ipi) -> str | None:
+    """Say how the guest's own write would end otherwise (`fabric.request`), or None."""
     profile = vm.profile
     if profile.ipi_unimplemented_fails and ipi.mode in fabric.UNIMPLEMENTED:
         return "written by the guest, it makes vm_run fail with EINVAL"
     why = protocols.of(profile).refusal(vm, ipi)
     if why is None:
-        return ""
+        return None
     panics = profile.icr_refused == "panic"
     end = "the host panics" if panics else "it is an INST_EMUL exit"
     return f"written by the guest, {end}: {why}"
-
-
-def _refusal_rule(ipi: Ipi, vm: Vm) -> str:
-    """Name the rule by which the sender's APIC drops it (`apic.ipi.refusal`)."""
-    if apic_icr.is_vector_illegal(ipi, vm.profile):
-        return "illegal-vector"
-    if ipi.mode == "reserved":
-        return "reserved-mode"
-    if ipi.shorthand not in apic_icr.SHORTHAND_RULES[ipi.mode]:
-        return "mode-shorthand"
-    if ipi.mode == "init" and not ipi.assert_:
-        return "init-deassert"
-    if ipi.level and not ipi.assert_ and ipi.mode != "sipi":
-        return "level-deassert"
-    return "not-implemented"
 
 
 def _interference(vm: Vm, ipi: Ipi, targets: tuple[int, ...]) -> dict[int, Interfered]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import icr as apic_icr
+from lapis_engine.apic import icr_rules
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import icr_text
 from lapis_engine.events import (
@@ -91,8 +92,9 @@ def _fate(
     number: int,
     refused: VectorRefused | None,
 ) -> Iterator[Reason]:
-    if event.dropped:
-        rule = "destination" if event.dropped == fabric.ABSENT else "dropped"
+    if event.dropped is not None:
+        is_absent = event.dropped.code == fabric.ABSENT.code
+        rule = fabric.ABSENT.code if is_absent else "dropped"
         yield blocks(rule, f"{head} was dropped: {event.dropped}", about)
     elif number not in event.targets:
         names = ", ".join(f"vCPU {target}" for target in event.targets)
@@ -113,9 +115,9 @@ def _icrs(
             continue
         head = f"the ICR of vCPU {sender.id} ({icr:#x}) names it"
         about, words = f"vcpu {sender.id}", icr_text(icr, x2apic=x2apic)
-        why = apic_icr.refusal(ipi, vm.profile)
-        reached = () if why else fabric.destinations(vm, ipi)
-        if why:
+        why = icr_rules.refusal(ipi, vm.profile)
+        reached = () if why is not None else fabric.destinations(vm, ipi)
+        if why is not None:
             yield blocks("dropped", f"{head}, but {why}", about, icr=icr)
         elif not reached:
             text = f"{head} and goes to nobody ({words})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import icr as apic_icr
+from lapis_engine.apic import icr_rules
 from lapis_engine.apic import state as apic_state
 from lapis_engine.why import ipi as why_ipi
 from lapis_sessions.commands import ipi_rules
@@ -15,6 +16,7 @@ from lapis_sessions.views import machine, render_machine, render_why
 from lapis_sessions.views import why as views_why
 
 if TYPE_CHECKING:
+    from lapis_engine.cause import Cause
     from lapis_sessions.session import Session
     from lapis_sessions.views.machine import Json
 
@@ -39,7 +41,7 @@ def send(session: Session, bound: Bound) -> Json:
     """Send it; return its fate."""
     sender, raw = _icr(session, bound)
     why = _forbidden(session, bound, sender, raw)
-    if why:
+    if why is not None:
         words = " ".join(_words(bound))
         raise CommandError(f"{words}: {why}; --raw sends it all the same")
     return machine.ipi(session.machine.send_ipi(sender, raw))
@@ -61,15 +63,15 @@ def _icr(session: Session, bound: Bound) -> tuple[int, int]:
     return sender, _spelled(bound, x2apic=apic_state.mode(apic) == "x2apic")
 
 
-def _forbidden(session: Session, bound: Bound, sender: int, raw: int) -> str:
-    """Say why it is not sent without --raw, or nothing."""
+def _forbidden(session: Session, bound: Bound, sender: int, raw: int) -> Cause | None:
+    """Return why it is not sent without --raw, or None."""
     if "raw" in bound or bound.word("mode") == "raw":
-        return ""
+        return None
     apics = [vcpu.apic for vcpu in session.machine.vcpus]
     x2apic = apic_state.mode(apics[sender]) == "x2apic"
     ipi = apic_icr.decode(raw, x2apic=x2apic, sender=sender)
     profile = session.machine.vm.profile
-    return ipi_rules.impossible(ipi, profile) or ipi_rules.absent(ipi, apics)
+    return icr_rules.advice(ipi, profile) or ipi_rules.absent(ipi, apics)
 
 
 def _words(bound: Bound) -> list[str]:

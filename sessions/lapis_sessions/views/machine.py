@@ -13,6 +13,7 @@ from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.regs import LVTS
+from lapis_engine.cause import sentence
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
 from lapis_engine.explain.events import describe
 from lapis_engine.vmm import exits
@@ -31,6 +32,8 @@ WHERE = {"inout": "port", "msr": "msr"}
 """Kind of a request -> name of its address, where that is not gpa."""
 LVT_CMCI = 6
 """LVT index of CMCI: it is there when VERSION[23:16] says so."""
+CAUSES = frozenset({"dropped", "latched"})
+"""Fields of events that say why not; shown as the sentence, which may be empty."""
 
 
 def stop(record: Stop) -> Json:
@@ -140,6 +143,8 @@ def event(logged: Logged, times: int = 1) -> Json:
     view |= {"text": describe(record), "times": times}
     for field in fields(record):
         value = getattr(record, field.name)
+        if field.name in CAUSES:
+            value = sentence(value)
         view.setdefault(field.name, list(value) if isinstance(value, tuple) else value)
     return view
 
@@ -152,7 +157,7 @@ def ipi(sent: IpiSent) -> Json:
         "text": sent.text,
         "from": sent.vcpu,
         "targets": list(sent.targets),
-        "dropped": sent.dropped,
+        "dropped": sentence(sent.dropped),
     }
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from lapis_engine.cause import sentence
+
 if TYPE_CHECKING:
+    from lapis_engine.cause import Cause
     from lapis_engine.why.ipi import DryRun
     from lapis_engine.why.vcpu import VcpuAnswer
     from lapis_engine.why.vector import VectorAnswer
@@ -20,7 +23,7 @@ def answer(found: VectorAnswer | VcpuAnswer) -> Json:
     return asdict(found)
 
 
-def dry_run(found: DryRun, forbidden: str) -> Json:
+def dry_run(found: DryRun, forbidden: Cause | None) -> Json:
     """Return what would become of an IPI, in the fields of `views.ipi` and more.
 
     `forbidden` says why `ipi` would not send it without --raw.
@@ -31,10 +34,10 @@ def dry_run(found: DryRun, forbidden: str) -> Json:
         "text": found.words,
         "from": found.sender,
         "targets": list(found.targets),
-        "dropped": found.dropped,
-        "rule": found.rule,
+        "dropped": sentence(found.dropped),
+        "rule": "" if found.dropped is None else found.dropped.code,
         "answer": found.text,
-        "guest": found.guest,
-        "forbidden": forbidden,
+        "guest": found.guest or "",
+        "forbidden": sentence(forbidden),
         "verdicts": [asdict(verdict) for verdict in found.verdicts],
     }

@@ -17,6 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from lapis_engine.apic import icr as apic_icr
+from lapis_engine.apic import icr_rules
 from lapis_engine.apic.icr import icr_text
 from lapis_engine.errors import LapisError
 from lapis_sessions.commands import ipi_rules
@@ -106,16 +107,16 @@ def _warning(form: Form, snapshot: Snapshot, sender: int, icr: int) -> str:
     x2apic = apics[sender].mode == "x2apic"
     request = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
     if form.mode != "raw":
-        why = ipi_rules.impossible(request, snapshot.switches)
+        why = icr_rules.advice(request, snapshot.switches)
         ids = {apic.id for apic in apics}
         everyone = apic_icr.BROADCAST_X2APIC if x2apic else apic_icr.BROADCAST_XAPIC
         named = request.shorthand == "none" and request.destination != everyone
-        if not why and named and request.destination not in ids:
+        if why is None and named and request.destination not in ids:
             why = ipi_rules.no_id(request.destination, ids)
-        if why:
+        if why is not None:
             return f"! ipi will refuse it: {why}"
-    why = apic_icr.refusal(request, snapshot.switches)
-    return f"! it will be dropped: {why}" if why else ""
+    why = icr_rules.refusal(request, snapshot.switches)
+    return "" if why is None else f"! it will be dropped: {why}"
 
 
 class Choice(LinePane):

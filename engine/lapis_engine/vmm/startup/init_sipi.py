@@ -5,8 +5,9 @@ bhyve since illumos 13275: `vm_inject_init`, `vm_inject_sipi`, `vm_handle_run_st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cause import Cause
 from lapis_engine.events import InitReceived, RunStateChanged, SipiReceived
 from lapis_engine.vmm.run_state import INIT, PEND_INIT, PEND_SIPI, RUN
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
+
+RUNS: Final = Cause("runs", "the vCPU already runs")
+NO_INIT: Final = Cause("no-init", "no INIT came before it")
+EARLIER: Final = Cause("earlier", "an earlier SIPI starts it")
 
 
 def carry(
@@ -63,7 +68,7 @@ def inject_sipi(
     before = vcpu.run_state
     why = _untimely(before, latched=latched)
     received = SipiReceived(vcpu.id, vector, source, why)
-    if why and not latched:
+    if why is not None and not latched:
         return (received,)
     vcpu.run_state = before | PEND_SIPI
     vcpu.sipi_vector = vector
@@ -71,15 +76,15 @@ def inject_sipi(
     return (received, RunStateChanged(vcpu.id, before, vcpu.run_state, text))
 
 
-def _untimely(state: int, *, latched: bool) -> str:
-    """Say why a SIPI does not start a vCPU in this state, or nothing."""
+def _untimely(state: int, *, latched: bool) -> Cause | None:
+    """Return why a SIPI does not start a vCPU in this state, or None."""
     if state & RUN and not state & PEND_INIT:
-        return "the vCPU already runs"
+        return RUNS
     if not state & (INIT | PEND_INIT):
-        return "no INIT came before it"
+        return NO_INIT
     if state & PEND_SIPI and not latched:
-        return "an earlier SIPI starts it"
-    return ""
+        return EARLIER
+    return None
 
 
 def take_init(vcpu: Vcpu, *, restart: bool) -> RunStateChanged:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lapis_engine.apic.icr import Ipi
+    from lapis_engine.cause import Cause
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vcpu import Vcpu
@@ -29,7 +30,7 @@ class BootProtocol:
 
     carry: Callable[[Vm, Ipi, Targets, str, Context], None]
     """Let one take effect at its targets; those that are there twice, twice."""
-    refusal: Callable[[Vm, Ipi], str | None]
+    refusal: Callable[[Vm, Ipi], Cause | None]
     """Why the kernel does not do an ICR write of the guest's, of whatever mode."""
     targets: Callable[[Vm, Ipi, Targets], Targets]
     """Whom one reaches, given what the ICR names among the active vCPUs."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.cause import Cause
 from lapis_engine.events import EngineFault, Oddity, RunStateChanged
 from lapis_engine.vmm import exits, run_state
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Vm
 
 
-def refusal(vm: Vm, ipi: Ipi) -> str | None:
-    """Say why the kernel does not do this ICR write, or None.
+def refusal(vm: Vm, ipi: Ipi) -> Cause | None:
+    """Return why the kernel does not do this ICR write, or None.
 
     FIXED and NMI are done with every shorthand; INIT and SIPI only from vCPU 0 to a
     destination that is neither 0 nor beyond the vCPUs, their shorthand unread.
@@ -29,16 +30,18 @@ def refusal(vm: Vm, ipi: Ipi) -> str | None:
     if ipi.mode in {"fixed", "nmi"}:
         return None
     if ipi.mode not in {"init", "sipi"}:
-        return f"{ipi.mode} is left to userspace"
+        return Cause("userspace", f"{ipi.mode} is left to userspace")
     if ipi.mode == "init" and not ipi.assert_:
         return None
     if ipi.sender != 0:
-        return f"{ipi.mode} is taken from vCPU 0 only, not from vCPU {ipi.sender}"
+        text = f"{ipi.mode} is taken from vCPU 0 only, not from vCPU {ipi.sender}"
+        return Cause("not-from-bsp", text)
     if not 0 < ipi.destination < len(vm.vcpus):
-        return (
+        text = (
             f"{ipi.mode} has ICRHI destination {ipi.destination:#x}, and the shorthand "
             f"{ipi.shorthand} is not looked at"
         )
+        return Cause("icrhi", text)
     return None
 
 
