@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "71bd8d8ec9f149d99b66880e95dcaa22529834399a6916d092cbc4b5c83cf825"
+SCHEMA = "1dd691260ba0252ad150a7614827489a57216d00c34f43f3d6efdc4b5da3924c"
 """Of format 2. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")

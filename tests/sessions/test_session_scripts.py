@@ -13,7 +13,8 @@ from session_files import (
     verified,
 )
 
-from lapis_engine.machine.acts import PARAMETERS, VERBS
+from lapis_engine.machine.act_schemas import ACTS
+from lapis_engine.machine.acts import VERBS
 from lapis_engine.saved import transfer
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
@@ -106,7 +107,7 @@ def test_every_line_is_of_an_act_and_says_all_that_it_takes() -> None:
     for verb, line in script.LINES.items():
         asked = Asked()
         line(asked)
-        names = set(PARAMETERS[verb]) - {"by"}
+        names = set(ACTS[verb]) - {"by"}
         names -= {"number"} if verb == "touch" else set()  # the selected vCPU
         if verb == "interfere":
             names |= {"by"}  # of a delay, and not who did it

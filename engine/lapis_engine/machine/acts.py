@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from lapis_engine.errors import EngineError, LapisError
+from lapis_engine.machine.act_schemas import ACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lapis_engine.machine.act_schemas import Parameter
     from lapis_engine.machine.machine import Machine
 
 P = ParamSpec("P")
@@ -24,10 +26,6 @@ M = TypeVar("M", bound="Machine")
 
 VERBS: dict[str, Callable[..., object]] = {}
 """Every verb that is an act, by name."""
-KINDS: dict[str, tuple[type, ...]] = {
-    "int": (int,), "bool": (bool,), "str": (str,), "None": (type(None),),
-}  # fmt: skip
-"""What an argument may be, by the words of its annotation; others are mappings."""
 WIDEST = 64
 """Bits of the largest number that an act takes."""
 
@@ -36,20 +34,6 @@ class ActError(EngineError):
     """What is no act of a machine was to be done."""
 
     title = "Bad act"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """What an act wants by one name."""
-
-    kinds: tuple[type, ...]
-    words: str
-    """The kinds, for people."""
-    required: bool
-
-
-PARAMETERS: dict[str, dict[str, Parameter]] = {}
-"""By verb and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +82,16 @@ def act(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R
         tell(Act(name, given), result)
         return result
 
+    assert name in ACTS, f"act {name} has no schema: its parameters are persisted"
     VERBS[name] = performed
-    parameters = list(signature.parameters.values())[1:]
-    PARAMETERS[name] = {each.name: _parameter(each) for each in parameters}
     return cast("Callable[Concatenate[M, P], R]", performed)
-
-
-def _parameter(of: inspect.Parameter) -> Parameter:
-    words = str(of.annotation).split(" | ")
-    kinds = tuple(kind for word in words for kind in KINDS.get(word, (dict,)))
-    return Parameter(kinds, " or ".join(words), of.default is inspect.Parameter.empty)
 
 
 def check(act: Act) -> None:
     """Raise `ActError` when a machine has no such verb or argument."""
-    if act.verb not in VERBS:
+    if act.verb not in ACTS:
         raise ActError(f"there is no act {act.verb[:40]!r}")
-    parameters = PARAMETERS[act.verb]
+    parameters = ACTS[act.verb]
     for name, value in act.args.items():
         if name not in parameters:
             raise ActError(f"act {act.verb} has no {name[:40]!r}")

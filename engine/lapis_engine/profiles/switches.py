@@ -12,9 +12,18 @@ from typing import Literal, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-def _switch(default: T, doc: str, source: str) -> T:
-    """Declare a switch: its SDM value, what it does, and who says so."""
-    return field(default=default, metadata={"doc": doc, "source": source})
+def _switch(
+    default: T, doc: str, source: str, *, since: int = 1, before: T | None = None
+) -> T:
+    """Declare a switch: its SDM value, what it does, and who says so.
+
+    Recordings hold every switch by name. One that comes later says `since` which state
+    schema (`replay.schema`) it is there, and what older recordings did: `before`.
+    """
+    assert (since > 1) == (before is not None), "a later switch says what was before"
+    told = {"doc": doc, "source": source, "since": since}
+    told["before"] = default if before is None else before
+    return field(default=default, metadata=told)
 
 
 @dataclass(frozen=True, slots=True)

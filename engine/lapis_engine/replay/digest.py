@@ -1,18 +1,19 @@
 """Every field of a machine's state by name, and a hash over all of them.
 
 The same configuration and the same acts give the same fields on any machine: nothing
-of the host is among them.
+of the host is among them. What a hash is over is the state schema (`schema`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
 from lapis_engine.memory.physical import PAGE
 from lapis_engine.replay import pages
+from lapis_engine.replay.kinds import kind_of
 from lapis_engine.replay.parts import RAW, parts
 
 if TYPE_CHECKING:
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.pages import Block, Pages
+    from lapis_engine.replay.parts import Part
 
 SIZE = 16
 """Bytes of a digest (BLAKE2b)."""
+NO_RESET = object()
+"""In place of the reset value of a field that has none: it is always told."""
+PLAIN = frozenset({bool, str, type(None)})
 
 
 class Digester:
@@ -91,15 +96,55 @@ def _hash(page: bytes) -> bytes:
     return hashlib.blake2b(page, digest_size=SIZE).digest()
 
 
-def state_fields(machine: Machine) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of every field but memory, always in the same order."""
+def state_fields(machine: Machine) -> list[tuple[str, str]]:
+    """Return (name, value) of every field but memory, sorted by name.
+
+    A field at its reset value is not there: one that is added later, and never
+    written, changes nothing in what older recordings hash. Neither does the order of
+    declarations, nor what a class or a module is called.
+    """
+    found: list[tuple[str, str]] = []
     for vcpu in machine.vcpus:
-        yield from _registers(f"vcpu{vcpu.id}", vcpu.regs)
+        found += _registers(f"vcpu{vcpu.id}", vcpu.regs)
     for part in parts(machine):
         for name in part.fields:
-            if name in RAW:
-                continue
-            yield from _flat(f"{part.name}.{name}", getattr(part.holder, name))
+            if name not in RAW:
+                found += field_lines(part, name)
+    found.sort()
+    return found
+
+
+def field_lines(part: Part, name: str) -> list[tuple[str, str]]:
+    """Return (name, value) of all that is in one field and not at its reset value."""
+    found: list[tuple[str, str]] = []
+    reset = reset_values(type(part.holder)).get(name, NO_RESET)
+    value = getattr(part.holder, name)
+    _add(found, f"{part.name}.{name.strip('_')}", value, reset)
+    return found
+
+
+def reset_values(record: type[Any]) -> Mapping[str, object]:
+    """Return the reset value of each field of a record that declares one."""
+    found = _RESETS.get(record)
+    if found is None:
+        found = _RESETS[record] = _resets(record)
+    return found
+
+
+_RESETS: dict[type[Any], Mapping[str, object]] = {}
+"""What is asked for again and again; classes do not change."""
+
+
+def _resets(record: type[Any]) -> Mapping[str, object]:
+    if not is_dataclass(record):
+        return {}
+    found: dict[str, object] = {}
+    for each in fields(record):
+        if each.default is not MISSING:
+            found[each.name] = each.default
+        elif each.default_factory is not MISSING:
+            found[each.name] = each.default_factory()
+    return found
 
 
 def _registers(name: str, regs: Registers) -> Iterator[tuple[str, str]]:
@@ -123,24 +168,37 @@ def _hexes(values: Any) -> str:
     return " ".join(f"{value:#x}" for value in values)
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, bool) or not isinstance(value, (int, bytes, bytearray)):
-        if is_dataclass(value) and not isinstance(value, type):
-            yield name, type(value).__name__
-            for each in fields(value):
-                yield from _flat(f"{name}.{each.name}", getattr(value, each.name))
-        elif isinstance(value, dict):
-            for key, item in sorted(value.items()):
-                yield from _flat(f"{name}[{key!r}]", item)
-        elif isinstance(value, (tuple, list)):
-            for index, item in enumerate(value):
-                yield from _flat(f"{name}[{index}]", item)
-        else:
-            yield name, str(value)
-    elif isinstance(value, int):
-        yield name, f"{value:#x}"
+def _add(out: list[tuple[str, str]], name: str, value: Any, reset: object) -> None:
+    """Add what differs from `reset` in a value, one entry per number or text."""
+    kind = type(value)
+    if kind is type(reset) and value == reset:
+        return
+    if kind is int:
+        out.append((name, f"{value:#x}"))
+    elif kind in PLAIN:
+        out.append((name, str(value)))
+    elif kind is bytes or kind is bytearray:
+        out.append((name, _text(bytes(value))))
+    elif isinstance(value, (tuple, list, dict)):
+        _add_items(out, name, value)
     else:
-        yield name, _text(bytes(value))
+        if kind is not type(reset):
+            out.append((f"{name}.kind", kind_of(kind)))
+        resets = reset_values(kind)
+        for each in fields(value):
+            if each.name not in RAW:
+                inner = resets.get(each.name, NO_RESET)
+                _add(out, f"{name}.{each.name}", getattr(value, each.name), inner)
+
+
+def _add_items(
+    out: list[tuple[str, str]], name: str, value: tuple[Any, ...] | list[Any] | Any
+) -> None:
+    if not value:
+        out.append((name, "empty"))
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        _add(out, f"{name}[{key!r}]", item, NO_RESET)
 
 
 def _text(data: bytes) -> str:

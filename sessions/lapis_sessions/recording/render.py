@@ -28,12 +28,16 @@ def replayed(view: Json) -> str:
     """Say what a replay came to."""
     lines = [
         f"{view['file']}: {view['acts']} acts, {view['retired']:,} instructions",
-        f"{view['state']}: {view['hashes']} hashes are equal; digest {view['digest']}",
+        f"{view['state']}: {_equal(view)} are equal; digest {view['digest']}",
         *view["warnings"],
     ]
     if view["divergence"]:
         lines.append(view["divergence"]["text"])
     return "\n".join(lines)
+
+
+def _equal(view: Json) -> str:
+    return f"{view['stops']} stops and {view['hashes']} hashes"
 
 
 def info(view: Json) -> str:

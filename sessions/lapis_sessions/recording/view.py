@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from lapis_engine.replay.schema import STATE_SCHEMA
+
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.recording.play.replaying import Verdict
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
 def warnings(recording: Recording) -> list[str]:
     """Return what is odd about a file that can be read all the same."""
     found = []
+    schema = recording.header.state_schema
+    if schema != STATE_SCHEMA:
+        found.append(
+            f"recorded under state schema {schema}, this is {STATE_SCHEMA}: hashes are "
+            f"not comparable, acts are done again and the stops compared"
+        )
     if recording.damage is not None:
         found.append(recording.damage.text)
     elif not recording.complete:
@@ -42,6 +50,9 @@ def info(recording: Recording) -> Json:
         "quantum": head.quantum,
         "firmware": head.firmware,
         "devices": head.devices,
+        "format": head.format,
+        "state_schema": head.state_schema,
+        "engine": head.engine,
         "lapis": head.lapis,
         "unicorn": head.unicorn,
         "chunks": recording.chunks,
@@ -70,6 +81,7 @@ def verdict(recording: Recording, found: Verdict) -> Json:
         "acts": found.acts,
         "retired": found.retired,
         "hashes": found.hashes,
+        "stops": found.stops,
         "digest": found.digest,
         "divergence": (
             None if divergence is None

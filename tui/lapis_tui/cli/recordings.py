@@ -111,6 +111,8 @@ def _closing(session: Session, work: Callable[[], int]) -> int:
 
 
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
+    for warning in views_recording.warnings(recording):
+        click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
     found = replaying.verify(session, recording)
     view = views_recording.verdict(recording, found)
     click.echo(json.dumps(view) if as_json else render.replayed(view))

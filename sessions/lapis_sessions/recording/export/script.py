@@ -11,7 +11,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lapis_engine.machine.acts import PARAMETERS
+from lapis_engine.machine.act_schemas import ACTS
 from lapis_engine.replay.entries import AT_ONCE, HITS, TIME_MOVING
 from lapis_engine.vmm.interference import EVERY
 from lapis_sessions.recording.edit.merge import joined
@@ -66,7 +66,7 @@ def _lines(row: ActRow, retired: int) -> list[str]:
     if row.verb in TIME_MOVING:
         return list(_moving(row, retired))
     line, by = LINES.get(row.verb), BY_HAND.get(row.verb)
-    is_whole = row.args.keys() >= PARAMETERS[row.verb].keys()
+    is_whole = row.args.keys() >= ACTS[row.verb].keys()
     if line is None or not is_whole or (by and row.args["by"] != by):
         return [f"act {row.verb} {shlex.quote(json.dumps(row.args))}"]
     return [line(row.args)]

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from lapis_engine.replay.roundtrip import unfit
+from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA
 from lapis_sessions.recording.format.chunks import MOST, RecordingError
 from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
 
@@ -30,6 +32,9 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
             f"the first {given_up} acts of this session are no longer known, and a "
             f"recording begins with the machine: start one with --record"
         )
+    odd = unfit(timeline.machine)
+    if odd is not None:
+        raise RecordingError(odd.text)
     options, image = origin.options, origin.image
     if embed and len(image.data) > LARGEST_IMAGE:
         raise RecordingError(
@@ -57,4 +62,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         devices=[device.name for device in timeline.machine.vm.devices],
         format=FORMAT,
         reader=READER,
+        state_schema=STATE_SCHEMA,
+        engine=ENGINE,
+        lints=list(timeline.machine.lints.lints),
     )

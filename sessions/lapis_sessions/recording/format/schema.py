@@ -20,6 +20,13 @@ PLENTY = 1 << 20
 """Fields of a checkpoint at most: 3 GiB have 786,432 pages."""
 
 
+FIRST_LINTS = (
+    "eoi-empty-isr", "sipi-ignored", "icr-reserved-bits", "ipi-absent", "level-no-eoi",
+    "empty-trampoline", "bsp-spins", "isrvec",
+)  # fmt: skip
+"""Those that there were when recordings did not name them."""
+
+
 class Row(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """A record, as an array of its fields."""
 
@@ -56,8 +63,16 @@ class Header(Row, frozen=True):
     """Names, in the order in which they were put on the machine."""
     format: int = 1
     """Version of the format, as at the beginning of the file, where no checksum covers
-    it; so the next. Not in a header of format 1."""
+    it; so the next. Not in a header of format 1, as what follows."""
     reader: int = 1
+    state_schema: int = 1
+    """What its hashes are over (`lapis_engine.replay.schema`)."""
+    engine: int = 1
+    """Number of the engine's behaviour, by the same."""
+    lints: Annotated[list[str], Meta(max_length=MANY)] = msgspec.field(
+        default_factory=lambda: list(FIRST_LINTS)
+    )
+    """Names of the lints whose findings are among the events."""
 
 
 class ActRow(Row, frozen=True, gc=False):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lapis_engine.errors import ConfigError
+from lapis_engine.profiles.recorded import recorded
+from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA
 from lapis_sessions import guests
 from lapis_sessions.guests import Image
 from lapis_sessions.opening import build
@@ -13,8 +16,7 @@ from lapis_sessions.origin import Origin, SessionOptions
 from lapis_sessions.recording.format.chunks import RecordingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from lapis_engine.lints.lint import Lint
     from lapis_engine.profiles.switches import Profile
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.format.schema import Header
@@ -26,6 +28,7 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
 
     Raises `RecordingError` when that cannot be the same machine.
     """
+    _check_versions(head)
     image = image_of(head)
     name = image.name
     options = SessionOptions(
@@ -38,29 +41,60 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
         quantum=head.quantum,
         ports=head.ports,
     )
+    profiles = dict(extensions.profiles)
     if not profile:
-        _same_profile(head, extensions.profiles)
-    session = build(Origin(options, image), extensions)
-    found = [device.name for device in session.machine.vm.devices]
-    if found != head.devices:
-        raise RecordingError(
-            f"it was recorded with the devices {', '.join(head.devices)}; here there "
-            f"are {', '.join(found)}"
-        )
+        profiles[head.profile] = _profile(head)
+    offered = replace(extensions, profiles=profiles, lints=_lints(head, extensions))
+    session = build(Origin(options, image), offered)
+    _same_devices(head, [device.name for device in session.machine.vm.devices])
     return session
 
 
-def _same_profile(head: Header, profiles: Mapping[str, Profile]) -> None:
-    if head.profile not in profiles:
-        raise RecordingError(f"its profile {head.profile[:40]!r} is not known here")
-    now = asdict(profiles[head.profile])
-    for name, value in now.items():
-        if head.switches.get(name) != value:
-            was = head.switches.get(name)
+def _check_versions(head: Header) -> None:
+    for what, of, known in (
+        ("state schema", head.state_schema, STATE_SCHEMA),
+        ("engine behaviour", head.engine, ENGINE),
+    ):
+        if of > known:
             raise RecordingError(
-                f"profile {head.profile} has changed since: switch {name} was {was!r} "
-                f"and is {value!r}"
+                f"it was recorded under {what} {of} and this is {known}: a newer Lapis "
+                f"reads it"
             )
+
+
+def _profile(head: Header) -> Profile:
+    """Return the profile with the switches that it had then."""
+    try:
+        return recorded(head.profile, head.switches)
+    except ConfigError as error:
+        raise RecordingError(str(error)) from None
+
+
+def _lints(head: Header, extensions: Extensions) -> dict[str, Lint]:
+    """Return the lints that looked on: their findings are among the events."""
+    missing = [name for name in head.lints if name not in extensions.lints]
+    if missing:
+        raise RecordingError(
+            f"it was recorded with the lint {missing[0][:40]!r}, which no plug-in here "
+            f"has"
+        )
+    return {name: extensions.lints[name] for name in head.lints}
+
+
+def _same_devices(head: Header, found: list[str]) -> None:
+    if found == head.devices:
+        return
+    for name in head.devices:
+        if name not in found:
+            raise RecordingError(
+                f"it was recorded with the device {name[:40]!r}, which no plug-in here "
+                f"has"
+            )
+    more = [name for name in found if name not in head.devices]
+    what = f"there is {more[0]!r} as well" if more else f"they are {', '.join(found)}"
+    raise RecordingError(
+        f"it was recorded with the devices {', '.join(head.devices)}; here {what}"
+    )
 
 
 def image_of(head: Header) -> Image:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.explain.events import describe
+from lapis_engine.profiles.recorded import changes
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import DivergedError
+from lapis_engine.replay.schema import STATE_SCHEMA, repairs_since
 from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.timeline.branches import Spot
@@ -33,6 +35,8 @@ class Divergence:
     replayed: str
     event: str
     """The last event before it, in words."""
+    repairs: tuple[str, ...] = ()
+    """What was repaired in the engine since, oldest first: one of them may be why."""
 
     @property
     def text(self) -> str:
@@ -40,8 +44,15 @@ class Divergence:
         return (
             f"{self.branch} diverges after act {self.acts} (instruction "
             f"{self.retired}): {self.field} was {self.recorded} and is "
-            f"{self.replayed}; the event before it is {self.event}"
+            f"{self.replayed}; the event before it is {self.event}{self._why}"
         )
+
+    @property
+    def _why(self) -> str:
+        if not self.repairs:
+            return ""
+        listed = ", ".join(self.repairs)
+        return f"; repaired in the engine since it was recorded: {listed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class Verdict:
     retired: int
     hashes: int
     """Hashes that were compared and equal."""
+    stops: int
+    """Acts that ended where they did then."""
     digest: str
     """Of the state at the end of the branch that was written last."""
     divergence: Divergence | None
@@ -68,39 +81,51 @@ def session_of(
     session = rebuild(recording.header, extensions, profile)
     timeline = session.timeline
     begin = timeline.spot.at
+    if not profile:
+        session.notices += _profile_notices(session, extensions)
     for branch in recording.branches:
         timeline.adopt(branch.name, branch.parent, branch.entries(begin))
     return session
 
 
+def _profile_notices(session: Session, extensions: Extensions) -> list[str]:
+    """Say in what the profile of that name is another today."""
+    was = session.machine.config.profile
+    now = extensions.profiles.get(was.name)
+    if now is None:
+        return [f"profile {was.name} is not known here; it is what was recorded"]
+    return [
+        f"profile {was.name} has changed since: {change.text}; it is what was recorded"
+        for change in changes(was, now)
+    ]
+
+
 def verify(session: Session, recording: Recording) -> Verdict:
-    """Do every branch again from its beginning and compare every hash on the way."""
+    """Do every branch again from its beginning and compare what can be compared.
+
+    That is where each act ends, and every hash on the way if it is over what ours are.
+    """
+    head = recording.header
     timeline, digester = session.timeline, Digester(session.machine)
-    hashes = 0
+    is_comparable = head.state_schema == STATE_SCHEMA
+    hashes = stops = 0
+    found: Divergence | None = None
     for branch in recording.branches:
         start = timeline.branches[branch.name].kept[0].spot
         timeline.go(start, branch.name)
-        for row in _rows(branch):
+        for row in _rows(branch) if is_comparable else ():
             found = _replayed(session, branch, row.acts)
             found = found or _compared(session, branch, row, digester)
             if found is not None:
-                return _verdict(session, recording, hashes, digester, found)
+                break
             hashes += 1
-        found = _replayed(session, branch, len(branch.acts))
+        found = found or _replayed(session, branch, len(branch.acts))
+        stops += timeline.spot.done if found is not None else len(branch.acts)
         if found is not None:
-            return _verdict(session, recording, hashes, digester, found)
-    return _verdict(session, recording, hashes, digester, None)
-
-
-def _verdict(
-    session: Session,
-    recording: Recording,
-    hashes: int,
-    digester: Digester,
-    divergence: Divergence | None,
-) -> Verdict:
-    retired = session.timeline.spot.at.retired
-    return Verdict(recording.acts, retired, hashes, digester.digest(), divergence)
+            found = replace(found, repairs=tuple(repairs_since(head.engine)))
+            break
+    retired = timeline.spot.at.retired
+    return Verdict(recording.acts, retired, hashes, stops, digester.digest(), found)
 
 
 def _rows(branch: RecordedBranch) -> list[HashRow | CheckpointRow]:
