@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lapis_engine.vie.decode import (
+from lapis_engine.vie.decode import decode, decode_port
+from lapis_engine.vie.instruction import (
     Instruction,
     MemoryOperand,
+    PortInstruction,
     RegisterOperand,
-    decode,
 )
-from lapis_engine.vie.ports import PortInstruction, decode_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -36,7 +36,7 @@ from lapis_engine.cpu.registers import (
 )
 from lapis_engine.errors import EntryError, UnmappedError
 from lapis_engine.memory.physical import PhysicalMemory
-from lapis_engine.vie.decode import decode
+from lapis_engine.vie.decode import decode, decode_port
 from lapis_engine.vie.execute import emulate
 from lapis_engine.vie.fetch import fetch
 from lapis_engine.vie.pending import (
@@ -48,7 +48,7 @@ from lapis_engine.vie.pending import (
     start_mmio,
     start_unknown,
 )
-from lapis_engine.vie.ports import decode_port, emulate_port
+from lapis_engine.vie.ports import emulate_port
 from lapis_engine.vie.repeat import Outcome, Result
 from lapis_engine.vie.request import InoutRequest, InstEmul, MmioRequest
 from lapis_engine.vie.state import VieState

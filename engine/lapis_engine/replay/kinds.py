@@ -14,8 +14,12 @@ from lapis_engine.devices.ioapic.state import PinState
 from lapis_engine.devices.pic.state import ChipState
 from lapis_engine.devices.pit.state import ChannelState
 from lapis_engine.lints.state import Spin
-from lapis_engine.vie.decode import Instruction, MemoryOperand, RegisterOperand
-from lapis_engine.vie.ports import PortInstruction
+from lapis_engine.vie.instruction import (
+    Instruction,
+    MemoryOperand,
+    PortInstruction,
+    RegisterOperand,
+)
 from lapis_engine.vie.request import MsrRequest
 from lapis_engine.vie.state import InoutSlot, MmioSlot
 from lapis_engine.vmm import exits

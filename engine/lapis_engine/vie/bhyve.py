@@ -17,7 +17,7 @@ from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.prefixes import Cursor, read_prefixes
 
 if TYPE_CHECKING:
-    from lapis_engine.vie.ports import PortInstruction
+    from lapis_engine.vie.instruction import PortInstruction
 
 Verdict = Literal["known", "unknown", "unhandled"]
 

@@ -12,70 +12,21 @@ that nobody has decoded (`reach`). Capstone is for text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from lapis_engine.cpu.registers import DS, ES, RAX, RBP, RDI, RSI, RSP, SS
 from lapis_engine.vie.fetch import LONGEST
+from lapis_engine.vie.instruction import (
+    Instruction,
+    MemoryOperand,
+    PortInstruction,
+    RegisterOperand,
+)
 from lapis_engine.vie.prefixes import Cursor, read_prefixes
 
 CACHED = 4096
 """Results remembered a function; a hit costs 0.2 us."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterOperand:
-    """A general register; `high` is AH, CH, DH or BH of `index` 0 to 3."""
-
-    index: int
-    high: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryOperand:
-    """An effective address: base + index * scale + disp, and a segment."""
-
-    segment: int
-    """ES CS SS DS FS GS as 0 to 5, default or override."""
-    base: int | None = None
-    index: int | None = None
-    scale: int = 1
-    disp: int = 0
-    """Signed displacement, or unsigned offset of A0-A3."""
-    rip_relative: bool = False
-    """Relative to the end of the instruction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """A decoded move."""
-
-    op: str
-    """mov, movzx, movsx (also MOVSXD), movs or stos."""
-    bits: int
-    """Mode of the code segment: 16, 32 or 64."""
-    length: int
-    opsize: int
-    """Bytes of the destination: 1, 2, 4 or 8."""
-    memsize: int
-    """Bytes that move to or from memory; less than `opsize` for movzx and movsx."""
-    addrsize: int
-    """Bytes of the effective address: 2, 4 or 8."""
-    mem: MemoryOperand
-    """For movs the source (rSI), for stos the destination (rDI)."""
-    load: bool
-    """Memory to register; False is a store. A movs is both and says True."""
-    reg: RegisterOperand | None = None
-    immediate: int | None = None
-    """Sign-extended, then cut to `opsize`."""
-    rep: bool = False
-    repne: bool = False
-
-    @property
-    def repeats(self) -> bool:
-        """Repeat by rCX: either prefix does that to MOVS and STOS."""
-        return self.rep or self.repne
 
 
 # What an opcode is: operation, load, size of memory operand (0 is the operand size).
@@ -223,3 +174,39 @@ def _displacement(at: Cursor, mod: int, wide: int) -> int:
     if mod == 0:
         return 0
     return at.signed(1 if mod == 1 else wide)
+
+
+# Port I/O.
+
+_PORT_IMMEDIATE: Final = range(0xE4, 0xE8)
+_PORT_STRING: Final = range(0x6C, 0x70)
+_PORT_OPCODES: Final = frozenset({*_PORT_IMMEDIATE, *_PORT_STRING, *range(0xEC, 0xF0)})
+
+
+@lru_cache(maxsize=256)
+def decode_port(code: bytes, bits: int) -> PortInstruction | None:
+    """Return the port instruction at the start of `code`, or None for any other."""
+    try:
+        at = read_prefixes(code[:LONGEST], bits)
+        opcode = at.byte()
+        if at.lock or opcode not in _PORT_OPCODES:
+            return None
+        return _port(at, opcode)
+    except IndexError:  # the bytes end before the instruction does
+        return None
+
+
+def _port(at: Cursor, opcode: int) -> PortInstruction:
+    string = opcode in _PORT_STRING
+    port = at.byte() if opcode in _PORT_IMMEDIATE else None
+    return PortInstruction(
+        bits=at.bits,
+        length=at.pos,
+        opsize=min(at.opsize, 4) if opcode & 1 else 1,
+        addrsize=at.addrsize,
+        read=not opcode & 2,
+        string=string,
+        port=port,
+        segment=at.segment_or(DS),
+        repeats=string and (at.rep or at.repne),
+    )

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.decode import Instruction
+    from lapis_engine.vie.instruction import Instruction
     from lapis_engine.vie.state import VieState
     from lapis_engine.vie.world import Bus, Linear
 

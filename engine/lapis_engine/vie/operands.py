@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ctypes import Array, c_uint64
 
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.decode import MemoryOperand
+    from lapis_engine.vie.instruction import MemoryOperand
     from lapis_engine.vie.world import Stringlike
 
 SIZE_MASK: Final = (0, 0xFF, 0xFFFF, 0, 0xFFFF_FFFF, 0, 0, 0, (1 << 64) - 1)

@@ -27,8 +27,7 @@ from lapis_engine.vie.state import (
 )
 
 if TYPE_CHECKING:
-    from lapis_engine.vie.decode import Instruction
-    from lapis_engine.vie.ports import PortInstruction
+    from lapis_engine.vie.instruction import Instruction, PortInstruction
     from lapis_engine.vie.request import MsrRequest, Request
     from lapis_engine.vie.state import MmioSlot, VieState
     from lapis_engine.vie.world import Bus, PortBus

@@ -1,4 +1,4 @@
-"""Port I/O: IN, OUT, INS and OUTS, decoded and carried out.
+"""Port I/O: IN, OUT, INS and OUTS, carried out.
 
 One element is one access; REP goes on by `iterate`. Whether the guest may use the
 port at all (IOPL, the TSS bitmap) is for the caller to have checked.
@@ -8,14 +8,13 @@ it reports the port, so that memory holds 0 there while the request waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 from lapis_engine.cpu.paging import LinearHole
-from lapis_engine.cpu.registers import DS, ES, RAX, RDI, RDX, RSI
+from lapis_engine.cpu.registers import ES, RAX, RDI, RDX, RSI
 from lapis_engine.vie import pieces
-from lapis_engine.vie.fetch import LONGEST, PAGE
+from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import (
     SIZE_MASK,
     advance,
@@ -26,71 +25,15 @@ from lapis_engine.vie.operands import (
 )
 from lapis_engine.vie.pending import port_in, port_out
 from lapis_engine.vie.pieces import Missing, absorb
-from lapis_engine.vie.prefixes import Cursor, read_prefixes
 from lapis_engine.vie.repeat import Outcome, Result, iterate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vie.instruction import PortInstruction
     from lapis_engine.vie.state import VieState
     from lapis_engine.vie.world import AnyBus, Linear, PortBus
-
-
-@dataclass(frozen=True, slots=True)
-class PortInstruction:
-    """A decoded IN, OUT, INS or OUTS."""
-
-    bits: int
-    """Mode of the code segment: 16, 32 or 64."""
-    length: int
-    opsize: int
-    """1, 2 or 4."""
-    addrsize: int
-    """2, 4 or 8."""
-    read: bool
-    """IN or INS."""
-    string: bool
-    port: int | None = None
-    """Immediate port; None is DX."""
-    segment: int = DS
-    """Of the memory side of OUTS; INS always uses ES."""
-    repeats: bool = False
-    """REP or REPNE in front of INS or OUTS."""
-
-
-_IMMEDIATE: Final = range(0xE4, 0xE8)
-_STRING: Final = range(0x6C, 0x70)
-_OPCODES: Final = frozenset({*_IMMEDIATE, *_STRING, *range(0xEC, 0xF0)})
-
-
-@lru_cache(maxsize=256)
-def decode_port(code: bytes, bits: int) -> PortInstruction | None:
-    """Return the port instruction at the start of `code`, or None for any other."""
-    try:
-        at = read_prefixes(code[:LONGEST], bits)
-        opcode = at.byte()
-        if at.lock or opcode not in _OPCODES:
-            return None
-        return _instruction(at, opcode)
-    except IndexError:  # the bytes end before the instruction does
-        return None
-
-
-def _instruction(at: Cursor, opcode: int) -> PortInstruction:
-    string = opcode in _STRING
-    port = at.byte() if opcode in _IMMEDIATE else None
-    return PortInstruction(
-        bits=at.bits,
-        length=at.pos,
-        opsize=min(at.opsize, 4) if opcode & 1 else 1,
-        addrsize=at.addrsize,
-        read=not opcode & 2,
-        string=string,
-        port=port,
-        segment=at.segment_or(DS),
-        repeats=string and (at.rep or at.repne),
-    )
 
 
 def emulate_port(  # noqa: PLR0913 - the last four are how, not what

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from lapis_engine.vie.decode import Instruction
-    from lapis_engine.vie.ports import PortInstruction
+    from lapis_engine.vie.instruction import Instruction, PortInstruction
     from lapis_engine.vie.request import MsrRequest
 
 # Bits 0 to 10 of `status`, in the order of bhyve's `enum vie_status`.

@@ -58,7 +58,7 @@ def hole(run: Run, hw: Hole) -> exits.Exit | None:
         return exits.Paging(hw.gpa, PROT_EXEC)
     vm, vcpu = run.vm, run.vcpu
     code, bits = intercepted.code_at(vm, vcpu), vcpu.regs.code_bits
-    in_out = ports.decode_port(code, bits)
+    in_out = decode.decode_port(code, bits)
     if in_out is not None:  # the memory side of INS or OUTS comes first
         number = vcpu.regs.gpr[RDX] & PORTS_MASK
         return port(run, PortAccess(number, in_out.opsize, not in_out.read, 0))
@@ -91,7 +91,7 @@ def port(run: Run, hw: PortAccess) -> exits.Exit | None:
         vm.raise_fault(vcpu, fault)
         return None
     code = intercepted.code_at(vm, vcpu)
-    instruction = ports.decode_port(code, vcpu.regs.code_bits)
+    instruction = decode.decode_port(code, vcpu.regs.code_bits)
     if instruction is not None and vm.profile.inout_sizes == "doubled":
         size = 2 * instruction.addrsize
         instruction = bhyve.doubled(instruction)
