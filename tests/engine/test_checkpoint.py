@@ -12,9 +12,9 @@ import pytest
 import random_acts
 import rigs
 
-from lapis_engine.memory.physical import PAGE
 from lapis_engine.replay import capture, pages, parts
 from lapis_engine.replay.digest import Digester
+from lapis_engine.units import PAGE
 from lapis_engine.vmm.vcpu import Vcpu
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from conformance.rig import CODE, Rig
 
 from lapis_engine.cpu.paging import Linear
-from lapis_engine.memory.physical import PAGE
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     import pytest

@@ -18,13 +18,13 @@ from lapis_engine.apic.regs import (
     TIMER_TSC_DEADLINE,
 )
 from lapis_engine.events import TimerArmed, TimerFired
+from lapis_engine.units import NS
 
 if TYPE_CHECKING:
     from lapis_engine.apic.outcome import Outcome
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles.switches import Profile
 
-NS = 1_000_000_000
 DIVISORS = (2, 4, 8, 16, 32, 64, 128, 1)
 """By divide configuration bits 3, 1, 0."""
 

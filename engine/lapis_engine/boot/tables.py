@@ -19,8 +19,7 @@ from typing import Final
 
 from lapis_engine.boot.image import Blob, LongEntry, ProtectedEntry
 from lapis_engine.errors import ImageError
-
-PAGE: Final = 0x1000
+from lapis_engine.units import PAGE
 
 PAGE_TABLES: Final = 0x9_0000
 GDT: Final = 0x9_6000

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lapis_engine.cpu.page_formats import PAGE
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import (
     SEG_ACCESSED,
@@ -24,6 +23,7 @@ from lapis_engine.cpu.registers import (
     Registers,
     Segment,
 )
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.paging import Linear

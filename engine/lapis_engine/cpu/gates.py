@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from lapis_engine.cpu import descriptors
 from lapis_engine.cpu.descriptors import Bus, Descriptor
 from lapis_engine.cpu.fault import GP, NP, PF_, GuestFault
-from lapis_engine.cpu.page_formats import PAGE
 from lapis_engine.cpu.registers import (
     IF,
     NT,
@@ -26,6 +25,7 @@ from lapis_engine.cpu.registers import (
     Registers,
 )
 from lapis_engine.frozen import record
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,12 +21,13 @@ from unicorn import (
     UcError,
 )
 
+from lapis_engine.units import PAGE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from unicorn import Uc
 
-PAGE: Final = 0x1000
 SIZES: Final = (8, 4, 2, 1)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-PAGE: Final = 4096
+from lapis_engine.units import PAGE
+
 MAXPHYADDR: Final = 40
 """Width of a physical address in bits; what the processor underneath has."""
 

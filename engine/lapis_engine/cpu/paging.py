@@ -16,7 +16,6 @@ from lapis_engine.cpu.page_formats import (
     DIRTY,
     LARGE,
     NX,
-    PAGE,
     PRESENT,
     USER,
     WRITABLE,
@@ -34,6 +33,7 @@ from lapis_engine.cpu.registers import (
     EFER_NXE,
 )
 from lapis_engine.errors import UnmappedError
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

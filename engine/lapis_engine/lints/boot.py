@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.registers import CS
 from lapis_engine.lints.state import Finding
+from lapis_engine.units import PAGE
 from lapis_engine.vmm import run_state
 from lapis_engine.vmm.startup import init_sipi, protocols
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
-PAGE: Final = 0x1000
 UNTIMELY: Final = frozenset({init_sipi.RUNS.code, init_sipi.NO_INIT.code})
 """Of the causes of a SIPI that is not taken, those that a guest did not mean."""
 SPIN_BYTES: Final = 256

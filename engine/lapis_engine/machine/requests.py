@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.fault import PF_U, PF_W
 from lapis_engine.cpu.registers import RAX, RDX
 from lapis_engine.errors import EntryError
+from lapis_engine.units import PAGE
 from lapis_engine.vie import pending as context
 from lapis_engine.vie import reach
-from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import emulation, handlers
 from lapis_engine.vmm.bus import untrapped

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import ConfigError, UnmappedError
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)

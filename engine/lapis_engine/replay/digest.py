@@ -11,10 +11,10 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
-from lapis_engine.memory.physical import PAGE
 from lapis_engine.replay import pages
 from lapis_engine.replay.kinds import kind_of
 from lapis_engine.replay.parts import RAW, parts
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_engine.memory.physical import PAGE
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     import mmap

@@ -21,6 +21,7 @@ from lapis_engine.apic.regs import (
 from lapis_engine.bits import bits
 from lapis_engine.saved import lapic
 from lapis_engine.saved.lapic import RecordError
+from lapis_engine.units import NS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -190,5 +191,5 @@ def target_of_count(
         )  # fmt: skip
     raw = wanted.vlp_dcr_timer
     by = timer.DIVISORS[(raw >> 1 & 4) | (raw & 3)]
-    left = -(-current * by * timer.NS // profile.apic_timer_hz)
+    left = -(-current * by * NS // profile.apic_timer_hz)
     return replace(wanted, vl_timer_target=now + left)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import DF, ES, RAX, RCX, RDI, RSI
+from lapis_engine.units import PAGE
 from lapis_engine.vie.checks import Operand, check
-from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import SIZE_MASK, set_register, string_address
 from lapis_engine.vie.world import HandlerRefused
 

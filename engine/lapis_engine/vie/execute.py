@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import ES, RAX, RDI, RSI
+from lapis_engine.units import PAGE
 from lapis_engine.vie.bulk import many
 from lapis_engine.vie.checks import Operand, check, is_aligned_mode
-from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import (
     SIZE_MASK,
     advance,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import UnmappedError
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 LONGEST = 15
 """Bytes of the longest instruction (SDM Vol. 2A "Instruction Format")."""
-PAGE = 0x1000
 
 
 def fetch(regs: Registers, linear: Peeker, memory: Memory) -> bytes:

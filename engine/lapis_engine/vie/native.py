@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import Budget, Faulted, Hole
 from lapis_engine.cpu.registers import CR0_PE, VM
+from lapis_engine.units import PAGE
 from lapis_engine.vie.checks import Operand, check, is_aligned_mode, is_writable
-from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.pending import fall_back
 from lapis_engine.vie.pieces import (
     SIZES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.registers import DF, FS, RDI
+from lapis_engine.units import PAGE
 from lapis_engine.vie.checks import Operand, check
-from lapis_engine.vie.fetch import PAGE
 
 if TYPE_CHECKING:
     from ctypes import Array, c_uint64

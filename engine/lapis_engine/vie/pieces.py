@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.paging import LinearHole
-from lapis_engine.vie.fetch import PAGE
+from lapis_engine.units import PAGE
 from lapis_engine.vie.pending import ask_read, ask_write
 from lapis_engine.vie.state import VR_DONE
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import ES, RAX, RDI, RDX, RSI
+from lapis_engine.units import PAGE
 from lapis_engine.vie import pieces
-from lapis_engine.vie.fetch import PAGE
 from lapis_engine.vie.operands import (
     SIZE_MASK,
     advance,

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GP, SS_
 from lapis_engine.cpu.registers import DS, ES, RAX, RBP, RBX, RDI, RSI, RSP, SS
+from lapis_engine.units import PAGE
 from lapis_engine.vie.checks import HIGHEST_HOLE, LOWEST_HOLE, Operand
 from lapis_engine.vie.decode import memory_operand
-from lapis_engine.vie.fetch import LONGEST, PAGE
+from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.operands import SIZE_MASK, linear_address, operand_offset
 from lapis_engine.vie.prefixes import Cursor, read_prefixes
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import timer as apic_timer
+from lapis_engine.units import NS
 from lapis_engine.vmm import fabric, interference
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MAX_SLICE: Final = 1 << 24
 
 def tsc(vm: Vm) -> int:
     """Return the time-stamp counter of a vCPU without offset."""
-    return vm.now * vm.tsc_hz // apic_timer.NS
+    return vm.now * vm.tsc_hz // NS
 
 
 def deadline(vm: Vm) -> int | None:

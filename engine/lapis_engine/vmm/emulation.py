@@ -12,11 +12,11 @@ from lapis_engine.cpu.intercepts import PortAccess
 from lapis_engine.cpu.registers import RAX, RDX, TF
 from lapis_engine.errors import EntryError
 from lapis_engine.events import EngineFault
+from lapis_engine.units import PAGE
 from lapis_engine.vie import (
     bhyve,
     decode,
     execute,
-    fetch,
     native,
     ports,
     reach,
@@ -72,9 +72,7 @@ def hole(run: Run, hw: Hole) -> exits.Exit | None:
     instruction = decode.decode(code, bits)
     if instruction is None or _crosses(hw):
         context.start_native(vcpu.vie, code, hw.gpa)
-        known = hw.gpa % fetch.PAGE or reach.begins_at(
-            vcpu.regs, code, vcpu.linear, hw.gpa
-        )
+        known = hw.gpa % PAGE or reach.begins_at(vcpu.regs, code, vcpu.linear, hw.gpa)
         read = hw.access == "read" and bool(known)
         native.start(vcpu.vie, hw.gpa, hw.size, read=read)
     else:
@@ -167,7 +165,7 @@ def _memory(run: Run, limit: int) -> Outcome:
 
 def _crosses(hw: Hole) -> bool:
     """Tell whether the access goes on in another page."""
-    return hw.gpa % fetch.PAGE + hw.size > fetch.PAGE
+    return hw.gpa % PAGE + hw.size > PAGE
 
 
 def pending(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:

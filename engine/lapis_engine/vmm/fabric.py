@@ -18,6 +18,7 @@ from lapis_engine.cause import Cause
 from lapis_engine.devices import device
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.pic import priority as pic
+from lapis_engine.devices.pic.regs import CASCADE
 from lapis_engine.events import (
     EngineFault,
     IoapicEnded,
@@ -43,8 +44,8 @@ BOOT: Final = frozenset({"init", "sipi"})
 UNIMPLEMENTED: Final = frozenset({"lowest", "smi", "remote-read"})
 ABSENT: Final = Cause("destination", "no APIC has that destination")
 """Why an IPI or message that names nobody is dropped."""
-CASCADE: Final = 2
-"""ISA IRQ of the second 8259, and the IOAPIC pin of IRQ 0."""
+PIN_OF_IRQ_0: Final = 2
+"""Of the IOAPIC, which has no input for the second 8259."""
 
 
 def route(vm: Vm, outcome: Outcome, context: Context = "normal") -> Cause | None:
@@ -302,7 +303,7 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
 def line(vm: Vm, irq: int, source: int, *, asserted: bool) -> None:
     """Move ISA line `irq`: an input of the 8259 pair and of the IOAPIC (0 is pin 2)."""
     if vm.ioapic is not None and irq != CASCADE:
-        pin = CASCADE if irq == 0 else irq
+        pin = PIN_OF_IRQ_0 if irq == 0 else irq
         signal(vm, pins.set_pin(vm.ioapic, pin, asserted), source)
     if vm.pic is not None:
         signal(vm, pic.set_line(vm.pic, irq, asserted), source)

@@ -12,6 +12,7 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.outcome import LocalInterrupt
 from lapis_engine.devices import device, msi
 from lapis_engine.devices.ioapic import pins
+from lapis_engine.devices.pic.regs import CASCADE
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.events import KernemuAccessed, LvtFired, RunStateChanged
 from lapis_engine.vie.world import HandlerRefused
@@ -91,7 +92,7 @@ def set_pin(vm: Vm, pin: int, *, asserted: bool) -> None:
 
 def set_line(vm: Vm, irq: int, *, asserted: bool) -> None:
     """Move an ISA line, which goes to the 8259 pair and the IOAPIC."""
-    if not 0 <= irq <= 15 or irq == fabric.CASCADE:
+    if not 0 <= irq <= 15 or irq == CASCADE:
         raise EngineError(f"there is no ISA line {irq}; they are 0 to 15 without 2")
     fabric.line(vm, irq, -1, asserted=asserted)
 

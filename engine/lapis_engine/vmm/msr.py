@@ -18,6 +18,7 @@ from lapis_engine.cpu.registers import (
     FS,
     GS,
 )
+from lapis_engine.units import NS
 
 if TYPE_CHECKING:
     from lapis_engine.apic.outcome import Outcome
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 TSC, APICBASE, EFER = 0x10, 0x1B, 0xC000_0080
 TSC_DEADLINE = 0x6E0
-NS = 1_000_000_000
 FS_BASE, GS_BASE = 0xC000_0100, 0xC000_0101
 EFER_WRITABLE = EFER_SCE | EFER_LME | EFER_NXE
 

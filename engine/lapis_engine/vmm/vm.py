@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lapis_engine.apic.timer import NS
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.events import Suspended
+from lapis_engine.units import NS
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.interference import InterferenceState
 from lapis_engine.vmm.run_state import SpinupState

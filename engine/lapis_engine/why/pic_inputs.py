@@ -12,10 +12,8 @@ from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import LVT_MASKED
 from lapis_engine.devices.pic import priority as pic
+from lapis_engine.devices.pic.regs import CASCADE
 from lapis_engine.why.reason import Reason, blocks
-
-CASCADE = 1 << 2
-"""Input of the master that the slave drives."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +41,7 @@ def _input(vm: Vm, vcpu: Vcpu, chip: ChipState, irq: int) -> Iterator[Reason]:
     found = []
     if chip.imr & bit:
         found.append(("pic-mask", f"{head} and is masked (IMR {chip.imr:#04x})"))
-    if irq >= 8 and vm.pic.master.imr & CASCADE:
+    if irq >= 8 and vm.pic.master.imr >> CASCADE & 1:
         text = f"{head}, and the master masks input 2 (IMR {vm.pic.master.imr:#04x})"
         found.append(("pic-mask", text))
     if not irr & bit:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.memory.physical import PAGE
 from lapis_engine.replay.pages import BLANK
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from lapis_engine.replay.capture import Checkpoint

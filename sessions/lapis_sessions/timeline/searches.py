@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import UnmappedError
 from lapis_engine.events import ExtIntDelivered, NmiDelivered, VectorDelivered
-from lapis_engine.memory.physical import PAGE
 from lapis_engine.replay import capture
 from lapis_engine.replay.capture import Position
+from lapis_engine.units import PAGE
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:

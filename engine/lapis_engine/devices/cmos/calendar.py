@@ -10,8 +10,8 @@ import datetime as dt
 from typing import Final
 
 from lapis_engine.devices.cmos import regs
+from lapis_engine.units import NS
 
-NS_PER_SECOND: Final = 1_000_000_000
 UPDATE_NS: Final = 244_000 + 1_984_000
 """UIP rises 244 us before an update, which takes 1984 us (MC146818A "Update Cycle")."""
 
@@ -36,12 +36,12 @@ CELLS: Final = frozenset(
 
 def updating(now: int) -> bool:
     """Tell whether UIP is set: the cells move at the end of the update."""
-    return now % NS_PER_SECOND >= NS_PER_SECOND - UPDATE_NS
+    return now % NS >= NS - UPDATE_NS
 
 
 def cell(number: int, status_b: int, now: int) -> int:
     """Return the clock's cell `number` at `now` ns, in the form that B asks for."""
-    minutes, second = divmod(now // NS_PER_SECOND, 60)
+    minutes, second = divmod(now // NS, 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
     date = dt.date.fromordinal(EPOCH_DAY + days % CYCLE_DAYS)

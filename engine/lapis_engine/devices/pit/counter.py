@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices.pit import regs
+from lapis_engine.units import NS
 
 if TYPE_CHECKING:
     from lapis_engine.devices.pit.state import ChannelState
@@ -20,12 +21,12 @@ TRIGGERED = (regs.ONE_SHOT, regs.HARDWARE_STROBE)
 
 def tick_at(now: int) -> int:
     """Return the number of the last tick at or before `now` ns."""
-    return now * regs.HZ // regs.NS_PER_SECOND
+    return now * regs.HZ // NS
 
 
 def time_of(tick: int) -> int:
     """Return the first ns at which `tick` has happened."""
-    return -(-tick * regs.NS_PER_SECOND // regs.HZ)
+    return -(-tick * NS // regs.HZ)
 
 
 def load(channel: ChannelState, count: int, now: int) -> None:

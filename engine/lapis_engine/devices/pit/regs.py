@@ -13,8 +13,6 @@ from lapis_engine.devices.device import Range
 
 HZ: Final = 1_193_182
 """Clock of all three channels."""
-NS_PER_SECOND: Final = 1_000_000_000
-
 CHANNEL_0: Final = 0x40
 """Ports 0x40 to 0x42: the counters."""
 CONTROL: Final = 0x43

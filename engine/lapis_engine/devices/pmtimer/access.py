@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.devices.device import Refused
 from lapis_engine.devices.pmtimer import regs
+from lapis_engine.units import NS
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -19,7 +20,7 @@ def read(state: PmTimerState, address: int, size: int, now: int) -> int:
     if address != regs.COUNT or size != 4:
         return -1
     # Not modelled: TMR_STS and the SCI when the highest bit changes.
-    return (now - state.base) * regs.HZ // regs.NS_PER_SECOND & regs.WIDTH
+    return (now - state.base) * regs.HZ // NS & regs.WIDTH
 
 
 def write(

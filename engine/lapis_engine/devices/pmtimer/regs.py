@@ -11,8 +11,6 @@ from lapis_engine.bits import bits
 from lapis_engine.devices.device import Range
 
 HZ: Final = 3_579_545
-NS_PER_SECOND: Final = 1_000_000_000
-
 COUNT: Final = 0x408
 """PM_TMR, a dword, read-only."""
 PORTS: Final = (Range(COUNT, 4),)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.errors import UnmappedError
-from lapis_engine.memory.physical import PAGE
 from lapis_engine.replay.digest import Digester
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
