@@ -11,7 +11,6 @@ import pytest
 import unicorn
 
 from lapis_engine.cpu import intercepts, layout, probe
-from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
     Budget,
@@ -23,6 +22,7 @@ from lapis_engine.cpu.intercepts import (
     Window,
 )
 from lapis_engine.cpu.registers import CS, Registers, Segment
+from lapis_engine.cpu.selfcheck import open_core
 from lapis_engine.errors import ProcessorError
 from lapis_engine.memory.physical import PhysicalMemory
 
@@ -34,7 +34,7 @@ class Rig:
     """A core with 1 MiB of RAM and one vCPU in real mode at 0:7000."""
 
     def __init__(self) -> None:
-        self.core = Core()
+        self.core = open_core()
         self.memory = PhysicalMemory()
         self.core.map(self.memory.add(0, 1 << 20, "RAM"))
         self.memory.on_write = self.core.forget_code
@@ -252,13 +252,13 @@ def test_rom_takes_no_writes(rig: Rig) -> None:
 def test_another_version_of_unicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unicorn, "__version__", "2.1.9")
     with pytest.raises(ProcessorError, match=r"unicorn 2\.1\.9.*2\.1\.4"):
-        Core()
+        open_core()
 
 
 def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "CFLAGS_NEXT_TB", 0x40)
     with pytest.raises(ProcessorError, match="laid out otherwise"):
-        Core()
+        open_core()
 
 
 @pytest.mark.parametrize("msr", sorted(layout.MSRS))
@@ -267,7 +267,7 @@ def test_a_register_that_lies_elsewhere_is_found_before_a_guest_runs(
 ) -> None:
     monkeypatch.setitem(layout.MSRS, msr, 0x800)
     with pytest.raises(ProcessorError, match=r"keeps MSR|keeps"):
-        Core()
+        open_core()
 
 
 def test_the_control_page_lies_where_no_page_table_can_point() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import assume, given
@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from unicorn import UC_ARCH_X86, UC_MODE_64, Uc
 
 from lapis_engine.cpu.context import Context
-from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import Budget, Faulted, HwExit
 from lapis_engine.cpu.paging import Linear, LinearHole
 from lapis_engine.cpu.registers import Registers, Segment
+from lapis_engine.cpu.selfcheck import open_core
 from lapis_engine.memory.physical import PhysicalMemory
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.core import Core
 
 PG, WP, PE = 1 << 31, 1 << 16, 1
 PSE, PAE, SMEP, SMAP = 1 << 4, 1 << 5, 1 << 20, 1 << 21
@@ -419,7 +422,7 @@ def _run(core: Core, m: Machine, s: Setup) -> HwExit:
 
 
 def test_the_processor_walks_alike() -> None:
-    core = Core()
+    core = open_core()
     memory = PhysicalMemory()
     core.map(memory.add(0, RAM, "ram"))
     rnd = random.Random(14)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 
-from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.fault import GP, PF_, PF_P, PF_U, PF_W, GuestFault
 from lapis_engine.cpu.paging import Linear, LinearHole
 from lapis_engine.cpu.registers import (
@@ -34,6 +34,7 @@ from lapis_engine.cpu.registers import (
     Registers,
     Segment,
 )
+from lapis_engine.cpu.selfcheck import open_core
 from lapis_engine.errors import EntryError, UnmappedError
 from lapis_engine.memory.physical import PhysicalMemory
 from lapis_engine.vie.decode import decode, decode_port
@@ -53,6 +54,9 @@ from lapis_engine.vie.repeat import Outcome, Result
 from lapis_engine.vie.request import InoutRequest, InstEmul, MmioRequest
 from lapis_engine.vie.state import VieState
 
+if TYPE_CHECKING:
+    from lapis_engine.cpu.core import Core
+
 DEVICE = 0xD000_0000
 RAM = 0x10_0000
 DONE, PENDING = Outcome(Result.DONE, 1), Outcome(Result.PENDING, 0)
@@ -60,7 +64,7 @@ DONE, PENDING = Outcome(Result.DONE, 1), Outcome(Result.PENDING, 0)
 
 @cache
 def core() -> Core:
-    return Core()
+    return open_core()
 
 
 def new_registers(bits: int = 64, cpl: int = 0) -> Registers:

@@ -35,7 +35,7 @@ from unicorn.unicorn_const import (
 )
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
-from lapis_engine.cpu import flags, intercepts, layout, selfcheck
+from lapis_engine.cpu import flags, intercepts, layout
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
@@ -55,6 +55,7 @@ from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_cou
 from lapis_engine.cpu.registers import STATUS_FLAGS, Registers
 from lapis_engine.cpu.restart import Restarts
 from lapis_engine.errors import ProcessorError
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -89,7 +90,10 @@ EXCEPTION_EXIT = 0x40
 
 
 class Core:
-    """The processor that every vCPU runs on, one at a time."""
+    """The processor that every vCPU runs on, one at a time.
+
+    `selfcheck.open_core` makes one that is proved to be as we think it is.
+    """
 
     def __init__(self) -> None:
         """Open the processor; raise `ProcessorError` when it is not one we know."""
@@ -119,17 +123,16 @@ class Core:
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
         self._add_hooks()
-        self._check_layout()
 
-    def _check_layout(self) -> None:
-        """Run `selfcheck` in a page that is gone before the guest's memory comes."""
-        size = 0x1000
-        code = selfcheck.CODE.ljust(selfcheck.MSR_CODE, b"\x90") + selfcheck.WRMSR
-        code = code.ljust(selfcheck.OWN_CODE, b"\x90") + selfcheck.OVERWRITES
-        self._uc.mem_map(selfcheck.PAGE, size, UC_PROT_ALL)
-        self._uc.mem_write(selfcheck.PAGE, code)
-        selfcheck.check(self)
-        self._uc.mem_unmap(selfcheck.PAGE, size)
+    def try_out(self, gpa: int, code: bytes, trial: Callable[[Core], None]) -> None:
+        """Do `trial` with `code` in a page at `gpa` that is gone afterwards.
+
+        For before the guest's memory comes; whatever `trial` raises goes through.
+        """
+        self._uc.mem_map(gpa, PAGE, UC_PROT_ALL)
+        self._uc.mem_write(gpa, code)
+        trial(self)
+        self._uc.mem_unmap(gpa, PAGE)
         self._loaded = None
 
     def _add_hooks(self) -> None:

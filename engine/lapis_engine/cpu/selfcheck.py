@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.cpu import intercepts, layout
+from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import Budget, Intercepted, Window
 from lapis_engine.cpu.registers import CF, CS, DS, IF, RAX, RBX, RCX, RDX, Segment
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
-    from lapis_engine.cpu.core import Core
     from lapis_engine.cpu.registers import Registers
 
-PAGE = 0x1000
+PLACE = 0x1000
 """Guest-physical place of the code that runs here."""
 CODE = bytes.fromhex("6601c3 f9 a11000 f4 fb 90 90").ljust(16, b"\x90") + b"\x34\x12"
 """add ebx, eax; stc; mov ax, [0x10]; hlt; sti; nop; nop; ... and a word at 0x10."""
@@ -30,6 +30,14 @@ ANY_ADDRESS = 0x1234_5678
 OWN_CODE = 0x60
 OVERWRITES = bytes.fromhex("c606650090 40 ebf8")
 """mov byte [OWN_CODE + 5], nop; inc ax, which is overwritten; jmp OWN_CODE."""
+
+
+def open_core() -> Core:
+    """Return a processor that was proved; raise `ProcessorError` for one unknown."""
+    core = Core()
+    code = CODE.ljust(MSR_CODE, b"\x90") + WRMSR
+    core.try_out(PLACE, code.ljust(OWN_CODE, b"\x90") + OVERWRITES, check)
+    return core
 
 
 def check(core: Core) -> None:
@@ -48,8 +56,8 @@ def check(core: Core) -> None:
 def _prepare(regs: Registers) -> None:
     for index in range(6):
         regs.set_segment(index, Segment(0, 0, 0xFFFF, 0x9300))
-    regs.set_segment(CS, Segment(0x100, PAGE, 0xFFFF, 0x9B00))
-    regs.set_segment(DS, Segment(0x100, PAGE, 0xFFFF, 0x9300))
+    regs.set_segment(CS, Segment(0x100, PLACE, 0xFFFF, 0x9B00))
+    regs.set_segment(DS, Segment(0x100, PLACE, 0xFFFF, 0x9300))
     regs.cr0, regs.rflags, regs.rip = 0x6000_0010, 2, 0
 
 

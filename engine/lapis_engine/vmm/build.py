@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.timer import NS
 from lapis_engine.boot.image import (
     BootPlan,
     LongEntry,
@@ -16,7 +15,6 @@ from lapis_engine.boot.image import (
     RealEntry,
     ResetEntry,
 )
-from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.paging import Linear
 from lapis_engine.cpu.registers import (
     CR0_PE,
@@ -34,9 +32,11 @@ from lapis_engine.cpu.registers import (
     RSP,
     Segment,
 )
+from lapis_engine.cpu.selfcheck import open_core
 from lapis_engine.errors import ImageError, UnmappedError
 from lapis_engine.memory.iospace import IoSpace
-from lapis_engine.memory.physical import PAGE, PhysicalMemory
+from lapis_engine.memory.physical import PhysicalMemory
+from lapis_engine.units import NS, PAGE
 from lapis_engine.vmm import run_state
 from lapis_engine.vmm.bus import Bus
 from lapis_engine.vmm.startup import protocols, reset
@@ -46,6 +46,7 @@ from lapis_engine.vmm.vm import Vm
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from lapis_engine.cpu.core import Core
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.devices.device import Device
     from lapis_engine.profiles.switches import Profile
@@ -70,7 +71,7 @@ def make(
     claims reads all ones, as on an ISA bus; else it is a request to the user. Raises
     `ConfigError` when two devices want one address.
     """
-    core, memory = Core(), PhysicalMemory()
+    core, memory = open_core(), PhysicalMemory()
     memory.on_write = core.forget_code
     ports, mmio = IoSpace("port"), IoSpace("mmio")
     for device in devices:
