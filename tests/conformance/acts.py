@@ -205,14 +205,15 @@ def pass_time(s: Script, _n: int, ns: str) -> str:
 
 def import_apic(s: Script, n: int, *fields: str) -> str:
     """Import the exported APIC with the vectors of `bank=1,2` in it; name a refusal."""
-    state = transfer.export_apic(s.rig.machine, n)
+    vm = s.rig.vm
+    state = transfer.export_apic(vm, vm.vcpus[n])
     for field in fields:
         name, _, vectors = field.partition("=")
         bits = sum(1 << int(vector, 0) for vector in vectors.split(","))
         words = [bits >> 32 * word & 0xFFFF_FFFF for word in range(8)]
         state["lapic"][f"vlp_{name}"] = words
     try:
-        transfer.import_apic(s.rig.machine, n, state, "a scenario")
+        transfer.import_apic(vm, vm.vcpus[n], state, "a scenario")
     except RecordError as error:
         return error.reason
     return ""

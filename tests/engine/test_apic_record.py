@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from lapis_engine.apic import timer
 from lapis_engine.events import ApicImported, RunStateChanged, VectorDelivered
 from lapis_engine.replay.digest import Digester
+from lapis_engine.saved import transfer
 from lapis_engine.saved.lapic import RecordError
-from lapis_engine.saved.transfer import export_apic
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -48,6 +48,10 @@ PROPOLIS: Fields = FRESH | {
     "vlp_icr_timer": 31718, "vlp_dcr_timer": 3, "vl_msr_apicbase": 0xFEE0_0800,
     "vl_timer_target": 219_030_898_956,
 }  # fmt: skip
+
+
+def export_apic(m: Machine, number: int) -> dict[str, Any]:
+    return transfer.export_apic(m.vm, m.vcpu(number))
 
 
 def words(*vectors: int) -> list[int]:

@@ -143,7 +143,8 @@ def test_an_imported_apic_is_in_the_script(tmp_path: Path) -> None:
     session = open_session(SessionOptions("ap-bringup"), DEVICES)
     start_recording(session, str(tmp_path / "a.lapis"))
     session.execute("run 20000")
-    state = transfer.export_apic(session.machine, 0)
+    m = session.machine
+    state = transfer.export_apic(m.vm, m.vcpu(0))
     session.machine.import_apic(1, state, "another vCPU's", lenient=True)
     session.execute("run 100")
     session.close()

@@ -349,7 +349,9 @@ class Machine:
         self, number: int, saved: Mapping[str, Any], source: str, *, lenient: bool
     ) -> list[str]:
         """Put a saved APIC onto vCPU `number`; return remarks, or `RecordError`."""
-        return saved_state.import_apic(self, number, saved, source, lenient=lenient)
+        return saved_state.import_apic(
+            self.vm, self.vcpu(number), saved, source, lenient=lenient
+        )
 
     # How turns are given.
 

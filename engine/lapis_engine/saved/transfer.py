@@ -2,8 +2,8 @@
 
 Saved state is plain data that JSON can hold, with these keys:
 
-lapic: the fields of `vdi_lapic_v1` (`apic.record`).
-events: pending events and run-state (`vmm.saved`), or absent: the target's stay.
+lapic: the fields of `vdi_lapic_v1` (`saved.lapic`).
+events: pending events and run-state (`saved.events`), or absent: the target's stay.
 now: ns of virtual time when it was saved, or absent: 0. The timer goes on with what
     was left of it.
 timer_current: instead of a target, the current count of the timer, or absent.
@@ -19,41 +19,40 @@ from lapis_engine.saved import events as saved_events
 from lapis_engine.saved import lapic as lapic_record
 from lapis_engine.saved import plausibility
 from lapis_engine.saved.lapic import RecordError
+from lapis_engine.units import NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lapis_engine.machine.machine import Machine
     from lapis_engine.saved.events import SavedEvents
     from lapis_engine.saved.lapic import LapicRecord
     from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Vm
 
 KEYS: Final = frozenset({"lapic", "events", "now", "timer_current"})
-NS: Final = 1_000_000_000
 LATEST: Final = (1 << 63) - 1
 """A time is an i64."""
 
 
-def export_apic(machine: Machine, number: int) -> dict[str, Any]:
-    """Return the saved state of vCPU `number`; raise `EngineError`."""
-    vcpu = machine.vcpu(number)
-    lapic = lapic_record.export(vcpu.apic, machine.vm.profile)
+def export_apic(vm: Vm, vcpu: Vcpu) -> dict[str, Any]:
+    """Return the saved state of `vcpu`."""
+    lapic = lapic_record.export(vcpu.apic, vm.profile)
     return {
         "lapic": lapic_record.to_fields(lapic),
         "events": saved_events.to_fields(saved_events.export(vcpu)),
-        "now": machine.now,
+        "now": vm.now,
     }
 
 
 def import_apic(
-    machine: Machine,
-    number: int,
+    vm: Vm,
+    vcpu: Vcpu,
     saved: Mapping[str, Any],
     source: str,
     *,
     lenient: bool = False,
 ) -> list[str]:
-    """Put saved state onto vCPU `number`; return remarks on it, a sentence each.
+    """Put saved state onto `vcpu`; return remarks on it, a sentence each.
 
     With `lenient` fields of the APIC may be absent, and keep the target's values;
     version, id and BSP flag are made to fit, the mode may change, and an INIT may be
@@ -61,11 +60,11 @@ def import_apic(
 
     Raises `RecordError` naming field and reason, and changes nothing then.
     """
-    vcpu, profile = machine.vcpu(number), machine.vm.profile
+    profile = vm.profile
     _check_parts(saved)
     base = lapic_record.export(vcpu.apic, profile) if lenient else None
     wanted = lapic_record.from_fields(_part(saved, "lapic"), base)
-    wanted = _timed(machine, wanted, saved)
+    wanted = _timed(vm, wanted, saved)
     target, said = vcpu.apic, list(plausibility.remarks(wanted))
     if lenient:
         given = frozenset(saved["lapic"])
@@ -77,13 +76,13 @@ def import_apic(
     if saved.get("events") is not None:
         events = saved_events.from_fields(_part(saved, "events"))
         saved_events.check(events, vcpu, profile, lenient=lenient)
-    tsc_deadline = _tsc_deadline(machine, vcpu, wanted, events)
+    tsc_deadline = _tsc_deadline(vm, vcpu, wanted, events)
     lapic_record.load(vcpu.apic, wanted, profile)
     vcpu.apic.tsc_deadline = tsc_deadline
-    machine.log.note(ApicImported(number, source))
+    vm.note(ApicImported(vcpu.id, source))
     if events is not None:
-        saved_events.put(machine.vm, vcpu, events)
-    machine.vm.timers.moved = machine.vm.attention.kick = True
+        saved_events.put(vm, vcpu, events)
+    vm.timers.moved = vm.attention.kick = True
     return said
 
 
@@ -103,17 +102,15 @@ def _part(saved: Mapping[str, Any], name: str) -> Mapping[str, object]:
     return part
 
 
-def _timed(
-    machine: Machine, wanted: LapicRecord, saved: Mapping[str, Any]
-) -> LapicRecord:
+def _timed(vm: Vm, wanted: LapicRecord, saved: Mapping[str, Any]) -> LapicRecord:
     """Move the timer from the clock of the source to the machine's."""
     then, current = _count(saved, "now"), _count(saved, "timer_current")
     if "timer_current" in saved:
-        profile = machine.vm.profile
-        return plausibility.target_of_count(wanted, current, machine.now, profile)
+        profile = vm.profile
+        return plausibility.target_of_count(wanted, current, vm.now, profile)
     if not wanted.vl_timer_target or "vl_timer_target" not in saved["lapic"]:
         return wanted
-    at = max(wanted.vl_timer_target - then + machine.now, 1)
+    at = max(wanted.vl_timer_target - then + vm.now, 1)
     if at > LATEST:
         why = f"{wanted.vl_timer_target} ns is too far from now, {then} ns"
         raise RecordError("vl_timer_target", "BAD_VALUE", why)
@@ -133,16 +130,16 @@ def _count(saved: Mapping[str, Any], name: str) -> int:
 
 
 def _tsc_deadline(
-    machine: Machine, vcpu: Vcpu, wanted: LapicRecord, events: SavedEvents | None
+    vm: Vm, vcpu: Vcpu, wanted: LapicRecord, events: SavedEvents | None
 ) -> int:
     """Return IA32_TSC_DEADLINE: what was saved, or else what the target comes to.
 
     Raises `RecordError` where it is armed and the timer is not, or the other way.
     """
-    profile = machine.vm.profile
+    profile = vm.profile
     by_tsc = plausibility.is_tsc_deadline(wanted, profile) and wanted.vl_timer_target
     if events is None:
-        ticks = wanted.vl_timer_target * machine.vm.tsc_hz // NS + vcpu.tsc_offset
+        ticks = wanted.vl_timer_target * vm.tsc_hz // NS + vcpu.tsc_offset
         return max(ticks, 1) & (1 << 64) - 1 if by_tsc else 0
     if bool(events.tsc_deadline) != bool(by_tsc):
         why = (

@@ -37,7 +37,7 @@ def of(machine: Machine, number: int) -> dict[str, Any]:
         "version": VERSION,
         "profile": machine.vm.profile.name,
         "vcpu": number,
-        **saved_state.export_apic(machine, number),
+        **saved_state.export_apic(machine.vm, machine.vcpu(number)),
     }
 
 
