@@ -109,7 +109,6 @@ def test_the_shutdown_byte_is_memory_and_survives_a_reset() -> None:
     put(device, 0x40, 0x44)
     put(device, 0x3F, 0x33)
     assert (cell(device, 0x3F), cell(device, 0x40)) == (0x33, 0x44)
-    assert device.reset is None
 
 
 def test_the_index_has_seven_bits_and_the_eighth_masks_nmi() -> None:

@@ -176,16 +176,6 @@ def test_halves_are_written_apart() -> None:
     assert entry(device, 3) == 0x0600_0000_0001_0032
 
 
-def test_a_reset_brings_fresh_pins() -> None:
-    device = ioapic.device(ILLUMOS)
-    program(device, 3, LEVEL | 0x31)
-    drive(device, 3, True)
-    assert device.state != device.reset
-    device.state = device.reset
-    assert entry(device, 3) == 0x0001_0000_0001_0000
-    assert pins.peek(device.state)[3].count == 0
-
-
 # Messages.
 
 

@@ -514,9 +514,3 @@ def test_without_the_check_all_of_it_is_taken() -> None:
         assert write(device, 0x21, word) == ()
     assert read(device, 0x21) == 0xFE
     assert device.access.read(device.state, 0x20, 2, 0) == 0xFE00
-
-
-def test_a_reset_pair_checks_as_before() -> None:
-    device = checked()
-    device.state = device.reset
-    assert refused(device, 0x20, 0x13)

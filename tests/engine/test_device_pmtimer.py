@@ -66,7 +66,7 @@ def test_every_out_is_refused_and_changes_nothing(size: int) -> None:
 def test_it_has_four_ports() -> None:
     device = pmtimer.device()
     assert [(where.first, where.size) for where in device.ports] == [(0x408, 4)]
-    assert (device.mmio, device.timer, device.reset) == ((), None, device.state)
+    assert (device.mmio, device.timer) == ((), None)
 
 
 def test_nothing_else_of_a_pc_wants_its_ports() -> None:

@@ -112,10 +112,3 @@ def test_the_same_accesses_give_the_same_history(
         return [*seen, device.state]
 
     assert history() == history()
-
-
-@pytest.mark.parametrize("name", sorted(DEVICES))
-def test_the_reset_state_is_not_the_live_one(name: str) -> None:
-    device = DEVICES[name]()
-    assert device.reset is None or device.reset is not device.state
-    assert device.reset is None or device.reset == device.state

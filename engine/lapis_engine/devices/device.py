@@ -6,7 +6,7 @@ signals, which the machine alone routes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from lapis_engine.events import IoapicEnded, Oddity, PinChanged
@@ -95,7 +95,7 @@ class Range:
 
 
 class Access(Protocol):
-    """The functions of a device's `access` module (a module satisfies this).
+    """How the guest gets at a device: an `access` module, or an object that has both.
 
     `address` is the full port number or guest-physical address, `size` 1, 2, 4 or 8
     bytes, `now` virtual time in ns.
@@ -145,5 +145,3 @@ class Device:
     timer: Timed | None = None
     role: Role | None = None
     """What it is to the machine, when that has dealings of its own with it."""
-    reset: Any = field(default=None)
-    """Fresh state for a machine reset, or None to leave the state alone."""

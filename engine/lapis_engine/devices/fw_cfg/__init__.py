@@ -47,6 +47,4 @@ def device(
         (regs.IRQ0_OVERRIDE, int(irq0_override).to_bytes(4, "little")),
     )
     items = build(fixed, files)
-    return Device(
-        "fw-cfg", FwCfgState(items), access, regs.PORTS, reset=FwCfgState(items)
-    )
+    return Device("fw-cfg", FwCfgState(items), access, regs.PORTS)

@@ -24,7 +24,6 @@ def device(profile: Profile) -> Device:
         access,
         mmio=regs.MMIO,
         role="ioapic",
-        reset=_fresh(profile),
     )
 
 

@@ -27,5 +27,4 @@ def device(*, modes_checked: bool = False) -> Device:
         regs.PORTS,
         timer=timer,
         role="pic",
-        reset=PicState(modes_checked=modes_checked),
     )

@@ -12,4 +12,4 @@ from lapis_engine.devices.pit.state import PitState
 
 def device() -> Device:
     """Return the timer at ports 0x40 to 0x43, and port 0x61."""
-    return Device("pit", PitState(), access, regs.PORTS, timer=timer, reset=PitState())
+    return Device("pit", PitState(), access, regs.PORTS, timer=timer)
