@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapis_engine.devices.device import InterruptMessage
-from lapis_engine.devices.msi import decode, decode_entry
+from lapis_engine.devices.msi import decode
 
 BASE = 0xFEE0_0000
 
@@ -16,10 +16,6 @@ def message(address: int, data: int, *, needs_hint: bool = False) -> InterruptMe
     decoded = decode(address, data, needs_hint=needs_hint)
     assert isinstance(decoded, InterruptMessage)
     return decoded
-
-
-def entry(low: int, high: int, data: int, control: int) -> bytes:
-    return b"".join(x.to_bytes(4, "little") for x in (low, high, data, control))
 
 
 def test_the_plainest_message_is_a_physical_fixed_edge() -> None:
@@ -31,8 +27,6 @@ def test_the_plainest_message_is_a_physical_fixed_edge() -> None:
 def test_the_plainest_logical_message_needs_no_hint() -> None:
     logical = InterruptMessage("msi", 0xFF, True, "fixed", 0xFF, False)
     assert decode(0xFEEF_F004, 0xFF) == logical
-    by_entry = decode_entry(entry(0xFEEF_F004, 0, 0xFF, 0), source="msi")
-    assert by_entry == logical
 
 
 def test_the_source_can_be_named() -> None:
@@ -109,46 +103,4 @@ def test_reserved_bits_of_the_data_mean_nothing(
     noisy = data | upper << 16 | 0b111 << 11
     assert message(BASE | low, data, needs_hint=needs_hint) == message(
         BASE | low, noisy, needs_hint=needs_hint
-    )
-
-
-def test_an_msi_x_entry_is_address_upper_address_data_control() -> None:
-    assert decode_entry(entry(0xFEE0_500C, 0, 0x0171, 0)) == InterruptMessage(
-        "msi-x", 5, True, "lowest", 0x71, False
-    )
-
-
-def test_an_msi_x_entry_obeys_the_hint_rule() -> None:
-    decoded = decode_entry(
-        entry(0xFEE0_5004, 0, 0x71, 0), needs_hint=True, source="nvme"
-    )
-    assert decoded == InterruptMessage("nvme", 5, False, "fixed", 0x71, False)
-
-
-def test_a_masked_msi_x_entry_sends_nothing() -> None:
-    assert decode_entry(entry(0xFEE0_5000, 1, 0x71, 1)) == (
-        "the MSI-X table entry is masked (vector control bit 0)"
-    )
-
-
-def test_the_other_bits_of_vector_control_mean_nothing() -> None:
-    masked_not = entry(0xFEE0_5000, 0, 0x71, 0xFFFF_FFFE)
-    assert isinstance(decode_entry(masked_not), InterruptMessage)
-
-
-def test_an_msi_x_entry_with_an_upper_address_sends_nothing() -> None:
-    assert decode_entry(entry(0xFEE0_5000, 0x2, 0x71, 0)) == (
-        "the MSI-X table entry has upper address 0x2, which must be 0"
-    )
-
-
-def test_what_holds_for_a_message_holds_for_an_entry() -> None:
-    assert decode_entry(entry(0xFEC0_0000, 0, 0x71, 0)) == decode(0xFEC0_0000, 0x71)
-    assert decode_entry(entry(BASE, 0, 0x8071, 0)) == decode(BASE, 0x8071)
-
-
-@pytest.mark.parametrize("size", [0, 15, 17])
-def test_an_entry_of_another_size_is_none(size: int) -> None:
-    assert decode_entry(bytes(size)) == (
-        f"an MSI-X table entry has 16 bytes, not {size}"
     )

@@ -235,7 +235,7 @@ def test_rom_is_read_and_not_written() -> None:
     m.put(0x4040, 0xFF_F007)
     assert m.linear.read_uint(0x8000, 4) == 0
     with pytest.raises(LinearHole):
-        m.linear.write_uint(0x8000, 4, 1)
+        m.linear.write(0x8000, b"\x01\0\0\0")
 
 
 # A second model: recursive, on a dict of entries, in the manual's order of words.

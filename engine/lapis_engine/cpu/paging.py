@@ -161,12 +161,6 @@ class Linear:
         """Return a little-endian integer of `size` bytes, as `read`."""
         return int.from_bytes(self.read(linear, size, user=user), "little")
 
-    def write_uint(
-        self, linear: int, size: int, value: int, *, user: bool = False
-    ) -> None:
-        """Store `value` as a little-endian integer of `size` bytes, as `write`."""
-        self.write(linear, value.to_bytes(size, "little"), user=user)
-
     def _walk(self, linear: int, *, touch: bool) -> Leaf | int:
         """Return the leaf, or bits P and RSVD of the error code."""
         regs = self._regs

@@ -1,7 +1,6 @@
 """Message signalled interrupts: a write of a device, taken apart into its message.
 
-SDM Vol. 3A "Message Signalled Interrupts"; PCI Local Bus 3.0 "MSI-X Table Entries". Who
-is reached is not decided here.
+SDM Vol. 3A "Message Signalled Interrupts". Who is reached is not decided here.
 """
 
 from __future__ import annotations
@@ -36,11 +35,6 @@ ASSERT: Final = bit(14)
 TRIGGER: Final = bit(15)
 """Data: trigger mode; 1 is level."""
 
-ENTRY_BYTES: Final = 16
-"""Size of an MSI-X table entry: address, upper address, data, vector control."""
-ENTRY_MASKED: Final = bit(0)
-"""Vector control: the entry sends nothing."""
-
 
 def decode(
     address: int, data: int, *, needs_hint: bool = False, source: str = "msi"
@@ -65,19 +59,3 @@ def decode(
         # Differs from bhyve: it takes every MSI for an edge (`lapic_intr_msi`).
         level=bool(data & TRIGGER) and mode in LEVEL_MODES,
     )
-
-
-def decode_entry(
-    entry: bytes, *, needs_hint: bool = False, source: str = "msi-x"
-) -> InterruptMessage | str:
-    """Return the message of an MSI-X table entry, or why it sends none."""
-    if len(entry) != ENTRY_BYTES:
-        return f"an MSI-X table entry has {ENTRY_BYTES} bytes, not {len(entry)}"
-    low, high, data, control = (
-        int.from_bytes(entry[i : i + 4], "little") for i in range(0, ENTRY_BYTES, 4)
-    )
-    if control & ENTRY_MASKED:
-        return "the MSI-X table entry is masked (vector control bit 0)"
-    if high:
-        return f"the MSI-X table entry has upper address {high:#x}, which must be 0"
-    return decode(low, data, needs_hint=needs_hint, source=source)
