@@ -50,7 +50,7 @@ from lapis_engine.vie.pending import (
     start_unknown,
 )
 from lapis_engine.vie.ports import emulate_port
-from lapis_engine.vie.repeat import Outcome, Result
+from lapis_engine.vie.repeat import Progress, Result
 from lapis_engine.vie.request import InoutRequest, InstEmul, MmioRequest
 from lapis_engine.vie.state import VieState
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 DEVICE = 0xD000_0000
 RAM = 0x10_0000
-DONE, PENDING = Outcome(Result.DONE, 1), Outcome(Result.PENDING, 0)
+DONE, PENDING = Progress(Result.DONE, 1), Progress(Result.PENDING, 0)
 
 
 @cache
@@ -163,22 +163,22 @@ class World:
         self.state = VieState()
         self.limit = 1
 
-    def start(self, gpa: int = DEVICE) -> Outcome:
+    def start(self, gpa: int = DEVICE) -> Progress:
         instruction = decode(self.code, self.regs.code_bits)
         assert instruction is not None
         start_mmio(self.state, self.code, instruction, gpa)
         return self.go()
 
-    def go(self) -> Outcome:
+    def go(self) -> Progress:
         return emulate(self.state, self.regs, self.linear, self.bus, self.limit)
 
-    def start_port(self, *, keeps_upper_rax: bool = True) -> Outcome:
+    def start_port(self, *, keeps_upper_rax: bool = True) -> Progress:
         instruction = decode_port(self.code, self.regs.code_bits)
         assert instruction is not None
         start_inout(self.state, self.code, instruction)
         return self.go_port(keeps_upper_rax=keeps_upper_rax)
 
-    def go_port(self, *, keeps_upper_rax: bool = True) -> Outcome:
+    def go_port(self, *, keeps_upper_rax: bool = True) -> Progress:
         return emulate_port(
             self.state,
             self.regs,
@@ -188,11 +188,11 @@ class World:
             limit=self.limit,
         )
 
-    def answer_read(self, gpa: int, size: int, data: int) -> Outcome:
+    def answer_read(self, gpa: int, size: int, data: int) -> Progress:
         fulfill_mmio(self.state, MmioRequest(read=True, gpa=gpa, bytes=size, data=data))
         return self.go()
 
-    def answer_write(self, gpa: int, size: int) -> Outcome:
+    def answer_write(self, gpa: int, size: int) -> Progress:
         fulfill_mmio(self.state, MmioRequest(read=False, gpa=gpa, bytes=size))
         return self.go()
 
@@ -304,7 +304,7 @@ def test_b7_rep_insb_asks_once_an_element() -> None:
 @pytest.mark.parametrize("code", ["f36c", "f36f"])
 def test_b8_rep_with_a_count_of_zero_only_moves_rip(code: str) -> None:
     world = World(code)
-    assert world.start_port() == Outcome(Result.DONE, 0)
+    assert world.start_port() == Progress(Result.DONE, 0)
     assert world.bus.log == []
     assert world.regs.rip == 0x1002
 
@@ -459,7 +459,7 @@ def test_the_operand_must_be_where_the_processor_says(
     assert world.start(DEVICE | low) == DONE
     world.regs.rip = 0x1000
     world.gpr[RBX], world.gpr[RSI] = rbx, rsi
-    assert world.start(DEVICE | (low ^ 8)) == Outcome(Result.UNHANDLED, 0)
+    assert world.start(DEVICE | (low ^ 8)) == Progress(Result.UNHANDLED, 0)
     assert pending(world.state) == InstEmul(world.code, DEVICE | (low ^ 8))
 
 
@@ -491,11 +491,11 @@ def test_rep_movs_from_a_device_to_memory_goes_on_to_the_limit() -> None:
     world.gpr[RSI], world.gpr[RDI], world.gpr[RCX] = DEVICE, RAM, 5
     world.bus.reads = {DEVICE + 4 * n: 0x100 + n for n in range(5)}
     world.limit = 3
-    assert world.start() == Outcome(Result.REPEAT, 3)
+    assert world.start() == Progress(Result.REPEAT, 3)
     assert world.state == VieState()
     assert (world.gpr[RCX], world.regs.rip) == (2, 0x1000)
     assert world.gpr[RSI] == DEVICE + 12
-    assert world.start(DEVICE + 12) == Outcome(Result.DONE, 2)
+    assert world.start(DEVICE + 12) == Progress(Result.DONE, 2)
     assert (world.gpr[RCX], world.gpr[RDI], world.regs.rip) == (0, RAM + 20, 0x1002)
     assert world.linear.ram[RAM : RAM + 20 : 4] == bytes(range(5))
 
@@ -517,7 +517,7 @@ def test_rep_stos_asks_for_each_element_where_it_is() -> None:
     world.gpr[RDI], world.gpr[RCX], world.gpr[RAX] = DEVICE, 2, 0x1FF
     world.limit = 8
     assert world.start() == PENDING
-    assert world.answer_write(DEVICE, 1) == Outcome(Result.PENDING, 1)
+    assert world.answer_write(DEVICE, 1) == Progress(Result.PENDING, 1)
     assert pending(world.state) == MmioRequest(
         read=False, gpa=DEVICE + 1, bytes=1, data=0xFF
     )
@@ -528,7 +528,7 @@ def test_rep_stos_asks_for_each_element_where_it_is() -> None:
 def test_a_count_is_masked_by_the_address_size() -> None:
     world = World("67f3aa")
     world.gpr[RCX], world.gpr[RDI] = 0x5_0000_0000, DEVICE
-    assert world.start() == Outcome(Result.DONE, 0)
+    assert world.start() == Progress(Result.DONE, 0)
     world = World("f3aa", 16)
     world.gpr[RCX], world.gpr[RDI] = 0xA_0001, 0xB_FFFF
     world.bus.writes.add(0xFFFF)
@@ -558,7 +558,7 @@ def test_a_fault_after_some_iterations_keeps_them() -> None:
     world.linear.missing.add(RAM >> 12)
     world.bus.reads = {DEVICE: 0x77, DEVICE + 1: 0x78}
     world.limit = 8
-    assert world.start() == Outcome(Result.REPEAT, 1)
+    assert world.start() == Progress(Result.REPEAT, 1)
     assert (world.gpr[RCX], world.gpr[RDI], world.regs.rip) == (1, RAM, 0x1000)
     with pytest.raises(GuestFault):
         world.start(DEVICE + 1)
@@ -589,7 +589,7 @@ def test_guest_memory_of_the_machine_fits() -> None:
     assert instruction is not None
     start_mmio(world.state, world.code, instruction, DEVICE)
     outcome = emulate(world.state, world.regs, linear, world.bus, 9)
-    assert outcome == Outcome(Result.PENDING, 2)
+    assert outcome == Progress(Result.PENDING, 2)
     assert memory.read(0x1F_FFFE, 2) == b"01"
     assert pending(world.state) == MmioRequest(
         read=False, gpa=0x20_0000, bytes=1, data=0x32

@@ -76,7 +76,7 @@ class LongEntry:
     """First address above the stack, aligned to 16."""
 
 
-Entry = ResetEntry | RealEntry | ProtectedEntry | LongEntry
+EntryPoint = ResetEntry | RealEntry | ProtectedEntry | LongEntry
 """The closed union: a consumer matches on it and ends with `assert_never`."""
 
 
@@ -88,6 +88,6 @@ class BootPlan:
     """Kind of image, in a word or two."""
     blobs: tuple[Blob, ...]
     """In the order of loading; they do not overlap."""
-    entry: Entry
+    entry: EntryPoint
     symbols: tuple[tuple[str, int], ...] = ()
     """(name, linear address), ascending by address."""

@@ -33,7 +33,7 @@ def deliver(d: Delivery) -> None:
     cs = gates.load_code(d, code, cpl)
     # A null selector with RPL = CPL; the hidden DPL is the processor's CPL.
     ss = Segment(cpl, 0, 0, cpl << 13) if inner else None
-    gates.commit(d, gates.Entry(gate, cs, gate.offset, pointer, ss))
+    gates.commit(d, gates.GateEntry(gate, cs, gate.offset, pointer, ss))
 
 
 def is_canonical(linear: int) -> bool:

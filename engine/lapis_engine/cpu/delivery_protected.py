@@ -51,7 +51,7 @@ def deliver(d: Delivery) -> None:
         raise d.fault(GP)
     cs = gates.load_code(d, code, cpl)
     ss = stack.segment if inner else None
-    gates.commit(d, gates.Entry(gate, cs, gate.offset, pointer, ss))
+    gates.commit(d, gates.GateEntry(gate, cs, gate.offset, pointer, ss))
     if v86:
         for index in (ES, DS, FS, GS):
             regs.set_segment(index, NULL)

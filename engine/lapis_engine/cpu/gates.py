@@ -144,7 +144,7 @@ class Delivery:
 
 
 @dataclass(slots=True)
-class Entry:
+class GateEntry:
     """Where an event goes: what `commit` loads."""
 
     gate: Gate
@@ -232,7 +232,7 @@ def push(
         d.bus.write(linear, size, word, user=user)
 
 
-def commit(d: Delivery, entry: Entry) -> None:
+def commit(d: Delivery, entry: GateEntry) -> None:
     """Load the registers; nothing can fault any more."""
     if entry.ss is not None:
         d.regs.set_segment(SS, entry.ss)

@@ -19,7 +19,7 @@ from lapis_engine.vie.prefixes import Cursor, read_prefixes
 if TYPE_CHECKING:
     from lapis_engine.vie.instruction import PortInstruction
 
-Verdict = Literal["known", "unknown", "unhandled"]
+Support = Literal["known", "unknown", "unhandled"]
 
 ANY: Final = frozenset(range(8))
 WITHOUT_MODRM: Final = frozenset({0xA1, 0xA3, 0xA4, 0xA5, 0xAA, 0xAB})
@@ -39,7 +39,7 @@ LARGEST_ADDRESS: Final = 8
 
 
 @lru_cache(maxsize=4096)
-def judge(code: bytes, bits: int) -> Verdict:
+def judge(code: bytes, bits: int) -> Support:
     """Say what bhyve makes of the instruction at the start of `code`.
 
     An unknown opcode is INST_EMUL; with one whose operation is not carried out,
@@ -53,7 +53,7 @@ def judge(code: bytes, bits: int) -> Verdict:
         return "unknown"
 
 
-def _judge(at: Cursor) -> Verdict:
+def _judge(at: Cursor) -> Support:
     opcode = at.byte()
     if opcode == 0x0F:
         opcode = 0x0F00 | at.byte()

@@ -35,7 +35,7 @@ from lapis_engine.vie.operands import (
     string_address,
 )
 from lapis_engine.vie.pending import fall_back, mmio_read, mmio_write
-from lapis_engine.vie.repeat import Outcome, Result, iterate
+from lapis_engine.vie.repeat import Progress, Result, iterate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
 _OFFSET: Final = PAGE - 1
 _TOP: Final = 1 << 32
-_DONE: Final = Outcome(Result.DONE, 1)
-_PENDING: Final = Outcome(Result.PENDING, 0)
-_UNHANDLED: Final = Outcome(Result.UNHANDLED, 0)
+_DONE: Final = Progress(Result.DONE, 1)
+_PENDING: Final = Progress(Result.PENDING, 0)
+_UNHANDLED: Final = Progress(Result.UNHANDLED, 0)
 
 
 def emulate(
@@ -59,7 +59,7 @@ def emulate(
     bus: Bus,
     limit: int = 1,
     stopped: Callable[[], bool] = bool,
-) -> Outcome:
+) -> Progress:
     """Carry out the instruction that `start_mmio` put into `state`.
 
     `limit` bounds the iterations of a REP, and `stopped` ends it early. Raises

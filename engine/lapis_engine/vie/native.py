@@ -30,7 +30,7 @@ from lapis_engine.vie.pieces import (
 )
 from lapis_engine.vie.prefixes import read_prefixes
 from lapis_engine.vie.reach import exact_vector
-from lapis_engine.vie.repeat import Outcome, Result
+from lapis_engine.vie.repeat import Progress, Result
 from lapis_engine.vie.state import Kept
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ LARGEST: Final = 512
 """Bytes of the largest operand that is made of more than one access, FXSAVE's."""
 MOST_PAGES: Final = 8
 """Pages of devices that one instruction may touch; no instruction touches more."""
-_PENDING: Final = Outcome(Result.PENDING, 0)
+_PENDING: Final = Progress(Result.PENDING, 0)
 
 
 def perform(
     state: VieState, regs: Registers, bus: Bus, processor: Processor
-) -> Outcome:
+) -> Progress:
     """Carry out the instruction at RIP, or one iteration of it.
 
     The state's `gpa` is in a page of a device. Raises `GuestFault`, with the state
@@ -63,7 +63,7 @@ def perform(
     """
     if _is_lost(regs, state.code):
         fall_back(state)
-        return Outcome(Result.UNHANDLED, 0)
+        return Progress(Result.UNHANDLED, 0)
     absorb(state)
     before = regs.context.state_bytes()
     rip = regs.rip
@@ -83,9 +83,9 @@ def perform(
         raise
     if not done:
         fall_back(state)
-        return Outcome(Result.UNHANDLED, 0)
+        return Progress(Result.UNHANDLED, 0)
     state.reset()
-    return Outcome(Result.REPEAT if regs.rip == rip else Result.DONE, 1)
+    return Progress(Result.REPEAT if regs.rip == rip else Result.DONE, 1)
 
 
 def _is_lost(regs: Registers, code: bytes) -> bool:

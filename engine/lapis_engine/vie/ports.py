@@ -25,7 +25,7 @@ from lapis_engine.vie.operands import (
 )
 from lapis_engine.vie.pending import port_in, port_out
 from lapis_engine.vie.pieces import Missing, absorb
-from lapis_engine.vie.repeat import Outcome, Result, iterate
+from lapis_engine.vie.repeat import Progress, Result, iterate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def emulate_port(  # noqa: PLR0913 - the last four are how, not what
     limit: int = 1,
     devices: bool = False,
     stopped: Callable[[], bool] = bool,
-) -> Outcome:
+) -> Progress:
     """Carry out the port instruction that `start_inout` put into `state`.
 
     `keeps_upper_rax` leaves RAX[63:8] or [63:16] alone on a narrow IN, as processors
@@ -65,10 +65,10 @@ def emulate_port(  # noqa: PLR0913 - the last four are how, not what
         one = partial(move, state, regs, linear, bus, instruction)
         return iterate(state, regs, instruction, limit, one, stopped=stopped)
     if not _plain(state, regs, bus, instruction, keeps_upper_rax=keeps_upper_rax):
-        return Outcome(Result.PENDING, 0)
+        return Progress(Result.PENDING, 0)
     advance(regs, instruction.bits, instruction.length)
     state.reset()
-    return Outcome(Result.DONE, 1)
+    return Progress(Result.DONE, 1)
 
 
 def _port(regs: Registers, instruction: PortInstruction) -> int:

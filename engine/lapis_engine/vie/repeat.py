@@ -31,7 +31,7 @@ class Result(enum.Enum):
     """INST_EMUL is owed; the present iteration has had no effect yet."""
 
 
-class Outcome(NamedTuple):
+class Progress(NamedTuple):
     """A result and how much was done on the way to it."""
 
     result: Result
@@ -47,7 +47,7 @@ def iterate(
     one: Callable[[], Result],
     many: Callable[[int], int] | None = None,
     stopped: Callable[[], bool] = bool,
-) -> Outcome:
+) -> Progress:
     """Repeat `one` by rCX, at most `limit` times, at least once.
 
     A rCX of zero makes the instruction a no-op. A fault after the first iteration, or
@@ -73,13 +73,13 @@ def iterate(
         if result is Result.REPEAT or (result is Result.UNHANDLED and done):
             return _again(state, done)
         if result is not Result.DONE:
-            return Outcome(result, done)
+            return Progress(result, done)
         set_register(gpr, RCX, instruction.addrsize, count - 1)
         state.clear_requests()
         done += 1
     advance(regs, instruction.bits, instruction.length)
     state.reset()
-    return Outcome(Result.DONE, done)
+    return Progress(Result.DONE, done)
 
 
 def _single(
@@ -87,13 +87,13 @@ def _single(
     regs: Registers,
     instruction: Stringlike,
     one: Callable[[], Result],
-) -> Outcome:
+) -> Progress:
     result = _guarded(state, one, raises=True)
     if result is not Result.DONE:
-        return Outcome(result, 0)
+        return Progress(result, 0)
     advance(regs, instruction.bits, instruction.length)
     state.reset()
-    return Outcome(result, 1)
+    return Progress(result, 1)
 
 
 def _guarded(state: VieState, one: Callable[[], Result], *, raises: bool) -> Result:
@@ -109,6 +109,6 @@ def _guarded(state: VieState, one: Callable[[], Result], *, raises: bool) -> Res
     return result
 
 
-def _again(state: VieState, done: int) -> Outcome:
+def _again(state: VieState, done: int) -> Progress:
     state.reset()
-    return Outcome(Result.REPEAT, done)
+    return Progress(Result.REPEAT, done)

@@ -41,7 +41,7 @@ from lapis_engine.vmm.processor import LentProcessor
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import Hole
     from lapis_engine.cpu.paging import Linear
-    from lapis_engine.vie.repeat import Outcome
+    from lapis_engine.vie.repeat import Progress
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Run, Vm
 
@@ -145,7 +145,7 @@ def _linear(vm: Vm, vcpu: Vcpu) -> Linear:
     )
 
 
-def _memory(run: Run, limit: int) -> Outcome:
+def _memory(run: Run, limit: int) -> Progress:
     """Carry out an instruction on a device: moves ourselves, the rest natively."""
     vm, vcpu = run.vm, run.vcpu
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Vm
 
 
-class Verdict(NamedTuple):
+class Tried(NamedTuple):
     """What would become of one entry command."""
 
     command: str
@@ -37,21 +37,21 @@ class Verdict(NamedTuple):
     why: str
 
 
-def try_all(vm: Vm, vcpu: Vcpu) -> list[Verdict]:
+def try_all(vm: Vm, vcpu: Vcpu) -> list[Tried]:
     """Return a verdict for every entry command."""
     asked = pending.pending(vcpu.vie)
     shut = _shut(vm, vcpu)
     verdicts = [
-        Verdict("VEC_DEFAULT", VEC_DEFAULT, vcpu.active, _default(vm, vcpu)),
-        Verdict("VEC_DISCARD_INSTR", VEC_DISCARD_INSTR, not shut,
+        Tried("VEC_DEFAULT", VEC_DEFAULT, vcpu.active, _default(vm, vcpu)),
+        Tried("VEC_DISCARD_INSTR", VEC_DISCARD_INSTR, not shut,
                 shut or _discard(vcpu, asked)),
         _fulfil("VEC_FULFILL_MMIO", VEC_FULFILL_MMIO, vcpu.vie, shut),
         _fulfil("VEC_FULFILL_INOUT", VEC_FULFILL_INOUT, vcpu.vie, shut),
         _fulfil("FULFILL_MSR", None, vcpu.vie, shut),
-        Verdict("INJECT_FAULT", None, not shut and asked is not None,
+        Tried("INJECT_FAULT", None, not shut and asked is not None,
                 shut or _inject(asked)),
     ]  # fmt: skip
-    consistent = Verdict(
+    consistent = Tried(
         "VEC_FLAG_EXIT_CONSISTENT", VEC_FLAG_EXIT_CONSISTENT, vcpu.active,
         "with any command that is accepted: BOGUS before the guest is entered, but "
         "what still waits for an answer comes first",
@@ -100,10 +100,10 @@ SOME: Final[dict[str, Fulfilment]] = {
 """An answer to try where no request of the kind is there to be answered."""
 
 
-def _fulfil(command: str, value: int | None, state: VieState, shut: str) -> Verdict:
+def _fulfil(command: str, value: int | None, state: VieState, shut: str) -> Tried:
     """Try the answer that fits best."""
     if shut:
-        return Verdict(command, value, accepted=False, why=shut)
+        return Tried(command, value, accepted=False, why=shut)
     asked, answer = pending.pending(state), SOME[command]
     if type(asked) is type(answer):
         answer = asked
@@ -117,8 +117,8 @@ def _fulfil(command: str, value: int | None, state: VieState, shut: str) -> Verd
             case MsrRequest():
                 pending.fulfill_msr(copy, answer)
     except EntryError as error:
-        return Verdict(command, value, accepted=False, why=str(error))
-    return Verdict(command, value, accepted=True, why=_terms(answer))
+        return Tried(command, value, accepted=False, why=str(error))
+    return Tried(command, value, accepted=True, why=_terms(answer))
 
 
 def _terms(answer: Fulfilment) -> str:

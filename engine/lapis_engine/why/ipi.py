@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Fate:
     """What an IPI would do to one vCPU."""
 
     vcpu: int
@@ -60,7 +60,7 @@ class DryRun:
     """Why nothing would be sent."""
     text: str
     """One sentence."""
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Fate, ...]
     """One a vCPU."""
     guest: str | None = None
     """What the kernel would do instead if the guest wrote it."""
@@ -80,7 +80,7 @@ def dry_run(machine: Machine, sender: int, icr: int) -> DryRun:
     else:
         reason = blocks(dropped.code, dropped.text, icr=icr)
         verdicts = tuple(
-            Verdict(v.id, "not-reached", dropped.text, (reason,)) for v in vm.vcpus
+            Fate(v.id, "not-reached", dropped.text, (reason,)) for v in vm.vcpus
         )
     words = icr_text(icr, x2apic=x2apic)
     guest = _by_the_guest(vm, ipi)
@@ -94,7 +94,7 @@ def _fate(
     sender: int,
     targets: tuple[int, ...],
     dropped: Cause | None,
-    verdicts: Iterable[Verdict],
+    verdicts: Iterable[Fate],
 ) -> str:
     """Say what would become of it, after "it would"."""
     if dropped is None:
@@ -136,11 +136,11 @@ def _judge(
     ipi: Ipi,
     targets: tuple[int, ...],
     acting: Mapping[int, Interfered],
-) -> Verdict:
+) -> Fate:
     reached = vcpu.id in targets
     way = destination.way(vm, vcpu, ipi, reached=reached)
     if not reached:
-        return Verdict(vcpu.id, "not-reached", way.text, (way,))
+        return Fate(vcpu.id, "not-reached", way.text, (way,))
     reasons: tuple[Reason, ...] = (way,)
     event = acting.get(vcpu.id)
     if event is not None:
@@ -149,11 +149,11 @@ def _judge(
         reasons += (Reason("interfered", text, {}, blocks=stopped),)
         if stopped:
             verdict = "delayed" if event.action == "delay" else "lost"
-            return Verdict(vcpu.id, verdict, f"{way.text}; {text}", reasons)
+            return Fate(vcpu.id, verdict, f"{way.text}; {text}", reasons)
     verdict, effect = _effect(vm, vcpu, ipi)
     reasons += (effect,)
     text = "; ".join(reason.text for reason in reasons)
-    return Verdict(vcpu.id, verdict, text, reasons)
+    return Fate(vcpu.id, verdict, text, reasons)
 
 
 # What a target does with it.
