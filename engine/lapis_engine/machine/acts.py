@@ -9,7 +9,15 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+)
 
 from lapis_engine.errors import EngineError, LapisError
 from lapis_engine.machine.act_schemas import ACTS
@@ -18,16 +26,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lapis_engine.machine.act_schemas import Parameter
-    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.log import EventLog
 
 P = ParamSpec("P")
 R = TypeVar("R")
-M = TypeVar("M", bound="Machine")
+M = TypeVar("M", bound="Actor")
 
 VERBS: dict[str, Callable[..., object]] = {}
 """Every verb that is an act, by name."""
 WIDEST = 64
 """Bits of the largest number that an act takes."""
+
+
+class Actor(Protocol):
+    """What has acts: a `Machine`."""
+
+    on_act: Callable[[Act, object], None] | None
+    """Told every act when it is done, with what it returned."""
+    log: EventLog
 
 
 class ActError(EngineError):
@@ -108,7 +124,7 @@ def _check_value(what: str, value: object, wanted: Parameter) -> None:
         raise ActError(f"{what} is {value} and must be within {WIDEST} bits")
 
 
-def perform(machine: Machine, again: Act) -> None:
+def perform(machine: Actor, again: Act) -> None:
     """Do an act again; what was refused then is refused now.
 
     Raises `ActError` for a verb or an argument that the machine does not have.
