@@ -79,7 +79,7 @@ class Rig:
 
     def answer(self, data: int = 0) -> Exit | None:
         """Answer what is asked, and run on."""
-        asked = emulation.pending(self.vm, self.vcpu)
+        asked = emulation.pending(self.vcpu, self.vm.profile)
         entry: FulfillMmio | FulfillInout
         if isinstance(asked, exits.Mmio):
             entry = FulfillMmio(asked.gpa, asked.bytes, asked.read, data)

@@ -33,7 +33,7 @@ def sipi(_vm: Vm, _state: LintState, event: SipiReceived) -> Finding | None:
 
 
 def sipi_oddity(_vm: Vm, _state: LintState, event: Oddity) -> Finding | None:
-    """Find the same before illumos 13275 (`spinup.sipi`)."""
+    """Find the same before illumos 13275 (`spinup_ap.sipi`)."""
     if event.name != "SIPI ignored":
         return None
     return Finding("sipi-ignored", event.vcpu, event.text, f"SIPI: {event.text}")

@@ -41,6 +41,7 @@ from lapis_engine.vmm.processor import LentProcessor
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import Hole
     from lapis_engine.cpu.paging import Linear
+    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vie.repeat import Progress
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Run, Vm
@@ -57,7 +58,7 @@ def hole(run: Run, hw: Hole) -> exits.Exit | None:
     if hw.access == "fetch":
         return exits.Paging(hw.gpa, PROT_EXEC)
     vm, vcpu = run.vm, run.vcpu
-    code, bits = intercepted.code_at(vm, vcpu), vcpu.regs.code_bits
+    code, bits = intercepted.code_at(vm.memory, vcpu), vcpu.regs.code_bits
     in_out = decode.decode_port(code, bits)
     if in_out is not None:  # the memory side of INS or OUTS comes first
         number = vcpu.regs.gpr[RDX] & PORTS_MASK
@@ -68,7 +69,7 @@ def hole(run: Run, hw: Hole) -> exits.Exit | None:
             return exits.Errno("EINVAL", f"the operation of [{code.hex(' ')}]")
         if verdict == "unknown":
             context.start_unknown(vcpu.vie, code, hw.gpa)
-            return pending(vm, vcpu)
+            return pending(vcpu, vm.profile)
     instruction = decode.decode(code, bits)
     if instruction is None or _crosses(hw):
         context.start_native(vcpu.vie, code, hw.gpa)
@@ -88,7 +89,7 @@ def port(run: Run, hw: PortAccess) -> exits.Exit | None:
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
         return None
-    code = intercepted.code_at(vm, vcpu)
+    code = intercepted.code_at(vm.memory, vcpu)
     instruction = decode.decode_port(code, vcpu.regs.code_bits)
     if instruction is not None and vm.profile.inout_sizes == "doubled":
         size = 2 * instruction.addrsize
@@ -99,7 +100,7 @@ def port(run: Run, hw: PortAccess) -> exits.Exit | None:
             return None
     if instruction is None:
         context.start_unknown(vcpu.vie, code, hw.port)
-        return pending(vm, vcpu)
+        return pending(vcpu, vm.profile)
     context.start_inout(vcpu.vie, code, instruction)
     return go_on(run)
 
@@ -126,7 +127,7 @@ def go_on(run: Run) -> exits.Exit | None:
         context.fall_back(state)
         if state.port is not None:
             state.code = b""  # never fetched by bhyve, and so not in its exit
-        return pending(vm, vcpu)
+        return pending(vcpu, vm.profile)
     if out.result is Result.DONE:
         clock.account(run, out.iterations or 1)
     elif out.iterations:
@@ -135,7 +136,7 @@ def go_on(run: Run) -> exits.Exit | None:
     if single and out.result in {Result.DONE, Result.REPEAT} and not regs.shadow:
         regs.dr[6] |= DR6_BS
         vm.raise_fault(vcpu, GuestFault(DB))
-    return pending(vm, vcpu)
+    return pending(vcpu, vm.profile)
 
 
 def _linear(vm: Vm, vcpu: Vcpu) -> Linear:
@@ -168,7 +169,7 @@ def _crosses(hw: Hole) -> bool:
     return hw.gpa % PAGE + hw.size > PAGE
 
 
-def pending(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
+def pending(vcpu: Vcpu, profile: Profile) -> exits.Exit | None:
     """Return the exit for what `vie` is waiting for, or None (`vie_exitinfo`).
 
     # As bhyve: before illumos 12989, and in FreeBSD, a memory access is INST_EMUL, and
@@ -178,7 +179,7 @@ def pending(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     if request is None:
         return None
     if isinstance(request, MmioRequest):
-        if vm.profile.user_emulates:
+        if profile.user_emulates:
             return exits.InstEmul(vcpu.vie.code, request.gpa, by_user=True)
         return exits.Mmio(request.gpa, request.bytes, request.read, request.data)
     if isinstance(request, InoutRequest):

@@ -66,7 +66,7 @@ def handle(run: Run, hw: HwExit) -> exits.Exit | None:
             return _intercepted(run, hw)
         case Faulted():
             error = hw.error if hw.vector in HAS_ERROR_CODE else None
-            vector = intercepted.exact_vector(vm, vcpu, hw.vector, error)
+            vector = intercepted.exact_vector(vm.memory, vcpu, hw.vector, error)
             vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
             return None
         case SoftwareInterrupt():
@@ -138,8 +138,8 @@ def _msr(run: Run, hw: Intercepted) -> exits.Exit | None:
         vm.profile.unknown_msr_exits and not msr.is_known(vcpu, number)
     ):
         request = MsrRequest(number, value is None, value or 0)
-        pending.start_msr(vcpu.vie, intercepted.code_at(vm, vcpu), request)
-        return emulation.pending(vm, vcpu)
+        pending.start_msr(vcpu.vie, intercepted.code_at(vm.memory, vcpu), request)
+        return emulation.pending(vcpu, vm.profile)
     return serve_msr(run, number, value)
 
 
@@ -193,7 +193,7 @@ def _is_users(run: Run, number: int, value: int) -> bool:
 def _cr8(run: Run, hw: Intercepted) -> None:
     """MOV to and from CR8: the register is in ModRM.rm, extended by REX.B."""
     vm, vcpu = run.vm, run.vcpu
-    register = intercepted.modrm_rm(vm, vcpu)
+    register = intercepted.modrm_rm(vm.memory, vcpu)
     gpr = vcpu.regs.gpr
     if hw.code == intercepts.CR8_READ:
         gpr[register] = apic.read_cr8(vcpu.apic)
@@ -213,7 +213,7 @@ def _dr7(run: Run, _hw: Intercepted) -> None:
     # lists outside a vCPU's context, which would mix the vCPUs up.
     """
     vm, vcpu = run.vm, run.vcpu
-    register = intercepted.modrm_rm(vm, vcpu)
+    register = intercepted.modrm_rm(vm.memory, vcpu)
     value = vcpu.regs.gpr[register]
     if vcpu.regs.code_bits == 64 and value >> 32:
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0))

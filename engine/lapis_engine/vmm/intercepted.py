@@ -16,6 +16,7 @@ from lapis_engine.vmm import clock
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import HwExit, Intercepted
+    from lapis_engine.memory.physical import PhysicalMemory
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Run, Vm
 
@@ -25,25 +26,27 @@ MODE_WATCH: Final = 64
 """Instructions after paging starts in which a 64-bit CS is looked for."""
 
 
-def code_at(vm: Vm, vcpu: Vcpu) -> bytes:
+def code_at(memory: PhysicalMemory, vcpu: Vcpu) -> bytes:
     """Return up to 15 bytes from RIP."""
-    return fetch.fetch(vcpu.regs, vcpu.linear, vm.memory)
+    return fetch.fetch(vcpu.regs, vcpu.linear, memory)
 
 
-def exact_vector(vm: Vm, vcpu: Vcpu, vector: int, error: int | None) -> int:
+def exact_vector(
+    memory: PhysicalMemory, vcpu: Vcpu, vector: int, error: int | None
+) -> int:
     """Return the vector of a fault that the processor underneath reported as `vector`.
 
     Only of #GP it may be another.
     """
     if vector != GP:
         return vector
-    return reach.exact_vector(vcpu.regs, code_at(vm, vcpu), vector, error)
+    return reach.exact_vector(vcpu.regs, code_at(memory, vcpu), vector, error)
 
 
-def modrm_rm(vm: Vm, vcpu: Vcpu) -> int:
+def modrm_rm(memory: PhysicalMemory, vcpu: Vcpu) -> int:
     """Return the register in ModRM.rm of a two-byte opcode, with REX.B."""
     regs = vcpu.regs
-    code = code_at(vm, vcpu)
+    code = code_at(memory, vcpu)
     at = _opcode_at(code, regs.code_bits)
     rex_b = regs.code_bits == 64 and at > 0 and code[at - 1] & 0xF1 == 0x41
     return (code[at + 2] & 7) | (8 if rex_b else 0)
@@ -56,7 +59,7 @@ def skip(run: Run) -> None:
     """
     regs = run.vcpu.regs
     bits = regs.code_bits
-    length = _length(code_at(run.vm, run.vcpu), bits)
+    length = _length(code_at(run.vm.memory, run.vcpu), bits)
     regs.rip = (regs.rip + length) & ((1 << bits) - 1)
     regs.shadow = False
     clock.account(run, 1)

@@ -90,7 +90,7 @@ def _blocked(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     """Say what keeps the vCPU from the guest (`vm_loop_checks`)."""
     waiting: exits.Exit | None = vm.panic
     if waiting is None and vcpu.vie.status:
-        waiting = emulation.pending(vm, vcpu)
+        waiting = emulation.pending(vcpu, vm.profile)
     if vm.exit_due or vm.boot_ipi_due or vm.spinup.request:
         waiting = waiting or _filled(vm, vcpu)
     waiting = waiting or vm.suspended

@@ -128,7 +128,7 @@ def _sipi(vm: Vm, vcpu: Vcpu, vector: int) -> tuple[str, Reason]:
 
 
 def _effect_spinup_ap(vm: Vm, vcpu: Vcpu, ipi: Ipi) -> tuple[str, Reason]:
-    """BS_INIT, BS_SIPI, BS_RUNNING (illumos before 13275; `vmm.spinup`)."""
+    """BS_INIT, BS_SIPI, BS_RUNNING (illumos before 13275; `spinup_ap`)."""
     values = {"run_state": vcpu.run_state, "running": vm.spinup.running}
     if ipi.mode == "init":
         if vcpu.run_state != run_state.HALT:

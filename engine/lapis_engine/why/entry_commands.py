@@ -73,7 +73,7 @@ def _default(vm: Vm, vcpu: Vcpu) -> str:
         return _shut(vm, vcpu)
     if vm.panic is not None:
         return f"the panic again: {vm.panic.text}"
-    again = emulation.pending(vm, vcpu)
+    again = emulation.pending(vcpu, vm.profile)
     if again is not None:
         return f"the same exit again: {again.code}, {again.text}"
     return "runs the guest"

@@ -99,7 +99,7 @@ class Rules:
     def _exit(self, number: int, ran: int, said: str = "") -> Stop:
         """Return the stop of a vCPU that waits."""
         vcpu = self._machine.vcpu(number)
-        out = emulation.pending(self._machine.vm, vcpu)
+        out = emulation.pending(vcpu, self._machine.vm.profile)
         assert out is not None, number
         text = f"{out.text}; {said}" if said else out.text
         return Stop("exit", ran, number, out, text)

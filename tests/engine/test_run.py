@@ -1,0 +1,91 @@
+"""`vm_run` as a function: what comes back, and what stays on the machine."""
+
+from __future__ import annotations
+
+import pytest
+from conformance.rig import CODE, Rig
+
+from lapis_engine.errors import EntryError
+from lapis_engine.events import Halted
+from lapis_engine.vmm import clock, exits
+from lapis_engine.vmm.entry import DiscardInstr, FulfillMmio
+from lapis_engine.vmm.run import run
+
+LOOP = bytes.fromhex("ebfe")
+PAUSE_LOOP = bytes.fromhex("f390 ebfc")
+HLT = b"\xf4"
+DEVICE_READ = bytes.fromhex("a1 000000d000000000".replace(" ", ""))
+"""mov eax, [0xd0000000], with a 64-bit address."""
+
+
+def rig_at(code: bytes) -> Rig:
+    rig = Rig()
+    rig.vm.memory.write(CODE, code)
+    rig.vcpu(0).regs.rip = CODE
+    return rig
+
+
+def test_it_comes_back_when_the_budget_is_used_up() -> None:
+    rig = rig_at(LOOP)
+    done = run(rig.vm, rig.vcpu(0), budget=7)
+    assert (done.exit, done.ran, done.yielded) == (exits.BOGUS, 7, False)
+    assert (rig.vm.now, rig.vcpu(0).retired) == (7, 7)
+
+
+@pytest.mark.parametrize(("pause_yields", "ran"), [(True, 1), (False, 6)])
+def test_a_pause_gives_the_turn_away_only_where_it_is_to(
+    pause_yields: bool,
+    ran: int,
+) -> None:
+    rig = rig_at(PAUSE_LOOP)
+    done = run(rig.vm, rig.vcpu(0), budget=6, pause_yields=pause_yields)
+    assert (done.ran, done.yielded) == (ran, pause_yields)
+
+
+def test_a_run_leaves_nothing_of_itself_behind() -> None:
+    rig = rig_at(LOOP)
+    kept = vars(rig.vm).copy()
+    run(rig.vm, rig.vcpu(0), budget=5)
+    changed = {name for name, value in vars(rig.vm).items() if value != kept[name]}
+    assert changed == {"now"}
+
+
+def test_observers_see_which_vcpu_is_in_it() -> None:
+    rig = rig_at(HLT)
+    seen: list[int | None] = []
+    rig.machine.log.observers_of = {Halted: (lambda _: seen.append(rig.vm.entered),)}
+    assert isinstance(run(rig.vm, rig.vcpu(0), budget=2).exit, exits.Hlt)
+    assert (seen, rig.vm.entered) == ([0], None)
+
+
+def test_a_refused_command_has_not_entered() -> None:
+    rig = rig_at(DEVICE_READ)
+    done = run(rig.vm, rig.vcpu(0), budget=2)
+    assert done.exit == exits.Mmio(0xD000_0000, 4, True, 0)
+    with pytest.raises(EntryError):
+        run(rig.vm, rig.vcpu(0), FulfillMmio(0xD000_0004, 4, True, 1), 0)
+    assert rig.vm.entered is None
+    rig.vcpu(0).active = False
+    with pytest.raises(EntryError, match="not active"):
+        run(rig.vm, rig.vcpu(0), DiscardInstr(), 0)
+
+
+def test_who_answers_is_told_by_the_event() -> None:
+    rig = rig_at(DEVICE_READ)
+    run(rig.vm, rig.vcpu(0), budget=2)
+    run(rig.vm, rig.vcpu(0), FulfillMmio(0xD000_0000, 4, True, 9), 0, by="rule 7")
+    (told,) = [e for e in rig.events(0) if type(e).__name__ == "Answered"]
+    assert getattr(told, "by") == "rule 7"  # noqa: B009
+
+
+def test_a_kick_ends_the_run_and_is_told() -> None:
+    rig = rig_at(LOOP)
+    rig.vm.on_watch, rig.vm.watch_at = rig.machine.vm.attention.ask_stop, 20
+    done = run(rig.vm, rig.vcpu(0), budget=1000)
+    assert (done.ran, done.exit, done.kicked) == (20, exits.BOGUS, False)
+    rig.vm.watch_at = None
+    rig.vcpu(0).apic.timer_deadline = 50
+    rig.vm.timers.moved = True
+    assert clock.deadline(rig.vm) == 50
+    done = run(rig.vm, rig.vcpu(0), budget=1000)
+    assert (done.ran, done.kicked) == (30, True)
