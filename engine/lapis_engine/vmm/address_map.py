@@ -16,9 +16,7 @@ from lapis_engine.vmm.traps import LIMITS, Trap, hits, of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.apic.state import ApicState
     from lapis_engine.memory.physical import Region
-    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -31,22 +29,17 @@ APIC_MSRS: Final = ((0x1B, 1), (0x6E0, 1), (0x800, 0x100))
 APIC: Final = "local APIC"
 
 
-def apic_offset(apic: ApicState, gpa: int, profile: Profile) -> int | None:
-    """Return where in its page `gpa` meets an APIC, or None when it does not."""
-    offset = gpa - apic_state.base(apic)
-    if not 0 <= offset < APIC_PAGE:
-        return None
-    is_there = apic_state.mode(apic) == "xapic" or profile.mmio_off != "memory"
-    return offset if is_there else None
-
-
 def mmio(vm: Vm, vcpu: Vcpu, gpa: int) -> Server | None:
     """Return who serves `gpa` for `vcpu`, or None.
 
     That is its APIC, as the offset in the page; or a device; or memory.
     """
-    offset = apic_offset(vcpu.apic, gpa, vm.profile)
-    if offset is not None:
+    apic = vcpu.apic
+    offset = gpa - apic_state.base(apic)
+    is_page = 0 <= offset < APIC_PAGE
+    if is_page and (
+        apic_state.mode(apic) == "xapic" or vm.profile.mmio_off != "memory"
+    ):
         return offset
     return vm.mmio.find(gpa) or vm.memory.region(gpa)
 

@@ -40,10 +40,9 @@ class Bus:
     def _is_trapped(self, gpa: int, size: int) -> bool:
         if not hits(self._traps.mmio, gpa, size):
             return False
-        profile = self._vm.profile
-        if profile.lapic_trappable:
+        if self._vm.profile.lapic_trappable:
             return True
-        return address_map.apic_offset(self._vcpu.apic, gpa, profile) is None
+        return not isinstance(address_map.mmio(self._vm, self._vcpu, gpa), int)
 
     def _apic_read(self, offset: int, size: int) -> int:
         vm, state = self._vm, self._vcpu.apic
