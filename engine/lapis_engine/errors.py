@@ -28,6 +28,10 @@ class ImageError(ConfigError):
     title = "Bad image"
 
 
+class UnknownImageError(ImageError):
+    """An image is of no kind that is known, and nobody said that it is flat."""
+
+
 class ProcessorError(EngineError):
     """The processor library underneath is not one that Lapis knows."""
 

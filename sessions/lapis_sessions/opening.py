@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.boot import detect
 from lapis_engine.boot import firmware as rom
-from lapis_engine.errors import ImageError
+from lapis_engine.errors import ImageError, UnknownImageError
 from lapis_engine.machine.machine import Machine
 from lapis_sessions import guests
 from lapis_sessions.origin import configuration, origin_of
@@ -61,7 +61,8 @@ def _named(name: str, load: Callable[[], BootPlan]) -> BootPlan:
     """Load an image, naming the file in what is said about it."""
     try:
         return load()
+    except UnknownImageError as error:
+        hint = f"(a flat binary is a file named *{guests.FLAT_SUFFIX})"
+        raise ImageError(f"{name}: {error} {hint}") from None
     except ImageError as error:
-        hint = f" (a flat binary is a file named *{guests.FLAT_SUFFIX})"
-        tail = hint if "flat binary of at most" in str(error) else ""
-        raise ImageError(f"{name}: {error}{tail}") from None
+        raise ImageError(f"{name}: {error}") from None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from lapis_engine.cause import Cause
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.machine.stop import Stop
@@ -192,19 +193,19 @@ class Session:
         self,
         advance: Callable[[int], Stop],
         limit: int,
-        asleep: Callable[[], str] = str,
+        asleep: Callable[[], Cause | None] = lambda: None,
     ) -> Stop:
         """Call `advance` in the slices that `pace` asks for; add up what retired.
 
-        `asleep` says between two slices why the next one would be refused.
+        `asleep` tells between two slices why the next one would be refused, if so.
         """
         self.timeline.keeper.start()
         stop = self._slice(advance, min(self.pace(limit), limit))
         ran = stop.retired
         while stop.reason == "budget" and ran < limit:
             why = asleep()
-            if why:
-                return replace(stop, reason="halted", retired=ran, text=why)
+            if why is not None:
+                return replace(stop, reason="halted", retired=ran, text=why.text)
             some = min(self.pace(limit - ran), limit - ran)
             if some <= 0:
                 return replace(stop, retired=ran, text="broken off")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import access
 from lapis_engine.apic import state as apic_state
+from lapis_engine.cause import sentence
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
 from lapis_engine.events import (
     EngineFault,
@@ -173,7 +174,7 @@ LOOKS: dict[str, Callable[..., str]] = {
     "ioapic-eois": ioapic_eois,
     "startup-cpus": lambda s, _n: hex(s.rig.vm.startup_cpus),
     "superseded": lambda s, _n: str(s.rig.vm.spinup.superseded),
-    "why-not": lambda s, n: s.rig.machine.why_not_runnable(n),
+    "why-not": lambda s, n: sentence(s.rig.machine.why_not_runnable(n)),
     "unreached": lambda s, n: s.vcpu(n).unreached,
     "reg": reg,
     "seg": seg,

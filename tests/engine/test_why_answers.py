@@ -108,7 +108,7 @@ def test_a_vcpu_runs_waits_or_is_stuck(
     assert (found.verdict, found.state) == (verdict, state)
     assert found.run_state == m.vcpus[number].run_state
     assert (found.next is not None) is (verdict == "runs") is (not found.reasons)
-    assert bool(m.why_not_runnable(number)) <= (verdict != "runs")
+    assert (m.why_not_runnable(number) is not None) <= (verdict != "runs")
 
 
 def test_the_init_that_went_to_an_inactive_vcpu_is_named() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from screens import bringup, look, spin
 
+from lapis_engine.cause import Cause
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
 from lapis_engine.machine.requests import PendingRequest
@@ -115,7 +116,9 @@ def test_the_strip_keeps_the_selected_vcpu_in_sight() -> None:
 
 def test_a_suspended_machine_is_shown_as_such() -> None:
     view = look(bringup())
-    dead = replace(view.now.vcpus[0], state="suspended", why="triple fault")
+    dead = replace(
+        view.now.vcpus[0], state="suspended", why=Cause("suspended", "triple fault")
+    )
     now = replace(view.now, vcpus=(dead, view.now.vcpus[1]))
     assert "# suspended" in plain(vcpus.render(replace(view, now=now), (60, 20)))
     assert "# suspended" in status.render(replace(view, now=now), 119).plain

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.boot import elf, elf_format, flat, multiboot
-from lapis_engine.errors import ImageError
+from lapis_engine.errors import UnknownImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -64,7 +64,7 @@ def detect(
             return loader.load(data, memory_bytes, append)
     if as_flat:
         return flat.load(data, memory_bytes=memory_bytes)
-    raise ImageError(
+    raise UnknownImageError(
         "the image is not understood: a multiboot kernel, an ELF executable for x86 "
         "or, if you say so, a flat binary of at most 512 KiB is expected; firmware is "
         "loaded as firmware"

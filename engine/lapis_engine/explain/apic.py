@@ -36,13 +36,21 @@ DFR_ONES: Final = bits(27, 0)
 VERSION_NUMBER: Final = bits(7, 0)
 
 
+def lvt_text(raw: int) -> str:
+    """Put what every entry of the local vector table has into words."""
+    mode = LVT_MODES[regs.LVT_MODE.get(raw)]
+    masked = "masked" if raw & regs.LVT_MASKED else "not masked"
+    trigger = "level" if raw & regs.LVT_LEVEL else "edge"
+    return f"{mode} vector {raw & 0xFF:#04x}, {trigger}, {masked}"
+
+
 def lvt(raw: int) -> Explanation:
     """Explain an entry of the local vector table, whichever it is."""
     mode = LVT_MODES[regs.LVT_MODE.get(raw)]
     timer = TIMER_MODES[regs.LVT_TIMER_MODE.get(raw)]
     masked = "masked" if raw & regs.LVT_MASKED else "not masked"
     trigger = "level" if raw & regs.LVT_LEVEL else "edge"
-    text = f"{mode} vector {raw & 0xFF:#04x}, {trigger}, {masked}, timer {timer}"
+    text = f"{lvt_text(raw)}, timer {timer}"
     rows = (
         ("timer mode", regs.LVT_TIMER_MODE, timer),
         ("mask", regs.LVT_MASKED, masked),

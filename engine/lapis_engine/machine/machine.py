@@ -12,21 +12,20 @@ from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
+from lapis_engine.cause import sentence
 from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.lints.live import Lints
-from lapis_engine.machine import requests
+from lapis_engine.machine import asleep, requests
 from lapis_engine.machine.acts import act
 from lapis_engine.machine.catches import Catches
 from lapis_engine.machine.log import EventLog
 from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.saved import transfer as saved_state
-from lapis_engine.vie import pending as context
 from lapis_engine.vmm import (
     address_map,
-    arbitration,
     build,
     exits,
     fabric,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lapis_engine.boot.image import BootPlan
+    from lapis_engine.cause import Cause
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.devices.device import Device
     from lapis_engine.events import MessageSent
@@ -154,7 +154,7 @@ class Machine:
         """
         vcpu = self.vcpu(number)
         why = self.why_not_runnable(number)
-        if why:
+        if why is not None:
             raise NotRunnableError(f"vCPU {number} cannot be stepped: {why}")
         ran = 0
         self.catches.forget()
@@ -165,8 +165,8 @@ class Machine:
             if self.on_turn is not None:
                 self.on_turn(vcpu, done.ran)
             if isinstance(out, (exits.Hlt, exits.RunState)):
-                why = self.why_not_runnable(number)
-                return self.catches.told(Stop("halted", ran, number, None, why))
+                text = sentence(self.why_not_runnable(number))
+                return self.catches.told(Stop("halted", ran, number, None, text))
             if not isinstance(out, exits.Bogus) and not self._for_userspace(vcpu, out):
                 return self._stop(vcpu, out, ran)
             if self.vm.attention.must_stop():
@@ -395,24 +395,9 @@ class Machine:
         name = run_state.name(vcpu.run_state)
         return "halted" if name == "running" and vcpu.halted else name
 
-    def why_not_runnable(self, number: int) -> str:
-        """Say why vCPU `number` would not retire an instruction now, or nothing."""
-        vcpu = self.vcpu(number)
-        if self.vm.suspended is not None:
-            return f"the machine is suspended ({self.vm.suspended.text})"
-        if self.vm.panic is not None:
-            return f"the host has panicked: {self.vm.panic.text}"
-        if context.pending(vcpu.vie) is not None:
-            return "it waits for an answer to its pending request"
-        if not run_state.can_run(vcpu.run_state):
-            if vcpu.run_state & run_state.INIT:
-                return "it waits for SIPI (INIT was taken)"
-            return "it was never started and waits for INIT and SIPI"
-        if vcpu.halted and not arbitration.wake_reason(self.vm, vcpu):
-            if vcpu.regs.interrupts:
-                return "it is halted and waits for an interrupt"
-            return "it is halted with IF=0 and waits for NMI or INIT"
-        return ""
+    def why_not_runnable(self, number: int) -> Cause | None:
+        """Return why vCPU `number` would not retire an instruction now, or None."""
+        return asleep.why(self.vm, self.vcpu(number))
 
     def read_physical(self, gpa: int, size: int) -> bytes:
         """Return RAM or ROM; never a device access. Raises `UnmappedError`."""

@@ -70,8 +70,11 @@ def _text(
 ) -> str:
     if following is not None:
         return f"vCPU {it.id} runs: {following.text}"
-    why = machine.why_not_runnable(it.id) or sentence(found)
-    told = [why, *(reason.text for reason in found if reason.rule in BESIDE)]
+    why = machine.why_not_runnable(it.id)
+    told = [
+        sentence(found) if why is None else why.text,
+        *(reason.text for reason in found if reason.rule in BESIDE),
+    ]
     ways = [reason.text for reason in sources if not reason.blocks]
     end = f"; it would run after: {', or '.join(ways)}" if ways else ""
     return f"vCPU {it.id} does not run: {'; '.join(told)}{end}"

@@ -95,7 +95,7 @@ class Driver:
         vcpu, vm = self.machine.vcpu(number), self.machine.vm
         if not vcpu.active or vm.debug_cpus >> number & 1:
             return False
-        return not self.machine.why_not_runnable(number)
+        return self.machine.why_not_runnable(number) is None
 
     def turn(self, vcpu: int, count: int) -> Stop:
         """Let a vCPU that is awake run alone."""

@@ -15,6 +15,7 @@ from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.regs import LVTS
 from lapis_engine.cause import sentence
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
+from lapis_engine.explain.apic import lvt_text
 from lapis_engine.explain.events import describe
 from lapis_engine.vmm import exits
 
@@ -117,8 +118,8 @@ def lvts(state: ApicState, version: int) -> dict[str, Json]:
     for name in LVTS:
         if name != "lvt_cmci" or has_cmci:
             raw = int(getattr(state, name))
-            text = explain.explain("lvt", raw).text
-            text = text if name == "lvt_timer" else text.rpartition(", timer")[0]
+            is_timer = name == "lvt_timer"
+            text = explain.explain("lvt", raw).text if is_timer else lvt_text(raw)
             found[name.removeprefix("lvt_")] = {"raw": raw, "text": text}
     return found
 

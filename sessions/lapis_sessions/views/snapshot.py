@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lapis_engine.apic.state import ApicState
+    from lapis_engine.cause import Cause
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
@@ -62,8 +63,8 @@ class VcpuSnapshot:
     id: int
     state: str
     """never-started, wait-for-sipi, running, halted or suspended."""
-    why: str
-    """Why it would not retire an instruction now, or nothing."""
+    why: Cause | None
+    """Why it would not retire an instruction now."""
     run_state: int
     mode: str
     """real, protected, compat or long."""

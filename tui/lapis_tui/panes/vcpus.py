@@ -126,14 +126,24 @@ def mode(vcpu: VcpuSnapshot) -> str:
     return f"{vcpu.mode} {32 if vcpu.regs['cs.flags'] & SEG_DB else 16}"
 
 
+ASLEEP = {
+    "asked": "waits for an answer to its pending request",
+    "wait-for-sipi": "waits for SIPI (INIT was taken)",
+    "never-started": "was never started and waits for INIT and SIPI",
+    "halted": "halted and waits for an interrupt",
+    "halted-if0": "halted with IF=0 and waits for NMI or INIT",
+}
+"""Why a vCPU does not run, by code, where the row is about it anyway."""
+
+
 def place(view: View, vcpu: VcpuSnapshot, width: int) -> Line:
     """Return the row above the disassembly: where RIP is, and why it stays there."""
     name = code.place(vcpu.linear_rip, view.now.symbols)
     line = Line("─", "rule")
     if name:
         line.add(f" {name} ", "symbol").add("─", "rule")
-    if vcpu.why:
-        why = vcpu.why.removeprefix("it ").removeprefix("is ")
+    if vcpu.why is not None:
+        why = ASLEEP.get(vcpu.why.code, vcpu.why.text)
         line.add(f" {why} ", "warn")
     return line.add("─" * (width - line.width), "rule").fit(width)
 
