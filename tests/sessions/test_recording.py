@@ -262,8 +262,8 @@ def test_the_first_field_that_differs_is_named_with_both_values(
     divergence = recordings.verify(path).divergence
     assert divergence is not None
     found = divergence.field, divergence.recorded, divergence.replayed
-    assert found == ("vcpu3.apic.tpr", "0x50", "0x0")
-    assert "vcpu3.apic.tpr was 0x50 and is 0x0; the event before it is" in (
+    assert found == ("vcpu3.apic.tpr", "0x50", "(at reset)")
+    assert "vcpu3.apic.tpr was 0x50 and is (at reset); the event before it is" in (
         divergence.text
     )
 
@@ -308,8 +308,8 @@ def test_a_newer_format_that_this_reader_understands_is_read(
 ) -> None:
     def newer(kind: bytes, value: Any) -> Any:
         if kind == b"HEAD":
-            assert value[-2:] == [2, 2]
-            value[-2] = 9
+            assert value[12:14] == [2, 2]
+            value[12] = 9
         return value
 
     data = bytearray(rewritten(made.read_bytes(), newer))
@@ -464,21 +464,17 @@ def test_another_machine_is_refused_with_what_differs(
     def switch(head: list[Any]) -> None:
         head[5]["max_vcpus"] = 3
 
-    def profile(head: list[Any]) -> None:
-        head[4] = "vax"
-
     def devices(head: list[Any]) -> None:
         head[11].append("toaster")
 
     def image(head: list[Any]) -> None:
         head[10][4] += b"x"
 
-    text = bent_header(made, path, switch)
-    assert text.startswith("profile sdm has changed since: switch max_vcpus was 3 and")
-    assert bent_header(made, path, profile) == "its profile 'vax' is not known here"
+    assert bent_header(made, path, switch) == "4 vCPUs: profile sdm takes 1 to 3"
     text = bent_header(made, path, devices)
-    assert text.startswith("it was recorded with the devices ")
-    assert "toaster; here there are" in text
+    assert text.startswith(
+        "it was recorded with the device 'toaster', which no plug-in"
+    )
     text = bent_header(made, path, image)
     assert "image 'ap-bringup' is not the one that was recorded: its SHA-256" in text
 

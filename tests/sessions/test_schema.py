@@ -395,6 +395,18 @@ def test_the_switches_that_were_recorded_win(tmp_path: Path) -> None:
     ]
 
 
+def test_a_profile_that_is_gone_is_made_of_its_switches(tmp_path: Path) -> None:
+    def change(head: list[Any]) -> None:
+        head[HEAD.index("profile")] = "vax"
+
+    path = tmp_path / "x.lapis"
+    path.write_bytes(bent(FIXTURES / "schema-2" / "answers.lapis", change))
+    recording = reader.read(str(path))
+    session = replaying.session_of(recording, discover().extensions)
+    assert session.notices == ["profile vax is not known here; it is what was recorded"]
+    assert replaying.verify(session, recording).divergence is None
+
+
 def test_an_absent_switch_has_its_value_of_before() -> None:
     for profile in PROFILES.values():
         switches = {

@@ -28,6 +28,8 @@ SIZE = 16
 """Bytes of a digest (BLAKE2b)."""
 NO_RESET = object()
 """In place of the reset value of a field that has none: it is always told."""
+AT_RESET = "(at reset)"
+"""What is said of a field that is not among the fields, as memory that is all zero."""
 PLAIN = frozenset({bool, str, type(None)})
 
 
@@ -112,6 +114,15 @@ def state_fields(machine: Machine) -> list[tuple[str, str]]:
                 found += field_lines(part, name)
     found.sort()
     return found
+
+
+def telling(field: str) -> tuple[int, str]:
+    """Sort fields by how much they tell: registers first, and memory last."""
+    if field.startswith("memory "):
+        return 3, field
+    if not field.startswith("vcpu"):
+        return 2, field
+    return int(field.count(".") > 1), field
 
 
 def field_lines(part: Part, name: str) -> list[tuple[str, str]]:

@@ -25,7 +25,12 @@ field is renamed, retyped or given another reset value, or goes: the hashes of o
 recordings are then no longer compared. A field that is added needs none."""
 STATE_SCHEMA: Final = max(SCHEMAS)
 
-REPAIRS: Final[Mapping[int, str]] = MappingProxyType({1: "the first"})
+REPAIRS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        1: "the first",
+        2: "a device that answers in the middle of a REP answers one iteration",
+    }
+)
 """What was repaired in how the engine behaves, by the number of that behaviour. Only
 what a recorded run can come to is one, not what a command shows."""
 ENGINE: Final = max(REPAIRS)

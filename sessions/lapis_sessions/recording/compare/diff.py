@@ -144,7 +144,7 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "devices": " ".join(head.devices),
     }
     for name in (switch.name for switch in SWITCHES):
-        made[f"switch {name}"] = switches.get(name, fields.ABSENT)
+        made[f"switch {name}"] = switches.get(name, fields.AT_RESET)
     return {name: str(value) for name, value in made.items()}
 
 

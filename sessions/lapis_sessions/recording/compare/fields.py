@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.errors import UnmappedError
-from lapis_engine.replay.digest import Digester
+from lapis_engine.replay.digest import AT_RESET, Digester, telling
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
 
-ABSENT = "(not there)"
 MEMORY = "memory "
 WORD = 8
 """Bytes of memory shown together."""
@@ -28,10 +27,12 @@ class Different(NamedTuple):
 
 
 def different(a: Mapping[str, str], b: Mapping[str, str]) -> list[Different]:
-    """Return the fields that differ, in the order of `a`, those of `b` alone last."""
-    names = [*a, *(name for name in b if name not in a)]
-    rows = (Different(name, a.get(name, ABSENT), b.get(name, ABSENT)) for name in names)
-    return [row for row in rows if row.a != row.b]
+    """Return the fields that differ, registers first and memory last."""
+    names = [name for name in a.keys() | b.keys() if a.get(name) != b.get(name)]
+    return [
+        Different(name, a.get(name, AT_RESET), b.get(name, AT_RESET))
+        for name in sorted(names, key=telling)
+    ]
 
 
 def compare(a: Machine, b: Machine) -> tuple[list[Different], tuple[str, str]]:
@@ -59,7 +60,7 @@ MOST_WORDS = 8
 def _words(a: Machine, b: Machine, gpa: int) -> list[Different]:
     one, other = _page(a, gpa), _page(b, gpa)
     if not one or not other:
-        sizes = (f"{len(page)} bytes" if page else ABSENT for page in (one, other))
+        sizes = (f"{len(page)} bytes" if page else AT_RESET for page in (one, other))
         return [Different(f"{MEMORY}{gpa:#x}", *sizes)]
     rows = list(_moved(gpa, one, other))
     if len(rows) > MOST_WORDS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.explain.events import describe
 from lapis_engine.profiles.recorded import changes
-from lapis_engine.replay.digest import Digester
+from lapis_engine.replay.digest import AT_RESET, Digester, telling
 from lapis_engine.replay.entries import DivergedError
 from lapis_engine.replay.schema import STATE_SCHEMA, repairs_since
 from lapis_sessions.recording.format.chunks import RecordingError
@@ -179,11 +179,11 @@ def first_difference(
     """Return the first field that differs with both values; empty where none does."""
     if not one:
         return "", "", ""
-    for name in [*one, *(name for name in other if name not in one)]:
-        was, now = one.get(name, "(not there)"), other.get(name, "(not there)")
-        if was != now:
-            return name, was, now
-    return "", "", ""
+    differing = [n for n in one.keys() | other.keys() if one.get(n) != other.get(n)]
+    if not differing:
+        return "", "", ""
+    name = min(differing, key=telling)
+    return name, one.get(name, AT_RESET), other.get(name, AT_RESET)
 
 
 def _last_event(session: Session) -> str:
