@@ -462,7 +462,7 @@ def test_another_machine_is_refused_with_what_differs(
     path = tmp_path / "x.lapis"
 
     def switch(head: list[Any]) -> None:
-        head[5]["max_vcpus"] = 3
+        head[5]["max_vcpus"] = "3"
 
     def devices(head: list[Any]) -> None:
         head[11].append("toaster")
@@ -470,7 +470,8 @@ def test_another_machine_is_refused_with_what_differs(
     def image(head: list[Any]) -> None:
         head[10][4] += b"x"
 
-    assert bent_header(made, path, switch) == "4 vCPUs: profile sdm takes 1 to 3"
+    sentence = "switch max_vcpus is '3' and must be of type int"
+    assert bent_header(made, path, switch) == sentence
     text = bent_header(made, path, devices)
     assert text.startswith(
         "it was recorded with the device 'toaster', which no plug-in"

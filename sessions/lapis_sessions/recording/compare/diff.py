@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lapis_engine.profiles.catalog import profile_named
 from lapis_engine.profiles.switches import SWITCHES
+from lapis_engine.replay.digest import AT_RESET
 from lapis_sessions.recording.compare import fields
 from lapis_sessions.recording.edit.merge import Numbered, joined
 from lapis_sessions.recording.play.player import Player
@@ -144,7 +145,7 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "devices": " ".join(head.devices),
     }
     for name in (switch.name for switch in SWITCHES):
-        made[f"switch {name}"] = switches.get(name, fields.AT_RESET)
+        made[f"switch {name}"] = switches.get(name, AT_RESET)
     return {name: str(value) for name, value in made.items()}
 
 
