@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.stop import NotRunnableError, Stop
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.replay.entries import DivergedError
-    from lapis_sessions.errors import CommandError, GuestError
-    from lapis_sessions.recording.format.chunks import RecordingError
+    from lapis_sessions.errors import CommandError, GuestError, RecordingError
 
     __version__: str
 
@@ -78,7 +77,7 @@ WHERE = {
     "NotRunnableError": "lapis_engine.machine.stop",
     "PendingRequest": "lapis_engine.machine.requests",
     "Profile": "lapis_engine.profiles.switches",
-    "RecordingError": "lapis_sessions.recording.format.chunks",
+    "RecordingError": "lapis_sessions.errors",
     "Registers": "lapis.pictures",
     "Session": "lapis.session",
     "Stop": "lapis_engine.machine.stop",

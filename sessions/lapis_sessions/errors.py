@@ -21,3 +21,9 @@ class CommandError(SessionError):
     """A command line is not one."""
 
     title = "Bad command"
+
+
+class RecordingError(SessionError):
+    """A recording cannot be read, or does not fit."""
+
+    title = "Bad recording"

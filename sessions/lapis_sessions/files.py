@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.errors import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

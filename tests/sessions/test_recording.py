@@ -19,8 +19,8 @@ import rigs
 
 from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import reader, schema
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.play import replaying
 from lapis_sessions.recording.start import start_recording
 

@@ -12,10 +12,10 @@ from session_files import (
     written,
 )
 
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.compare import diff, fields, render
 from lapis_sessions.recording.compare import view as views_diff
 from lapis_sessions.recording.compare.diff import Side
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.reader import RecordedBranch
 from lapis_sessions.recording.play import named
 from lapis_sessions.recording.play.named import Named

@@ -20,10 +20,10 @@ from session_files import (
     verified,
 )
 
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.edit import pack
 from lapis_sessions.recording.export import asciicast, export, facts, pytest_file
 from lapis_sessions.recording.format import reader
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.play.player import Player
 
 

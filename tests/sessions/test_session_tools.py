@@ -17,12 +17,12 @@ from session_files import (
 )
 
 from lapis_sessions import files
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.edit import annotate, cut, merge, pack
 from lapis_sessions.recording.export import dump
 from lapis_sessions.recording.format import reader
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.reader import RecordedBranch
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play.player import Player

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_sessions import files
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording import view
 from lapis_sessions.recording.edit import annotate, compose, cut, pack
 from lapis_sessions.recording.export import dump, export
 from lapis_sessions.recording.format import reader
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import named
 from lapis_tui.cli import headless, plugged

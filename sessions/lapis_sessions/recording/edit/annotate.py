@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import place
 from lapis_sessions.text import numerals

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import chunks, schema
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.schema import ForkRow, Trailer, TurnRow
 from lapis_sessions.timeline.branches import FIRST
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.replay.digest import Digester
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.edit.merge import merged
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.reader import RecordedBranch
 from lapis_sessions.recording.format.schema import ActRow, Annotation, CheckpointRow
 from lapis_sessions.recording.play import place

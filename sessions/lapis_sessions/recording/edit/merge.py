@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import structs
 
 from lapis_engine.replay.entries import TIME_MOVING
-from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.reader import RecordedBranch
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapis_engine.replay.digest import Digester
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.extensions import Exporter
 from lapis_sessions.recording.edit import pack
 from lapis_sessions.recording.export import (
@@ -16,7 +17,6 @@ from lapis_sessions.recording.export import (
     pytest_file,
     script,
 )
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.recording.play.rebuild import rebuild
 

@@ -10,7 +10,7 @@ import pprint
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.errors import RecordingError
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.export.facts import Facts

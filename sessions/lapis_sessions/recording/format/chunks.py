@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_sessions.errors import SessionError
+from lapis_sessions.errors import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +29,6 @@ SMALL = 1 << 20
 """The same for types that are not named there."""
 DENSEST = 32
 """Times that a body of digests may grow when it is expanded: these hardly shrink."""
-
-
-class RecordingError(SessionError):
-    """A recording cannot be read, or does not fit."""
-
-    title = "Bad recording"
 
 
 @dataclass(frozen=True, slots=True)

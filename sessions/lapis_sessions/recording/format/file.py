@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import chunks, schema
-from lapis_sessions.recording.format.chunks import RecordingError
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.schema import ActRow, Header, Row

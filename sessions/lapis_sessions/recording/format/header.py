@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.replay.roundtrip import unfit
 from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA
-from lapis_sessions.recording.format.chunks import MOST, RecordingError
+from lapis_sessions.errors import RecordingError
+from lapis_sessions.recording.format.chunks import MOST
 from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from lapis_engine.machine.acts import Act, ActError
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import TIME_MOVING, Entry
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import chunks, schema, tail
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.recording.format.schema import (
     ActRow,
     Annotation,

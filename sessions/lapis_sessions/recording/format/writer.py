@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import Entry
-from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.file import File
 from lapis_sessions.recording.format.header import header
 from lapis_sessions.recording.format.schema import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import reader
-from lapis_sessions.recording.format.chunks import RecordingError
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:

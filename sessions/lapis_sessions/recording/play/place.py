@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.recorded import recorded
 from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA
 from lapis_sessions import guests
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.guests import Image
 from lapis_sessions.opening import build
 from lapis_sessions.origin import Origin, SessionOptions
-from lapis_sessions.recording.format.chunks import RecordingError
 
 if TYPE_CHECKING:
     from lapis_engine.lints.lint import Lint

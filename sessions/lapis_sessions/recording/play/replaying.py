@@ -10,7 +10,7 @@ from lapis_engine.profiles.recorded import changes
 from lapis_engine.replay.digest import AT_RESET, Digester, telling
 from lapis_engine.replay.entries import DivergedError
 from lapis_engine.replay.schema import STATE_SCHEMA, repairs_since
-from lapis_sessions.recording.format.chunks import RecordingError
+from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.timeline.branches import Spot
 
