@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.devices.device import Refused
+from lapis_engine.errors import EngineError
 from lapis_engine.events import Oddity
 from lapis_engine.replay.parts import clone
 from lapis_plugins import checks
 from lapis_plugins.guard import RAISED
 
 if TYPE_CHECKING:
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.devices.device import Access, Device, Signals, Timed
     from lapis_plugins.guard import Guard
 
@@ -116,3 +118,12 @@ class GuardedTimer:
             self._guard.report(f"device {self._name!r}", error)
             text = f"{self._name} failed ({state.failed}) and is out of action"
             return (Oddity(-1, "device out of action", text),)
+
+
+def state_of(machine: Machine, name: str) -> Any:
+    """Return the state of the device called `name`; raise `EngineError` without one."""
+    for device in machine.vm.devices:
+        if device.name == name:
+            state = device.state
+            return state.inner if isinstance(state, GuardedState) else state
+    raise EngineError(f"there is no device {name!r} on this machine")

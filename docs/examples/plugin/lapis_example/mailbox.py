@@ -1,0 +1,71 @@
+"""A device: a mailbox of one byte, whose flag rings IRQ 5 a while after each letter.
+
+Port 0x5A0: a write posts a letter, a read takes the last one, or 0xFF if there is none.
+A device is three things: a state that is plain data, functions on it that return what
+must reach others, and the addresses at which it is found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.devices.device import Device, LineChanged, Range
+
+if TYPE_CHECKING:
+    from lapis_engine.devices.device import Signals
+
+PORTS = (Range(0x5A0, 1),)
+IRQ = 5
+DELAY = 10_000
+"""ns from a letter to its interrupt; an instruction takes 1 ns."""
+EMPTY = 0xFF
+
+
+@dataclass(slots=True)
+class State:
+    """All that there is to save."""
+
+    letter: int | None = None
+    posted: int = 0
+    """Letters so far."""
+    rings_at: int | None = None
+    """ns of virtual time."""
+
+
+class Access:
+    """What the guest can do to it."""
+
+    def read(self, state: State, address: int, size: int, now: int) -> int:
+        """Take the letter; the line falls."""
+        del address, size, now
+        letter, state.letter = state.letter, None
+        return EMPTY if letter is None else letter
+
+    def write(
+        self, state: State, address: int, size: int, value: int, now: int
+    ) -> Signals:
+        """Post a letter; the line falls until it rings."""
+        del address, size
+        state.letter, state.posted = value & 0xFF, state.posted + 1
+        state.rings_at = now + DELAY
+        return (LineChanged(IRQ, asserted=False),)
+
+
+class Timer:
+    """What it does by itself."""
+
+    def deadline(self, state: State) -> int | None:
+        """Say when `advance` is needed next; this changes nothing."""
+        return state.rings_at
+
+    def advance(self, state: State, now: int) -> Signals:
+        """Ring."""
+        del now
+        state.rings_at = None
+        return (LineChanged(IRQ, asserted=True),)
+
+
+def device() -> Device:
+    """Return a mailbox with nothing in it."""
+    return Device("mailbox", State(), Access(), ports=PORTS, timer=Timer())
