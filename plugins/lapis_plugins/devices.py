@@ -37,6 +37,7 @@ def guarded(guard: Guard, device: Device) -> Device:
     timer = device.timer
     return replace(
         device,
+        plugin=guard.name,
         state=GuardedState(device.state),
         access=GuardedAccess(guard, device.name, device.access),
         timer=None if timer is None else GuardedTimer(guard, device.name, timer),

@@ -75,7 +75,7 @@ def command(guard: Guard, part: Command) -> Command:
 def lint(guard: Guard, part: Lint) -> Lint:
     """Guard a lint. Whether it is on belongs to the machine, and not to the host."""
     rules = {k: _rule(guard, part.name, rule) for k, rule in part.rules.items()}
-    return replace(part, rules=rules)
+    return replace(part, rules=rules, plugin=guard.name)
 
 
 def _rule(guard: Guard, name: str, rule: Rule) -> Rule:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "1dd691260ba0252ad150a7614827489a57216d00c34f43f3d6efdc4b5da3924c"
+SCHEMA = "b270e73e343fc17be44ac7eb862193e68a4282235ad73536d0e8464001040698"
 """Of format 2. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")

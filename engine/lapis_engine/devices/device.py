@@ -145,3 +145,5 @@ class Device:
     timer: Timed | None = None
     role: Role | None = None
     """What it is to the machine, when that has dealings of its own with it."""
+    plugin: str | None = None
+    """The plug-in that it is of, which is noted in recordings; None for ours."""

@@ -29,6 +29,8 @@ class Lint:
     """By the kind of event that they look at."""
     shared: bool = False
     """Its rules remember in `LintState` itself, and not in a dict of their own."""
+    plugin: str | None = None
+    """The plug-in that it is of, which is noted in recordings; None for ours."""
 
 
 class LintFailedError(Exception):

@@ -14,11 +14,20 @@ from lapis_sessions.recording.format.chunks import MOST
 from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
 
 if TYPE_CHECKING:
+    from lapis_engine.machine.machine import Machine
     from lapis_sessions.origin import Origin
     from lapis_sessions.timeline.timeline import Timeline
 
 LARGEST_IMAGE = MOST - (8 << 20)
 """Bytes; the rest of the header needs some, too."""
+
+
+def plugged(machine: Machine) -> dict[str, str]:
+    """Return what plug-ins put on a machine, and the plug-in of each."""
+    devices = {f"device {each.name}": each.plugin for each in machine.vm.devices}
+    lints = {f"lint {each.name}": each.plugin for each in machine.lints.lints.values()}
+    parts = (devices | lints).items()
+    return {part: plugin for part, plugin in parts if plugin is not None}
 
 
 def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
@@ -61,6 +70,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
             image.data if embed else None,
         ),
         devices=[device.name for device in timeline.machine.vm.devices],
+        plugins=plugged(timeline.machine),
         format=FORMAT,
         reader=READER,
         state_schema=STATE_SCHEMA,

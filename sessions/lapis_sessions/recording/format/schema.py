@@ -73,6 +73,9 @@ class Header(Row, frozen=True):
         default_factory=lambda: list(FIRST_LINTS)
     )
     """Names of the lints whose findings are among the events."""
+    plugins: Annotated[dict[str, str], Meta(max_length=MANY)] = {}
+    """What plug-ins put on the machine, as `device mailbox` or `lint chatty`, and the
+    plug-in of each."""
 
 
 class ActRow(Row, frozen=True, gc=False):

@@ -16,6 +16,9 @@ from lapis_sessions.opening import build
 from lapis_sessions.origin import Origin, SessionOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_engine.devices.device import Device
     from lapis_engine.lints.lint import Lint
     from lapis_engine.profiles.switches import Profile
     from lapis_sessions.extensions import Extensions
@@ -44,7 +47,12 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
     profiles = dict(extensions.profiles)
     if not profile:
         profiles[head.profile] = _profile(head)
-    offered = replace(extensions, profiles=profiles, lints=_lints(head, extensions))
+    offered = replace(
+        extensions,
+        profiles=profiles,
+        lints=_lints(head, extensions),
+        devices=lambda config: _devices(head, extensions.devices(config)),
+    )
     session = build(Origin(options, image), offered)
     _same_devices(head, [device.name for device in session.machine.vm.devices])
     return session
@@ -74,11 +82,22 @@ def _lints(head: Header, extensions: Extensions) -> dict[str, Lint]:
     """Return the lints that looked on: their findings are among the events."""
     missing = [name for name in head.lints if name not in extensions.lints]
     if missing:
-        raise RecordingError(
-            f"it was recorded with the lint {missing[0][:40]!r}, which no plug-in here "
-            f"has"
-        )
+        raise _missing(head, "lint", missing[0])
     return {name: extensions.lints[name] for name in head.lints}
+
+
+def _missing(head: Header, what: str, name: str) -> RecordingError:
+    plugin = head.plugins.get(f"{what} {name}")
+    who = "no plug-in here" if plugin is None else f"plug-in {plugin[:40]!r}"
+    tail = "" if plugin is None else ", and that is not here"
+    return RecordingError(
+        f"it was recorded with the {what} {name[:40]!r}, which {who} has{tail}"
+    )
+
+
+def _devices(head: Header, found: Sequence[Device]) -> list[Device]:
+    """Return the devices without those that plug-ins have added since."""
+    return [each for each in found if each.plugin is None or each.name in head.devices]
 
 
 def _same_devices(head: Header, found: list[str]) -> None:
@@ -86,10 +105,7 @@ def _same_devices(head: Header, found: list[str]) -> None:
         return
     for name in head.devices:
         if name not in found:
-            raise RecordingError(
-                f"it was recorded with the device {name[:40]!r}, which no plug-in here "
-                f"has"
-            )
+            raise _missing(head, "device", name)
     more = [name for name in found if name not in head.devices]
     what = f"there is {more[0]!r} as well" if more else f"they are {', '.join(found)}"
     raise RecordingError(
