@@ -18,8 +18,8 @@ from lapis_plugins import checks
 from lapis_plugins.guard import RAISED
 
 if TYPE_CHECKING:
-    from lapis_engine.machine.machine import Machine
     from lapis_engine.devices.device import Access, Device, Signals, Timed
+    from lapis_engine.machine.machine import Machine
     from lapis_plugins.guard import Guard
 
 

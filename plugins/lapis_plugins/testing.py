@@ -21,7 +21,7 @@ from lapis_sessions.origin import Origin, SessionOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from lapis_engine.devices.device import Device, Range
+    from lapis_engine.devices.device import Device
     from lapis_sessions.session import Session
 
 HALT = b"\xf4"
@@ -29,7 +29,8 @@ LEAP = 1_000_000
 """ns between two accesses of a check."""
 MOST_PLACES = 64
 """Addresses of a range that a check visits."""
-VALUES = (0, 0x5A, 0xA5, 0xFFFF_FFFF)
+VALUES = ((0, 0xA5), (0x5A, 0xFFFF_FFFF))
+"""Written in the first half of a check, and in the second."""
 
 
 def machine(
@@ -145,18 +146,24 @@ def _compare(device: Device, first: list[Any], again: list[Any], how: str) -> No
 
 
 def _all(device: Device) -> Iterator[Touch]:
-    """Yield reads and writes of every size, over every range."""
-    ranges: tuple[Range, ...] = (*device.ports, *device.mmio)
-    for value in (None, *VALUES):
-        for where in ranges:
-            step = max(where.size // MOST_PLACES, 1)
-            for address in range(where.first, where.first + where.size, step):
-                for size in (1, 2, 4):
-                    if address + size <= where.first + where.size:
-                        mask = (1 << 8 * size) - 1
-                        yield Touch(
-                            address, size, None if value is None else value & mask
-                        )
+    """Yield accesses of every size to every range, twice, with other values."""
+    for values in VALUES:
+        for address, size in _places(device):
+            mask = (1 << 8 * size) - 1
+            yield Touch(address, size)
+            for value in values:
+                yield Touch(address, size, value & mask)
+            yield Touch(address, size)
+
+
+def _places(device: Device) -> Iterator[tuple[int, int]]:
+    """Yield (address, size) of accesses that lie within a range."""
+    for where in (*device.ports, *device.mmio):
+        step = max(where.size // MOST_PLACES, 1)
+        for address in range(where.first, where.first + where.size, step):
+            for size in (1, 2, 4):
+                if address + size <= where.first + where.size:
+                    yield address, size
 
 
 def _run(device: Device, touches: Iterable[Touch], first: int) -> list[Any]:

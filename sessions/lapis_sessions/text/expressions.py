@@ -193,7 +193,9 @@ class _Check:
                 asked = self.part(test, depth)
                 then, other = self.part(body, depth), self.part(orelse, depth)
                 return lambda names: then(names) if asked(names) else other(names)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if args:
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (
+                args or name in self.functions - {*self.kind.functions}
+            ):
                 return self._call(name, [self.part(arg, depth) for arg in args])
             case _ if not self.kind.integers:
                 return self._compound(node, depth)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapis_engine.bits import Bits
+from lapis_engine.bits import bits
 from lapis_engine.explain.fields import Explanation, explained
 from lapis_plugins.devices import state_of
 from lapis_sessions.extensions import Explainer, Function, Pane
@@ -61,7 +61,7 @@ PANE = Pane("service", "in service", ("vCPU", "PPR", "vectors"), in_service)
 def explain(raw: int) -> Explanation:
     """Explain what was read from port 0x5A0."""
     text = "the mailbox is empty" if raw == 0xFF else f"letter {raw & 0xFF:#04x}"
-    return explained("mailbox", raw, text, (("letter", Bits(7, 0), text),))
+    return explained("mailbox", raw, text, (("letter", bits(7, 0), text),))
 
 
 EXPLAINER = Explainer("mailbox", explain)
