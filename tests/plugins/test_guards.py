@@ -164,7 +164,7 @@ def test_a_lint_that_raises_is_switched_off_with_its_memory_as_it_was(
     assert (status, err.count("is disabled")) == (0, 1)
     status, _, err = ran(capsys, "session", "verify", tape)
     assert status == 2
-    assert "it was recorded with lint foo of plug-in 'bad', which is not here" in err
+    assert "with the lint 'foo', which plug-in 'bad' has, and that is not here" in err
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_device_that_raises_refuses_the_access_and_keeps_its_state(
     assert (status, err.count("is disabled")) == (0, 1)
     status, _, err = ran(capsys, "session", "verify", tape)
     assert status == 2
-    assert "device foo of plug-in 'bad', which is not here" in err
+    assert "the device 'foo', which plug-in 'bad' has, and that is not here" in err
 
 
 def test_what_was_recorded_without_a_plugin_replays_with_it(
