@@ -127,3 +127,19 @@ def test_the_environment_chooses_the_installed_plugins(
     assert ("com2" in names(host)) is found
     assert "com1" in names(host)
     assert ("broken" in [f.plugin for f in host.failures]) is (value == "-third")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_name_of_no_plugin_in_the_environment_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LAPIS_PLUGINS", "third, fourth")
+    told: list[Report] = []
+    host = discover(told.append)
+    assert [report.text for report in told] == [
+        "LAPIS_PLUGINS names 'fourth', and no plug-in of that name is here"
+    ]
+    assert {plugin.name: plugin.why for plugin in host.plugins} == {
+        "engine": None, "pc": None, "sessions": None, "third": None,
+        "broken": "LAPIS_PLUGINS leaves it out",
+    }  # fmt: skip
