@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BUILTIN = {
     "engine": "lapis_plugins.builtin.engine",
+    "panes": "lapis_plugins.builtin.panes",
     "pc": "lapis_plugins.builtin.pc",
     "sessions": "lapis_plugins.builtin.sessions",
 }

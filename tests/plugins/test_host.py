@@ -1,3 +1,5 @@
+import re
+
 """Plug-ins come in by entry point, and one that fails harms nobody else."""
 
 from collections.abc import Sequence
@@ -11,6 +13,8 @@ from lapis_engine.devices.device import Device
 from lapis_engine.machine.config import MachineConfig
 from lapis_plugins.host import Host, discover
 from lapis_plugins.spec import hookimpl
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 
 if TYPE_CHECKING:
     from lapis_plugins.plugin import Report
@@ -52,7 +56,7 @@ def test_the_pc_comes_with_lapis() -> None:
 
 def test_the_pc_is_loaded_once_whether_installed_or_not() -> None:
     assert [p.name for p in discover().plugins if p.builtin] == [
-        "engine", "pc", "sessions",
+        "engine", "panes", "pc", "sessions",
     ]  # fmt: skip
 
 
@@ -140,6 +144,24 @@ def test_a_name_of_no_plugin_in_the_environment_is_told(
         "LAPIS_PLUGINS names 'fourth', and no plug-in of that name is here"
     ]
     assert {plugin.name: plugin.why for plugin in host.plugins} == {
-        "engine": None, "pc": None, "sessions": None, "third": None,
+        "engine": None, "panes": None, "pc": None, "sessions": None, "third": None,
         "broken": "LAPIS_PLUGINS leaves it out",
     }  # fmt: skip
+
+
+# Our own pane comes in by the hook.
+
+
+def test_the_pane_of_priorities_says_what_is_next_and_what_is_held() -> None:
+    session = open_session(SessionOptions(cpus=2), discover().extensions)
+    for line in (
+        "run 5000000", "ipi fixed 0x41 --to 1", "ipi fixed 0x35 --to 1",
+        "ipi fixed 0x41 --to 0", "kernemu write 0xfee00080 4 0x40",
+    ):  # fmt: skip
+        assert session.execute(line).ok
+    text = session.execute("pane priority").text.splitlines()
+    rows = [re.split(r"\s{2,}", line.strip()) for line in text[2:]]
+    assert rows == [
+        ["0", "0x40", "0x40", "-", "41", "41 held by PPR"],
+        ["1", "0x00", "0x00", "-", "41 35", "41"],
+    ]
