@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lapis import html
 from lapis_engine.explain.events import describe
-from lapis_sessions.views.snapshot import ApicSnapshot
+from lapis_sessions.views.apic import ApicView
 
 if TYPE_CHECKING:
     from lapis_engine.events import Event as EngineEvent
@@ -62,11 +62,11 @@ class Registers(Mapping[str, int]):
 
 
 @dataclass(frozen=True, slots=True)
-class Apic(ApicSnapshot):
+class Apic(ApicView):
     """A local APIC. `isr`, `irr` and `tmr` are vectors, ascending."""
 
     @classmethod
-    def of(cls, taken: ApicSnapshot) -> Apic:
+    def of(cls, taken: ApicView) -> Apic:
         """Return the same with a face for notebooks."""
         return cls(**{f.name: getattr(taken, f.name) for f in fields(taken)})
 
@@ -78,7 +78,7 @@ class Apic(ApicSnapshot):
         rows = [
             ("mode", self.mode), ("id", f"{self.id:#x}"), ("tpr", f"{self.tpr:#04x}"),
             ("ppr", f"{self.ppr:#04x}"), *vectors.items(),
-            ("icr", f"{self.icr:#x} {self.icr_text}"), ("svr", f"{self.svr:#x}"),
+            ("icr", f"{self.icr.raw:#x} {self.icr.text}"), ("svr", f"{self.svr:#x}"),
             ("esr", f"{self.esr:#x}"), ("timer", self.timer_text),
             ("lvt", self.lvt_text),
         ]  # fmt: skip

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lapis import html
 from lapis.pictures import Apic, Event, Registers
 from lapis_sessions.errors import CommandError, SessionError
-from lapis_sessions.views import machine as views
-from lapis_sessions.views import snapshot
+from lapis_sessions.views import apic, registers
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -49,12 +48,12 @@ class Vcpu:
     @property
     def regs(self) -> Registers:
         """Its registers as they are now."""
-        return Registers(views.registers(self._machine.vcpu(self.id).regs))
+        return Registers(registers.values(self._machine.vcpu(self.id).regs))
 
     @property
     def apic(self) -> Apic:
         """Its local APIC as it is now."""
-        return Apic.of(snapshot.apic(self._machine, self.id))
+        return Apic.of(apic.of(self._machine, self.id))
 
     def memory(self, linear: int, size: int) -> bytes:
         """Return `size` bytes as this vCPU sees them, without touching a device.

@@ -80,9 +80,9 @@ class Command:
     effect: Effect
     perform: Callable[[Any, Bound], Any]
     """Does it on a `Session`, which is built with the registry and lies above it;
-    returns plain data that JSON can hold, or raises `LapisError`."""
+    returns a view (`plain` makes JSON of it), or raises `LapisError`."""
     render: Callable[[Any], str]
-    """Puts that data into words."""
+    """Puts the view into words."""
     arguments: tuple[Argument, ...] = ()
     aliases: tuple[str, ...] = ()
     """Other names; they may be of two words."""

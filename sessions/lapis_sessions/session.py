@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lapis_engine.errors import ConfigError, LapisError
+from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.timeline import Timeline
 
@@ -152,7 +153,7 @@ class Session:
         finally:
             self.pace = before
             self.notices += self.extensions.news()
-        return Outcome(line, ok=True, result=result, error="", text=text)
+        return Outcome(line, ok=True, result=plain(result), error="", text=text)
 
     def topics(self) -> list[tuple[str, str, str]]:
         """Return (usage, aliases, help) of every command."""

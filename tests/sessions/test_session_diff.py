@@ -13,7 +13,8 @@ from session_files import (
 )
 
 from lapis_sessions.errors import RecordingError
-from lapis_sessions.recording.compare import diff, fields, render
+from lapis_sessions.plain import plain
+from lapis_sessions.recording.compare import diff, fields
 from lapis_sessions.recording.compare import view as views_diff
 from lapis_sessions.recording.compare.diff import Side
 from lapis_sessions.recording.format.reader import RecordedBranch
@@ -58,7 +59,7 @@ def test_one_flipped_answer_is_named_exactly(taped: Taped, tmp_path: Path) -> No
     number = found.acts.b.number
     assert other.branch.acts[number - 1].verb == "answer"
     assert found.events is not None
-    view = views_diff.comparison(found)
+    view = plain(views_diff.comparison(found))
     assert view["event"]["a"]["kind"] == view["event"]["b"]["kind"] == "answer"
     assert view["event"]["a"]["text"].endswith("= 0x1234")
     assert view["event"]["b"]["text"].endswith("= 0x1235")
@@ -66,7 +67,7 @@ def test_one_flipped_answer_is_named_exactly(taped: Taped, tmp_path: Path) -> No
     # goes to EAX: nothing else is different yet.
     assert view["event"]["before"][-1]["kind"] == "exit"
     assert view["fields"] == [{"field": "vcpu0.rax", "a": "0x1234", "b": "0x1235"}]
-    text = render.comparison(view)
+    text = views_diff.text(views_diff.comparison(found))
     assert "answer number=0 value=0x1234" in text
     assert "1 field differs right after it" in text
 
@@ -83,7 +84,7 @@ def test_what_was_done_longer_differs_where_the_other_ends(taped: Taped) -> None
     assert found.events.a is None
     assert found.events.b is not None
     assert found.events.b.event.kind == "nmi"
-    assert views_diff.comparison(found)["event"]["differs"] == "a has ended"
+    assert plain(views_diff.comparison(found))["event"]["differs"] == "a has ended"
 
 
 def test_of_a_fork_within_a_run_the_act_that_forked_is_named(taped: Taped) -> None:
@@ -131,7 +132,7 @@ def test_the_init_that_13253_lost_is_where_two_profiles_part(taped: Taped) -> No
     found = diff.compare(*sides, DEVICES)
     assert not found.is_equal
     assert found.acts is None
-    view = views_diff.comparison(found)
+    view = plain(views_diff.comparison(found))
     assert view["event"]["a"]["icr"] == view["event"]["b"]["icr"] == 0xC4500
     assert view["event"]["a"]["targets"] == []
     assert view["event"]["b"]["targets"] == [1]

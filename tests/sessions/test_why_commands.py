@@ -81,7 +81,7 @@ def test_why_a_vcpu_does_not_run_and_what_would_wake_it(opened: Open, done: Do) 
     )
     assert [wake["rule"] for wake in view["wakes"]] == ["init"]
     runs = done(session, "why vcpu 0")
-    assert (runs["verdict"], runs["reasons"], runs["wakes"]) == ("runs", (), ())
+    assert (runs["verdict"], runs["reasons"], runs["wakes"]) == ("runs", [], [])
     assert runs["next"]["rule"] == "instruction"
     assert runs["text"].endswith("next it executes 0x10000: cli")
 

@@ -12,6 +12,7 @@ from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
 from lapis_engine.machine.requests import PendingRequest
 from lapis_sessions.views import snapshot
+from lapis_sessions.views.apic import Worded
 from lapis_tui.bench import picture
 from lapis_tui.blocks import code, ladder
 from lapis_tui.blocks.lines import Line, plain
@@ -229,8 +230,9 @@ def test_an_x2apic_and_a_disabled_one_are_named() -> None:
 
 def test_lvt_entries_that_are_not_masked_are_listed() -> None:
     view = look(bringup())
-    lvt = (("timer", 0x2_0040), ("lint0", 0x700), ("lint1", 0x400), ("error", 0x1_0000))
-    apic = replace(view.vcpu.apic, lvt=lvt)
+    lvt = {"timer": 0x2_0040, "lint0": 0x700, "lint1": 0x400, "error": 0x1_0000}
+    entries = {name: Worded(raw, "") for name, raw in lvt.items()}
+    apic = replace(view.vcpu.apic, lvt=entries)
     text = plain(apics.column(replace(view.vcpu, apic=apic), view.vcpu, 60))
     assert "LVT timer 40  lint0 ExtINT  lint1 NMI" in text
 

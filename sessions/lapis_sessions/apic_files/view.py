@@ -1,33 +1,59 @@
-"""What was done with files of local APICs, in words. Pure."""
+"""What was done with files of local APICs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_sessions.views import render_machine, render_why
+from msgspec import UNSET, UnsetType
+
+from lapis_sessions.views import apic, why
 
 if TYPE_CHECKING:
-    from lapis_sessions.views.machine import Json
+    from lapis_engine.why.vector import VectorAnswer
+    from lapis_sessions.views.apic import ApicView
 
 
-def exported(view: Json) -> str:
+@dataclass(frozen=True, slots=True)
+class ExportedView:
+    """A file that was written."""
+
+    file: str
+    bytes: int
+    format: str
+    version: int
+    vcpu: int
+    now: int
+    """ns of virtual time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedView:
+    """An APIC that was read, and what it became."""
+
+    vcpu: int
+    file: str
+    format: str
+    remarks: tuple[str, ...]
+    apic: ApicView
+    why: tuple[VectorAnswer, ...] | UnsetType = UNSET
+    """For each pending vector why it is where it is, if that was asked."""
+
+
+def exported_text(view: ExportedView) -> str:
     """Say what was written."""
     return (
-        f"the APIC of vCPU {view['vcpu']} at {view['now']:,} ns is in {view['file']}, "
-        f"{view['bytes']} bytes"
+        f"the APIC of vCPU {view.vcpu} at {view.now:,} ns is in {view.file}, "
+        f"{view.bytes} bytes"
     )
 
 
-def imported(view: Json) -> str:
-    """Say what was read, and show what it became."""
-    head = f"vCPU {view['vcpu']} has the APIC of {view['file']} ({view['format']})"
-    remarks = [f"  note: {remark}" for remark in view["remarks"]]
-    return "\n".join([head, *remarks, render_machine.apic(view["apic"])])
-
-
-def opened(view: Json) -> str:
-    """Show an APIC that was opened, and why each pending vector is where it is."""
-    out = [imported(view), *(render_why.vector(answer) for answer in view["why"])]
-    if not view["why"]:
-        out.append("nothing is pending in the IRR")
+def imported_text(view: ImportedView) -> str:
+    """Say what was read, and show what it became, and why."""
+    head = f"vCPU {view.vcpu} has the APIC of {view.file} ({view.format})"
+    remarks = [f"  note: {remark}" for remark in view.remarks]
+    out = [head, *remarks, apic.text(view.apic)]
+    if view.why is not UNSET:
+        answers = [why.vector_text(answer) for answer in view.why]
+        out += answers or ["nothing is pending in the IRR"]
     return "\n".join(out)

@@ -13,14 +13,14 @@ from lapis_engine.machine.acts import Act
 from lapis_engine.replay.entries import TIME_MOVING
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
-from lapis_sessions.views import machine, render_machine
+from lapis_sessions.views import events
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.views.events import EventView
 
 
-def perform(session: Session, bound: Bound) -> list[Json]:
+def perform(session: Session, bound: Bound) -> list[EventView]:
     """Do an act; return the events that it caused, oldest first."""
     verb = bound.word("verb")
     act = Act(verb, _arguments(verb, bound.word("args", "{}")))
@@ -30,7 +30,7 @@ def perform(session: Session, bound: Bound) -> list[Json]:
     log = session.machine.log
     first = log.next_seq
     acts.VERBS[verb](session.machine, **act.args)
-    return [machine.event(logged) for logged in log.since(first)]
+    return [events.of(logged) for logged in log.since(first)]
 
 
 def _arguments(verb: str, text: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ COMMANDS = (
         "act",
         "do an act of the machine as a recording holds it: its VERB, and its "
         "arguments as a JSON object",
-        "mutating", perform, render_machine.events,
+        "mutating", perform, events.text,
         (Argument("verb", "word", required=True), Argument("args", "word")),
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_sessions.registry import Argument, Bound, Command
-from lapis_sessions.views import render_machine
+from lapis_sessions.views import memory
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
@@ -37,15 +37,15 @@ def breakpoints(session: Session, _bound: Bound) -> list[int]:
 COMMANDS = (
     Command(
         "break", "stop any vCPU before the instruction at ADDRESS, or at RIP",
-        "mutating", set_one, render_machine.addresses, (ADDRESS,), ("b", "bp", "hb"),
+        "mutating", set_one, memory.breakpoints_text, (ADDRESS,), ("b", "bp", "hb"),
     ),
     Command(
         "delete", "take away the breakpoint at ADDRESS, or all of them",
-        "mutating", delete, render_machine.addresses, (ADDRESS,),
+        "mutating", delete, memory.breakpoints_text, (ADDRESS,),
         ("d", "bc", "unbreak"),
     ),
     Command(
         "breakpoints", "list the breakpoints", "read-only",
-        breakpoints, render_machine.addresses, (), ("bl", "info breakpoints", "i b"),
+        breakpoints, memory.breakpoints_text, (), ("bl", "info breakpoints", "i b"),
     ),
 )  # fmt: skip

@@ -16,7 +16,6 @@ from lapis_sessions.commands import (
     recording,
     reference,
     requests,
-    run_to,
     running,
     timeline,
     traps,
@@ -25,7 +24,6 @@ from lapis_sessions.commands import (
 
 COMMANDS = (
     *running.COMMANDS,
-    *run_to.COMMANDS,
     *inspection.COMMANDS,
     *requests.COMMANDS,
     *traps.COMMANDS,

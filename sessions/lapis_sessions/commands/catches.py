@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.machine.catches import EVENTS
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
+from lapis_sessions.views import catches as catches_view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lapis_engine.machine.catches import Catch
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.views.catches import CatchView
 
 NUMBERS = ("vcpu", "vector", "to", "msr")
 ARGUMENTS = (
@@ -30,7 +27,7 @@ ARGUMENTS = (
 )
 
 
-def catch(session: Session, bound: Bound) -> list[Json]:
+def catch(session: Session, bound: Bound) -> list[CatchView]:
     """Set an event breakpoint, if one is named; return all."""
     catches = session.machine.catches
     conditions: dict[str, Any] = {
@@ -48,44 +45,24 @@ def catch(session: Session, bound: Bound) -> list[Json]:
             if name in conditions:
                 session.machine.vcpu(conditions[name])
         catches.add(bound.word("event"), once="once" in bound, **conditions)
-    return list(map(_view, catches.items))
+    return list(map(catches_view.of, catches.items))
 
 
-def uncatch(session: Session, bound: Bound) -> list[Json]:
+def uncatch(session: Session, bound: Bound) -> list[CatchView]:
     """Take one event breakpoint away, or all; return what is left."""
     word = bound.word("number")
     number = None if word == "all" else numerals.number(word, "uncatch: number")
     session.machine.catches.remove(number)
-    return list(map(_view, session.machine.catches.items))
-
-
-def _view(item: Catch) -> Json:
-    fields = asdict(item)
-    own = {name: fields.pop(name) for name in ("number", "event", "once", "hits")}
-    given = {name: value for name, value in fields.items() if value is not None}
-    return own | {"conditions": given}
-
-
-def _text(rows: Sequence[Json]) -> str:
-    out = []
-    for row in rows:
-        words = [
-            f"--{name} {value:#x}" if name in {"vector", "msr"} else f"--{name} {value}"
-            for name, value in row["conditions"].items()
-        ]
-        words += ["--once"] * row["once"]
-        line = " ".join([f"{row['number']:>3}  catch {row['event']}", *words])
-        out.append(f"{line}  ({row['hits']} times)")
-    return "\n".join(out) or "there are no event breakpoints"
+    return list(map(catches_view.of, session.machine.catches.items))
 
 
 COMMANDS = (
     Command(
         "catch", "stop right after an event, or list what is waited for",
-        "mutating", catch, _text, ARGUMENTS,
+        "mutating", catch, catches_view.text, ARGUMENTS,
     ),
     Command(
         "uncatch", "take event breakpoint NUMBER away, or all", "mutating",
-        uncatch, _text, (Argument("number", "word", required=True),),
+        uncatch, catches_view.text, (Argument("number", "word", required=True),),
     ),
 )  # fmt: skip

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import EngineError
-from lapis_engine.explain import explain
 from lapis_sessions.registry import Argument, Bound, Command
-from lapis_sessions.views import machine as views
-from lapis_sessions.views import render_machine
+from lapis_sessions.views import devices, events
+from lapis_sessions.views.devices import KernemuView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.views.devices import IoApicView, PicView
+    from lapis_sessions.views.events import EventView
 
 VCPU = Argument("vcpu", "vcpu")
 OF_VCPU = Argument("vcpu", "vcpu", option=True)
@@ -28,32 +28,32 @@ PIN = Argument("pin", "value", required=True)
 ISA = Argument("isa", "flag", option=True)
 
 
-def _caused(session: Session, act: Callable[[], object]) -> list[Json]:
+def _caused(session: Session, act: Callable[[], object]) -> list[EventView]:
     """Perform `act`; return the events that it caused, oldest first."""
     log = session.machine.log
     first = log.next_seq
     act()
-    return [views.event(logged) for logged in log.since(first)]
+    return [events.of(logged) for logged in log.since(first)]
 
 
-def kernemu_write(session: Session, bound: Bound) -> Json:
+def kernemu_write(session: Session, bound: Bound) -> KernemuView:
     """Write a device outside `vm_run`."""
     vcpu = bound.number("vcpu", session.selected)
     gpa, size, value = (bound.number(name) for name in ("gpa", "size", "value"))
     machine = session.machine
-    events = _caused(session, lambda: machine.kernemu_write(vcpu, gpa, size, value))
-    return {"vcpu": vcpu, "gpa": gpa, "bytes": size, "value": value, "events": events}
+    caused = _caused(session, lambda: machine.kernemu_write(vcpu, gpa, size, value))
+    return KernemuView(vcpu, gpa, size, value, tuple(caused))
 
 
-def kernemu_read(session: Session, bound: Bound) -> Json:
+def kernemu_read(session: Session, bound: Bound) -> KernemuView:
     """Read a device outside `vm_run`, side effects included."""
     vcpu = bound.number("vcpu", session.selected)
     gpa, size = bound.number("gpa"), bound.number("size")
     value = session.machine.kernemu_read(vcpu, gpa, size)
-    return {"vcpu": vcpu, "gpa": gpa, "bytes": size, "value": value, "events": []}
+    return KernemuView(vcpu, gpa, size, value)
 
 
-def _move(session: Session, bound: Bound, levels: tuple[bool, ...]) -> list[Json]:
+def _move(session: Session, bound: Bound, levels: tuple[bool, ...]) -> list[EventView]:
     machine, pin = session.machine, bound.number("pin")
 
     def act() -> None:
@@ -66,41 +66,41 @@ def _move(session: Session, bound: Bound, levels: tuple[bool, ...]) -> list[Json
     return _caused(session, act)
 
 
-def irq_raise(session: Session, bound: Bound) -> list[Json]:
+def irq_raise(session: Session, bound: Bound) -> list[EventView]:
     """Assert a pin once more."""
     return _move(session, bound, (True,))
 
 
-def irq_lower(session: Session, bound: Bound) -> list[Json]:
+def irq_lower(session: Session, bound: Bound) -> list[EventView]:
     """Take one assertion away."""
     return _move(session, bound, (False,))
 
 
-def irq_pulse(session: Session, bound: Bound) -> list[Json]:
+def irq_pulse(session: Session, bound: Bound) -> list[EventView]:
     """Assert a pin and let it go."""
     return _move(session, bound, (True, False))
 
 
-def lint(session: Session, bound: Bound) -> list[Json]:
+def lint(session: Session, bound: Bound) -> list[EventView]:
     """Pulse a LINT pin."""
     vcpu = bound.number("vcpu") if "vcpu" in bound else None
     number = bound.number("pin")
     return _caused(session, lambda: session.machine.pulse_lint(number, vcpu))
 
 
-def msi(session: Session, bound: Bound) -> list[Json]:
+def msi(session: Session, bound: Bound) -> list[EventView]:
     """Send a message-signalled interrupt."""
     address, data = bound.number("address"), bound.number("data")
     return _caused(session, lambda: session.machine.send_msi(address, data))
 
 
-def nmi(session: Session, bound: Bound) -> list[Json]:
+def nmi(session: Session, bound: Bound) -> list[EventView]:
     """Make an NMI pending."""
     vcpu = bound.number("vcpu", session.selected)
     return _caused(session, lambda: session.machine.inject_nmi(vcpu))
 
 
-def run_state(session: Session, bound: Bound) -> list[Json]:
+def run_state(session: Session, bound: Bound) -> list[EventView]:
     """Set a run-state."""
     vcpu = bound.number("vcpu", session.selected)
     state, vector = bound.number("state"), bound.number("vector")
@@ -108,109 +108,63 @@ def run_state(session: Session, bound: Bound) -> list[Json]:
     return _caused(session, lambda: machine.set_run_state(vcpu, state, vector))
 
 
-def ioapic(session: Session, _bound: Bound) -> Json:
+def ioapic(session: Session, _bound: Bound) -> IoApicView:
     """Return the IOAPIC, pin by pin."""
     state = session.machine.vm.ioapic
     if state is None:
         raise EngineError("this machine has no IOAPIC")
-    rows = [
-        {
-            "pin": number,
-            "entry": pin.entry,
-            "asserted": pin.count,
-            "text": explain("rte", pin.entry).text,
-        }
-        for number, pin in enumerate(state.pins)
-    ]
-    return {"id": state.id >> 24, "version": state.version, "pins": rows}
+    return devices.ioapic(state)
 
 
-def pic(session: Session, _bound: Bound) -> list[Json]:
+def pic(session: Session, _bound: Bound) -> list[PicView]:
     """Return the two 8259s."""
     state = session.machine.vm.pic
     if state is None:
         raise EngineError("this machine has no 8259")
-    return [
-        {
-            "chip": name,
-            "base": chip.base,
-            "irr": chip.edges | chip.lines & chip.elcr,
-            "isr": chip.isr,
-            "imr": chip.imr,
-            "elcr": chip.elcr,
-            "ready": chip.ready,
-        }
-        for name, chip in (("master", state.master), ("slave", state.slave))
-    ]
-
-
-def _kernemu_text(view: Json) -> str:
-    head = f"{view['bytes']} bytes at {view['gpa']:#x} = {view['value']:#x}"
-    return (
-        f"{head}\n{render_machine.events(view['events'])}" if view["events"] else head
-    )
-
-
-def _ioapic_text(view: Json) -> str:
-    head = f"IOAPIC {view['id']:#x}, version {view['version']:#x}"
-    rows = [
-        f"{row['pin']:>3}  {row['entry']:#018x}  asserted {row['asserted']}  "
-        f"{row['text']}"
-        for row in view["pins"]
-    ]
-    return "\n".join([head, *rows])
-
-
-def _pic_text(rows: list[Json]) -> str:
-    return "\n".join(
-        f"{r['chip']:<6}  base {r['base']:#04x}  IRR {r['irr']:#04x}  "
-        f"ISR {r['isr']:#04x}  IMR {r['imr']:#04x}  ELCR {r['elcr']:#04x}"
-        + ("" if r["ready"] else "  not initialised")
-        for r in rows
-    )
+    return devices.pic(state)
 
 
 COMMANDS = (
     Command(
         "kernemu write",
         "write SIZE bytes of a device of the engine outside vm_run, as VCPU",
-        "mutating", kernemu_write, _kernemu_text, (GPA, SIZE, VALUE, OF_VCPU),
+        "mutating", kernemu_write, devices.kernemu_text, (GPA, SIZE, VALUE, OF_VCPU),
     ),
     Command(
         "kernemu read",
         "read SIZE bytes of a device of the engine outside vm_run, with side effects",
-        "mutating", kernemu_read, _kernemu_text, (GPA, SIZE, OF_VCPU),
+        "mutating", kernemu_read, devices.kernemu_text, (GPA, SIZE, OF_VCPU),
     ),
     Command(
         "irq raise", "assert an IOAPIC pin, or with --isa an ISA line, once more",
-        "mutating", irq_raise, render_machine.events, (PIN, ISA),
+        "mutating", irq_raise, events.text, (PIN, ISA),
     ),
     Command(
         "irq lower", "take away one assertion of a pin or line",
-        "mutating", irq_lower, render_machine.events, (PIN, ISA),
+        "mutating", irq_lower, events.text, (PIN, ISA),
     ),
     Command(
         "irq pulse", "assert a pin or line and let it go",
-        "mutating", irq_pulse, render_machine.events, (PIN, ISA),
+        "mutating", irq_pulse, events.text, (PIN, ISA),
     ),
     Command(
         "irq lint", "pulse LINT0 or LINT1 of VCPU, or of all",
-        "mutating", lint, render_machine.events, (PIN, VCPU),
+        "mutating", lint, events.text, (PIN, VCPU),
     ),
     Command(
         "msi", "send what a device does by writing DATA to ADDRESS, 0xFEExxxxx",
-        "mutating", msi, render_machine.events,
+        "mutating", msi, events.text,
         (
             Argument("address", "value", required=True),
             Argument("data", "value", required=True),
         ),
     ),
     Command(
-        "nmi", "make an NMI pending", "mutating", nmi, render_machine.events, (VCPU,),
+        "nmi", "make an NMI pending", "mutating", nmi, events.text, (VCPU,),
     ),
     Command(
         "run-state", "set the run-state of a vCPU (VM_SET_RUN_STATE)",
-        "mutating", run_state, render_machine.events,
+        "mutating", run_state, events.text,
         (
             Argument("state", "value", required=True),
             Argument("vector", "value", option=True),
@@ -218,10 +172,11 @@ COMMANDS = (
         ),
     ),
     Command(
-        "ioapic", "show the IOAPIC, pin by pin", "read-only", ioapic, _ioapic_text,
-        (), ("info ioapic",),
+        "ioapic", "show the IOAPIC, pin by pin", "read-only",
+        ioapic, devices.ioapic_text, (), ("info ioapic",),
     ),
     Command(
-        "pic", "show the two 8259s", "read-only", pic, _pic_text, (), ("info pic",),
+        "pic", "show the two 8259s", "read-only",
+        pic, devices.pic_text, (), ("info pic",),
     ),
 )  # fmt: skip

@@ -8,13 +8,22 @@ from lapis_engine.errors import UnmappedError
 from lapis_engine.machine.log import KEPT
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
-from lapis_sessions.views import machine as views
-from lapis_sessions.views import render_machine, render_requests, requests
+from lapis_sessions.views import apic as apic_view
+from lapis_sessions.views import events as events_view
+from lapis_sessions.views import machine as machine_view
+from lapis_sessions.views import memory as memory_view
+from lapis_sessions.views import registers, requests
 from lapis_sessions.views.folding import fold
+from lapis_sessions.views.memory import MemoryView
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.events import EventView
+    from lapis_sessions.views.machine import VcpuView
+    from lapis_sessions.views.memory import InstructionView, RangeView
+    from lapis_sessions.views.registers import RegistersView
+    from lapis_sessions.views.requests import RequestView
 
 MOST_BYTES = 1 << 20
 MOST_TOUCHED = 1 << 12
@@ -23,38 +32,36 @@ MOST_LINES = 10_000
 VCPU = Argument("vcpu", "vcpu")
 
 
-def vcpus(session: Session, _bound: Bound) -> list[Json]:
-    """Return a row a vCPU."""
+def vcpus(session: Session, _bound: Bound) -> list[VcpuView]:
+    """Return one row per vCPU."""
     machine = session.machine
-    return [views.vcpu(machine, each.id) for each in machine.vcpus]
+    return [machine_view.vcpu(machine, each.id) for each in machine.vcpus]
 
 
-def regs(session: Session, bound: Bound) -> Json:
+def regs(session: Session, bound: Bound) -> RegistersView:
     """Return the registers of a vCPU."""
-    it = session.machine.vcpu(bound.number("vcpu", session.selected))
-    head = {"vcpu": it.id, "mode": it.regs.mode, "cpl": it.regs.cpl}
-    return head | views.registers(it.regs)
+    return registers.of(session.machine, bound.number("vcpu", session.selected))
 
 
-def apic(session: Session, bound: Bound) -> Json:
+def apic(session: Session, bound: Bound) -> ApicView:
     """Return the local APIC of a vCPU."""
-    return views.apic(session.machine, bound.number("vcpu", session.selected))
+    return apic_view.of(session.machine, bound.number("vcpu", session.selected))
 
 
-def pending(session: Session, _bound: Bound) -> list[Json]:
+def pending(session: Session, _bound: Bound) -> list[RequestView]:
     """Return what waits for an answer."""
-    return [views.pending(request) for request in session.machine.pending()]
+    return [requests.of(request) for request in session.machine.pending()]
 
 
-def events(session: Session, bound: Bound) -> list[Json]:
+def events(session: Session, bound: Bound) -> list[EventView]:
     """Return the last events, repetitions folded unless --all."""
     count = bound.number("count", 20)
     log = session.machine.log
     if "all" in bound:
-        return [views.event(logged) for logged in log.last(count)]
+        return [events_view.of(logged) for logged in log.last(count)]
     rows = fold(log.last(KEPT))
     rows = rows[max(len(rows) - count, 0) :]
-    return [views.event(row.logged, row.times) for row in rows]
+    return [events_view.of(row.logged, row.times) for row in rows]
 
 
 def console(session: Session, bound: Bound) -> str:
@@ -70,7 +77,7 @@ def console(session: Session, bound: Bound) -> str:
     return "\n".join(printed[name].decode("utf-8", "replace") for name in ports)
 
 
-def memory(session: Session, bound: Bound) -> Json:
+def memory(session: Session, bound: Bound) -> MemoryView:
     """Return bytes as the selected vCPU, or the bus, sees them."""
     at, size = bound.number("address"), bound.number("length", 64)
     if not 1 <= size <= MOST_BYTES:
@@ -82,20 +89,20 @@ def memory(session: Session, bound: Bound) -> Json:
         data = machine.read_physical(at, size)
     else:
         data = machine.read_memory(session.selected, at, size)
-    return {"address": at, "bytes": data.hex()}
+    return MemoryView(at, data.hex())
 
 
-def _touched(session: Session, at: int, size: int, *, physical: bool) -> Json:
+def _touched(session: Session, at: int, size: int, *, physical: bool) -> MemoryView:
     """Read through the bus, as the guest would, and tell what was touched."""
     if size > MOST_TOUCHED:
         raise CommandError(
             f"mem: length {size}: with --touch it must be 1 to {MOST_TOUCHED}"
         )
     found = session.machine.touch(session.selected, at, size, physical=physical)
-    return requests.touched(at, found)
+    return memory_view.touched(at, found)
 
 
-def disassemble(session: Session, bound: Bound) -> list[Json]:
+def disassemble(session: Session, bound: Bound) -> list[InstructionView]:
     """Return instructions in the mode of the selected vCPU."""
     count = bound.number("count", 10)
     if not 1 <= count <= MOST_LINES:
@@ -106,14 +113,14 @@ def disassemble(session: Session, bound: Bound) -> list[Json]:
     if not lines:
         raise UnmappedError(at, 1)
     return [
-        views.instruction(line, rip, session.names.get(line.linear, ""))
+        memory_view.instruction(line, rip, session.names.get(line.linear, ""))
         for line in lines
     ]
 
 
-def memory_map(session: Session, _bound: Bound) -> list[Json]:
+def memory_map(session: Session, _bound: Bound) -> list[RangeView]:
     """Return who serves which addresses."""
-    return views.memory_map(session.machine)
+    return memory_view.memory_map(session.machine)
 
 
 def symbols(session: Session, bound: Bound) -> dict[str, int]:
@@ -125,36 +132,36 @@ def symbols(session: Session, bound: Bound) -> dict[str, int]:
 COMMANDS = (
     Command(
         "vcpus", "list the vCPUs with state, mode and RIP", "read-only",
-        vcpus, render_machine.vcpus, (), ("info threads", "info cpus", "~"),
+        vcpus, machine_view.vcpus_text, (), ("info threads", "info cpus", "~"),
     ),
     Command(
         "regs", "show the registers of a vCPU", "read-only",
-        regs, render_machine.registers, (VCPU,), ("registers", "info registers", "i r"),
+        regs, registers.text, (VCPU,), ("registers", "info registers", "i r"),
     ),
     Command(
         "apic", "show the local APIC of a vCPU", "read-only",
-        apic, render_machine.apic, (VCPU,), ("lapic", "info lapic"),
+        apic, apic_view.text, (VCPU,), ("lapic", "info lapic"),
     ),
     Command(
         "pending", "list the requests that wait for an answer", "read-only",
-        pending, render_machine.pending, (), ("pend",),
+        pending, requests.pending_text, (), ("pend",),
     ),
     Command(
         "events",
         "show the last COUNT events (20); what repeats counts once, unless --all",
         "read-only",
-        events, render_machine.events,
+        events, events_view.text,
         (Argument("count", "count"), Argument("all", "flag", option=True)), ("log",),
     ),
     Command(
         "console", "show what the guest printed, on PORT or on all", "read-only",
-        console, render_machine.console, (Argument("port", "word"),),
+        console, memory_view.console_text, (Argument("port", "word"),),
     ),
     Command(
         "mem",
         "show LENGTH (64) bytes of memory; linear unless --physical; never a device "
         "access but with --touch, which reads devices as the guest would",
-        "read-only", memory, render_requests.memory,
+        "read-only", memory, memory_view.text,
         (
             Argument("address", "address", required=True),
             Argument("length", "count"),
@@ -165,16 +172,17 @@ COMMANDS = (
     ),
     Command(
         "disas", "disassemble COUNT (10) instructions from ADDRESS or from RIP",
-        "read-only", disassemble, render_machine.disassembly,
+        "read-only", disassemble, memory_view.disassembly_text,
         (Argument("address", "address"), Argument("count", "count")),
         ("u", "disassemble"),
     ),
     Command(
         "map", "show who serves which addresses and ports", "read-only",
-        memory_map, render_machine.memory_map, (), ("mtree", "info mtree"),
+        memory_map, memory_view.map_text, (), ("mtree", "info mtree"),
     ),
     Command(
         "symbols", "list the guest's symbols whose name contains PART", "read-only",
-        symbols, render_machine.symbols, (Argument("part", "word"),), ("info symbols",),
+        symbols, memory_view.symbols_text,
+        (Argument("part", "word"),), ("info symbols",),
     ),
 )  # fmt: skip

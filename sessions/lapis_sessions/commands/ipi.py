@@ -12,13 +12,13 @@ from lapis_sessions.commands import ipi_rules
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
-from lapis_sessions.views import machine, render_machine, render_why
-from lapis_sessions.views import why as views_why
+from lapis_sessions.views import events, why
 
 if TYPE_CHECKING:
     from lapis_engine.cause import Cause
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.views.events import IpiView
+    from lapis_sessions.views.why import DryRunView
 
 VECTORED = ("fixed", "lowest", "sipi")
 MODES = ("init", "sipi", "fixed", "lowest", "nmi", "smi", "raw")
@@ -37,21 +37,21 @@ ARGUMENTS = (
 )
 
 
-def send(session: Session, bound: Bound) -> Json:
+def send(session: Session, bound: Bound) -> IpiView:
     """Send it; return its fate."""
     sender, raw = _icr(session, bound)
-    why = _forbidden(session, bound, sender, raw)
-    if why is not None:
+    forbidden = _forbidden(session, bound, sender, raw)
+    if forbidden is not None:
         words = " ".join(_words(bound))
-        raise CommandError(f"{words}: {why}; --raw sends it all the same")
-    return machine.ipi(session.machine.send_ipi(sender, raw))
+        raise CommandError(f"{words}: {forbidden}; --raw sends it all the same")
+    return events.ipi(session.machine.send_ipi(sender, raw))
 
 
-def dry_run(session: Session, bound: Bound) -> Json:
+def dry_run(session: Session, bound: Bound) -> DryRunView:
     """Return what would become of it; nothing moves."""
     sender, raw = _icr(session, bound)
     found = why_ipi.dry_run(session.machine, sender, raw)
-    return views_why.dry_run(found, _forbidden(session, bound, sender, raw))
+    return why.dry_run(found, _forbidden(session, bound, sender, raw))
 
 
 def _icr(session: Session, bound: Bound) -> tuple[int, int]:
@@ -120,11 +120,11 @@ COMMANDS = (
         "ipi",
         "send an IPI as if vCPU FROM wrote its ICR; TO is an APIC id, self, all or "
         "all-but-self; mode raw takes the whole ICR, --raw sends what is impossible",
-        "mutating", send, render_machine.ipi, ARGUMENTS, ("inject",),
+        "mutating", send, events.ipi_text, ARGUMENTS, ("inject",),
     ),
     Command(
         "ipi dry-run",
         "say whom such an IPI would reach, what each would do with it, and why",
-        "read-only", dry_run, render_why.dry_run, ARGUMENTS,
+        "read-only", dry_run, why.dry_run_text, ARGUMENTS,
     ),
 )  # fmt: skip

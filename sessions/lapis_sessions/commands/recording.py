@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import CommandError
-from lapis_sessions.recording import render
+from lapis_sessions.recording import view
 from lapis_sessions.recording.start import start_recording
+from lapis_sessions.recording.view import NoteView, StatusView
 from lapis_sessions.registry import Argument, Bound, Command
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
 
 
-def start(session: Session, bound: Bound) -> Json:
+def start(session: Session, bound: Bound) -> StatusView:
     """Begin to record, with everything that was done so far."""
     if session.writer is not None:
         raise CommandError(f"record start: {session.writer.path} is being recorded")
@@ -27,30 +27,30 @@ def start(session: Session, bound: Bound) -> Json:
     return status(session, bound)
 
 
-def stop(session: Session, _bound: Bound) -> Json:
+def stop(session: Session, _bound: Bound) -> StatusView:
     """Close the recording."""
     if session.writer is None:
         raise CommandError("record stop: nothing is being recorded")
-    view = status(session, _bound)
     writer, session.writer = session.writer, None
+    path, failed = str(writer.path), writer.failed
     writer.close()
-    return view | {"recording": False, "acts": writer.acts}
+    return StatusView(recording=False, file=path, acts=writer.acts, failed=failed)
 
 
-def status(session: Session, _bound: Bound) -> Json:
+def status(session: Session, _bound: Bound) -> StatusView:
     """Say what is being recorded."""
     writer = session.writer
     if writer is None:
-        return {"recording": False, "file": None, "acts": 0, "failed": ""}
-    return {
-        "recording": not writer.failed,
-        "file": str(writer.path),
-        "acts": writer.acts,
-        "failed": writer.failed,
-    }
+        return StatusView(recording=False, file=None, acts=0, failed="")
+    return StatusView(
+        recording=not writer.failed,
+        file=str(writer.path),
+        acts=writer.acts,
+        failed=writer.failed,
+    )
 
 
-def annotate(session: Session, bound: Bound) -> Json:
+def annotate(session: Session, bound: Bound) -> NoteView:
     """Put a text into the recording at this point."""
     if session.writer is None:
         raise CommandError("annotate: nothing is being recorded; try record start FILE")
@@ -58,14 +58,14 @@ def annotate(session: Session, bound: Bound) -> Json:
         raise CommandError("annotate: only at the end of what was done; try goto end")
     text = bound.word("text")
     session.writer.annotate(text, bound.word("ask"), bound.word("answer"))
-    return {"retired": session.timeline.spot.at.retired, "text": text}
+    return NoteView(session.timeline.spot.at.retired, text)
 
 
 COMMANDS = (
     Command(
         "record start",
         "record to FILE from here on, together with all that was done so far",
-        "mutating", start, render.status,
+        "mutating", start, view.status_text,
         (
             Argument("file", "word", required=True),
             Argument("force", "flag", option=True),
@@ -73,15 +73,15 @@ COMMANDS = (
         ),
     ),
     Command(
-        "record stop", "close the recording", "mutating", stop, render.status,
+        "record stop", "close the recording", "mutating", stop, view.status_text,
     ),
     Command(
         "record", "say what is being recorded", "read-only",
-        status, render.status,
+        status, view.status_text,
     ),
     Command(
         "annotate", "put TEXT into the recording here, with a question for readers",
-        "mutating", annotate, render.annotated,
+        "mutating", annotate, view.note_text,
         (
             Argument("text", "word", required=True),
             Argument("ask", "word", option=True),

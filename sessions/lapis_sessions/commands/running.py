@@ -5,54 +5,56 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.machine.schedule import POLICIES
+from lapis_engine.machine.stop import Stop
+from lapis_engine.replay.entries import stopping_at
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.views import machine as views
-from lapis_sessions.views import render_machine
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.views.machine import ScheduleView, StopView, VcpuView
 
 
-def run(session: Session, bound: Bound) -> Json:
+def run(session: Session, bound: Bound) -> StopView:
     """Run until a stop."""
     limit = bound.number("count") if "count" in bound else None
     return views.stop(session.run(limit))
 
 
-def step(session: Session, bound: Bound) -> Json:
+def step(session: Session, bound: Bound) -> StopView:
     """Step the selected vCPU alone."""
     return views.stop(session.step(bound.number("count", 1)))
 
 
-def vcpu(session: Session, bound: Bound) -> Json:
+def run_to(session: Session, bound: Bound) -> StopView:
+    """Run till an event has happened, unless something else stops the machine first."""
+    seq, machine = bound.number("event"), session.machine
+    if machine.log.next_seq > seq:
+        text = f"event {seq} has happened already"
+        return views.stop(Stop("catch", 0, session.selected, None, text))
+    with stopping_at(machine, seq + 1):
+        return views.stop(session.step() if "step" in bound else session.run())
+
+
+def vcpu(session: Session, bound: Bound) -> VcpuView:
     """Select a vCPU."""
     session.select(bound.number("vcpu", session.selected))
     return views.vcpu(session.machine, session.selected)
 
 
-def quantum(session: Session, bound: Bound) -> Json:
+def quantum(session: Session, bound: Bound) -> ScheduleView:
     """Set the quantum."""
     if "count" in bound:
         session.set_quantum(bound.number("count"))
-    return _schedule(session)
+    return views.schedule(session.machine)
 
 
-def schedule(session: Session, bound: Bound) -> Json:
+def schedule(session: Session, bound: Bound) -> ScheduleView:
     """Set the schedule."""
     if "schedule" in bound:
         only = bound.number("vcpu") if "vcpu" in bound else None
         session.set_schedule(bound.word("schedule"), only)
-    return _schedule(session)
-
-
-def _schedule(session: Session) -> Json:
-    machine = session.machine
-    return {
-        "schedule": machine.schedule.policy,
-        "only": machine.schedule.only,
-        "quantum": machine.schedule.quantum,
-    }
+    return views.schedule(session.machine)
 
 
 COMMANDS = (
@@ -61,7 +63,7 @@ COMMANDS = (
         "run until something stops the machine, at most COUNT instructions",
         "time-moving",
         run,
-        render_machine.stop,
+        views.stop_text,
         (Argument("count", "count"),),
         ("continue", "c", "cont", "r", "g"),
     ),
@@ -70,7 +72,7 @@ COMMANDS = (
         "step the selected vCPU alone, all others frozen",
         "time-moving",
         step,
-        render_machine.stop,
+        views.stop_text,
         (Argument("count", "count"),),
         ("s", "si", "stepi", "t"),
     ),
@@ -79,7 +81,7 @@ COMMANDS = (
         "select the vCPU that commands are about",
         "read-only",
         vcpu,
-        render_machine.selected,
+        views.selected_text,
         (Argument("vcpu", "vcpu"),),
         ("cpu", "thread"),
     ),
@@ -88,7 +90,7 @@ COMMANDS = (
         "show or choose how turns are given; only VCPU runs one vCPU alone",
         "mutating",
         schedule,
-        render_machine.schedule,
+        views.schedule_text,
         (Argument("schedule", "word", choices=POLICIES), Argument("vcpu", "vcpu")),
         ("schedule",),
     ),
@@ -97,7 +99,19 @@ COMMANDS = (
         "show or set the instructions of a turn in round-robin",
         "mutating",
         quantum,
-        render_machine.schedule,
+        views.schedule_text,
         (Argument("count", "count"),),
+    ),
+    Command(
+        "run-to",
+        "run until event number EVENT has happened; with --step at most one "
+        "instruction of the selected vCPU",
+        "time-moving",
+        run_to,
+        views.stop_text,
+        (
+            Argument("event", "count", required=True),
+            Argument("step", "flag", option=True),
+        ),
     ),
 )

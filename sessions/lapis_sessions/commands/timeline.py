@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.machine.catches import matches
@@ -10,8 +11,7 @@ from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
 from lapis_sessions.timeline import searches
-from lapis_sessions.views import render_timeline
-from lapis_sessions.views import timeline as views_timeline
+from lapis_sessions.views import timeline as views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lapis_engine.replay.capture import Checkpoint
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.searches import Instrument, Within
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.views.timeline import BranchView, CheckpointsView, PlaceView
 
 MOST_BACK = 10_000
 """Instructions in one reverse-step."""
@@ -29,14 +29,14 @@ NAME = Argument("name", "word", required=True)
 
 def _found(
     session: Session, instrument: Instrument, what: str, within: Within | None = None
-) -> Json:
+) -> PlaceView:
     """Go back to what `instrument` finds; raise `CommandError` if that is nothing."""
     if not searches.back_to_last(session.timeline, instrument, within):
         raise CommandError(f"{what}: there is none before this; nothing was moved")
-    return views_timeline.place(session)
+    return views.place(session)
 
 
-def reverse_step(session: Session, bound: Bound) -> Json:
+def reverse_step(session: Session, bound: Bound) -> PlaceView:
     """Take back instructions of the selected vCPU."""
     count = bound.number("count", 1)
     if not 1 <= count <= MOST_BACK:
@@ -55,7 +55,7 @@ def reverse_step(session: Session, bound: Bound) -> Json:
     return _found(session, instrument, f"an instruction of vCPU {vcpu.id}", within)
 
 
-def reverse_continue(session: Session, _bound: Bound) -> Json:
+def reverse_continue(session: Session, _bound: Bound) -> PlaceView:
     """Go back to the last breakpoint or catch, or to the beginning."""
     timeline, machine = session.timeline, session.machine
     catches = list(machine.catches.items)
@@ -67,11 +67,11 @@ def reverse_continue(session: Session, _bound: Bound) -> Json:
     both = searches.either(stops, searches.events(timeline, wanted))
     if not searches.back_to_last(timeline, both):
         timeline.go(timeline.branch.kept[0].spot)
-        return views_timeline.place(session) | {"text": "the beginning"}
-    return views_timeline.place(session)
+        return replace(views.place(session), text="the beginning")
+    return views.place(session)
 
 
-def last_write(session: Session, bound: Bound) -> Json:
+def last_write(session: Session, bound: Bound) -> PlaceView:
     """Go back to before the last write to an address."""
     linear, size = bound.number("address"), bound.number("size", 1)
     if not 1 <= size <= 4096:
@@ -80,17 +80,15 @@ def last_write(session: Session, bound: Bound) -> Json:
     return _found(session, instrument, f"a write to {linear:#x}")
 
 
-def last_change(session: Session, bound: Bound) -> Json:
+def last_change(session: Session, bound: Bound) -> PlaceView:
     """Go back to where a field of the state had just changed."""
     value = _field(session, bound.word("part"), bound)
     before = value()
     instrument = searches.changes(session.timeline, value)
     place = _found(session, instrument, f"a change of {_name(bound)}")
-    return place | {
-        "field": _name(bound),
-        "value": _shown(value()),
-        "left": _shown(before),
-    }
+    return replace(
+        place, field=_name(bound), value=_shown(value()), left=_shown(before)
+    )
 
 
 def _shown(value: object) -> str:
@@ -122,7 +120,7 @@ def _field(session: Session, part: str, bound: Bound) -> Callable[[], object]:
     return lambda: getattr(holder, field)
 
 
-def goto(session: Session, bound: Bound) -> Json:
+def goto(session: Session, bound: Bound) -> PlaceView:
     """Go to an instruction count, #EVENT, a named point, start or end."""
     where, timeline = bound.word("where"), session.timeline
     if where in timeline.names:
@@ -142,64 +140,64 @@ def goto(session: Session, bound: Bound) -> Json:
         if retired > last:
             raise CommandError(f"goto {where}: this branch ends at instruction {last}")
         timeline.go(timeline.branch.spot_of(retired))
-    return views_timeline.place(session)
+    return views.place(session)
 
 
-def checkpoint(session: Session, bound: Bound) -> Json:
+def checkpoint(session: Session, bound: Bound) -> PlaceView:
     """Give this point a name."""
     name = bound.word("name")
     if name in {"start", "end"} or name[:1].isdigit() or name.startswith("#"):
         raise CommandError(f"checkpoint {name!r}: goto reads that as another place")
     session.timeline.name(name)
-    return views_timeline.place(session) | {"name": name}
+    return replace(views.place(session), name=name)
 
 
-def checkpoints(session: Session, bound: Bound) -> Json:
+def checkpoints(session: Session, bound: Bound) -> CheckpointsView:
     """List the named points, and what the checkpoints cost."""
     if "limit" in bound:
         keeper = session.timeline.keeper
         keeper.ceiling = numerals.size(bound.word("limit"), "limit")
         keeper.thin()
-    return views_timeline.checkpoints(session)
+    return views.checkpoints(session)
 
 
-def branches(session: Session, _bound: Bound) -> list[Json]:
+def branches(session: Session, _bound: Bound) -> list[BranchView]:
     """List the branches."""
-    return views_timeline.branches(session)
+    return views.branches(session)
 
 
-def branch(session: Session, bound: Bound) -> Json:
+def branch(session: Session, bound: Bound) -> PlaceView:
     """Go to the end of a branch."""
     session.timeline.switch(bound.word("name"))
-    return views_timeline.place(session)
+    return views.place(session)
 
 
-def where(session: Session, _bound: Bound) -> Json:
+def where(session: Session, _bound: Bound) -> PlaceView:
     """Say where in its history the machine is."""
-    return views_timeline.place(session)
+    return views.place(session)
 
 
 COMMANDS = (
     Command(
         "reverse-step", "take back the last COUNT instructions of the selected vCPU",
-        "time-moving", reverse_step, render_timeline.place,
+        "time-moving", reverse_step, views.place_text,
         (Argument("count", "count"),), ("rs", "rsi", "reverse-stepi"),
     ),
     Command(
         "reverse-continue", "go back to the last breakpoint or catch, or the beginning",
-        "time-moving", reverse_continue, render_timeline.place, (), ("rc",),
+        "time-moving", reverse_continue, views.place_text, (), ("rc",),
     ),
     Command(
         "reverse-until last-write",
         "go back to the instruction that last wrote to ADDRESS, before it did",
-        "time-moving", last_write, render_timeline.place,
+        "time-moving", last_write, views.place_text,
         (Argument("address", "address", required=True), Argument("size", "count")),
         ("last-write",),
     ),
     Command(
         "last-change",
         "go back to where a field changed: apic 1 isr, vcpu 0 run_state, pit nmisc",
-        "time-moving", last_change, render_timeline.place,
+        "time-moving", last_change, views.place_text,
         (
             Argument("part", "word", required=True),
             Argument("which", "word", required=True), Argument("field", "word"),
@@ -209,28 +207,28 @@ COMMANDS = (
     Command(
         "goto",
         "go to an instruction count, to #EVENT, to a named point, to start or end",
-        "time-moving", goto, render_timeline.place,
+        "time-moving", goto, views.place_text,
         (Argument("where", "word", required=True),),
     ),
     Command(
         "checkpoint", "give this point a name, for goto", "mutating",
-        checkpoint, render_timeline.place, (NAME,),
+        checkpoint, views.place_text, (NAME,),
     ),
     Command(
         "checkpoints", "list the named points; limit the memory of checkpoints",
-        "mutating", checkpoints, render_timeline.checkpoints,
+        "mutating", checkpoints, views.checkpoints_text,
         (Argument("limit", "word", option=True),),
     ),
     Command(
         "branches", "list the branches of this session's history", "read-only",
-        branches, render_timeline.branches,
+        branches, views.branches_text,
     ),
     Command(
         "branch", "go to the end of a branch", "time-moving",
-        branch, render_timeline.place, (NAME,),
+        branch, views.place_text, (NAME,),
     ),
     Command(
         "where", "say where in its history the machine is", "read-only",
-        where, render_timeline.place,
+        where, views.place_text,
     ),
 )  # fmt: skip

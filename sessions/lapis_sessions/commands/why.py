@@ -9,16 +9,17 @@ from lapis_engine.why import vector as why_vector
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
-from lapis_sessions.views import render_why, why
+from lapis_sessions.views import why
 
 if TYPE_CHECKING:
+    from lapis_engine.why.vcpu import VcpuAnswer
+    from lapis_engine.why.vector import VectorAnswer
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
 
 VCPU = Argument("vcpu", "vcpu")
 
 
-def irq(session: Session, bound: Bound) -> Json:
+def irq(session: Session, bound: Bound) -> VectorAnswer:
     """Say where a vector is on a vCPU and what keeps it."""
     word = bound.word("vector")
     what = "irq why: vector"
@@ -27,24 +28,24 @@ def irq(session: Session, bound: Bound) -> Json:
     if vector > 0xFF:
         raise CommandError(f"{what} {word}: vectors are 8 bits, 0 to 0xff")
     number = bound.number("vcpu", session.selected)
-    return why.answer(why_vector.irq(session.machine, vector, number))
+    return why_vector.irq(session.machine, vector, number)
 
 
-def vcpu(session: Session, bound: Bound) -> Json:
+def vcpu(session: Session, bound: Bound) -> VcpuAnswer:
     """Say why a vCPU does not run and what would wake it."""
     number = bound.number("vcpu", session.selected)
-    return why.answer(why_vcpu.vcpu(session.machine, number))
+    return why_vcpu.vcpu(session.machine, number)
 
 
 COMMANDS = (
     Command(
         "irq why",
         "say where VECTOR (or nmi) is on a vCPU, and what keeps it from its handler",
-        "read-only", irq, render_why.vector,
+        "read-only", irq, why.vector_text,
         (Argument("vector", "word", required=True), VCPU), ("why irq", "why vector"),
     ),
     Command(
         "why vcpu", "say why a vCPU does not run, and what would make it run",
-        "read-only", vcpu, render_why.vcpu, (VCPU,), ("why",),
+        "read-only", vcpu, why.vcpu_text, (VCPU,), ("why",),
     ),
 )  # fmt: skip

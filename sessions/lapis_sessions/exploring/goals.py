@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.errors import ConfigError, UnmappedError
 from lapis_sessions.extensions import Function
+from lapis_sessions.plain import plain
 from lapis_sessions.text.expressions import Expression
-from lapis_sessions.views import machine as views
+from lapis_sessions.views import apic, registers
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -127,10 +128,10 @@ def _vcpu(machine: Machine, number: int) -> Lazy:
         "state": lambda: machine.vcpu_state(number),
         "mode": lambda: vcpu.regs.mode,
         "retired": lambda: vcpu.retired,
-        "apic": lambda: views.apic(machine, number),
+        "apic": lambda: plain(apic.of(machine, number)),
     }
-    for name in views.registers(vcpu.regs):
-        makers[name] = lambda name=name: views.registers(vcpu.regs)[name]  # type: ignore[misc]
+    for name in registers.values(vcpu.regs):
+        makers[name] = lambda name=name: registers.values(vcpu.regs)[name]  # type: ignore[misc]
     return Lazy(makers)
 
 

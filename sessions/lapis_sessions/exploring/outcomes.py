@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lapis_sessions.exploring import goals
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.machine.stop import Stop
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +122,3 @@ class Outcomes:
     def met(self) -> Group | None:
         """The first group that is what was looked for."""
         return next((g for g in self.groups.values() if g.outcome.met), None)
-
-
-def group_view(group: Group) -> Json:
-    """Return an outcome and its runs as plain data."""
-    best = group.best
-    view: Json = {"outcome": group.outcome.digest} | asdict(group.outcome)
-    return view | {
-        "count": group.count,
-        "undisturbed": group.undisturbed,
-        "first": group.first,
-        "run": best.number,
-        "seed": best.seed,
-        "disturbances": list(best.disturbances),
-        "turns": best.turns,
-        "switches": best.switches,
-        "retired": best.retired,
-        "file": group.file,
-    }

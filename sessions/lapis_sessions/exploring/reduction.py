@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lapis_engine.machine.acts import Act
 from lapis_sessions.exploring.driving import Driver
 from lapis_sessions.exploring.following import ends_of, steps_of
-from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES, Shrinker
 from lapis_sessions.recording.play.rebuild import rebuild
 
@@ -16,11 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.exploring.goals import Goal
-    from lapis_sessions.exploring.shrinking import Score, Shrunk
+    from lapis_sessions.exploring.shrinking import Shrunk
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.play.named import Named
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +52,3 @@ def reduce(
     )
     file = driver.recording(text)
     return Reduction(shrunk, tuple(ends_of(driver, shrunk.steps, goal)), file)
-
-
-def view(reduction: Reduction, named: Named, goal: Goal, file: str) -> Json:
-    """Return what became of it as plain data."""
-    shrunk = reduction.shrunk
-    return {
-        "file": file,
-        "from": named.text,
-        "until": goal.text,
-        "before": _score(shrunk.before),
-        "after": _score(shrunk.after),
-        "tries": shrunk.tries,
-        "complete": shrunk.complete,
-        "steps": [
-            {"vcpu": step.vcpu, "count": step.count, "before": end}
-            if isinstance(step, Turn)
-            else {"act": _text(step)}
-            for step, end in zip(shrunk.steps, reduction.ends, strict=True)
-        ],
-    }
-
-
-def _text(act: Act) -> str:
-    """Return an act on one line, without what it leaves open."""
-    said = {name: value for name, value in act.args.items() if value is not None}
-    return Act(act.verb, said).text
-
-
-def _score(score: Score) -> Json:
-    names = ("switches", "acts", "turns", "instructions")
-    return dict(zip(names, score, strict=True))

@@ -1,65 +1,212 @@
-"""Explorations in words, for people. Pure."""
+"""Explorations, and schedules that were shrunk."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.machine.acts import Act
+from lapis_sessions.exploring.plan import Turn
+from lapis_sessions.plain import FLAT
 
 if TYPE_CHECKING:
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.exploring.goals import Goal
+    from lapis_sessions.exploring.outcomes import Group, Outcome, Outcomes
+    from lapis_sessions.exploring.plan import Step
+    from lapis_sessions.exploring.reduction import Reduction
+    from lapis_sessions.exploring.shrinking import Score
+    from lapis_sessions.exploring.work import Job
+    from lapis_sessions.recording.play.named import Named
 
-MOST_CONSOLE = 60
+MOST_CONSOLE: Final = 60
 """Characters of what a guest printed that are shown."""
 
 
-def explored(view: Json) -> str:
+@dataclass(frozen=True, slots=True)
+class OutcomeView:
+    """An outcome, and the runs that came to it."""
+
+    outcome: str
+    """Its name: 8 hex digits."""
+    came_to: Outcome = field(metadata=FLAT)
+    count: int
+    undisturbed: int
+    first: int
+    run: int
+    """The run that is recorded; so the next ones."""
+    seed: int
+    disturbances: tuple[str, ...]
+    turns: int
+    switches: int
+    retired: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExploredView:
+    """An exploration."""
+
+    guest: str
+    cpus: int
+    profile: str
+    seed: int
+    runs: int
+    until: str
+    """What was looked for, or nothing."""
+    found: int | None
+    """The first run that came to it."""
+    outcomes: tuple[OutcomeView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """How long a schedule is."""
+
+    switches: int
+    acts: int
+    turns: int
+    instructions: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """A turn, and the instruction that its vCPU stands before at its end."""
+
+    vcpu: int
+    count: int
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActView:
+    """Something else that is done."""
+
+    act: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShrunkView:
+    """What became of a schedule."""
+
+    file: str
+    from_: str
+    until: str
+    before: ScoreView
+    after: ScoreView
+    tries: int
+    complete: bool
+    """Whether nothing more could be taken away."""
+    steps: tuple[TurnView | ActView, ...]
+
+
+def explored(job: Job, goal: Goal, found: Outcomes) -> ExploredView:
+    """Return what an exploration came to."""
+    met, options = found.met, job.origin.options
+    return ExploredView(
+        guest=job.origin.image.name,
+        cpus=options.cpus,
+        profile=options.profile,
+        seed=job.seed,
+        runs=found.runs,
+        until=goal.text,
+        found=None if met is None else met.first,
+        outcomes=tuple(map(_outcome, found.groups.values())),
+    )
+
+
+def _outcome(group: Group) -> OutcomeView:
+    best = group.best
+    return OutcomeView(
+        outcome=group.outcome.digest,
+        came_to=group.outcome,
+        count=group.count,
+        undisturbed=group.undisturbed,
+        first=group.first,
+        run=best.number,
+        seed=best.seed,
+        disturbances=best.disturbances,
+        turns=best.turns,
+        switches=best.switches,
+        retired=best.retired,
+        file=group.file,
+    )
+
+
+def shrunk(reduction: Reduction, named: Named, goal: Goal, file: str) -> ShrunkView:
+    """Return what became of a schedule."""
+    done = reduction.shrunk
+    return ShrunkView(
+        file=file,
+        from_=named.text,
+        until=goal.text,
+        before=_score(done.before),
+        after=_score(done.after),
+        tries=done.tries,
+        complete=done.complete,
+        steps=tuple(map(_step, done.steps, reduction.ends)),
+    )
+
+
+def _step(step: Step, end: str) -> TurnView | ActView:
+    if isinstance(step, Turn):
+        return TurnView(step.vcpu, step.count, end)
+    said = {name: value for name, value in step.args.items() if value is not None}
+    return ActView(Act(step.verb, said).text)
+
+
+def _score(score: Score) -> ScoreView:
+    return ScoreView(*score)
+
+
+def explored_text(view: ExploredView) -> str:
     """Return the distinct outcomes, and where their recordings are."""
-    what = f"{view['runs']:,} runs of {view['guest']} with seed {view['seed']}"
-    lines = [f"{what}: {len(view['outcomes'])} outcomes"]
-    for row in view["outcomes"]:
-        lines += _outcome(row)
-    if view["until"]:
-        found = view["found"]
+    what = f"{view.runs:,} runs of {view.guest} with seed {view.seed}"
+    lines = [f"{what}: {len(view.outcomes)} outcomes"]
+    for row in view.outcomes:
+        lines += _outcome_lines(row)
+    if view.until:
+        found = view.found
         text = "never came about" if found is None else f"came about in run {found}"
-        lines.append(f"{view['until']}: {text}")
+        lines.append(f"{view.until}: {text}")
     return "\n".join(lines)
 
 
-def _outcome(row: Json) -> list[str]:
-    mark = " <- looked for" if row["met"] else ""
-    runs = f"{row['count']:,} runs, {row['undisturbed']:,} with all IPIs as sent"
+def _outcome_lines(row: OutcomeView) -> list[str]:
+    it = row.came_to
+    mark = " <- looked for" if it.met else ""
+    runs = f"{row.count:,} runs, {row.undisturbed:,} with all IPIs as sent"
+    states = ", ".join(f"vCPU {n} {state}" for n, state in enumerate(it.states))
     lines = [
-        f"{row['outcome']}  {runs}{mark}",
-        f"    {row['stop']}{': ' if row['text'] else ''}{row['text']}",
+        f"{row.outcome}  {runs}{mark}",
+        f"    {it.stop}{': ' if it.text else ''}{it.text}",
+        f"    {states}",
     ]
-    states = ", ".join(f"vCPU {n} {state}" for n, state in enumerate(row["states"]))
-    lines.append(f"    {states}")
-    if row["lints"]:
-        lines.append(f"    lints {', '.join(row['lints'])}")
-    if row["console"]:
-        shown = row["console"][-MOST_CONSOLE:]
-        lines.append(f"    printed {shown!r}")
-    how = ", ".join(row["disturbances"]) or "IPIs as sent"
+    if it.lints:
+        lines.append(f"    lints {', '.join(it.lints)}")
+    if it.console:
+        lines.append(f"    printed {it.console[-MOST_CONSOLE:]!r}")
+    how = ", ".join(row.disturbances) or "IPIs as sent"
     lines.append(
-        f"    run {row['run']}: {row['switches']:,} switches, "
-        f"{row['retired']:,} instructions, {how}; {row['file']}"
+        f"    run {row.run}: {row.switches:,} switches, "
+        f"{row.retired:,} instructions, {how}; {row.file}"
     )
     return lines
 
 
-def shrunk(view: Json) -> str:
+def shrunk_text(view: ShrunkView) -> str:
     """Say what is left of a schedule."""
-    before, after = view["before"], view["after"]
-    became = f"{before['switches']:,} switches became {after['switches']:,}"
-    lines = [f"{view['until']}: {became} in {view['tries']:,} tries; {view['file']}"]
-    if before["acts"]:
-        lines.append(f"{before['acts']:,} other acts became {after['acts']:,}")
-    for step in view["steps"]:
-        if "act" in step:
-            lines.append(f"  {step['act']}")
-        else:
-            lines.append(
-                f"  vCPU {step['vcpu']} for {step['count']:,}, up to {step['before']}"
-            )
-    if not view["complete"]:
+    before, after = view.before, view.after
+    became = f"{before.switches:,} switches became {after.switches:,}"
+    lines = [f"{view.until}: {became} in {view.tries:,} tries; {view.file}"]
+    if before.acts:
+        lines.append(f"{before.acts:,} other acts became {after.acts:,}")
+    lines += [f"  {_step_text(step)}" for step in view.steps]
+    if not view.complete:
         lines.append("the tries were used up, or broken off: less may do")
     return "\n".join(lines)
+
+
+def _step_text(step: TurnView | ActView) -> str:
+    if isinstance(step, ActView):
+        return step.act
+    return f"vCPU {step.vcpu} for {step.count:,}, up to {step.before}"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.gallery.catalog import Expectation, Scenario, Tape
     from lapis_sessions.gallery.walk import Visit
+    from lapis_sessions.plain import Data
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Report:
     failures: list[str] = field(default_factory=list)
     """A sentence for each that did not, and for each replay that diverged."""
 
-    def to_dict(self) -> Json:
+    def to_dict(self) -> Data:
         """Return it as plain data that JSON can hold."""
         return {
             "scenario": self.scenario,

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.gallery.catalog import Point, Scenario, Tape
+    from lapis_sessions.plain import Data
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.session import Outcome, Session
-    from lapis_sessions.views.machine import Json
 
 REBUILD = "python tests/sessions/build_gallery.py"
 """What makes the recordings anew."""
@@ -101,7 +101,7 @@ def _words(text: str) -> list[str]:
     return text.casefold().replace(",", " ").strip(" .!").split()
 
 
-def listed(scenario: Scenario) -> Json:
+def listed(scenario: Scenario) -> Data:
     """Describe a scenario as plain data that JSON can hold."""
     return {
         "name": scenario.name,
@@ -124,7 +124,7 @@ def listed(scenario: Scenario) -> Json:
     }
 
 
-def told(visit: Visit, number: int) -> Json:
+def told(visit: Visit, number: int) -> Data:
     """Describe a point, and what its commands show, as plain data."""
     point, at = visit.point, visit.session.timeline.spot.at
     return {

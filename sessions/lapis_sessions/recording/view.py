@@ -1,19 +1,105 @@
-"""Recordings as plain data that JSON can hold."""
+"""Recordings: the one that is being made, what is in a file, what a replay came to."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lapis_engine.replay.schema import STATE_SCHEMA
+from lapis_sessions.plain import FLAT
 
 if TYPE_CHECKING:
-    from lapis_sessions.recording.format.reader import Recording
-    from lapis_sessions.recording.play.replaying import Verdict
-    from lapis_sessions.views.machine import Json
+    from collections.abc import Sequence
+
+    from lapis_sessions.recording.format.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.play.replaying import Divergence, Verdict
 
 
-def warnings(recording: Recording) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """What is being recorded."""
+
+    recording: bool
+    file: str | None
+    acts: int
+    failed: str
+    """Why it ended, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A text that was put into the recording."""
+
+    retired: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBranchView:
+    """A branch of a recording."""
+
+    name: str
+    parent: str
+    acts: int
+    retired: int
+    events: int
+    hashes: int
+    notes: int
+
+
+@dataclass(frozen=True, slots=True)
+class InfoView:
+    """What a recording is of, and what is in it."""
+
+    file: str
+    bytes: int
+    state: str
+    """whole, cut off or damaged."""
+    guest: str
+    image: str
+    """embedded or by reference."""
+    sha256: str
+    cpus: int
+    memory: str
+    profile: str
+    quantum: int
+    firmware: bool
+    devices: Sequence[str]
+    format: int
+    state_schema: int
+    engine: int
+    lapis: str
+    unicorn: str
+    chunks: int
+    branches: tuple[RecordedBranchView, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DivergenceView:
+    """Where a replay first came to something else."""
+
+    divergence: Divergence = field(metadata=FLAT)
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """What a replay came to."""
+
+    file: str
+    state: str
+    """That of the file, or diverged."""
+    acts: int
+    retired: int
+    hashes: int
+    stops: int
+    digest: str
+    divergence: DivergenceView | None
+    warnings: tuple[str, ...]
+
+
+def warnings(recording: Recording) -> tuple[str, ...]:
     """Return what is odd about a file that can be read all the same."""
     found = []
     schema = recording.header.state_schema
@@ -31,61 +117,106 @@ def warnings(recording: Recording) -> list[str]:
         )
     if recording.skipped:
         found.append(f"chunks that are not known here: {', '.join(recording.skipped)}")
-    return found
+    return tuple(found)
 
 
-def info(recording: Recording) -> Json:
+def info(recording: Recording) -> InfoView:
     """Describe a recording."""
     head = recording.header
-    return {
-        "file": recording.name,
-        "bytes": recording.size,
-        "state": recording.state,
-        "guest": head.image.name,
-        "image": "embedded" if head.image.data is not None else "by reference",
-        "sha256": head.image.sha256,
-        "cpus": head.cpus,
-        "memory": head.memory,
-        "profile": head.profile,
-        "quantum": head.quantum,
-        "firmware": head.firmware,
-        "devices": head.devices,
-        "format": head.format,
-        "state_schema": head.state_schema,
-        "engine": head.engine,
-        "lapis": head.lapis,
-        "unicorn": head.unicorn,
-        "chunks": recording.chunks,
-        "branches": [
-            {
-                "name": branch.name,
-                "parent": branch.parent,
-                "acts": len(branch.acts),
-                "retired": branch.acts[-1].retired if branch.acts else 0,
-                "events": branch.acts[-1].seq if branch.acts else 0,
-                "hashes": len(branch.hashes) + len(branch.checkpoints),
-                "notes": len(branch.notes),
-            }
-            for branch in recording.branches
-        ],
-        "warnings": warnings(recording),
-    }
+    return InfoView(
+        file=recording.name,
+        bytes=recording.size,
+        state=recording.state,
+        guest=head.image.name,
+        image="embedded" if head.image.data is not None else "by reference",
+        sha256=head.image.sha256,
+        cpus=head.cpus,
+        memory=head.memory,
+        profile=head.profile,
+        quantum=head.quantum,
+        firmware=head.firmware,
+        devices=head.devices,
+        format=head.format,
+        state_schema=head.state_schema,
+        engine=head.engine,
+        lapis=head.lapis,
+        unicorn=head.unicorn,
+        chunks=recording.chunks,
+        branches=tuple(map(_branch, recording.branches)),
+        warnings=warnings(recording),
+    )
 
 
-def verdict(recording: Recording, found: Verdict) -> Json:
+def _branch(branch: RecordedBranch) -> RecordedBranchView:
+    return RecordedBranchView(
+        name=branch.name,
+        parent=branch.parent,
+        acts=len(branch.acts),
+        retired=branch.acts[-1].retired if branch.acts else 0,
+        events=branch.acts[-1].seq if branch.acts else 0,
+        hashes=len(branch.hashes) + len(branch.checkpoints),
+        notes=len(branch.notes),
+    )
+
+
+def verdict(recording: Recording, found: Verdict) -> VerdictView:
     """Return what a replay of it came to."""
-    divergence = found.divergence
-    return {
-        "file": recording.name,
-        "state": "diverged" if divergence is not None else recording.state,
-        "acts": found.acts,
-        "retired": found.retired,
-        "hashes": found.hashes,
-        "stops": found.stops,
-        "digest": found.digest,
-        "divergence": (
-            None if divergence is None
-            else asdict(divergence) | {"text": divergence.text}
-        ),
-        "warnings": warnings(recording),
-    }  # fmt: skip
+    apart = found.divergence
+    return VerdictView(
+        file=recording.name,
+        state="diverged" if apart is not None else recording.state,
+        acts=found.acts,
+        retired=found.retired,
+        hashes=found.hashes,
+        stops=found.stops,
+        digest=found.digest,
+        divergence=DivergenceView(apart, apart.text) if apart is not None else None,
+        warnings=warnings(recording),
+    )
+
+
+def status_text(view: StatusView) -> str:
+    """Say what is being recorded."""
+    if view.failed:
+        return view.failed
+    if not view.file:
+        return "nothing is being recorded; what was done is kept in memory"
+    if not view.recording:
+        return f"{view.file} is complete: {view.acts} acts"
+    return f"recording to {view.file}: {view.acts} acts so far"
+
+
+def note_text(view: NoteView) -> str:
+    """Say where a text was put."""
+    return f"noted at instruction {view.retired:,}"
+
+
+def verdict_text(view: VerdictView) -> str:
+    """Say what a replay came to."""
+    equal = f"{view.stops} stops and {view.hashes} hashes"
+    lines = [
+        f"{view.file}: {view.acts} acts, {view.retired:,} instructions",
+        f"{view.state}: {equal} are equal; digest {view.digest}",
+        *view.warnings,
+    ]
+    if view.divergence is not None:
+        lines.append(view.divergence.text)
+    return "\n".join(lines)
+
+
+def info_text(view: InfoView) -> str:
+    """Describe a recording."""
+    machine = f"{view.cpus} vCPUs, {view.memory}, profile {view.profile}"
+    lines = [
+        f"{view.file}: {view.bytes:,} bytes, {view.state}",
+        f"guest {view.guest} ({view.image}), {machine}",
+        f"Lapis {view.lapis}, unicorn {view.unicorn}",
+    ]
+    for row in view.branches:
+        tail = f", from {row.parent}" if row.parent else ""
+        lines.append(
+            f"{row.name}: {row.acts} acts, {row.retired:,} instructions, "
+            f"{row.events} events, {row.hashes} hashes, {row.notes} "
+            f"annotations{tail}"
+        )
+    return "\n".join([*lines, *view.warnings])

@@ -22,7 +22,7 @@ from lapis_engine.machine.requests import FAULTS
 from lapis_sessions.errors import CommandError
 from lapis_sessions.rules import expression
 from lapis_sessions.rules.rule import Fault, How, Rule, Where
-from lapis_sessions.text import numerals, ranges
+from lapis_sessions.text import numerals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def _where(text: str) -> Where:
         raise CommandError(f"rule: {space[:20]!r} is none of {known}: {USUAL}")
     found = Where(space)
     if space != "any":
-        first, size = ranges.read(_next(words, f"rule: {space}"), f"rule: {space}")
+        first, size = numerals.span(_next(words, f"rule: {space}"), f"rule: {space}")
         found = found._replace(first=first, size=size)
         if size < 1:
             raise CommandError(f"rule: {space} {first:#x}/{size}: at least 1")

@@ -83,3 +83,14 @@ def size(text: str, what: str = "memory") -> int:
             f"{what} {text[:40]!r} is not a size: write 64M, 65536K or 1G"
         )
     return int(parts[1]) * _UNITS[parts[2]]
+
+
+def span(text: str, what: str) -> tuple[int, int]:
+    """Read FIRST/SIZE, or FIRST alone, of which the size is 1; `what` names it.
+
+    >>> span("0xfed00000/0x400", "mmio"), span("0x1b", "msr")
+    ((4275044352, 1024), (27, 1))
+    """
+    first, slash, length = text.partition("/")
+    at = number(first, what)
+    return at, number(length, f"size of {what}") if slash else 1

@@ -1,149 +1,164 @@
-"""Traps, rules, requests and the instruction in the making as plain data.
-
-The field names are a contract of `lapis exec --json`.
-"""
+"""Requests: those that wait for an answer, and what became of the others."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from lapis_engine.cpu.disasm import disassemble
+from msgspec import UNSET, UnsetType
+
 from lapis_engine.events import Answered
-from lapis_engine.vie import state as vie
-from lapis_engine.vmm import address_map
-from lapis_engine.why import entry_commands
-from lapis_sessions.views import machine as views
+from lapis_sessions.plain import FLAT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.vie.state import VieState
-    from lapis_engine.vmm.guest_memory import Touched
-    from lapis_engine.vmm.traps import Trap
-    from lapis_engine.vmm.vm import Vm
-    from lapis_sessions.rules.rule import Rule
-
-    Json = dict[str, Any]
-
-BITS: Final = (
-    "INIT", "MMIO", "INOUT", "OTHER", "INST_FETCH", "INST_DECODE", "PENDING_MMIO",
-    "PENDING_INOUT", "REPEAT", "USER_FALLBACK", "COMPLETE",
-)  # fmt: skip
-"""`VIES_*` from bit 0 up."""
-SLOT_STATES: Final = {
-    vie.VR_NONE: "none",
-    vie.VR_PENDING: "pending",
-    vie.VR_DONE: "done",
-}
+    from lapis_engine.machine.requests import PendingRequest
 
 
-def trap(vm: Vm, it: Trap) -> Json:
-    """Return a trap, with who would serve its first address."""
-    return {
-        "number": it.number,
-        "space": it.space,
-        "first": it.first,
-        "size": it.size,
-        "serves": address_map.trapped_server(vm, it) or "",
-    }
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """What a vCPU asks for; its address is one of `gpa`, `port` and `msr`."""
+
+    vcpu: int
+    kind: str
+    """mmio, inout, msr or inst-emul."""
+    read: bool
+    gpa: int | UnsetType
+    port: int | UnsetType
+    msr: int | UnsetType
+    bytes: int
+    data: int
+    """What is written."""
 
 
-def rule(it: Rule) -> Json:
-    """Return a rule, and what has become of it."""
-    return {
-        "number": it.number,
-        "text": it.text,
-        "how": it.how.kind,
-        "state": it.state,
-        "answered": it.answered,
-        "disabled": it.disabled,
-        "last": [{"request": a.request, "given": a.given} for a in it.last],
-    }
+@dataclass(frozen=True, slots=True)
+class AnsweredView:
+    """A request with the value that it was given."""
+
+    request: RequestView = field(metadata=FLAT)
+    value: int | None
 
 
-def vie_context(machine: Machine, number: int) -> Json:
-    """Return the instruction that a vCPU has in the making."""
-    vcpu = machine.vcpu(number)
-    state, regs = vcpu.vie, vcpu.regs
-    lines = disassemble(state.code, regs.linear_rip, regs.code_bits, 1)
-    waiting = [r for r in machine.pending() if r.vcpu == number]
-    return {
-        "vcpu": number,
-        "rip": regs.rip,
-        "status": state.status,
-        "bits": [name for n, name in enumerate(BITS) if state.status >> n & 1],
-        "bytes": state.code.hex(),
-        "text": f"{lines[0].mnemonic} {lines[0].operands}".strip() if lines else "",
-        "gpa": state.gpa,
-        "slots": _slots(state),
-        "request": views.pending(waiting[0]) if waiting else None,
-        "commands": [
-            each._asdict() for each in entry_commands.try_all(machine.vm, vcpu)
-        ],
-    }
+@dataclass(frozen=True, slots=True)
+class FaultedView:
+    """A request in whose place a fault was raised."""
+
+    request: RequestView = field(metadata=FLAT)
+    fault: str
+    error: int | None
 
 
-def _slots(state: VieState) -> Json:
-    """Return the slots: two for memory, one for ports, one for MSRs."""
-    found: Json = {
-        name: {
-            "state": SLOT_STATES[slot.state],
-            "gpa": slot.gpa,
-            "bytes": slot.bytes,
-            "data": slot.data,
-        }
-        for name, slot in (("read", state.read), ("write", state.write))
-    }
-    port, msr = state.inout, state.msr
-    found["inout"] = {
-        "state": SLOT_STATES[port.state],
-        "port": port.port,
-        "bytes": port.bytes,
-        "in": port.read,
-        "data": port.data,
-    }
-    found["msr"] = {
-        "state": "none" if msr is None else "pending",
-        "msr": 0 if msr is None else msr.msr,
-        "read": msr is not None and msr.read,
-        "data": 0 if msr is None else msr.value,
-    }
-    return found
+@dataclass(frozen=True, slots=True)
+class SettledView:
+    """A request with who settled it, and how; one that waits still has no number."""
+
+    seq: int | None
+    at: int | None
+    request: RequestView = field(metadata=FLAT)
+    by: str = ""
+    command: str = ""
+    value: int | None = None
+    text: str = ""
 
 
-def history(machine: Machine, count: int) -> list[Json]:
+def of(request: PendingRequest) -> RequestView:
+    """Return a request that waits for an answer."""
+    it = request
+    return _request(it.vcpu, it.kind, it.address, (it.read, it.bytes, it.data))
+
+
+def _request(
+    vcpu: int, kind: str, address: int, access: tuple[bool, int, int]
+) -> RequestView:
+    read, size, data = access
+    port = address if kind == "inout" else UNSET
+    msr = address if kind == "msr" else UNSET
+    gpa = UNSET if kind in {"inout", "msr"} else address
+    return RequestView(vcpu, kind, read, gpa, port, msr, size, data)
+
+
+def history(machine: Machine, count: int) -> list[SettledView]:
     """Return the last `count` requests, those that wait still at the end."""
     rows = [
-        _answered(logged, logged.event)
+        _settled(logged, logged.event)
         for logged in machine.log.last(machine.log.next_seq)
         if isinstance(logged.event, Answered) and logged.event.what
     ]
-    rows += [
-        {"seq": None, "at": None} | views.pending(request)
-        | {"by": "", "command": "", "value": None, "text": ""}
-        for request in machine.pending()
-    ]  # fmt: skip
+    rows += [SettledView(None, None, of(request)) for request in machine.pending()]
     return rows[max(len(rows) - count, 0) :]
 
 
-def _answered(logged: Logged, event: Answered) -> Json:
-    return {
-        "seq": logged.seq,
-        "at": logged.at,
-        "vcpu": event.vcpu,
-        "kind": event.what,
-        "read": event.read,
-        views.WHERE.get(event.what, "gpa"): event.address,
-        "bytes": event.bytes,
-        "data": event.data,
-        "by": event.by,
-        "command": event.command,
-        "value": event.value,
-        "text": event.text,
-    }
+def _settled(logged: Logged, it: Answered) -> SettledView:
+    access = (it.read, it.bytes, it.data)
+    return SettledView(
+        seq=logged.seq,
+        at=logged.at,
+        request=_request(it.vcpu, it.what, it.address, access),
+        by=it.by,
+        command=it.command,
+        value=it.value,
+        text=it.text,
+    )
 
 
-def touched(at: int, found: Touched) -> Json:
-    """Return bytes, and the device accesses that they cost."""
-    accesses = [access._asdict() for access in found.accesses]
-    return {"address": at, "bytes": found.data.hex(), "touched": accesses}
+def text(view: RequestView) -> str:
+    """Say what one request asks for."""
+    if view.kind == "inst-emul":
+        what = f"instruction without emulation on {view.gpa:#x}: discard it"
+    elif view.kind == "inout":
+        what = f"{'IN' if view.read else 'OUT'} {view.bytes} at port {view.port:#x}"
+    elif view.kind == "msr":
+        what = f"{'RDMSR' if view.read else 'WRMSR'} {view.msr:#x}"
+    else:
+        verb = "read" if view.read else "write"
+        what = f"{verb} {view.bytes} bytes at {view.gpa:#x}"
+    is_write = not view.read and view.kind != "inst-emul"
+    tail = f" = {view.data:#x}" if is_write else ""
+    return f"vCPU {view.vcpu}: {what}{tail}"
+
+
+def pending_text(rows: Sequence[RequestView]) -> str:
+    """Return the requests, or say that there are none."""
+    return "\n".join(map(text, rows)) or "nothing is pending"
+
+
+def answered_text(view: AnsweredView) -> str:
+    """Say what was answered."""
+    return f"answered {view.value:#x} to {text(view.request)}"
+
+
+def discarded_text(view: RequestView) -> str:
+    """Say what was discarded."""
+    return f"discarded {text(view)}"
+
+
+def faulted_text(view: FaultedView) -> str:
+    """Say what was raised."""
+    error = "" if view.error is None else f"({view.error:#x})"
+    return f"#{view.fault.upper()}{error} raised instead of {text(view.request)}"
+
+
+def history_text(rows: Sequence[SettledView]) -> str:
+    """Return requests, oldest first, each with who settled it, and how."""
+    return "\n".join(map(_row, rows)) or "nothing has been asked"
+
+
+def _row(row: SettledView) -> str:
+    seq = "" if row.seq is None else row.seq
+    return f"{seq:>7}  {text(row.request):<52}  {_fate(row)}"
+
+
+def _fate(row: SettledView) -> str:
+    match row.command:
+        case "":
+            return "waits"
+        case "DISCARD_INSTR":
+            return f"discarded by {row.by}"
+        case "INJECT_FAULT":
+            return f"{row.by}: {row.text}"
+        case _:
+            given = "taken" if row.value is None else f"{row.value:#x}"
+            return f"{row.by}: {given}"

@@ -9,16 +9,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lapis_engine import explain
-from lapis_engine.apic import priority
-from lapis_engine.apic import state as apic_state
-from lapis_engine.apic.icr import icr_text
-from lapis_sessions.views import machine as views
+from lapis_sessions.views import apic, registers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lapis_engine.apic.state import ApicState
     from lapis_engine.cause import Cause
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.events import Logged
@@ -27,33 +22,7 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.timeline import Timeline
-
-
-@dataclass(frozen=True, slots=True)
-class ApicSnapshot:
-    """One local APIC; values as the guest would read them."""
-
-    mode: str
-    """disabled, xapic or x2apic."""
-    id: int
-    tpr: int
-    ppr: int
-    isr: tuple[int, ...]
-    """Vectors, ascending; so are `irr` and `tmr`."""
-    irr: tuple[int, ...]
-    tmr: tuple[int, ...]
-    icr: int
-    icr_text: str
-    svr: int
-    esr: int
-    ldr: int
-    timer_deadline: int | None
-    """ns of virtual time, or None when stopped."""
-    timer_text: str
-    lvt: tuple[tuple[str, int], ...]
-    """(short name, raw)."""
-    lvt_text: str
-    """All of them on one line."""
+    from lapis_sessions.views.apic import ApicView
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +42,10 @@ class VcpuSnapshot:
     rip: int
     linear_rip: int
     regs: Mapping[str, int]
-    """As `views.registers` names them."""
+    """As `registers.values` names them."""
     code: tuple[Line, ...]
     """Instructions from RIP on; empty where nothing is mapped."""
-    apic: ApicSnapshot
+    apic: ApicView
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +80,7 @@ class Snapshot:
 
 
 def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
-    """Return the picture, with `code` instructions a vCPU and the last `events`."""
+    """Return the picture, with `code` instructions per vCPU and the last `events`."""
     machine = session.machine
     return Snapshot(
         guest=session.guest,
@@ -152,42 +121,7 @@ def _vcpu(machine: Machine, number: int, code: int) -> VcpuSnapshot:
         retired=vcpu.retired,
         rip=regs.rip,
         linear_rip=regs.linear_rip,
-        regs=MappingProxyType(views.registers(regs)),
+        regs=MappingProxyType(registers.values(regs)),
         code=tuple(machine.disassemble(number, None, code)) if code else (),
-        apic=apic(machine, number),
+        apic=apic.of(machine, number),
     )
-
-
-def apic(machine: Machine, number: int) -> ApicSnapshot:
-    """Return the local APIC of a vCPU."""
-    state, now = machine.vcpu(number).apic, machine.now
-    version = machine.config.profile.apic_version
-    mode = apic_state.mode(state)
-    lvt = tuple((n, e["raw"]) for n, e in views.lvts(state, version).items())
-    return ApicSnapshot(
-        mode=mode,
-        id=apic_state.apic_id(state),
-        tpr=state.tpr,
-        ppr=state.ppr,
-        isr=tuple(priority.vectors(state.isr)),
-        irr=tuple(priority.vectors(state.irr)),
-        tmr=tuple(priority.vectors(state.tmr)),
-        icr=state.icr,
-        icr_text=icr_text(state.icr, x2apic=mode == "x2apic"),
-        svr=state.svr,
-        esr=state.esr,
-        ldr=apic_state.logical_id(state),
-        timer_deadline=state.timer_deadline,
-        timer_text=_timer(state, now),
-        lvt=lvt,
-        lvt_text="  ".join(f"{name} {raw:05x}" for name, raw in lvt),
-    )
-
-
-def _timer(state: ApicState, now: int) -> str:
-    if state.timer_deadline is None:
-        return "stopped"
-    mode = explain.TIMER_MODES[state.lvt_timer >> 17 & 3]
-    masked = ", masked" if state.lvt_timer >> 16 & 1 else ""
-    left = max(state.timer_deadline - now, 0)
-    return f"{mode} vector {state.lvt_timer & 0xFF:02x} in {left:,} ns{masked}"

@@ -1,43 +1,84 @@
-"""Answers of `why` as plain data that JSON can hold.
+"""Answers of `why`: the sentence, then one line per reason.
 
-The field names are a contract of `lapis exec --json`, as those of `views` are.
+The answers are records of the engine, which is why their fields are a contract here.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.cause import sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lapis_engine.cause import Cause
-    from lapis_engine.why.ipi import DryRun
+    from lapis_engine.why.ipi import DryRun, Fate
+    from lapis_engine.why.reason import Reason
     from lapis_engine.why.vcpu import VcpuAnswer
     from lapis_engine.why.vector import VectorAnswer
-    from lapis_sessions.views.machine import Json
 
 
-def answer(found: VectorAnswer | VcpuAnswer) -> Json:
-    """Return an answer; each reason has rule, text, values, blocks and about."""
-    return asdict(found)
+@dataclass(frozen=True, slots=True)
+class DryRunView:
+    """What would become of an IPI: the fields of `IpiView`, and more."""
+
+    icr: int
+    mode: str
+    text: str
+    """The ICR in words."""
+    from_: int
+    targets: tuple[int, ...]
+    dropped: str
+    rule: str
+    answer: str
+    guest: str
+    forbidden: str
+    """Why `ipi` would not send it without --raw, or nothing."""
+    verdicts: tuple[Fate, ...]
 
 
-def dry_run(found: DryRun, forbidden: Cause | None) -> Json:
-    """Return what would become of an IPI, in the fields of `views.ipi` and more.
+def dry_run(found: DryRun, forbidden: Cause | None) -> DryRunView:
+    """Return what would become of an IPI."""
+    return DryRunView(
+        icr=found.icr,
+        mode=found.mode,
+        text=found.words,
+        from_=found.sender,
+        targets=found.targets,
+        dropped=sentence(found.dropped),
+        rule="" if found.dropped is None else found.dropped.code,
+        answer=found.text,
+        guest=found.guest or "",
+        forbidden=sentence(forbidden),
+        verdicts=found.verdicts,
+    )
 
-    `forbidden` says why `ipi` would not send it without --raw.
-    """
-    return {
-        "icr": found.icr,
-        "mode": found.mode,
-        "text": found.words,
-        "from": found.sender,
-        "targets": list(found.targets),
-        "dropped": sentence(found.dropped),
-        "rule": "" if found.dropped is None else found.dropped.code,
-        "answer": found.text,
-        "guest": found.guest or "",
-        "forbidden": sentence(forbidden),
-        "verdicts": [asdict(verdict) for verdict in found.verdicts],
-    }
+
+def _reasons(rows: Sequence[Reason]) -> list[str]:
+    return [f"  {'-' if row.blocks else '+'} {row.rule:<16} {row.text}" for row in rows]
+
+
+def vector_text(view: VectorAnswer) -> str:
+    """Say where a vector is and what keeps it."""
+    return "\n".join([view.text, *_reasons(view.reasons)])
+
+
+def vcpu_text(view: VcpuAnswer) -> str:
+    """Say why a vCPU does not run and what would wake it."""
+    out = [view.text, *_reasons(view.reasons)]
+    if view.wakes:
+        out += ["what would make it run:", *_reasons(view.wakes)]
+    return "\n".join(out)
+
+
+def dry_run_text(view: DryRunView) -> str:
+    """Say whom an IPI would reach, one line per vCPU."""
+    out = [f"ICR {view.icr:#x} from vCPU {view.from_}: {view.answer}"]
+    if view.forbidden:
+        out.append(f"  (without --raw it is not sent: {view.forbidden})")
+    out += [
+        f"  vCPU {row.vcpu:<3} {row.verdict:<12} {row.text}" for row in view.verdicts
+    ]
+    return "\n".join(out)

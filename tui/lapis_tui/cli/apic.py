@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from lapis_engine.why import vector as why_vector
 from lapis_sessions.apic_files import placing, reading
-from lapis_sessions.apic_files import view as render_apic_files
+from lapis_sessions.apic_files.view import imported_text
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
-from lapis_sessions.views import why
+from lapis_sessions.plain import plain
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lapis_engine.why.vector import VectorAnswer
     from lapis_sessions.session import Session
-    from lapis_sessions.views.machine import Json
 
 GUEST = "ipi-ping"
 """The smallest embedded guest: a machine wants one, and it is not run."""
@@ -76,22 +77,23 @@ def import_file(
     view = placing.put(session, contents, number, lenient=True)
     session.select(number)
     if contents.is_foreign:
-        view["remarks"].append(
+        remark = (
             f"the file has only the APIC: vCPU {number} itself is as after reset, with "
             f"RFLAGS.IF 0"
         )
+        view = replace(view, remarks=(*view.remarks, remark))
     if not commands:
-        view["why"] = _why(session, number, view["apic"]["irr"])
-        click.echo(json.dumps(view) if as_json else render_apic_files.opened(view))
+        view = replace(view, why=_why(session, number, view.apic.irr))
+        click.echo(json.dumps(plain(view)) if as_json else imported_text(view))
         return headless.OK
-    for remark in view["remarks"]:
+    for remark in view.remarks:
         click.echo(f"lapis: {file!r}: {remark}", err=True)
     return headless.perform(session, commands, as_json=as_json)
 
 
-def _why(session: Session, number: int, pending: Sequence[int]) -> list[Json]:
+def _why(
+    session: Session, number: int, pending: Sequence[int]
+) -> tuple[VectorAnswer, ...]:
     machine = session.machine
-    return [
-        why.answer(why_vector.irq(machine, vector, number))
-        for vector in sorted(pending, reverse=True)[:MOST_WHY]
-    ]
+    highest = sorted(pending, reverse=True)[:MOST_WHY]
+    return tuple(why_vector.irq(machine, vector, number) for vector in highest)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lapis_sessions.recording.compare import diff, render
+from lapis_sessions.plain import plain
+from lapis_sessions.recording.compare import diff
 from lapis_sessions.recording.compare import view as views_diff
 from lapis_sessions.recording.compare.diff import Side
 from lapis_sessions.recording.play import named
@@ -58,5 +59,5 @@ def profiles(recording: Recording, profile: str, other: str, *, as_json: bool) -
 def _report(one: Side, other: Side, *, as_json: bool) -> int:
     found = diff.compare(one, other, plugged.extensions())
     view = views_diff.comparison(found)
-    click.echo(json.dumps(view) if as_json else render.comparison(view))
+    click.echo(json.dumps(plain(view)) if as_json else views_diff.text(view))
     return headless.OK if found.is_equal else headless.FAILED

@@ -14,14 +14,14 @@ import click
 from lapis_engine.errors import ConfigError
 from lapis_sessions import files
 from lapis_sessions.exploring import exploration, pool, reduction
-from lapis_sessions.exploring import view as render_exploring
+from lapis_sessions.exploring import view as views
 from lapis_sessions.exploring.exploration import Shelf
 from lapis_sessions.exploring.goals import Goal
-from lapis_sessions.exploring.outcomes import group_view
 from lapis_sessions.exploring.plan import KINDS
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
 from lapis_sessions.origin import SessionOptions, origin_of
+from lapis_sessions.plain import plain
 from lapis_sessions.recording.play import named
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli import options as cli_options
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from lapis_sessions.exploring.outcomes import Outcomes
     from lapis_sessions.exploring.pool import Pool
     from lapis_sessions.extensions import Extensions
 
@@ -156,12 +155,12 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
                 job, own["schedules"], workers, shelf, go_on=own["go_on"]
             )
         seconds = perf_counter() - begun
-    view = _view(job, extensions, found)
-    click.echo(json.dumps(view) if as_json else render_exploring.explored(view))
+    view = views.explored(job, Goal(extensions, job.until, job.lint), found)
+    click.echo(json.dumps(plain(view)) if as_json else views.explored_text(view))
     click.echo(f"{found.runs / seconds:,.1f} runs a second", err=True)
     if interrupt.asked:
         return headless.BROKEN_OFF
-    return headless.FAILED if view["until"] and found.met is None else headless.OK
+    return headless.FAILED if view.until and found.met is None else headless.OK
 
 
 OWN = (
@@ -200,20 +199,6 @@ def _pool(
     dask: str, jobs: int, stopped: Callable[[], bool]
 ) -> AbstractContextManager[Pool]:
     return pool.dask(dask, stopped) if dask else pool.processes(jobs, stopped)
-
-
-def _view(job: Job, extensions: Extensions, found: Outcomes) -> dict[str, Any]:
-    met = found.met
-    return {
-        "guest": job.origin.image.name,
-        "cpus": job.origin.options.cpus,
-        "profile": job.origin.options.profile,
-        "seed": job.seed,
-        "runs": found.runs,
-        "until": Goal(extensions, job.until, job.lint).text,
-        "found": None if met is None else met.first,
-        "outcomes": [group_view(group) for group in found.groups.values()],
-    }
 
 
 @click.command()
@@ -263,8 +248,8 @@ def shrink(
             found, goal, extensions, tries=tries, stopped=lambda: interrupt.asked
         )
     files.write(target, [done.file], force=force)
-    view = reduction.view(done, found, goal, target)
-    click.echo(json.dumps(view) if as_json else render_exploring.shrunk(view))
+    view = views.shrunk(done, found, goal, target)
+    click.echo(json.dumps(plain(view)) if as_json else views.shrunk_text(view))
     return headless.BROKEN_OFF if interrupt.asked else headless.OK
 
 

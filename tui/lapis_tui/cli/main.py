@@ -17,9 +17,9 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import DEFAULT_GUEST, SessionOptions
+from lapis_sessions.plain import plain
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.views import profiles as views_profiles
-from lapis_sessions.views import render_machine
 from lapis_tui.cli import (
     apic,
     compare,
@@ -154,7 +154,8 @@ def profiles(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click 
     """List the profiles."""
     if ctx.invoked_subcommand is None:
         rows = views_profiles.profiles(plugged.extensions().profiles)
-        click.echo(json.dumps(rows) if as_json else render_machine.profiles(rows))
+        text = views_profiles.text
+        click.echo(json.dumps(plain(rows)) if as_json else text(rows))
     return headless.OK
 
 
@@ -171,7 +172,8 @@ def profiles_diff(
     """Show in which switches two profiles differ, and who says so."""
     known = plugged.extensions().profiles
     view = views_profiles.difference(known, first, second)
-    click.echo(json.dumps(view) if as_json else render_machine.differences(view))
+    text = views_profiles.difference_text
+    click.echo(json.dumps(plain(view)) if as_json else text(view))
     return headless.OK
 
 

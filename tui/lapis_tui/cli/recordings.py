@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_sessions.recording import render
+from lapis_sessions.plain import plain
 from lapis_sessions.recording import view as views_recording
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
@@ -115,8 +115,9 @@ def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
         click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
     found = replaying.verify(session, recording)
     view = views_recording.verdict(recording, found)
-    click.echo(json.dumps(view) if as_json else render.replayed(view))
-    return STATUS[view["state"]]
+    text = views_recording.verdict_text
+    click.echo(json.dumps(plain(view)) if as_json else text(view))
+    return STATUS[view.state]
 
 
 @click.group("session")
@@ -130,8 +131,8 @@ def sessions() -> None:
 def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Describe a recording."""
     view = views_recording.info(reader.read(file))
-    click.echo(json.dumps(view) if as_json else render.info(view))
-    return STATUS[view["state"]]
+    click.echo(json.dumps(plain(view)) if as_json else views_recording.info_text(view))
+    return STATUS[view.state]
 
 
 @sessions.command("verify")

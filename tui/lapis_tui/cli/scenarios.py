@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.gallery.catalog import Scenario
     from lapis_sessions.gallery.walk import Visit
-    from lapis_sessions.views.machine import Json
+    from lapis_sessions.plain import Data
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, a line each.")
 
@@ -113,7 +113,7 @@ class Guide:
             told = {"right": self._right, "asked": asked}
             self._say(told, render.score(self._right, asked))
 
-    def _say(self, told: Json, text: str) -> None:
+    def _say(self, told: Data, text: str) -> None:
         click.echo(json.dumps(told) if self._json else text)
 
     def _visit(self, visit: Visit, number: int) -> None:

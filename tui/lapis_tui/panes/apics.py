@@ -14,7 +14,8 @@ from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.vcpus import shown
 
 if TYPE_CHECKING:
-    from lapis_sessions.views.snapshot import ApicSnapshot, VcpuSnapshot
+    from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.snapshot import VcpuSnapshot
     from lapis_tui.view import View
 
 IF = 1 << 9
@@ -43,7 +44,7 @@ def column(vcpu: VcpuSnapshot, before: VcpuSnapshot, width: int) -> list[Line]:
     return classes + words
 
 
-def _classes(apic: ApicSnapshot, before: ApicSnapshot) -> list[Line]:
+def _classes(apic: ApicView, before: ApicView) -> list[Line]:
     head = ladder.ruler().add(f"  {apic.mode} id {apic.id:02x} ", "label")
     on = bool(apic.svr & SVR_ENABLE)
     head.add("on" if on else "soft-off", "good" if on else "warn")
@@ -65,8 +66,8 @@ def _words(vcpu: VcpuSnapshot) -> list[Line]:
     apic = vcpu.apic
     enabled = bool(apic.svr & SVR_ENABLE)
     interrupts = bool(vcpu.regs["rflags"] & IF)
-    icr = Line("ICR   ", "label").add(f"{apic.icr:08x}", "strong")
-    icr.add(f" {ladder.unusual(apic.icr_text)}" if apic.icr else " never written")
+    icr = Line("ICR   ", "label").add(f"{apic.icr.raw:08x}", "strong")
+    icr.add(f" {ladder.unusual(apic.icr.text)}" if apic.icr.raw else " never written")
     state = Line("SVR   ", "label").add(f"{apic.svr:03x}").add("  TPR ", "label")
     state.add(f"{apic.tpr:02x}").add("  ESR ", "label").add(f"{apic.esr:02x}")
     local = Line("timer ", "label").add(apic.timer_text).add("  LVT ", "label")
@@ -78,10 +79,11 @@ def _words(vcpu: VcpuSnapshot) -> list[Line]:
     ]
 
 
-def _lvt(apic: ApicSnapshot) -> Line:
+def _lvt(apic: ApicView) -> Line:
     """Return the entries that are not masked, in a few words each."""
     line = Line()
-    for name, raw in apic.lvt:
+    for name, entry in apic.lvt.items():
+        raw = entry.raw
         if not raw & LVT_MASKED:
             mode = LVT_MODES[LVT_MODE.get(raw)]
             what = f"{raw & LVT_VECTOR:02x}" if mode == "fixed" else mode

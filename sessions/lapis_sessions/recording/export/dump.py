@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lapis_sessions.plain import plain
 from lapis_sessions.recording.compare import view as views_diff
 from lapis_sessions.recording.play.named import Named
 from lapis_sessions.recording.play.player import Player
-from lapis_sessions.views import machine
+from lapis_sessions.views import events as events_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.events import Logged
     from lapis_sessions.extensions import Extensions
+    from lapis_sessions.plain import Data
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.recording.format.schema import Header, Row
-    from lapis_sessions.views.machine import Json
 
 
-def rows(recording: Recording) -> Iterator[Json]:
+def rows(recording: Recording) -> Iterator[Data]:
     """Yield a row for each record of the file: what is noted follows its act."""
     yield header(recording.header)
     for branch in recording.branches:
@@ -33,7 +34,7 @@ def rows(recording: Recording) -> Iterator[Json]:
             yield from marks.get(number, ())
 
 
-def with_events(recording: Recording, extensions: Extensions) -> Iterator[Json]:
+def with_events(recording: Recording, extensions: Extensions) -> Iterator[Data]:
     """Yield the rows, and the events of each act before it; raise `DivergedError`."""
     yield header(recording.header)
     for branch in recording.branches:
@@ -49,7 +50,7 @@ def with_events(recording: Recording, extensions: Extensions) -> Iterator[Json]:
                 yield from marks.get(over, ())
 
 
-def header(head: Header) -> Json:
+def header(head: Header) -> Data:
     """Return the header; of the image its size, or None where it is not within."""
     image = msgspec.structs.asdict(head.image)
     data = image.pop("data")
@@ -58,7 +59,7 @@ def header(head: Header) -> Json:
     return {"type": "header"} | msgspec.structs.asdict(head) | {"image": image}
 
 
-def _beginning(branch: RecordedBranch) -> Json:
+def _beginning(branch: RecordedBranch) -> Data:
     return {
         "type": "branch",
         "branch": branch.name,
@@ -67,22 +68,23 @@ def _beginning(branch: RecordedBranch) -> Json:
     }
 
 
-def act(branch: RecordedBranch, number: int) -> Json:
+def act(branch: RecordedBranch, number: int) -> Data:
     """Return an act; they are counted from 1."""
     head = {"type": "act", "branch": branch.name, "number": number}
-    return head | views_diff.row(branch.acts[number - 1])
+    view: Data = plain(views_diff.act(branch.acts[number - 1]))
+    return head | view
 
 
-def event(branch: RecordedBranch, logged: Logged) -> Json:
+def event(branch: RecordedBranch, logged: Logged) -> Data:
     """Return an event."""
-    view = machine.event(logged)
+    view: Data = plain(events_view.of(logged))
     del view["times"]
     return {"type": "event", "branch": branch.name} | view
 
 
-def _marks(branch: RecordedBranch) -> dict[int, list[Json]]:
+def _marks(branch: RecordedBranch) -> dict[int, list[Data]]:
     """Return what is noted after so many acts."""
-    found: dict[int, list[Json]] = {}
+    found: dict[int, list[Data]] = {}
     kinds: tuple[tuple[str, list[Row]], ...] = (
         ("hash", [*branch.hashes]),
         ("checkpoint", [*branch.checkpoints]),
@@ -96,7 +98,7 @@ def _marks(branch: RecordedBranch) -> dict[int, list[Json]]:
     return found
 
 
-def text(row: Json) -> str:
+def text(row: Data) -> str:
     """Put a row into words."""
     match row["type"]:
         case "header":

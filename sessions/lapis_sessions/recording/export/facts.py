@@ -46,7 +46,7 @@ def gather(player: Player) -> Facts:
         Digester(machine).digest(),
         player.at.retired,
         player.at.now,
-        [(row["state"], row["mode"], row["rip"], row["retired"]) for row in rows],
+        [(row.state, row.mode, row.rip, row.retired) for row in rows],
         dict(sorted(kinds.items())),
         stream.hexdigest(),
         {

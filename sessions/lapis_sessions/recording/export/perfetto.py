@@ -12,19 +12,20 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from lapis_engine.events import VectorDelivered, VectorEnded
+from lapis_sessions.plain import plain
 from lapis_sessions.recording.export.arrows import Arrow, Arrows
 from lapis_sessions.recording.export.levels import Edge, Levels
-from lapis_sessions.views import machine
+from lapis_sessions.views import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from lapis_engine.events import Logged
     from lapis_engine.replay.entries import Entry
+    from lapis_sessions.plain import Data
     from lapis_sessions.recording.format.schema import Annotation
     from lapis_sessions.recording.play.named import Named
     from lapis_sessions.recording.play.player import Player
-    from lapis_sessions.views.machine import Json
 
 PID = 1
 MACHINE = 1
@@ -43,7 +44,7 @@ def trace(named: Named, player: Player) -> Iterator[bytes]:
     yield b"]}\n"
 
 
-def _names(named: Named, player: Player) -> Iterator[Json]:
+def _names(named: Named, player: Player) -> Iterator[Data]:
     """Yield what the tracks are called, and in which order they stand."""
     yield _metadata("process_name", 0, name=named.recording.header.image.name)
     tracks = {MACHINE: "machine"}
@@ -55,7 +56,7 @@ def _names(named: Named, player: Player) -> Iterator[Json]:
         yield _metadata("thread_sort_index", track, sort_index=track)
 
 
-def _metadata(what: str, track: int, **args: object) -> Json:
+def _metadata(what: str, track: int, **args: object) -> Data:
     return {"ph": "M", "name": what, "pid": PID, "tid": track, "args": args}
 
 
@@ -67,7 +68,7 @@ def _moments(vcpu: int) -> int:
     return 2 * vcpu + 3 if vcpu >= 0 else MACHINE
 
 
-def _rows(named: Named, player: Player) -> Iterator[Json]:
+def _rows(named: Named, player: Player) -> Iterator[Data]:
     levels = [Levels(vcpu.id) for vcpu in player.machine.vcpus]
     arrows = Arrows()
     for note in named.branch.notes:
@@ -88,9 +89,9 @@ def _time(note: Annotation, entries: Sequence[Entry]) -> int:
     return min(begin.now + max(note.retired - begin.retired, 0), end.now)
 
 
-def _event(logged: Logged, levels: list[Levels], arrow: Arrow | None) -> Iterator[Json]:
+def _event(logged: Logged, levels: list[Levels], arrow: Arrow | None) -> Iterator[Data]:
     vcpu = logged.event.vcpu
-    view = machine.event(logged)
+    view = plain(events.of(logged))
     yield {
         "ph": "X", "name": _title(view), "cat": view["kind"], "pid": PID,
         "tid": _moments(vcpu), "ts": _us(logged.at), "dur": _us(MOMENT),
@@ -107,30 +108,30 @@ def _event(logged: Logged, levels: list[Levels], arrow: Arrow | None) -> Iterato
         yield from _arrow(arrow)
 
 
-def _title(view: Json) -> str:
+def _title(view: Data) -> str:
     """Return a short name: the kind, and what it is about."""
     about = [f"{view[name]:#04x}" for name in ("vector",) if name in view]
     about += [str(view[name]) for name in ("mode", "code") if name in view]
     return " ".join([view["kind"], *about])
 
 
-def _details(view: Json) -> Json:
+def _details(view: Data) -> Data:
     details = {name: value for name, value in view.items() if name not in COMMON}
     return {"event": view["seq"], "text": view["text"], **details}
 
 
-def _edges(edges: Iterable[Edge]) -> Iterator[Json]:
+def _edges(edges: Iterable[Edge]) -> Iterator[Data]:
     for edge in edges:
-        row: Json = {
+        row: Data = {
             "ph": edge.phase, "name": edge.name, "cat": edge.category, "pid": PID,
             "tid": _levels(edge.vcpu), "ts": _us(edge.at),
         }  # fmt: skip
         yield row | {"args": {"text": edge.text}} if edge.text else row
 
 
-def _arrow(arrow: Arrow) -> Iterator[Json]:
+def _arrow(arrow: Arrow) -> Iterator[Data]:
     """Yield both ends; the far one holds on to the slice that it lies in."""
-    head: Json = {
+    head: Data = {
         "name": "IPI", "cat": "ipi", "pid": PID,
         "id": arrow.sent.seq << 8 | arrow.target,
     }  # fmt: skip
@@ -140,7 +141,7 @@ def _arrow(arrow: Arrow) -> Iterator[Json]:
     yield head | {"ph": "f", "bp": "e"} | target
 
 
-def _note(text: str, at: int) -> Json:
+def _note(text: str, at: int) -> Data:
     return {
         "ph": "i", "s": "g", "name": text, "cat": "annotation", "pid": PID,
         "tid": MACHINE, "ts": _us(at),

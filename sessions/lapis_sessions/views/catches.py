@@ -1,0 +1,47 @@
+"""Event breakpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lapis_engine.machine.catches import Catch
+
+OWN: Final = ("number", "event", "once", "hits")
+"""Fields of a `Catch` that are no conditions."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatchView:
+    """An event breakpoint."""
+
+    number: int
+    event: str
+    once: bool
+    hits: int
+    conditions: Mapping[str, int | str]
+
+
+def of(item: Catch) -> CatchView:
+    """Return an event breakpoint with the conditions that it has."""
+    names = [each.name for each in fields(item) if each.name not in OWN]
+    given = {name: getattr(item, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    return CatchView(item.number, item.event, item.once, item.hits, given)
+
+
+def text(rows: Sequence[CatchView]) -> str:
+    """Return the event breakpoints as they would be typed."""
+    out = []
+    for row in rows:
+        words = [
+            f"--{name} {value:#x}" if name in {"vector", "msr"} else f"--{name} {value}"
+            for name, value in row.conditions.items()
+        ]
+        words += ["--once"] * row.once
+        line = " ".join([f"{row.number:>3}  catch {row.event}", *words])
+        out.append(f"{line}  ({row.hits} times)")
+    return "\n".join(out) or "there are no event breakpoints"
