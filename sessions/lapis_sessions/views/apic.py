@@ -10,6 +10,7 @@ from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import LVTS
+from lapis_engine.explain import apic as explain_apic
 from lapis_sessions.plain import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ def _lvts(state: ApicState, version: int) -> dict[str, Worded]:
 
 
 def _lvt(name: str, raw: int) -> Worded:
-    text = explain.explain("lvt", raw).text
-    return Worded(raw, text if name == "lvt_timer" else text.rpartition(", timer")[0])
+    if name == "lvt_timer":
+        return Worded(raw, explain.explain("lvt", raw).text)
+    return Worded(raw, explain_apic.lvt_text(raw))
 
 
 def text(view: ApicView) -> str:
