@@ -36,7 +36,7 @@ class Contents:
     saved: dict[str, Any]
     """Saved state as `Machine.import_apic` takes it."""
     remarks: tuple[str, ...] = ()
-    """What the user should know about it, a sentence each."""
+    """What the user should know about it, one sentence each."""
     vcpu: int | None = None
     """Number of the processor that it was, or None where the file does not say."""
     profile: str = ""

@@ -40,7 +40,7 @@ class Surroundings:
 def render(
     instructions: Sequence[Instruction], width: int, around: Surroundings
 ) -> list[Line]:
-    """Return one line an instruction, `width` cells wide."""
+    """Return one line per instruction, `width` cells wide."""
     return [_instruction(item, width, around) for item in instructions]
 
 

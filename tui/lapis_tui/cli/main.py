@@ -111,7 +111,9 @@ def tui(**options: Any) -> int:
     metavar="FILE",
     help="Then do the lines of FILE, - is stdin.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a command.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per command."
+)
 def execute(
     commands: Sequence[str],
     script: str,

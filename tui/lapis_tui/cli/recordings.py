@@ -61,7 +61,7 @@ def _open(recording: Recording, profile: str = "") -> Session:
 )
 @plugged.OPTION
 @JSON
-def replay(  # noqa: PLR0913, PLR0917 - an argument an option
+def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     file: str,
     without: bool,  # noqa: FBT001 - click passes it by name
     verify: bool,  # noqa: FBT001 - click passes it by name

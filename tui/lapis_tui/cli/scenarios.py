@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from lapis_sessions.gallery.walk import Visit
     from lapis_sessions.plain import Data
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, a line each.")
+JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, one line each."
+)
 
 
 @click.command()

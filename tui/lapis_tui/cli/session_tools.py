@@ -52,7 +52,7 @@ def _written(out: str, size: int) -> int:
 
 @click.command("dump")
 @click.argument("file")
-@click.option("--ndjson", is_flag=True, help="Print a JSON object a line.")
+@click.option("--ndjson", is_flag=True, help="Print one JSON object per line.")
 @click.option("--events", is_flag=True, help="Replay, and print every event, too.")
 @plugged.OPTION
 @click.option("-o", "--output", "out", default="", metavar="OUT", help="To a file.")

@@ -1,4 +1,4 @@
-"""The APIC pane: IRR, ISR, TMR, and the arithmetic of PPR, a column a vCPU."""
+"""The APIC pane: IRR, ISR, TMR, and the arithmetic of PPR, one column per vCPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vCPU pane: a column a vCPU, registers above the disassembly or beside it."""
+"""The vCPU pane: one column per vCPU, registers above the disassembly or beside it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A recording as a trace that ui.perfetto.dev shows (Chrome's JSON trace format).
 
-Two tracks a vCPU: what it is in (vectors in service, halts, waits for an answer) as
+Two tracks per vCPU: what it is in (vectors in service, halts, waits for an answer) as
 slices that nest, and what happened to it as slices of one instruction's time, between
 which the IPIs are arrows. The trace's us are virtual time.
 """
