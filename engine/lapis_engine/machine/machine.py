@@ -184,7 +184,7 @@ class Machine:
     def _all_asleep(self, ran: int) -> Stop:
         """Stop because no vCPU can run and no timer will change that."""
         text = "; ".join(
-            f"vCPU {v.id}: {self.why_not_runnable(v.id)}" for v in self.vcpus
+            f"vCPU {v.id}: {sentence(self.why_not_runnable(v.id))}" for v in self.vcpus
         )
         stop = Stop("halted", ran, self.schedule.current, None, text)
         return self.catches.told(stop)
