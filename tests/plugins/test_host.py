@@ -1,12 +1,11 @@
-import re
-
 """Plug-ins come in by entry point, and one that fails harms nobody else."""
 
-from collections.abc import Sequence
+from collections.abc import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import Sequence
 
 from lapis_engine.devices import post_code
 from lapis_engine.devices.device import Device
