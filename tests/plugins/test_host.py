@@ -1,11 +1,11 @@
 """Plug-ins come in by entry point, and one that fails harms nobody else."""
 
-from collections.abc import re
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import Sequence
 
 from lapis_engine.devices import post_code
 from lapis_engine.devices.device import Device

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_sessions.extensions import Cell, Row, Size
-    from lapis_sessions.views.snapshot import ApicSnapshot, Snapshot
+    from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.snapshot import Snapshot
 
 HEADS = ("vCPU", "TPR", "PPR", "in service", "requested", "next")
 
@@ -39,7 +40,7 @@ def _vectors(ascending: Sequence[int]) -> str:
     return " ".join(f"{vector:02x}" for vector in reversed(ascending)) or "-"
 
 
-def _next(apic: ApicSnapshot) -> Cell:
+def _next(apic: ApicView) -> Cell:
     if not apic.irr:
         return "-", "dim"
     vector = apic.irr[-1]
