@@ -124,9 +124,9 @@ def test_only_the_stack_that_gives_the_ppr_panics() -> None:
     state = apic(old=False)
     state.isr, state.isrvec_view = 1 << 0x31, ()
     assert priority.stack_fault(state) is None
-    assert priority.out_of_sync(state.isrvec_view, state.isr) != ""
-    assert priority.out_of_sync(None, state.isr) == ""
-    assert priority.out_of_sync((0x31,), state.isr) == ""
+    assert priority.out_of_sync(state.isrvec_view, state.isr) is not None
+    assert priority.out_of_sync(None, state.isr) is None
+    assert priority.out_of_sync((0x31,), state.isr) is None
 
 
 def test_the_check_starts_in_agreement_and_can_be_stopped() -> None:

@@ -45,6 +45,8 @@ BANKS = {"isr", "tmr", "irr"}
 ICR_LEGAL = 0xFFFF_FFFF_000C_CFFF
 ICR_RESERVED = 0xFFF3_2000
 """Bits 31:20, 17:16 and 13 of the low half; bit 12 is read-only."""
+RESERVED_ICR_BITS = "reserved ICR bits"
+"""Name of the oddity that an ICR with some of them set is."""
 
 
 # The page.
@@ -111,7 +113,7 @@ def _reserved(state: ApicState, icr: int) -> Outcome:
     if not icr & ICR_RESERVED:
         return ()
     text = f"ICR {icr:#x} has reserved bits {icr & ICR_RESERVED:#x} set"
-    return (Oddity(state.vcpu, "reserved ICR bits", text),)
+    return (Oddity(state.vcpu, RESERVED_ICR_BITS, text),)
 
 
 def _illegal(state: ApicState, profile: Profile) -> Outcome:

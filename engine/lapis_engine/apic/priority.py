@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LOWEST_LEGAL = 16
 """Vectors 0 to 15 are illegal (SDM Vol. 3A "Valid Interrupt Vectors")."""
+GRATUITOUS_EOI = "gratuitous EOI"
+"""Name of the oddity that an EOI with nothing in service is."""
 
 
 def highest(bits: int) -> int:
@@ -117,7 +119,7 @@ def eoi(state: ApicState) -> VectorEnded | Oddity:
     """
     vector = highest(state.isr)
     if vector < 0:
-        return Oddity(state.vcpu, "gratuitous EOI", "EOI with nothing in service")
+        return Oddity(state.vcpu, GRATUITOUS_EOI, "EOI with nothing in service")
     state.isr &= ~(1 << vector)
     if state.isrvec:
         state.isrvec = state.isrvec[:-1]
@@ -134,13 +136,13 @@ def stack_fault(state: ApicState) -> EngineFault | None:
     Before illumos 12936 and in FreeBSD the PPR is not updated without them.
     """
     text = out_of_sync(state.isrvec, state.isr)
-    return EngineFault(state.vcpu, text) if text else None
+    return None if text is None else EngineFault(state.vcpu, text)
 
 
-def out_of_sync(stack: tuple[int, ...] | None, isr: int) -> str:
-    """Say how a stack of vectors, bottom first, differs from the ISR, or nothing."""
+def out_of_sync(stack: tuple[int, ...] | None, isr: int) -> str | None:
+    """Say how a stack of vectors, bottom first, differs from the ISR; None if not."""
     if stack is None or stack == tuple(vectors(isr)):
-        return ""
+        return None
     pushed = " ".join(f"{vector:#04x}" for vector in stack) or "empty"
     served = " ".join(f"{vector:#04x}" for vector in vectors(isr)) or "empty"
     return f"ISR and isrvec_stk out of sync (isrvec_stk {pushed}; ISR {served})"

@@ -341,13 +341,16 @@ class Core:
         self._control.wanted.value = layout.ANY_BLOCK
         return self._finish(context, budget, failed)
 
-    def _finish(self, context: Context, budget: int, failed: str) -> HwExit:
+    def _finish(self, context: Context, budget: int, failed: str | None) -> HwExit:
         """Sort out what ended a start, and how many instructions it retired."""
         event = self._event
         if event is None:
             self._bare.save(context.saved)
-            self.retired = max(self._counter.value - 1, 0) if failed else budget
-            return Unknown(failed) if failed else Budget()
+            if failed is None:
+                self.retired = budget
+                return Budget()
+            self.retired = max(self._counter.value - 1, 0)
+            return Unknown(failed)
         if isinstance(event, Hole) and event.access == "fetch":
             self._bare.save(context.saved)
             self._fetching, self._pre = True, 0

@@ -53,8 +53,8 @@ class Bare:
         if uclib.uc_ctl(self._handle, FORGET, c.c_uint64(first), c.c_uint64(end)):
             raise ProcessorError("unicorn does not forget translations")
 
-    def start(self, rip: int, count: int) -> str:
-        """Run `count` instructions; return what Unicorn complains of, or nothing.
+    def start(self, rip: int, count: int) -> str | None:
+        """Run `count` instructions; return what Unicorn complains of, or None.
 
         An access to a hole, which is nothing wrong here, is a complaint. What a hook of
         ours raised is raised here.
@@ -64,7 +64,7 @@ class Bare:
         status = uclib.uc_emu_start(self._handle, rip, 0, 0, count)
         if uc._hook_exception is not None:  # noqa: SLF001
             raise uc._hook_exception  # noqa: SLF001
-        return COMPLAINTS[status] if status else ""
+        return COMPLAINTS[status] if status else None
 
     def load(self, saved: UcContext) -> None:
         """Give the processor the state in a context."""

@@ -8,7 +8,7 @@ from lapis_engine.cpu.registers import CS
 from lapis_engine.lints.state import Finding
 from lapis_engine.units import PAGE
 from lapis_engine.vmm import run_state
-from lapis_engine.vmm.startup import init_sipi, protocols
+from lapis_engine.vmm.startup import init_sipi, protocols, spinup_ap
 
 if TYPE_CHECKING:
     from lapis_engine.events import IpiSent, Oddity, RunStateChanged, SipiReceived
@@ -34,7 +34,7 @@ def sipi(_vm: Vm, _state: LintState, event: SipiReceived) -> Finding | None:
 
 def sipi_oddity(_vm: Vm, _state: LintState, event: Oddity) -> Finding | None:
     """Find the same before illumos 13275 (`spinup_ap.sipi`)."""
-    if event.name != "SIPI ignored":
+    if event.name != spinup_ap.SIPI_IGNORED:
         return None
     return Finding("sipi-ignored", event.vcpu, event.text, f"SIPI: {event.text}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
-from lapis_engine.apic.access import ICR_LEGAL
+from lapis_engine.apic.access import ICR_LEGAL, RESERVED_ICR_BITS
 from lapis_engine.apic.regs import ICR_SHORTHAND
 from lapis_engine.lints.state import Finding
 from lapis_engine.vmm.fabric import ABSENT
@@ -41,7 +41,7 @@ def where(vm: Vm, number: int) -> str:
 
 def eoi(vm: Vm, _state: LintState, event: Oddity) -> Finding | None:
     """Find an EOI with nothing in service."""
-    if event.name != "gratuitous EOI":
+    if event.name != priority.GRATUITOUS_EOI:
         return None
     place = where(vm, event.vcpu)
     return Finding("eoi-empty-isr", event.vcpu, place, f"{event.text}, by {place}")
@@ -49,7 +49,7 @@ def eoi(vm: Vm, _state: LintState, event: Oddity) -> Finding | None:
 
 def reserved(vm: Vm, _state: LintState, event: Oddity) -> Finding | None:
     """Find reserved bits in an ICR of xAPIC mode."""
-    if event.name != "reserved ICR bits":
+    if event.name != RESERVED_ICR_BITS:
         return None
     place = where(vm, event.vcpu)
     return Finding("icr-reserved-bits", event.vcpu, place, f"{event.text}, by {place}")
@@ -132,4 +132,4 @@ def isrvec(
     """Find an ISR that is not the stack of what was delivered and ended."""
     apic = vm.vcpus[event.vcpu].apic
     text = priority.out_of_sync(apic.isrvec_view, apic.isr)
-    return Finding("isrvec", event.vcpu, "", text) if text else None
+    return None if text is None else Finding("isrvec", event.vcpu, "", text)

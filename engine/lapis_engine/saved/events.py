@@ -146,13 +146,13 @@ def check(
         raise RecordError("pend_excp", "BAD_INTINFO", why)
     for name in ("pend_excp", "pend_intinfo"):
         info = getattr(events, name)
-        why = _wrong(info, exception=name == "pend_excp") if info else ""
-        if why:
-            raise RecordError(name, "BAD_INTINFO", f"{info:#x}: {why}")
+        wrong = _wrong(info, exception=name == "pend_excp") if info else None
+        if wrong is not None:
+            raise RecordError(name, "BAD_INTINFO", f"{info:#x}: {wrong}")
 
 
-def _wrong(info: int, *, exception: bool) -> str:
-    """Say what is wrong with an event in delivery, or nothing."""
+def _wrong(info: int, *, exception: bool) -> str | None:
+    """Say what is wrong with an event in delivery, or return None."""
     kind, vector = KINDS.get(TYPE.get(info)), info & VECTOR
     if not info & VALID:
         return "the valid bit, 31, is clear"
@@ -168,7 +168,7 @@ def _wrong(info: int, *, exception: bool) -> str:
         return f"vector {vector:#04x} is no exception"
     if kind == "nmi" and vector != NMI_VECTOR:
         return f"vector {vector:#04x} is not that of NMI, 2"
-    return ""
+    return None
 
 
 def put(vm: Vm, vcpu: Vcpu, events: SavedEvents) -> None:

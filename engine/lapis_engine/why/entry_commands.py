@@ -43,12 +43,12 @@ def try_all(vm: Vm, vcpu: Vcpu) -> list[Tried]:
     shut = _shut(vm, vcpu)
     verdicts = [
         Tried("VEC_DEFAULT", VEC_DEFAULT, vcpu.active, _default(vm, vcpu)),
-        Tried("VEC_DISCARD_INSTR", VEC_DISCARD_INSTR, not shut,
+        Tried("VEC_DISCARD_INSTR", VEC_DISCARD_INSTR, shut is None,
                 shut or _discard(vcpu, asked)),
         _fulfil("VEC_FULFILL_MMIO", VEC_FULFILL_MMIO, vcpu.vie, shut),
         _fulfil("VEC_FULFILL_INOUT", VEC_FULFILL_INOUT, vcpu.vie, shut),
         _fulfil("FULFILL_MSR", None, vcpu.vie, shut),
-        Tried("INJECT_FAULT", None, not shut and asked is not None,
+        Tried("INJECT_FAULT", None, shut is None and asked is not None,
                 shut or _inject(asked)),
     ]  # fmt: skip
     consistent = Tried(
@@ -59,18 +59,22 @@ def try_all(vm: Vm, vcpu: Vcpu) -> list[Tried]:
     return [*verdicts, consistent]
 
 
-def _shut(vm: Vm, vcpu: Vcpu) -> str:
-    """Say why every command but VEC_DEFAULT is refused, or nothing."""
+def _shut(vm: Vm, vcpu: Vcpu) -> str | None:
+    """Say why every command but VEC_DEFAULT is refused; None if it is not."""
     if not vcpu.active:
-        return f"EINVAL: vCPU {vcpu.id} is not active"
+        return _inactive(vcpu)
     if vm.suspended is not None:
         return f"EINVAL: the machine is suspended ({vm.suspended.how})"
-    return ""
+    return None
+
+
+def _inactive(vcpu: Vcpu) -> str:
+    return f"EINVAL: vCPU {vcpu.id} is not active"
 
 
 def _default(vm: Vm, vcpu: Vcpu) -> str:
     if not vcpu.active:
-        return _shut(vm, vcpu)
+        return _inactive(vcpu)
     if vm.panic is not None:
         return f"the panic again: {vm.panic.text}"
     again = emulation.pending(vcpu, vm.profile)
@@ -100,9 +104,11 @@ SOME: Final[dict[str, Fulfilment]] = {
 """An answer to try where no request of the kind is there to be answered."""
 
 
-def _fulfil(command: str, value: int | None, state: VieState, shut: str) -> Tried:
+def _fulfil(
+    command: str, value: int | None, state: VieState, shut: str | None
+) -> Tried:
     """Try the answer that fits best."""
-    if shut:
+    if shut is not None:
         return Tried(command, value, accepted=False, why=shut)
     asked, answer = pending.pending(state), SOME[command]
     if type(asked) is type(answer):

@@ -73,8 +73,8 @@ def isrvec(machine: Machine, number: int) -> IsrvecView:
         gives_ppr=gives_ppr,
         stack=tuple(stack or ()),
         isr=tuple(priority.vectors(apic.isr)),
-        agrees=not differ,
-        text=differ,
+        agrees=differ is None,
+        text=differ or "",
     )
 
 

@@ -32,32 +32,32 @@ def read(state: PicState, address: int, size: int, now: int) -> int:
 
 def write(state: PicState, address: int, size: int, value: int, now: int) -> Signals:
     """Take a command word or ELCR."""
-    why = _refusal(state, address, size, value) if state.modes_checked else ""
-    if why:
+    why = _refusal(state, address, size, value) if state.modes_checked else None
+    if why is not None:
         return (Refused(why),)
     written = bytewise.write(_write, regs.PORTS, state, address, size, value, now)
     return written + settle(state)
 
 
-def _refusal(state: PicState, address: int, size: int, value: int) -> str:
-    """Say why bhyve's pair does not do a write, or nothing.
+def _refusal(state: PicState, address: int, size: int, value: int) -> str | None:
+    """Say why bhyve's pair does not do a write, or return None.
 
     bhyve `vatpic_master_handler`, `vatpic_icw1`, `vatpic_icw4`.
     """
     if size != 1:
         return f"the 8259 takes one byte at a time, not {size}"
     if address >= regs.ELCR:
-        return ""
+        return None
     if address & regs.A0:
         if _chip(state, address).expected[:1] == (4,) and not value & regs.UPM:
             return f"the 8259 knows 8086 mode only, and ICW4 {value:#04x} says MCS-80"
-        return ""
+        return None
     # Differs from bhyve: a refused ICW1 changes nothing; there it has begun to reset.
     if value & regs.ICW1 and value & regs.SNGL:
         return f"the 8259 is one of a pair, and ICW1 {value:#04x} asks for a single one"
     if value & regs.ICW1 and not value & regs.IC4:
         return f"the 8259 needs ICW4, and ICW1 {value:#04x} has none follow"
-    return ""
+    return None
 
 
 def _chip(state: PicState, port: int) -> ChipState:

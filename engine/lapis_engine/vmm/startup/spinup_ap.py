@@ -7,7 +7,7 @@ and by SIPI to BS_RUNNING, and never back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cause import Cause
 from lapis_engine.events import EngineFault, Oddity, RunStateChanged
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lapis_engine.apic.icr import Ipi
     from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vm import Vm
+
+SIPI_IGNORED: Final = "SIPI ignored"
+"""Name of the oddity that a SIPI out of turn is."""
 
 
 def refusal(vm: Vm, ipi: Ipi) -> Cause | None:
@@ -78,7 +81,7 @@ def sipi(vm: Vm, number: int, vector: int, sender: int, context: Context) -> Non
     state = vm.spinup
     waits = vm.vcpus[number].run_state == run_state.INIT
     if not waits or state.running >> number & 1:
-        vm.note(Oddity(number, "SIPI ignored", "boot state is not BS_SIPI"))
+        vm.note(Oddity(number, SIPI_IGNORED, "boot state is not BS_SIPI"))
         return
     state.running |= 1 << number
     request = exits.SpinupAp(number, vector << 12)
