@@ -301,7 +301,7 @@ def by_oracle(file: str, text: str) -> bool:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
         sys.path.insert(0, str(HERE.parent))
-        import apic_mutants  # noqa: PLC0415 - not before the fork: it loads the engine
+        from rigs import apic_mutants  # noqa: PLC0415 - not before the fork: it loads the engine
 
         try:
             module = apic_mutants.load(file, text)

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import pytest
-import rigs
+from rigs import machines
 
 from lapis_engine.errors import EngineError, LapisError
 from lapis_engine.machine import acts
@@ -28,7 +28,7 @@ def test_every_public_verb_of_a_machine_is_an_act_or_only_looks() -> None:
 
 
 def test_an_act_is_told_once_with_every_argument_by_name() -> None:
-    m = rigs.ap_bringup(2)
+    m = machines.ap_bringup(2)
     told: list[tuple[Act, object]] = []
     m.on_act = lambda act, result: told.append((act, result))
     stop = m.run(10)
@@ -45,7 +45,7 @@ def test_an_act_is_told_once_with_every_argument_by_name() -> None:
 
 
 def test_what_is_refused_without_an_event_was_never_done() -> None:
-    m = rigs.ap_bringup(2)
+    m = machines.ap_bringup(2)
     told: list[Act] = []
     m.on_act = lambda act, _result: told.append(act)
     for refused in (
@@ -60,7 +60,7 @@ def test_what_is_refused_without_an_event_was_never_done() -> None:
 
 
 def test_acts_are_told_again_after_one_that_raised() -> None:
-    m = rigs.ap_bringup(2)
+    m = machines.ap_bringup(2)
     told: list[Act] = []
     m.on_act = lambda act, _result: told.append(act)
     with pytest.raises(LapisError):
@@ -92,12 +92,12 @@ def test_acts_are_told_again_after_one_that_raised() -> None:
 def test_an_act_that_cannot_be_is_refused_in_a_sentence(
     verb: str, args: dict[str, Any], sentence: str
 ) -> None:
-    m = rigs.ap_bringup(1)
-    before = rigs.fingerprint(m)
+    m = machines.ap_bringup(1)
+    before = machines.fingerprint(m)
     with pytest.raises(EngineError) as caught:
         acts.perform(m, Act(verb, args))
     assert str(caught.value) == sentence
-    assert rigs.fingerprint(m) == before
+    assert machines.fingerprint(m) == before
 
 
 def test_every_act_takes_plain_data_only() -> None:

@@ -2,12 +2,12 @@
 
 from dataclasses import FrozenInstanceError
 
-import apic_oracle as oracle
 import pytest
-from apic_oracle import OracleApic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from rigs import apic_oracle as oracle
+from rigs.apic_oracle import OracleApic
 
 from lapis_engine.apic import access, apicbase, lvt, priority
 from lapis_engine.apic import destination as apic_destination

@@ -10,9 +10,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import rigs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rigs import machines
 
 from lapis_engine.apic import timer
 from lapis_engine.events import ApicImported, RunStateChanged, VectorDelivered
@@ -109,7 +109,7 @@ def eoi(m: Machine) -> None:
 
 
 def test_a_fresh_apic_is_exported_field_by_field_in_the_order_of_the_c() -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     m.kernemu_write(0, 0xFEE0_00F0, 4, 0x1FF)
     found = export_apic(m, 0)
     assert found == {"lapic": FRESH, "events": QUIET, "now": 0}
@@ -117,7 +117,7 @@ def test_a_fresh_apic_is_exported_field_by_field_in_the_order_of_the_c() -> None
 
 
 def test_what_was_imported_is_told_and_is_one_act() -> None:
-    m = rigs.machine(b"\xf4", 2)
+    m = machines.machine(b"\xf4", 2)
     told: list[str] = []
     m.on_act = lambda act, _: told.append(act.verb)
     events = QUIET | {"run_state": 0x4000}
@@ -132,7 +132,7 @@ def test_what_was_imported_is_told_and_is_one_act() -> None:
 
 
 def test_the_lapic_of_propolis_is_taken_as_it_is() -> None:
-    m = rigs.machine(b"\xf4", 2, profile="illumos")
+    m = machines.machine(b"\xf4", 2, profile="illumos")
     assert put(m, PROPOLIS, 1, now=219_029_898_956) == []
     state = m.vcpus[1].apic
     assert state.ppr == 0x10
@@ -146,14 +146,14 @@ def test_the_lapic_of_propolis_is_taken_as_it_is() -> None:
 
 
 def test_a_target_that_is_too_far_reads_the_initial_count() -> None:
-    m = rigs.machine(b"\xf4", 2, profile="illumos")
+    m = machines.machine(b"\xf4", 2, profile="illumos")
     put(m, PROPOLIS, 1)
     state = m.vcpus[1].apic
     assert timer.current_count(state, m.now, m.vm.profile) == 31718
 
 
 def test_the_vector_of_propolis_is_injected_as_soon_as_if_is_1() -> None:
-    m = rigs.machine(handlers(0x22), profile="illumos")
+    m = machines.machine(handlers(0x22), profile="illumos")
     put(m, PROPOLIS | {"vlp_id": 0, "vl_msr_apicbase": 0xFEE0_0900})
     m.run(4)
     assert delivered(m) == []  # not before STI
@@ -166,7 +166,7 @@ def test_the_vector_of_propolis_is_injected_as_soon_as_if_is_1() -> None:
 
 
 def test_s1_what_is_in_service_keeps_back_what_is_not_above_it() -> None:
-    m = rigs.machine(handlers(0x61, 0x45))
+    m = machines.machine(handlers(0x61, 0x45))
     put(m, FRESH | {"vlp_isr": words(0x31, 0x52), "vlp_irr": words(0x61, 0x45)})
     assert m.vcpus[0].apic.ppr == 0x50
     m.run(100)
@@ -180,7 +180,7 @@ def test_s1_what_is_in_service_keeps_back_what_is_not_above_it() -> None:
 
 
 def test_s4_a_record_that_is_cut_off_names_what_is_missing() -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     for name in FRESH:
         cut = {key: value for key, value in FRESH.items() if key != name}
         with pytest.raises(RecordError, match=f"^{name}: MISSING: "):
@@ -188,7 +188,7 @@ def test_s4_a_record_that_is_cut_off_names_what_is_missing() -> None:
 
 
 def test_s5_an_init_that_is_pending_is_refused_unless_lenient() -> None:
-    m = rigs.machine(b"\xf4", 2, profile="illumos")
+    m = machines.machine(b"\xf4", 2, profile="illumos")
     m.send_ipi(0, 0xC4500)
     saved = export_apic(m, 1)
     assert saved["events"]["run_state"] == 0x4000
@@ -199,7 +199,7 @@ def test_s5_an_init_that_is_pending_is_refused_unless_lenient() -> None:
 
 
 def test_s6_an_event_in_delivery_enters_its_handler_exactly_once() -> None:
-    m = rigs.machine(handlers(0x61))
+    m = machines.machine(handlers(0x61))
     m.run(4)  # as far as STI
     events = QUIET | {"pend_intinfo": 0x8000_0061}
     put(m, FRESH | {"vlp_isr": words(0x61)}, events=events)
@@ -247,7 +247,7 @@ def test_s6_an_event_in_delivery_enters_its_handler_exactly_once() -> None:
 def test_a_field_that_cannot_be_is_named_with_the_reason(
     field: str, value: object, reason: str, why: str
 ) -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     digester = Digester(m)
     before = digester.digest()
     with pytest.raises(RecordError) as refused:
@@ -259,7 +259,7 @@ def test_a_field_that_cannot_be_is_named_with_the_reason(
 
 
 def test_s3_the_version_of_another_profile_is_refused() -> None:
-    m = rigs.machine(b"\xf4", profile="illumos")
+    m = machines.machine(b"\xf4", profile="illumos")
     with pytest.raises(RecordError, match="vlp_version: BAD_VERSION: 0x60010"):
         put(m, FRESH | {"vlp_version": 0x0006_0010})
 
@@ -267,8 +267,8 @@ def test_s3_the_version_of_another_profile_is_refused() -> None:
 def test_the_page_stays_where_the_guest_cannot_move_it() -> None:
     moved = {"vlp_version": 0x0006_0014, "vl_msr_apicbase": 0xFED0_0900}
     with pytest.raises(RecordError, match="the page stays at 0xfee00000"):
-        put(rigs.machine(b"\xf4", profile="illumos"), FRESH | moved)
-    m = rigs.machine(b"\xf4")
+        put(machines.machine(b"\xf4", profile="illumos"), FRESH | moved)
+    m = machines.machine(b"\xf4")
     put(m, FRESH | {"vl_msr_apicbase": 0xFED0_0900})
     m.kernemu_write(0, 0xFED0_0080, 4, 0x20)
     assert m.vcpus[0].apic.tpr == 0x20
@@ -306,7 +306,7 @@ def test_the_page_stays_where_the_guest_cannot_move_it() -> None:
 def test_an_event_that_cannot_be_pending_is_refused(
     events: Fields, field: str, reason: str
 ) -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     digester = Digester(m)
     before = digester.digest()
     with pytest.raises(RecordError) as refused:
@@ -330,7 +330,7 @@ def test_an_event_that_cannot_be_pending_is_refused(
     ],
 )
 def test_parts_that_cannot_be_are_refused(saved: Any, field: str) -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     with pytest.raises(RecordError) as refused:
         m.import_apic(0, saved, "test", lenient=False)
     assert refused.value.field == field
@@ -338,7 +338,7 @@ def test_parts_that_cannot_be_are_refused(saved: Any, field: str) -> None:
 
 
 def test_events_are_refused_while_an_instruction_waits() -> None:
-    m = rigs.machine(b"\xe4\x99\xf4")  # in al, 0x99
+    m = machines.machine(b"\xe4\x99\xf4")  # in al, 0x99
     m.run(10)
     assert m.pending()
     with pytest.raises(RecordError, match="events: PENDING_REQUEST: "):
@@ -351,7 +351,7 @@ def test_events_are_refused_while_an_instruction_waits() -> None:
 
 
 def test_bits_that_a_register_does_not_have_are_dropped() -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     ones = 0xFFFF_FFFF
     lvts = {name: ones for name in FRESH if "_lvt_" in name}
     put(m, FRESH | lvts | {
@@ -372,7 +372,7 @@ def test_bits_that_a_register_does_not_have_are_dropped() -> None:
 
 
 def test_while_svr_is_off_the_lvt_is_masked() -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     put(m, FRESH | {"vlp_svr": 0xFF, "vlp_lvt_error": 0xFE, "vlp_lvt_lint0": 0x700})
     found = export_apic(m, 0)["lapic"]
     assert (found["vlp_lvt_error"], found["vlp_lvt_lint0"]) == (0x100FE, 0x10700)
@@ -380,7 +380,7 @@ def test_while_svr_is_off_the_lvt_is_masked() -> None:
 
 @pytest.mark.parametrize("profile", ["illumos-pre-12936", "freebsd"])
 def test_a_profile_with_a_stack_has_it_empty_after_a_load(profile: str) -> None:
-    m = rigs.machine(b"\xf4", profile=profile)
+    m = machines.machine(b"\xf4", profile=profile)
     version = export_apic(m, 0)["lapic"]["vlp_version"]
     put(m, FRESH | {"vlp_version": version, "vlp_isr": words(0x31, 0x52)})
     assert m.vcpus[0].apic.isrvec == ()
@@ -390,14 +390,14 @@ def test_a_profile_with_a_stack_has_it_empty_after_a_load(profile: str) -> None:
 
 
 def test_two_vectors_of_a_class_in_service_are_remarked_on() -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     assert put(m, FRESH | {"vlp_isr": words(0x32, 0x3A)}) == [
         "0x32 and 0x3a are in service together, both of class 3"
     ]
 
 
 def test_the_timer_fires_after_what_was_left_of_it_whatever_the_clock_says() -> None:
-    m = rigs.machine(handlers(0x40))
+    m = machines.machine(handlers(0x40))
     m.run(20)
     start = m.now
     assert start > 0
@@ -413,7 +413,7 @@ def test_the_timer_fires_after_what_was_left_of_it_whatever_the_clock_says() -> 
 
 
 def test_a_count_is_as_good_as_a_target() -> None:
-    m = rigs.machine(b"\xf4", profile="illumos")
+    m = machines.machine(b"\xf4", profile="illumos")
 
     def target() -> int:
         return int(export_apic(m, 0)["lapic"]["vl_timer_target"])
@@ -434,7 +434,7 @@ def test_a_count_is_as_good_as_a_target() -> None:
 
 
 def test_a_tsc_deadline_is_kept_and_made_where_it_is_not_there() -> None:
-    m = rigs.machine(handlers(0x40))
+    m = machines.machine(handlers(0x40))
     mode = {"vlp_lvt_timer": 0x4_0040, "vl_timer_target": 900}
     put(m, FRESH | mode, events=QUIET | {"tsc_deadline": 77_000})
     state = m.vcpus[0].apic
@@ -450,7 +450,7 @@ def test_a_tsc_deadline_is_kept_and_made_where_it_is_not_there() -> None:
 
 
 def test_a_target_beyond_all_time_is_refused() -> None:
-    m = rigs.machine(b"\x90" * 50 + b"\xf4")
+    m = machines.machine(b"\x90" * 50 + b"\xf4")
     m.run(20)
     late = {"vlp_icr_timer": 1, "vl_timer_target": (1 << 63) - 1}
     with pytest.raises(RecordError, match="vl_timer_target: BAD_VALUE: "):
@@ -462,7 +462,7 @@ def test_an_nmi_that_was_blocked_is_delivered_after_iret() -> None:
     code = b"\x31\xc0\x8e\xd8\xc7\x06\x08\x00\x20\x00\xc7\x06\x0a\x00\x00\x10"
     code += b"\x9c\x0e\x68\x18\x00\xcf\xf4\xf4\x90\xf4"
     code = code.ljust(0x20, b"\xf4") + b"\xff\x06\x00\x05\xf4\xeb\xfd"
-    m = rigs.machine(code)
+    m = machines.machine(code)
     put(m, FRESH, events=QUIET | {"nmi_blocked": 1, "pend_nmi": 1})
     m.run(6)
     assert entered(m) == 0
@@ -471,7 +471,7 @@ def test_an_nmi_that_was_blocked_is_delivered_after_iret() -> None:
 
 
 def test_lenient_takes_a_part_and_leaves_the_rest() -> None:
-    m = rigs.machine(b"\xf4")
+    m = machines.machine(b"\xf4")
     put(m, FRESH | {"vlp_ldr": 0x0800_0000, "vlp_tpr": 0x30})
     assert put(m, {"vlp_irr": words(0x41)}, lenient=True) == []
     expected = FRESH | {
@@ -481,7 +481,7 @@ def test_lenient_takes_a_part_and_leaves_the_rest() -> None:
 
 
 def test_lenient_changes_the_mode_and_says_what_it_fitted() -> None:
-    m = rigs.machine(b"\xf4", 3)
+    m = machines.machine(b"\xf4", 3)
     put(m, FRESH | {
         "vlp_id": 0x0200_0000, "vl_msr_apicbase": 0xFEE0_0800, "vlp_ldr": 0x0400_0000,
     }, 2)  # fmt: skip
@@ -508,7 +508,7 @@ def test_lenient_changes_the_mode_and_says_what_it_fitted() -> None:
 
 
 def test_an_id_of_xapic_mode_is_none_of_x2apic_mode() -> None:
-    m = rigs.machine(b"\xf4", 3)
+    m = machines.machine(b"\xf4", 3)
     # Profile sdm: software may write the id.
     put(m, FRESH | {"vlp_id": 0x7700_0000, "vl_msr_apicbase": 0xFEE0_0800}, 2)
     assert export_apic(m, 2)["lapic"]["vlp_id"] == 0x7700_0000
@@ -602,7 +602,7 @@ def states(draw: st.DrawFn) -> tuple[int, Fields, Fields]:
     return number, lapic, draw(pending(deadline))
 
 
-ONE, OTHER = rigs.machine(b"\xf4", 3), rigs.machine(b"\x90" * 5000, 3)
+ONE, OTHER = machines.machine(b"\xf4", 3), machines.machine(b"\x90" * 5000, 3)
 OTHER.run(777)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args, get_type_hints
 
 import pytest
-from rigs import machine
+from rigs.machines import machine
 
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_engine.profiles.switches import Profile

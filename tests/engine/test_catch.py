@@ -6,7 +6,7 @@ ap-bringup on two vCPUs: INIT, SIPI and the IPI 0x31 go from vCPU 0 to vCPU 1.
 from typing import Any
 
 import pytest
-from rigs import ap_bringup, fingerprint, guest, machine
+from rigs.machines import ap_bringup, fingerprint, guest, machine
 
 from lapis_engine.errors import EngineError
 from lapis_engine.events import IpiSent, TimerFired, VectorDelivered

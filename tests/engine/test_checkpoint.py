@@ -9,8 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-import random_acts
-import rigs
+from rigs import machines, random_acts
 
 from lapis_engine.replay import capture, pages, parts
 from lapis_engine.replay.digest import Digester
@@ -40,7 +39,7 @@ MACHINE = {
 
 def test_every_attribute_is_a_part_or_known_to_be_elsewhere() -> None:
     """One that is new must be thought of: is it state?"""
-    m = rigs.ap_bringup(1)
+    m = machines.ap_bringup(1)
     assert set(vars(m.vm)) == {*parts.VM, *parts.VM_ELSEWHERE}
     assert not set(parts.VM) & set(parts.VM_ELSEWHERE)
     assert set(vars(m.schedule)) == {*parts.SCHEDULE, "_vm"}
@@ -51,7 +50,7 @@ def test_every_attribute_is_a_part_or_known_to_be_elsewhere() -> None:
 
 
 def test_every_device_that_has_state_is_a_part() -> None:
-    m = rigs.ap_bringup(1)
+    m = machines.ap_bringup(1)
     named = {part.name for part in parts.parts(m)}
     with_state = {d.name for d in m.vm.devices if d.state is not None}
     assert with_state <= named
@@ -82,7 +81,7 @@ def test_what_is_put_back_is_what_was_taken_and_goes_on_alike(number: int) -> No
             random_acts.act(m, again)
         m.break_only_at([])
         m.catches.remove()
-        futures.append((digester.digest(), rigs.fingerprint(m)))
+        futures.append((digester.digest(), machines.fingerprint(m)))
         capture.put(m, kept)
         assert digester.digest() == before
     assert futures[0] == futures[1]
@@ -100,7 +99,7 @@ def test_a_checkpoint_is_not_touched_by_what_comes_after() -> None:
 
 
 def test_pages_that_did_not_change_are_shared() -> None:
-    m = rigs.ap_bringup(1)
+    m = machines.ap_bringup(1)
     first = capture.take(m)
     m.vm.memory.write(0x20_0123, b"x")
     second = capture.take(m, first)
@@ -118,7 +117,7 @@ def test_pages_that_did_not_change_are_shared() -> None:
 
 
 def test_a_page_that_is_zero_again_is_the_zero_page() -> None:
-    m = rigs.ap_bringup(1)
+    m = machines.ap_bringup(1)
     m.vm.memory.write(0x20_0000, b"x")
     full = capture.take(m)
     m.vm.memory.write(0x20_0000, b"\0")
@@ -127,7 +126,7 @@ def test_a_page_that_is_zero_again_is_the_zero_page() -> None:
 
 def test_memory_is_put_back_where_the_guest_had_code() -> None:
     """Translations of what was overwritten are dropped."""
-    m = rigs.machine(b"\x40\xeb\xfd")  # inc ax; jmp $-1
+    m = machines.machine(b"\x40\xeb\xfd")  # inc ax; jmp $-1
     kept = capture.take(m)
     m.run(10)
     m.vm.memory.write(0x1_0000, b"\x48")  # dec ax
@@ -138,7 +137,7 @@ def test_memory_is_put_back_where_the_guest_had_code() -> None:
 
 
 def test_the_first_field_that_differs_can_be_named() -> None:
-    m, other = rigs.ap_bringup(2), rigs.ap_bringup(2)
+    m, other = machines.ap_bringup(2), machines.ap_bringup(2)
     other.vcpus[1].apic.tpr = 0x20
     other.vm.memory.write(0x30_0000, b"\x01")
     one, two = Digester(m).fields(), Digester(other).fields()
@@ -149,7 +148,7 @@ def test_the_first_field_that_differs_can_be_named() -> None:
 
 
 def test_hashing_by_and_by_gives_what_hashing_anew_gives() -> None:
-    m = rigs.ap_bringup(2)
+    m = machines.ap_bringup(2)
     digester = Digester(m)
     for _ in range(20):
         m.run(2000)
@@ -161,7 +160,7 @@ DIGEST = """
 import sys
 sys.path[:0] = {paths!r}
 from random import Random
-import random_acts
+from rigs import random_acts
 from lapis_engine.replay.digest import Digester
 for number in range(200, 206):
     seed = Random(number)
@@ -176,7 +175,7 @@ def test_a_digest_is_the_same_in_every_process_and_working_directory(
     tmp_path: Path,
 ) -> None:
     """Nothing of the host is in it: no address, no order of a hash."""
-    code = DIGEST.format(paths=[str(rigs.ROOT / "tests")])
+    code = DIGEST.format(paths=[str(machines.ROOT / "tests")])
     found = [
         subprocess.run(
             [sys.executable, "-c", code],

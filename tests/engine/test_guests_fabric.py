@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 import pytest
-from rigs import GUESTS, guest, machine
+from rigs.machines import GUESTS, guest, machine
 
 from lapis_engine.events import (
     ApicError,

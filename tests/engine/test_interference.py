@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rigs import ap_bringup, fingerprint, machine
+from rigs.machines import ap_bringup, fingerprint, machine
 
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.errors import EngineError

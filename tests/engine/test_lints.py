@@ -6,7 +6,7 @@ The guest `lints` does in turn what a guest should not; its source says what.
 from collections.abc import Callable
 
 import pytest
-from rigs import GUESTS, ap_bringup, fingerprint, guest, machine
+from rigs.machines import GUESTS, ap_bringup, fingerprint, guest, machine
 
 from lapis_engine.errors import EngineError
 from lapis_engine.events import Halted, Linted

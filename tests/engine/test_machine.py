@@ -9,7 +9,7 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rigs import GUESTS, MEMORY, ap_bringup, fingerprint, guest, machine
+from rigs.machines import GUESTS, MEMORY, ap_bringup, fingerprint, guest, machine
 
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.boot import detect, flat

@@ -5,7 +5,7 @@ finds alone are compared with it again here, which is quick.
 """
 
 import pytest
-from apic_mutants import Mutant, disagreement, listed, load, mutated, source
+from rigs.apic_mutants import Mutant, disagreement, listed, load, mutated, source
 
 MUTANTS = listed()
 FILES = ("priority.py", "icr.py", "icr_rules.py", "destination.py")

@@ -6,8 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-import random_acts
-import rigs
+from rigs import machines, random_acts
 
 from lapis_engine.machine.acts import Act
 from lapis_engine.replay import capture, entries
@@ -48,12 +47,12 @@ def test_acts_at_random_come_to_the_same_again_however_they_are_cut(
     for index, (entry, digest) in enumerate(zip(was.entries, was.digests, strict=True)):
         _cut(again, entry, seed)
         assert digester.digest() == digest, (index, entry)
-    assert rigs.fingerprint(again) == rigs.fingerprint(was.machine)
+    assert machines.fingerprint(again) == machines.fingerprint(was.machine)
 
 
 @pytest.mark.parametrize("reason", ["exit", "halted", "catch", "breakpoint"])
 def test_each_way_to_stop_is_come_to_again(reason: str) -> None:
-    was = random_acts.Recorded(rigs.ap_bringup(2))
+    was = random_acts.Recorded(machines.ap_bringup(2))
     m = was.machine
     if reason == "catch":
         m.catches.add("ipi")
@@ -64,15 +63,15 @@ def test_each_way_to_stop_is_come_to_again(reason: str) -> None:
         m.answer(0, 5)
         stop = m.run(1_000_000)
     assert stop.reason == reason
-    again = rigs.ap_bringup(2)
+    again = machines.ap_bringup(2)
     for entry in was.entries:
         entries.perform(again, entry)
-    assert rigs.fingerprint(again) == rigs.fingerprint(m)
+    assert machines.fingerprint(again) == machines.fingerprint(m)
 
 
 def _second_awake() -> Machine:
     """vCPU 0 sleeps for good, vCPU 1 is about to spin, and it is vCPU 0's turn."""
-    m = rigs.machine(b"\xeb\xfe", 2)
+    m = machines.machine(b"\xeb\xfe", 2)
     begun = m.vcpus[0].regs.context.state_bytes()
     m.vcpus[1].regs.context.load_bytes(begun)
     m.vcpus[0].halted, m.vcpus[1].run_state = True, run_state.RUN
@@ -93,7 +92,7 @@ def test_a_stop_at_once_leaves_the_turn_where_it_moved_it() -> None:
 
 
 def test_an_act_that_ends_elsewhere_is_told_with_both_places() -> None:
-    m = rigs.ap_bringup(2)
+    m = machines.ap_bringup(2)
     start = capture.position(m)
     wrong = Entry(Act("inject_nmi", {"number": 1}), start, Position(0, 7, 0))
     with pytest.raises(DivergedError) as caught:
@@ -105,7 +104,7 @@ def test_an_act_that_ends_elsewhere_is_told_with_both_places() -> None:
 
 
 def test_a_run_that_did_not_come_so_far_is_told() -> None:
-    m = rigs.ap_bringup(2)
+    m = machines.ap_bringup(2)
     start = capture.position(m)
     wrong = Entry(Act("run", {}), start, Position(10_000_000, 62, 9), "exit")
     with pytest.raises(DivergedError, match="ended at instruction 28"):
@@ -113,7 +112,7 @@ def test_a_run_that_did_not_come_so_far_is_told() -> None:
 
 
 def test_a_step_of_one_that_cannot_run_is_told() -> None:
-    m = rigs.ap_bringup(2)
+    m = machines.ap_bringup(2)
     start = capture.position(m)
     wrong = Entry(Act("step", {"number": 1}), start, Position(5, 0, 5), "budget")
     with pytest.raises(DivergedError, match="ended at instruction 0"):
@@ -124,7 +123,7 @@ def test_a_guest_that_overwrites_its_own_code_counts_each_instruction_once() -> 
     code = bytes.fromhex("2ec606060090 40 40 ebfe")  # mov byte [cs:6], nop; inc ax
     found = []
     for cuts in ((3,), (1, 1, 1)):
-        m = rigs.machine(code)
+        m = machines.machine(code)
         for cut in cuts:
             m.run(cut)
         found.append((m.vcpus[0].regs.rip, m.vcpus[0].regs.gpr[0]))

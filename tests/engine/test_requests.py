@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import rigs
 from conformance.rig import CODE, Rig
+from rigs import machines
 
 from lapis_engine.errors import EngineError, EntryError
 from lapis_engine.events import Answered
@@ -105,7 +105,9 @@ def test_the_engine_answers_for_an_msr_with_its_value_or_its_fault() -> None:
 
 def test_a_device_may_suspend_the_machine_with_its_answer() -> None:
     """Port 0xF4 is the one that ends a test: status 0x31 is 2 * 0x18 + 1."""
-    machine = rigs.machine(bytes.fromhex("b018e6f4f4"))  # mov al, 0x18; out 0xf4, al
+    machine = machines.machine(
+        bytes.fromhex("b018e6f4f4")
+    )  # mov al, 0x18; out 0xf4, al
     machine.trap("port", 0xF4)
     assert machine.run(100).reason == "exit"
     assert machine.answer_by_device(0) == 0x18

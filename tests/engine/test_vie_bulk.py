@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from vie_rig import DATA, HOLE, Rig, read, write
+from rigs.vie_rig import DATA, HOLE, Rig, read, write
 
 from lapis_engine.cpu.registers import ES, Segment
 from lapis_engine.vie.world import HandlerRefused

@@ -7,7 +7,7 @@ Check", Vol. 1 "Canonical Addressing".
 from __future__ import annotations
 
 import pytest
-from vie_rig import DATA, HOLE, Rig, read, write
+from rigs.vie_rig import DATA, HOLE, Rig, read, write
 
 from lapis_engine.cpu.fault import AC_, GP, PF_, SS_, GuestFault
 from lapis_engine.cpu.registers import (

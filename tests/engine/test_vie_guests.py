@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rigs import guest
+from rigs.machines import guest
 
 from lapis_engine.vmm import exits
 

@@ -6,7 +6,7 @@ Expected values are worked out by hand from SDM Vol. 2.
 from __future__ import annotations
 
 import pytest
-from vie_rig import CODE, DATA, HIGH, HOLE, Rig, at, read, write
+from rigs.vie_rig import CODE, DATA, HIGH, HOLE, Rig, at, read, write
 
 from lapis_engine.cpu.registers import CR4_SMAP, DS, SS
 from lapis_engine.vmm import exits

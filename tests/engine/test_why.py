@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import pytest
-from rigs import ROOT
-from why_rules import rules_of
-from why_states import (
+from rigs.machines import ROOT
+from rigs.why_rules import rules_of
+from rigs.why_states import (
     BIT,
     BSD,
     IDS,

@@ -1,7 +1,7 @@
 """What `why` answers as a whole: verdicts, places and sentences."""
 
 import pytest
-from why_states import (
+from rigs.why_states import (
     BIT,
     asking,
     broken_bring_up,

@@ -6,8 +6,8 @@ IVT, and where the processor stands after one entry says which event went in.
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rigs import fingerprint
-from why_states import pic, rig
+from rigs.machines import fingerprint
+from rigs.why_states import pic, rig
 
 from lapis_engine.apic import priority
 from lapis_engine.cpu.delivery import Pending

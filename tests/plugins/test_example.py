@@ -15,7 +15,7 @@ EXAMPLE = ROOT / "docs" / "examples" / "plugin"
 POSTS = "; hex\nba a0 05 b0 07 ee\nb0 08 ee f4\n"
 """mov dx, 0x5A0; mov al, 7; out dx, al; mov al, 8; out dx, al; hlt"""
 SHOW_PANE = """
-from screens import drive
+from rigs.screens import drive
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions

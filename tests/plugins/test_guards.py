@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from plugin_files import plugin
+from rigs.plugin_files import plugin
 
 from lapis_plugins import kinds
 from lapis_tui.cli.main import main

@@ -10,7 +10,7 @@ TESTS = Path(__file__).resolve().parents[1]
 if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
-import recordings  # noqa: E402 - found by the line above
+from rigs import recordings  # noqa: E402 - found by the line above
 
 
 def main(times: int) -> None:

@@ -28,7 +28,7 @@ TESTS = Path(__file__).resolve().parents[1]
 if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
-import recordings  # noqa: E402 - found by the line above
+from rigs import recordings  # noqa: E402 - found by the line above
 
 from lapis_engine.errors import LapisError  # noqa: E402 - the same
 from lapis_plugins.host import discover  # noqa: E402 - the same

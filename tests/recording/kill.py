@@ -15,7 +15,7 @@ TESTS = Path(__file__).resolve().parents[1]
 if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
-import recordings  # noqa: E402 - found by the line above
+from rigs import recordings  # noqa: E402 - found by the line above
 
 from lapis_sessions.recording.format import reader  # noqa: E402 - the same
 
@@ -25,7 +25,8 @@ MOST = 400
 CHILD = """
 import sys
 sys.path.insert(0, {tests!r})
-import pathlib, random, recordings
+import pathlib, random
+from rigs import recordings
 from lapis_sessions.recording.format import writer
 writer.SECONDS, writer.PATIENCE = 0.002, 0
 seed = random.Random({seed})

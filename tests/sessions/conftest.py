@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import session_files
+from rigs import session_files
 
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import recordings
+from rigs import recordings
 
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import DivergedError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rigs import fingerprint
+from rigs.machines import fingerprint
 
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.catalog import PROFILES

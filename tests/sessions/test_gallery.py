@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from session_files import DEVICES
+from rigs.session_files import DEVICES
 
 from lapis_engine.errors import LapisError
 from lapis_sessions import files

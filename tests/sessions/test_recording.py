@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-import recordings
-import rigs
+from rigs import machines, recordings
 
 from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
@@ -109,7 +108,7 @@ def test_only_the_outside_is_recorded(made: Path) -> None:
     ]  # fmt: skip
     assert recording.complete
     assert recording.lost == 0
-    assert recording.header.image.data == rigs.AP_BRINGUP.read_bytes()
+    assert recording.header.image.data == machines.AP_BRINGUP.read_bytes()
     assert recording.header.cpus == 4
 
 
@@ -484,7 +483,7 @@ def test_by_reference_the_image_is_read_from_its_file_and_must_be_the_same(
     tmp_path: Path,
 ) -> None:
     guest, path = tmp_path / "mine.bin", tmp_path / "ref.lapis"
-    code = (rigs.GUESTS / "fabric-tpr.bin").read_bytes()
+    code = (machines.GUESTS / "fabric-tpr.bin").read_bytes()
     guest.write_bytes(code)
     recordings.record(path, ("run",), str(guest), embed=False, cpus=1)
     assert len(path.read_bytes()) < len(code) + 8192

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from session_files import (
+from rigs.session_files import (
     ANSWERED,
     DEVICES,
     Taped,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from session_files import (
+from rigs.session_files import (
     ANSWERED,
     DEVICES,
     GUESTS,

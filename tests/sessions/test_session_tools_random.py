@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 import pytest
-import random_acts
-from session_files import DEVICES, check_arrows, digest, nested, verified
+from rigs import random_acts
+from rigs.session_files import DEVICES, check_arrows, digest, nested, verified
 
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_sessions import files

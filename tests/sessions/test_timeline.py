@@ -9,8 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import random_acts
-import rigs
+from rigs import machines, random_acts
 
 from lapis_engine.boot import flat
 from lapis_engine.events import VectorEnded
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-NESTING = str(rigs.GUESTS / "fabric-nesting.bin")
+NESTING = str(machines.GUESTS / "fabric-nesting.bin")
 
 
 @pytest.fixture(params=["no checkpoints", "many checkpoints"])
@@ -59,7 +58,7 @@ def _before_the_last_of(number: int, total: int) -> tuple[int, int, list[int]]:
 
     That is the instruction count of the machine, and RIP and registers of the vCPU.
     """
-    m = rigs.ap_bringup(2, quantum=100)
+    m = machines.ap_bringup(2, quantum=100)
     found = (0, 0, [0])
     for _ in range(total):
         vcpu = m.vcpus[number]
@@ -169,7 +168,7 @@ def test_last_write_goes_to_before_each_write_in_turn(
     opened: Opened, done: Done, refused: Refused
 ) -> None:
     """aps_counted is 4 bytes that each AP increments once, with LOCK."""
-    m = rigs.ap_bringup(4)
+    m = machines.ap_bringup(4)
     session = opened(cpus=4)
     session.run()
     at = session.symbols["aps_counted"]
@@ -191,7 +190,7 @@ def test_last_write_goes_to_before_each_write_in_turn(
 
 def _changes(field: str, total: int) -> list[tuple[int, int]]:
     """(instruction, value that it left behind), one instruction after the other."""
-    m = rigs.guest("fabric-nesting", 1)
+    m = machines.guest("fabric-nesting", 1)
     found, value = [], getattr(m.vcpus[0].apic, field)
     for count in range(total):
         m.run(1)
@@ -253,7 +252,7 @@ def test_goto_an_event_stands_right_after_it(opened: Opened, done: Done) -> None
 def test_goto_a_count_is_where_running_so_far_comes_to(
     opened: Opened, done: Done
 ) -> None:
-    session, m = opened(cpus=3, memory="16M"), rigs.ap_bringup(3)
+    session, m = opened(cpus=3, memory="16M"), machines.ap_bringup(3)
     session.run()
     seed = Random(2)
     counts = sorted(seed.sample(range(1, 28_000), 12))
@@ -397,7 +396,7 @@ def _small(seed: Random) -> Machine:
     """A machine of 1 MiB that is soon put back, with a past of acts at random."""
     memory = 1 << 20
     config = MachineConfig(cpus=2, memory=memory, quantum=seed.choice((1, 50)))
-    code = rigs.AP_BRINGUP.read_bytes()
+    code = machines.AP_BRINGUP.read_bytes()
     return Machine(config, flat.load(code, memory_bytes=memory), [])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 import pytest
-from screens import Driver, bringup, drive, spin
+from rigs.screens import Driver, bringup, drive, spin
 from textual.widgets import Input
 
 from lapis_tui.panes.command import CommandInput

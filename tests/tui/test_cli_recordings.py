@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import recordings
+from rigs import recordings
 
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from screens import bringup, look, spin
+from rigs.screens import bringup, look, spin
 
 from lapis_engine.cause import Cause
 from lapis_engine.cpu.disasm import disassemble

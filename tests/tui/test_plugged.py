@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from screens import Driver, drive
+from rigs.screens import Driver, drive
 
 from lapis_plugins import kinds
 from lapis_plugins.spec import hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screens import Driver, bringup, drive
+from rigs.screens import Driver, bringup, drive
 
 from lapis_tui.panes.events import EventsPane
 

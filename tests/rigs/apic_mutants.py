@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import apic_oracle as oracle
-from apic_oracle import OracleApic
-
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import decode
 from lapis_engine.apic.state import ApicState
 from lapis_engine.profiles.catalog import ILLUMOS, SDM
+from rigs import apic_oracle as oracle
+from rigs.apic_oracle import OracleApic
 
-LIST = Path(__file__).parent / "engine" / "mutants.toml"
+LIST = Path(__file__).parents[1] / "engine" / "mutants.toml"
 SOURCES = Path(apic_state.__file__).parent
 ROUNDS = 400
 """Random inputs for each function; they are the same ones every time."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rigs
-
 from lapis_engine.errors import LapisError
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_engine.replay import capture, entries
 from lapis_engine.replay.digest import Digester
+from rigs import machines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +35,12 @@ def machine(seed: Random) -> Callable[[], Machine]:
     cpus = seed.randint(1, 4)
     code = OVERWRITES
     if name == "ap-bringup":
-        code = rigs.AP_BRINGUP.read_bytes()
+        code = machines.AP_BRINGUP.read_bytes()
     elif name != "overwrites":
-        code = (rigs.GUESTS / f"{name}.bin").read_bytes()
+        code = (machines.GUESTS / f"{name}.bin").read_bytes()
 
     def make() -> Machine:
-        made = rigs.machine(code, cpus, profile=profile, quantum=quantum)
+        made = machines.machine(code, cpus, profile=profile, quantum=quantum)
         made.vm.memory.write(IRET, b"\xcf")
         made.vm.memory.write(0, IRET.to_bytes(4, "little") * 256)
         return made

@@ -1,7 +1,5 @@
 """Machines in the states about which `why` is asked, and the questions."""
 
-from rigs import ap_bringup, machine
-
 from lapis_engine.apic import priority
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.devices.ioapic import pins
@@ -11,6 +9,7 @@ from lapis_engine.why import ipi as why_ipi
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector
 from lapis_engine.why.reason import Reason
+from rigs.machines import ap_bringup, machine
 
 SPIN = bytes.fromhex("ebfe")
 """jmp $"""

@@ -21,7 +21,7 @@ from lapis_sessions.recording.start import start_recording
 from lapis_sessions.session import Session
 
 DEVICES = discover().extensions
-GUESTS = Path(__file__).parent / "guests"
+GUESTS = Path(__file__).parents[1] / "guests"
 ANSWERED = [
     "run 20000", "run 5000000", "answer 0x1234", "vcpu 1", "step 3", "vcpu 0",
     "run 300", "nmi 1", "ipi fixed 0x41 --to 1", "run 5000000",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lapis_sessions.session import Session
 
-GUESTS = Path(__file__).parent / "guests"
+GUESTS = Path(__file__).parents[1] / "guests"
 PATIENCE = 30
 """Seconds after which a test gives up waiting."""
 NAMES = {" ": "space", "-": "minus", "_": "underscore"}

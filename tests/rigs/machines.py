@@ -16,7 +16,7 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.profiles.catalog import profile_named
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GUESTS = ROOT / "tests" / "guests"
 AP_BRINGUP = ROOT / "sessions" / "lapis_sessions" / "guests" / "ap-bringup.bin"
 BASE = 0x1_0000

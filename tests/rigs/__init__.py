@@ -1,0 +1,1 @@
+"""What several tests share: machines, oracles, files, screens. No test is here."""
