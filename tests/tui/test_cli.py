@@ -225,7 +225,7 @@ def test_an_unknown_unicorn_is_one_sentence(
     def refuse() -> None:
         raise ProcessorError("Unicorn 9.9 has another layout")
 
-    monkeypatch.setattr("lapis_engine.vmm.build.Core", refuse)
+    monkeypatch.setattr("lapis_engine.cpu.selfcheck.Core", refuse)
     why = refused(capsys, "exec", "ap-bringup", "-c", "vcpus")
     assert "Unicorn 9.9 has another layout" in why
 
