@@ -210,6 +210,19 @@ def test_what_differs_hashes_differently(one: Any, other: Any) -> None:
     assert lines(one, one) == lines(other, other) == []
 
 
+@dataclass
+class Holder:
+    """Its record is reset to another than the record's own."""
+
+    one: One = field(default_factory=lambda: One(7, (1,)))
+
+
+def test_the_reset_value_of_a_field_counts_and_not_that_of_its_kind() -> None:
+    assert lines(Holder(), Holder()) == []
+    assert lines(Holder(One()), Holder()) == [("x.one.a", "empty"), ("x.one.b", "0x3")]
+    assert lines(Holder(One(7)), Holder()) == [("x.one.a", "empty")]
+
+
 def test_no_field_of_a_running_machine_is_left_out() -> None:
     """Each field of each part, changed by itself, changes the digest."""
     session = opened(cpus=2, memory="2M")

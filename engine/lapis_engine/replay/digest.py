@@ -193,13 +193,29 @@ def _add(out: list[tuple[str, str]], name: str, value: Any, reset: object) -> No
     elif isinstance(value, (tuple, list, dict)):
         _add_items(out, name, value)
     else:
-        if kind is not type(reset):
-            out.append((f"{name}.kind", kind_of(kind)))
-        resets = reset_values(kind)
-        for each in fields(value):
-            if each.name not in RAW:
-                inner = resets.get(each.name, NO_RESET)
-                _add(out, f"{name}.{each.name}", getattr(value, each.name), inner)
+        _add_record(out, name, value, reset)
+
+
+def _add_record(
+    out: list[tuple[str, str]], name: str, value: Any, reset: object
+) -> None:
+    """Add the fields that differ from those of `reset`, or else of its kind.
+
+    The reset value of a field may be another record than its kind comes as: then that
+    one counts, or both of them would come to nothing.
+    """
+    kind = type(value)
+    is_alike = kind is type(reset)
+    if not is_alike:
+        out.append((f"{name}.kind", kind_of(kind)))
+    resets = reset_values(kind)
+    for each in fields(value):
+        if each.name in RAW:
+            continue
+        inner = (
+            getattr(reset, each.name) if is_alike else resets.get(each.name, NO_RESET)
+        )
+        _add(out, f"{name}.{each.name}", getattr(value, each.name), inner)
 
 
 def _add_items(
