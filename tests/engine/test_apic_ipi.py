@@ -24,6 +24,7 @@ from lapis_engine.apic import icr_rules
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import icr_text
 from lapis_engine.apic.state import ApicState
+from lapis_engine.cause import Cause
 from lapis_engine.errors import EngineError
 from lapis_engine.explain import explain
 from lapis_engine.profiles.catalog import ILLUMOS, SDM
@@ -184,6 +185,41 @@ def test_encode_is_the_reverse_of_decode() -> None:
 @pytest.mark.parametrize(
     ("icr", "text"),
     [
+        (0xFFFF_FFFF_0000_4400, "to everyone (broadcast)"),
+        (0x0000_00FF_0000_4400, "to APIC id 0xff"),
+        (0x0000_00FF_0000_4C00, "to logical destination 0xff"),
+    ],
+)
+def test_an_x2apic_destination_in_words(icr: int, text: str) -> None:
+    assert icr_text(icr, x2apic=True).endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("icr", "code", "text"),
+    [
+        (0x4_4400, "mode-shorthand",
+         "NMI cannot have the shorthand self, only all-but-self or an id"),
+        (0x8_4300, "mode-shorthand",
+         "REMOTE READ cannot have the shorthand all, only an id"),
+        (0xC_8500, "init-deassert", "an INIT de-assert is ignored by every APIC"),
+        (0x0_8031, "level-deassert",
+         "a level-triggered FIXED must be asserted, or it is ignored"),
+        (0x0_400F, "illegal-vector",
+         "vector 0x0f is illegal: vectors below 16 are exceptions"),
+    ],
+)  # fmt: skip
+def test_what_a_user_is_kept_from_sending(icr: int, code: str, text: str) -> None:
+    assert icr_rules.advice(decode(icr), ILLUMOS) == Cause(code, text)
+
+
+@pytest.mark.parametrize("icr", [0x0_4031, 0x0_4131, 0x0_4200, 0x0_4700])
+def test_what_a_profile_just_does_not_implement_is_no_reason(icr: int) -> None:
+    assert icr_rules.advice(decode(icr), ILLUMOS) is None
+
+
+@pytest.mark.parametrize(
+    ("icr", "text"),
+    [
         (0xC4500, "INIT, physical, assert, edge, all excluding self"),
         (
             0xC4610,
@@ -197,6 +233,10 @@ def test_encode_is_the_reverse_of_decode() -> None:
             "FIXED vector 0xfb, logical, de-assert, edge, to logical destination 0x4",
         ),
         (0xFF00_0000_0000_4400, "NMI, physical, assert, edge, to everyone (broadcast)"),
+        (0x4_4131, "LOWEST PRIORITY vector 0x31, physical, assert, edge, self"),
+        (0x8_C200, "SMI, physical, assert, level, all including self"),
+        (0x0_4300, "REMOTE READ, physical, assert, edge, to APIC id 0x0"),
+        (0x0_4700, "reserved mode 7, physical, assert, edge, to APIC id 0x0"),
     ],
 )
 def test_the_words_for_an_icr(icr: int, text: str) -> None:

@@ -47,6 +47,12 @@ class IcrRule(NamedTuple):
     because another profile would do it."""
 
 
+def _has_wrong_shorthand(ipi: Ipi, _profile: Profile) -> bool:
+    if ipi.mode == "reserved":
+        return False  # has a rule of its own
+    return ipi.shorthand not in SHORTHAND_RULES[ipi.mode]
+
+
 def _level_off(ipi: Ipi, profile: Profile) -> bool:
     off = ipi.level and not ipi.assert_
     return off and ipi.mode != "sipi" and not profile.ipi_always_edge
@@ -67,7 +73,7 @@ RULES: Final = (
     ),
     IcrRule(
         "mode-shorthand",
-        lambda ipi, _: ipi.shorthand not in SHORTHAND_RULES[ipi.mode],
+        _has_wrong_shorthand,
         lambda ipi: f"{ipi.mode} cannot have the shorthand {ipi.shorthand}",
         _legal_shorthands,
     ),
