@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from lapis_engine.cpu.ceiling import APIC_READ, MEMORY_LOOP
 from lapis_tui.bench import engine, recordings
+from lapis_tui.bench.ceiling import APIC_READ, MEMORY_LOOP
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.bus import Bus

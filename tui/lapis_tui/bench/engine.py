@@ -15,7 +15,6 @@ import click
 
 from lapis_engine.boot import flat
 from lapis_engine.boot.detect import LOADERS
-from lapis_engine.cpu.ceiling import APIC_READ, MEMORY_LOOP, RawProcessor
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
@@ -30,6 +29,7 @@ from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions, origin_of
 from lapis_sessions.registry import Registry
 from lapis_tui.bench import recordings
+from lapis_tui.bench.ceiling import APIC_READ, MEMORY_LOOP, RawProcessor
 from lapis_tui.bench.figure import Figure
 
 if TYPE_CHECKING:

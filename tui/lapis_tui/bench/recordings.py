@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lapis_engine.boot import flat
-from lapis_engine.cpu.ceiling import MEMORY_LOOP
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
@@ -25,12 +24,13 @@ from lapis_sessions.recording.format.schema import ActRow, Trailer
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.registry import Registry
 from lapis_sessions.session import Session
+from lapis_tui.bench.ceiling import MEMORY_LOOP
 from lapis_tui.bench.figure import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lapis_engine.cpu.ceiling import RawProcessor
+    from lapis_tui.bench.ceiling import RawProcessor
 
 ROUNDS = 5
 SPAN = 20_000_000
