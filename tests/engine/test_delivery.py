@@ -11,7 +11,7 @@ from unicorn import UC_ARCH_X86, UC_MODE_64, Uc
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.delivery import (
     Pending,
-    TaskSwitch,
+    TaskGate,
     combine,
     deliver,
     deliver_all,
@@ -425,7 +425,7 @@ def test_a_handler_beyond_its_code_segment_is_gp_with_ext() -> None:
 def test_a_task_gate_is_handed_to_the_caller() -> None:
     m = protected()
     m.gate32(0x30, TASK, 0x68, 0)
-    with pytest.raises(TaskSwitch) as caught:
+    with pytest.raises(TaskGate) as caught:
         m.deliver(external(0x30))
     assert caught.value.selector == 0x68
 

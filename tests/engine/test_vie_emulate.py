@@ -51,7 +51,7 @@ from lapis_engine.vie.pending import (
 )
 from lapis_engine.vie.ports import emulate_port
 from lapis_engine.vie.repeat import Progress, Result
-from lapis_engine.vie.request import InoutRequest, InstEmul, MmioRequest
+from lapis_engine.vie.request import InoutRequest, InstEmulRequest, MmioRequest
 from lapis_engine.vie.state import VieState
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ def test_b12_an_answer_to_nothing_is_refused() -> None:
 def test_b13_an_unknown_instruction_is_owed_as_its_bytes() -> None:
     state = VieState()
     start_unknown(state, b"\x87\x03", DEVICE)
-    assert pending(state) == InstEmul(b"\x87\x03", DEVICE)
+    assert pending(state) == InstEmulRequest(b"\x87\x03", DEVICE)
     with pytest.raises(EntryError):
         fulfill_mmio(state, READ)
     discard(state)
@@ -460,7 +460,7 @@ def test_the_operand_must_be_where_the_processor_says(
     world.regs.rip = 0x1000
     world.gpr[RBX], world.gpr[RSI] = rbx, rsi
     assert world.start(DEVICE | (low ^ 8)) == Progress(Result.UNHANDLED, 0)
-    assert pending(world.state) == InstEmul(world.code, DEVICE | (low ^ 8))
+    assert pending(world.state) == InstEmulRequest(world.code, DEVICE | (low ^ 8))
 
 
 def test_an_access_over_a_page_boundary_is_not_handled() -> None:
@@ -615,7 +615,7 @@ def test_string_port_io_with_a_device_as_memory_is_not_handled(code: str) -> Non
     world.gpr[RDI] = world.gpr[RSI] = DEVICE
     assert world.start_port().result is Result.UNHANDLED
     assert world.bus.log == []
-    assert pending(world.state) == InstEmul(world.code)
+    assert pending(world.state) == InstEmulRequest(world.code)
 
 
 def test_outs_shows_what_memory_holds_and_uses_the_override() -> None:

@@ -23,7 +23,7 @@ from lapis_sessions.exploring.driving import Driver, switches
 from lapis_sessions.exploring.exploration import Shelf
 from lapis_sessions.exploring.following import follow, steps_of
 from lapis_sessions.exploring.goals import Goal
-from lapis_sessions.exploring.outcomes import Outcome, Outcomes, Result
+from lapis_sessions.exploring.outcomes import Observed, Outcomes, Result
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.exploring.work import Explorer, Job
 from lapis_sessions.origin import SessionOptions, origin_of
@@ -358,7 +358,7 @@ def test_a_worker_of_another_version_does_nothing() -> None:
 
 def test_the_recording_kept_is_of_a_run_with_as_little_done_as_possible() -> None:
     def result(number: int, *disturbances: str) -> Result:
-        end = Outcome("halted", "", ("halted",), (), (), "", met=False)
+        end = Observed("halted", "", ("halted",), (), (), "", met=False)
         return Result(number, 0, end, disturbances, 1, 0, 1)
 
     outcomes = Outcomes()

@@ -13,7 +13,7 @@ from lapis_engine.boot.image import Blob, BootPlan
 from lapis_engine.errors import ImageError
 
 if TYPE_CHECKING:
-    from lapis_engine.boot.elf_format import Header, Segment
+    from lapis_engine.boot.elf_format import FileHeader, LoadSegment
 
 
 def load(data: bytes, memory_bytes: int, append: str = "") -> BootPlan:
@@ -34,7 +34,7 @@ def load(data: bytes, memory_bytes: int, append: str = "") -> BootPlan:
     return BootPlan("ELF64", blobs + extra, start, symbols)
 
 
-def read_blobs(data: bytes, segments: tuple[Segment, ...]) -> tuple[Blob, ...]:
+def read_blobs(data: bytes, segments: tuple[LoadSegment, ...]) -> tuple[Blob, ...]:
     """Return the segments' bytes, zeros after what is in the file."""
     return tuple(
         Blob(
@@ -45,7 +45,7 @@ def read_blobs(data: bytes, segments: tuple[Segment, ...]) -> tuple[Blob, ...]:
     )
 
 
-def entry_point(header: Header, segments: tuple[Segment, ...]) -> int:
+def entry_point(header: FileHeader, segments: tuple[LoadSegment, ...]) -> int:
     """Return the physical address of the entry point.
 
     A kernel linked high gives a virtual one (as GRUB takes it), Linux a physical one;

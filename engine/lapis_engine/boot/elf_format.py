@@ -48,7 +48,7 @@ LAYOUTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class FileHeader:
     """What is needed of the file header."""
 
     bits: int
@@ -67,7 +67,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class LoadSegment:
     """A PT_LOAD program header with a place in memory."""
 
     offset: int
@@ -79,7 +79,7 @@ class Segment:
     memory_size: int
 
 
-def read_header(data: bytes) -> Header:
+def read_header(data: bytes) -> FileHeader:
     """Check and decode the file header."""
     if len(data) < 16 or not data.startswith(MAGIC):
         raise ImageError("this is not an ELF file")
@@ -101,12 +101,12 @@ def read_header(data: bytes) -> Header:
         raise ImageError(f"the ELF file's program headers have {segment_size} bytes")
     if not sections or section_size != struct.calcsize(layout.section):
         section_count = 0
-    return Header(bits, entry, (segments, segment_count), (sections, section_count))
+    return FileHeader(bits, entry, (segments, segment_count), (sections, section_count))
 
 
 def read_segments(
-    data: bytes, header: Header, memory_bytes: int
-) -> tuple[Segment, ...]:
+    data: bytes, header: FileHeader, memory_bytes: int
+) -> tuple[LoadSegment, ...]:
     """Check and decode what must be loaded, ascending by physical address."""
     offset, number = header.segments
     if number > MAX_SEGMENTS:
@@ -125,7 +125,7 @@ def read_segments(
     return tuple(found)
 
 
-def _segment(bits: int, fields: tuple[int, ...]) -> Segment | None:
+def _segment(bits: int, fields: tuple[int, ...]) -> LoadSegment | None:
     """Return a loadable program header, None for any other."""
     if bits == CLASS_32:
         kind, offset, virtual, physical, file_size, memory_size = fields[:6]
@@ -133,10 +133,12 @@ def _segment(bits: int, fields: tuple[int, ...]) -> Segment | None:
         kind, _, offset, virtual, physical, file_size, memory_size = fields[:7]
     if kind != LOAD or not memory_size:
         return None
-    return Segment(offset, virtual, physical, file_size, memory_size)
+    return LoadSegment(offset, virtual, physical, file_size, memory_size)
 
 
-def _check_segment(data: bytes, segment: Segment, i: int, memory_bytes: int) -> None:
+def _check_segment(
+    data: bytes, segment: LoadSegment, i: int, memory_bytes: int
+) -> None:
     if segment.file_size > segment.memory_size:
         raise ImageError(f"ELF segment {i} is larger in the file than in memory")
     if segment.offset + segment.file_size > len(data):
@@ -146,7 +148,7 @@ def _check_segment(data: bytes, segment: Segment, i: int, memory_bytes: int) -> 
     )
 
 
-def _check_together(segments: list[Segment]) -> None:
+def _check_together(segments: list[LoadSegment]) -> None:
     if not segments:
         raise ImageError("the ELF file has nothing to load")
     if sum(segment.memory_size for segment in segments) > MAX_LOADED:

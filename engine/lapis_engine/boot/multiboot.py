@@ -47,7 +47,7 @@ HIGH_MEMORY: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class MultibootHeader:
     """A multiboot header that was found."""
 
     offset: int
@@ -57,7 +57,7 @@ class Header:
     """header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr."""
 
 
-def find(data: bytes) -> Header | None:
+def find(data: bytes) -> MultibootHeader | None:
     """Return the file's multiboot header, or None."""
     magic = struct.pack("<I", HEADER_MAGIC)
     window = data[:SEARCHED]
@@ -70,19 +70,21 @@ def find(data: bytes) -> Header | None:
     return None
 
 
-def _header(window: bytes, at: int) -> Header | None:
+def _header(window: bytes, at: int) -> MultibootHeader | None:
     if at + 12 > len(window):
         return None
     magic, flags, checksum = struct.unpack_from("<III", window, at)
     if (magic + flags + checksum) & 0xFFFF_FFFF:
         return None
     if not flags & ADDRESSES or at + 32 > len(window):
-        return Header(at, flags, None)
+        return MultibootHeader(at, flags, None)
     a, b, c, d, e = struct.unpack_from("<5I", window, at + 12)
-    return Header(at, flags, (a, b, c, d, e))
+    return MultibootHeader(at, flags, (a, b, c, d, e))
 
 
-def load(data: bytes, header: Header, memory_bytes: int, append: str = "") -> BootPlan:
+def load(
+    data: bytes, header: MultibootHeader, memory_bytes: int, append: str = ""
+) -> BootPlan:
     """Plan to start a kernel that has `header`, with `append` as its command line."""
     tables.check_memory(memory_bytes)
     _check_flags(header)
@@ -103,7 +105,7 @@ def load(data: bytes, header: Header, memory_bytes: int, append: str = "") -> Bo
     return BootPlan("multiboot", blobs, start, symbols)
 
 
-def _check_flags(header: Header) -> None:
+def _check_flags(header: MultibootHeader) -> None:
     if header.flags & VIDEO_NEEDED:
         raise ImageError("the multiboot kernel requires a video mode; there is none")
     unknown = header.flags & REQUIRED & ~(ALIGN_MODULES | MEMORY_NEEDED)
@@ -114,7 +116,7 @@ def _check_flags(header: Header) -> None:
 
 
 def _by_addresses(
-    data: bytes, header: Header, memory_bytes: int
+    data: bytes, header: MultibootHeader, memory_bytes: int
 ) -> tuple[tuple[Blob, ...], int]:
     """Load by the header's addresses (specification, "address fields")."""
     if header.addresses is None:

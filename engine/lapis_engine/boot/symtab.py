@@ -13,7 +13,7 @@ from lapis_engine.boot.elf_format import CLASS_32, unpack
 from lapis_engine.errors import ImageError
 
 if TYPE_CHECKING:
-    from lapis_engine.boot.elf_format import Header
+    from lapis_engine.boot.elf_format import FileHeader
 
 SYMTAB: Final = 2
 """sh_type SHT_SYMTAB."""
@@ -31,7 +31,7 @@ Section = tuple[int, int, int, int]
 """sh_type, sh_offset, sh_size, sh_link."""
 
 
-def read(data: bytes, header: Header) -> tuple[tuple[str, int], ...]:
+def read(data: bytes, header: FileHeader) -> tuple[tuple[str, int], ...]:
     """Return (name, value) of .symtab, ascending by value, then by name."""
     offset, number = header.sections
     if number > MAX_SECTIONS:
@@ -47,7 +47,7 @@ def read(data: bytes, header: Header) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(found, key=lambda symbol: (symbol[1], symbol[0])))
 
 
-def _section(data: bytes, header: Header, offset: int, i: int) -> Section:
+def _section(data: bytes, header: FileHeader, offset: int, i: int) -> Section:
     layout = header.layout.section
     at = offset + i * struct.calcsize(layout)
     fields = unpack(layout, data, at, f"section header {i}")
@@ -61,7 +61,7 @@ def _contents(data: bytes, section: Section) -> bytes:
     return data[offset : offset + size]
 
 
-def _symbols(table: bytes, names: bytes, header: Header) -> set[tuple[str, int]]:
+def _symbols(table: bytes, names: bytes, header: FileHeader) -> set[tuple[str, int]]:
     layout = header.layout.symbol
     step = struct.calcsize(layout)
     if len(table) // step > MAX_SYMBOLS:

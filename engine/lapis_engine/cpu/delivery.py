@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu import delivery_long, delivery_protected, gates
 from lapis_engine.cpu.delivery_protected import Stack
 from lapis_engine.cpu.fault import DE, DF_, GP, NP, PF_, SS_, TS, GuestFault
-from lapis_engine.cpu.gates import Delivery, Pending, TaskSwitch
+from lapis_engine.cpu.gates import Delivery, Pending, TaskGate
 from lapis_engine.cpu.registers import (
     AC,
     CR0_PE,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Registers
 
-__all__ = ["Pending", "TaskSwitch", "combine", "deliver", "deliver_all"]
+__all__ = ["Pending", "TaskGate", "combine", "deliver", "deliver_all"]
 
 CONTRIBUTORY: Final = frozenset((DE, TS, NP, SS_, GP))
 PAGE_FAULTS: Final = frozenset((PF_,))
@@ -39,7 +39,7 @@ all events that are not exceptions, are benign."""
 def deliver(regs: Registers, linear: Linear, event: Pending) -> None:
     """Enter the handler of `event`.
 
-    Raises `GuestFault` when the delivery itself faults and `TaskSwitch` at a task
+    Raises `GuestFault` when the delivery itself faults and `TaskGate` at a task
     gate. No register has changed then; the stack may have been written, and accessed
     bits may have been set.
     """
@@ -76,7 +76,7 @@ def deliver_all(
     """Deliver `event`, or what becomes of it.
 
     Returns the events tried, in order, and whether it ended in a triple fault; if not,
-    the last of them took effect. `TaskSwitch` passes through.
+    the last of them took effect. `TaskGate` passes through.
     """
     tried = []
     following: Pending | None = event

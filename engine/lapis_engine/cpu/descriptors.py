@@ -34,7 +34,7 @@ INDEX: Final = 0xFFF8
 """Bits 15:3 of a selector: where its descriptor lies in the table."""
 
 
-class Bus:
+class OpenBus:
     """Linear memory where a hole reads as all ones and swallows writes."""
 
     __slots__ = ("_linear",)
@@ -114,7 +114,7 @@ class Descriptor(NamedTuple):
         """The segment register that loading it gives, accessed."""
         return _segment(self.selector, self.low, self.high)
 
-    def mark_accessed(self, bus: Bus) -> None:
+    def mark_accessed(self, bus: OpenBus) -> None:
         """Set A in memory, as loading the segment does."""
         if not self.high & SEG_ACCESSED:
             bus.write(self.at + 5, 1, ((self.high | SEG_ACCESSED) >> 8) & 0xFF)
@@ -134,7 +134,7 @@ def is_null(selector: int) -> bool:
     return not selector & 0xFFFC
 
 
-def find(regs: Registers, bus: Bus, selector: int) -> Descriptor | None:
+def find(regs: Registers, bus: OpenBus, selector: int) -> Descriptor | None:
     """Return the descriptor of `selector`, or None beyond the limit of its table."""
     local = bool(selector & TABLE_LDT)
     table = regs.ldtr if local else regs.gdtr

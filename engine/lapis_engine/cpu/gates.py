@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from lapis_engine.cpu import descriptors
-from lapis_engine.cpu.descriptors import Bus, Descriptor
+from lapis_engine.cpu.descriptors import Descriptor, OpenBus
 from lapis_engine.cpu.fault import GP, NP, PF_, GuestFault
 from lapis_engine.cpu.registers import (
     IF,
@@ -76,7 +76,7 @@ class Pending:
         return 0 if self.kind == "software" else ERROR_EXT
 
 
-class TaskSwitch(Exception):  # noqa: N818 - the guest asks for it; no error of ours
+class TaskGate(Exception):  # noqa: N818 - the guest asks for it; no error of ours
     """The gate is a task gate. Nothing has changed yet."""
 
     # Not modelled: switching tasks.
@@ -115,7 +115,7 @@ class Delivery:
     def __init__(self, regs: Registers, linear: Linear, event: Pending) -> None:
         """Start from `regs` as they are."""
         self.regs = regs
-        self.bus = Bus(linear)
+        self.bus = OpenBus(linear)
         self.event = event
         self.ext = event.ext
         self.flags = regs.rflags
@@ -172,7 +172,7 @@ def read_gate(d: Delivery, *, long: bool) -> Gate:
     if not high & SEG_P:
         raise d.gate_fault(NP)
     if kind == TASK_GATE:
-        raise TaskSwitch(low >> 16)
+        raise TaskGate(low >> 16)
     return _gate(low, high, bus.read(at + 8, 4) if long else None)
 
 

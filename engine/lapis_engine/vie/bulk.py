@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.instruction import Instruction
     from lapis_engine.vie.state import VieState
-    from lapis_engine.vie.world import Bus, Linear
+    from lapis_engine.vie.world import LinearMemory, MmioBus
 
 FORMATS: Final[dict[int, Literal["B", "H", "I", "Q"]]] = {
     1: "B",
@@ -41,8 +41,8 @@ ONLY_MEMORY: Final = -1
 def many(
     state: VieState,
     regs: Registers,
-    linear: Linear,
-    bus: Bus,
+    linear: LinearMemory,
+    bus: MmioBus,
     instruction: Instruction,
     limit: int,
     stopped: Callable[[], bool],
@@ -93,8 +93,8 @@ def _room(
 
 def _move(
     regs: Registers,
-    linear: Linear,
-    bus: Bus,
+    linear: LinearMemory,
+    bus: MmioBus,
     run: tuple[int | None, int, int, int],
     stopped: Callable[[], bool],
 ) -> int:
@@ -133,7 +133,7 @@ def _lowest(address: int, step: int, n: int) -> int:
     return address if step > 0 else address + (n - 1) * step
 
 
-def _is_memory(linear: Linear, low: int, size: int, *, user: bool) -> bool:
+def _is_memory(linear: LinearMemory, low: int, size: int, *, user: bool) -> bool:
     """Tell whether it can be written; ROM is a device in this."""
     try:
         linear.write(low, linear.read(low, size, user=user), user=user)
@@ -143,7 +143,11 @@ def _is_memory(linear: Linear, low: int, size: int, *, user: bool) -> bool:
 
 
 def _write(
-    bus: Bus, values: Iterable[int], gpa: int, step: int, stopped: Callable[[], bool]
+    bus: MmioBus,
+    values: Iterable[int],
+    gpa: int,
+    step: int,
+    stopped: Callable[[], bool],
 ) -> int:
     done, size, write = 0, abs(step), bus.write
     try:
@@ -160,7 +164,7 @@ def _write(
 
 
 def _read(
-    bus: Bus, gpa: int, step: int, n: int, stopped: Callable[[], bool]
+    bus: MmioBus, gpa: int, step: int, n: int, stopped: Callable[[], bool]
 ) -> list[bytes]:
     found: list[bytes] = []
     size, read = abs(step), bus.read

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.instruction import Instruction
     from lapis_engine.vie.state import VieState
-    from lapis_engine.vie.world import Bus, Linear
+    from lapis_engine.vie.world import LinearMemory, MmioBus
 
 _OFFSET: Final = PAGE - 1
 _TOP: Final = 1 << 32
@@ -55,8 +55,8 @@ _UNHANDLED: Final = Progress(Result.UNHANDLED, 0)
 def emulate(
     state: VieState,
     regs: Registers,
-    linear: Linear,
-    bus: Bus,
+    linear: LinearMemory,
+    bus: MmioBus,
     limit: int = 1,
     stopped: Callable[[], bool] = bool,
 ) -> Progress:
@@ -107,7 +107,9 @@ def _check(
         raise
 
 
-def _load(state: VieState, regs: Registers, bus: Bus, instruction: Instruction) -> bool:
+def _load(
+    state: VieState, regs: Registers, bus: MmioBus, instruction: Instruction
+) -> bool:
     size, reg = instruction.memsize, instruction.reg
     assert reg is not None, instruction
     value = mmio_read(state, bus, state.gpa, size)
@@ -124,7 +126,7 @@ def _load(state: VieState, regs: Registers, bus: Bus, instruction: Instruction) 
 
 
 def _store(
-    state: VieState, regs: Registers, bus: Bus, instruction: Instruction
+    state: VieState, regs: Registers, bus: MmioBus, instruction: Instruction
 ) -> bool:
     size, reg = instruction.memsize, instruction.reg
     if reg is None:
@@ -138,8 +140,8 @@ def _store(
 def _movs(
     state: VieState,
     regs: Registers,
-    linear: Linear,
-    bus: Bus,
+    linear: LinearMemory,
+    bus: MmioBus,
     instruction: Instruction,
 ) -> Result:
     size, user = instruction.memsize, regs.cpl == 3
@@ -166,8 +168,8 @@ def _movs(
 def _stos(
     state: VieState,
     regs: Registers,
-    linear: Linear,
-    bus: Bus,
+    linear: LinearMemory,
+    bus: MmioBus,
     instruction: Instruction,
 ) -> Result:
     size = instruction.memsize
@@ -181,8 +183,8 @@ def _stos(
 
 def _put(
     state: VieState,
-    linear: Linear,
-    bus: Bus,
+    linear: LinearMemory,
+    bus: MmioBus,
     target: int,
     data: bytes,
     *,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.loan import Touch
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.state import VieState
-    from lapis_engine.vie.world import Bus, Processor
+    from lapis_engine.vie.world import Lender, MmioBus
 
     Operands = Sequence[tuple[Operand, int]]
 
@@ -54,7 +54,7 @@ _PENDING: Final = Progress(Result.PENDING, 0)
 
 
 def perform(
-    state: VieState, regs: Registers, bus: Bus, processor: Processor
+    state: VieState, regs: Registers, bus: MmioBus, processor: Lender
 ) -> Progress:
     """Carry out the instruction at RIP, or one iteration of it.
 
@@ -106,8 +106,8 @@ def _is_lost(regs: Registers, code: bytes) -> bool:
 def _attempt(
     state: VieState,
     regs: Registers,
-    bus: Bus,
-    processor: Processor,
+    bus: MmioBus,
+    processor: Lender,
     operands: Operands,
 ) -> bool:
     """Try until nothing is missing; tell whether it is done, or INST_EMUL is owed.
@@ -143,7 +143,7 @@ def _attempt(
                 processor.undo(loan.before)
 
 
-def _operands(regs: Registers, processor: Processor, state: VieState) -> Operands:
+def _operands(regs: Registers, processor: Lender, state: VieState) -> Operands:
     """Return the operands to check; the processor itself sees to canonical ones."""
     if regs.code_bits == 64 and not is_aligned_mode(regs):
         return ()
@@ -167,7 +167,9 @@ def _operand_at(operands: Operands, gpa: int) -> Operand | None:
     return None
 
 
-def _first_read(state: VieState, regs: Registers, bus: Bus, operands: Operands) -> None:
+def _first_read(
+    state: VieState, regs: Registers, bus: MmioBus, operands: Operands
+) -> None:
     """Get what the processor reported first.
 
     An instruction that also stores in memory, as PUSH does, must not run with
@@ -211,7 +213,7 @@ def _give_up(regs: Registers, code: bytes, event: HwExit) -> None:
     raise GuestFault(vector, error, event.cr2)
 
 
-def _read_missing(state: VieState, bus: Bus, touches: Iterable[Touch]) -> bool:
+def _read_missing(state: VieState, bus: MmioBus, touches: Iterable[Touch]) -> bool:
     """Get the first read that is not known yet; tell whether there was one."""
     for touch in touches:
         if not touch.write and (touch.gpa, touch.size) not in state.reads:

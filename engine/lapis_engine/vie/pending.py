@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import EntryError
 from lapis_engine.vie.operands import SIZE_MASK
-from lapis_engine.vie.request import InoutRequest, InstEmul, MmioRequest
+from lapis_engine.vie.request import InoutRequest, InstEmulRequest, MmioRequest
 from lapis_engine.vie.state import (
     VIES_INIT,
     VIES_INOUT,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lapis_engine.vie.instruction import Instruction, PortInstruction
     from lapis_engine.vie.request import MsrRequest, Request
     from lapis_engine.vie.state import MmioSlot, VieState
-    from lapis_engine.vie.world import Bus, PortBus
+    from lapis_engine.vie.world import MmioBus, PortBus
 
 _DECODED = VIES_INIT | VIES_INST_FETCH | VIES_INST_DECODE
 _READ, _WRITE = "read", "write"
@@ -90,7 +90,7 @@ def pending(state: VieState) -> Request | None:
     if not status & VIES_PENDING:
         return state.msr
     if status & VIES_USER_FALLBACK:
-        return InstEmul(state.code, state.gpa)
+        return InstEmulRequest(state.code, state.gpa)
     if status & VIES_PENDING_MMIO:
         slot = state.read
         if slot.state == VR_PENDING:
@@ -174,7 +174,7 @@ def _same(what: str, asked: int, answered: int, style: str) -> None:
 # The instruction's side.
 
 
-def mmio_read(state: VieState, bus: Bus, gpa: int, size: int) -> int | None:
+def mmio_read(state: VieState, bus: MmioBus, gpa: int, size: int) -> int | None:
     """Read a device once an instruction; None when the user must answer.
 
     What a device of the engine answered is kept, so that its side effect is not
@@ -193,7 +193,7 @@ def mmio_read(state: VieState, bus: Bus, gpa: int, size: int) -> int | None:
     return value
 
 
-def mmio_write(state: VieState, bus: Bus, gpa: int, size: int, value: int) -> bool:
+def mmio_write(state: VieState, bus: MmioBus, gpa: int, size: int, value: int) -> bool:
     """Write a device; False when the user must take it (bhyve `vie_mmio_write`)."""
     slot = state.write
     if slot.state == VR_DONE and slot.gpa == gpa and slot.bytes == size:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.vie.state import VieState
-    from lapis_engine.vie.world import Bus, Linear
+    from lapis_engine.vie.world import LinearMemory, MmioBus
 
 SIZES: Final = (8, 4, 2, 1)
 
@@ -38,7 +38,7 @@ def absorb(state: VieState) -> None:
         write.clear()
 
 
-def read_device(state: VieState, bus: Bus, gpa: int, size: int) -> int:
+def read_device(state: VieState, bus: MmioBus, gpa: int, size: int) -> int:
     """Read a device once; raise `Missing` when the user must answer."""
     known = state.reads.get((gpa, size))
     if known is not None:
@@ -52,7 +52,7 @@ def read_device(state: VieState, bus: Bus, gpa: int, size: int) -> int:
 
 
 def write_devices(
-    state: VieState, bus: Bus, writes: list[tuple[int, int, int]]
+    state: VieState, bus: MmioBus, writes: list[tuple[int, int, int]]
 ) -> None:
     """Hand out writes, (gpa, bytes, value), in order and each once."""
     for gpa, size, value in writes[len(state.written) :]:
@@ -63,7 +63,13 @@ def write_devices(
 
 
 def load(
-    state: VieState, linear: Linear, bus: Bus, address: int, size: int, *, user: bool
+    state: VieState,
+    linear: LinearMemory,
+    bus: MmioBus,
+    address: int,
+    size: int,
+    *,
+    user: bool,
 ) -> int:
     """Read linear memory or devices; raise `GuestFault` before anything is read."""
     pieces = list(_pieces(address, size))
@@ -80,14 +86,20 @@ def load(
     return value
 
 
-def check_store(linear: Linear, address: int, size: int, *, user: bool) -> None:
+def check_store(linear: LinearMemory, address: int, size: int, *, user: bool) -> None:
     """Raise the `GuestFault` that `store` would."""
     for at, _ in _pieces(address, size):
         linear.translate(at, write=True, user=user)
 
 
 def store(
-    state: VieState, linear: Linear, bus: Bus, address: int, data: bytes, *, user: bool
+    state: VieState,
+    linear: LinearMemory,
+    bus: MmioBus,
+    address: int,
+    data: bytes,
+    *,
+    user: bool,
 ) -> None:
     """Write linear memory or devices: devices first, for they may have to wait."""
     check_store(linear, address, len(data), user=user)

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.instruction import PortInstruction
     from lapis_engine.vie.state import VieState
-    from lapis_engine.vie.world import AnyBus, Linear, PortBus
+    from lapis_engine.vie.world import AnyBus, LinearMemory, PortBus
 
 
 def emulate_port(  # noqa: PLR0913 - the last four are how, not what
     state: VieState,
     regs: Registers,
-    linear: Linear,
+    linear: LinearMemory,
     bus: AnyBus,
     *,
     keeps_upper_rax: bool,
@@ -101,7 +101,7 @@ def _plain(
 def _ins(
     state: VieState,
     regs: Registers,
-    linear: Linear,
+    linear: LinearMemory,
     bus: PortBus,
     instruction: PortInstruction,
 ) -> Result:
@@ -128,7 +128,7 @@ def _ins(
 def _outs(
     state: VieState,
     regs: Registers,
-    linear: Linear,
+    linear: LinearMemory,
     bus: PortBus,
     instruction: PortInstruction,
 ) -> Result:
@@ -148,7 +148,7 @@ def _outs(
 def _ins_anywhere(
     state: VieState,
     regs: Registers,
-    linear: Linear,
+    linear: LinearMemory,
     bus: AnyBus,
     instruction: PortInstruction,
 ) -> Result:
@@ -171,7 +171,7 @@ def _ins_anywhere(
 def _outs_anywhere(
     state: VieState,
     regs: Registers,
-    linear: Linear,
+    linear: LinearMemory,
     bus: AnyBus,
     instruction: PortInstruction,
 ) -> Result:

@@ -36,7 +36,7 @@ class InoutRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class InstEmul:
+class InstEmulRequest:
     """An instruction that the emulator does not know (`VM_EXITCODE_INST_EMUL`)."""
 
     code: bytes
@@ -59,5 +59,5 @@ class MsrRequest:
     """What WRMSR writes; of RDMSR, 0 in the request and the answer in the answer."""
 
 
-Request = MmioRequest | InoutRequest | InstEmul | MsrRequest
+Request = MmioRequest | InoutRequest | InstEmulRequest | MsrRequest
 """The closed union of requests."""

@@ -32,14 +32,14 @@ class Memory(Protocol):
 
 
 class Peeker(Protocol):
-    """The part of `Linear` that changes nothing."""
+    """The part of `LinearMemory` that changes nothing."""
 
     def peek(self, linear: int, /) -> int | None:
         """Return the gpa behind `linear`, or None; no bit of a page table is set."""
         ...
 
 
-class Linear(Protocol):
+class LinearMemory(Protocol):
     """Memory as the present vCPU sees it (`cpu.paging.Linear`)."""
 
     def translate(
@@ -61,7 +61,7 @@ class Linear(Protocol):
         ...
 
 
-class Processor(Protocol):
+class Lender(Protocol):
     """The processor, lent pages of memory in the place of devices (`cpu.core`)."""
 
     def attempt(
@@ -84,7 +84,7 @@ class Processor(Protocol):
         ...
 
 
-class Bus(Protocol):
+class MmioBus(Protocol):
     """The devices of the engine by guest-physical address."""
 
     def read(self, gpa: int, size: int, /) -> int | None:
@@ -108,7 +108,7 @@ class PortBus(Protocol):
         ...
 
 
-class AnyBus(Bus, PortBus, Protocol):
+class AnyBus(MmioBus, PortBus, Protocol):
     """Both, for INS and OUTS."""
 
 

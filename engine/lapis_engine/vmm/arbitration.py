@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
-from lapis_engine.cpu.delivery import Pending, TaskSwitch, deliver_all
+from lapis_engine.cpu.delivery import Pending, TaskGate, deliver_all
 from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.devices.device import ExtIntChanged
 from lapis_engine.devices.pic import priority as pic
@@ -143,7 +143,7 @@ def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> exits.TaskSwitch | None:
     rip = vcpu.regs.rip
     try:
         tried, triple = deliver_all(vcpu.regs, vcpu.linear, event)
-    except TaskSwitch as switch:
+    except TaskGate as switch:
         vcpu.event = event
         return exits.TaskSwitch(switch.selector)
     for item in tried:

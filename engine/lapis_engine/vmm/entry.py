@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 from lapis_engine.events import Answered
 from lapis_engine.vie.operands import SIZE_MASK
-from lapis_engine.vie.request import InoutRequest, InstEmul, MmioRequest, MsrRequest
+from lapis_engine.vie.request import (
+    InoutRequest,
+    InstEmulRequest,
+    MmioRequest,
+    MsrRequest,
+)
 
 if TYPE_CHECKING:
     from lapis_engine.vie.request import Request
@@ -108,7 +113,7 @@ def request_parts(request: Request) -> Parts:
             return "inout", request.read, request.port, request.bytes, request.eax
         case MsrRequest():
             return "msr", request.read, request.msr, MSR_BYTES, request.value
-        case InstEmul():
+        case InstEmulRequest():
             return "inst-emul", False, request.gpa, len(request.code), 0
 
 

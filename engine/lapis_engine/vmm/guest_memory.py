@@ -30,7 +30,7 @@ WHOLE: Final = (1, 2, 4, 8)
 """Lengths that are one access when they are aligned."""
 
 
-class Access(NamedTuple):
+class DeviceRead(NamedTuple):
     """One read of a device."""
 
     gpa: int
@@ -43,7 +43,7 @@ class Touched(NamedTuple):
     """What was read, and from whom."""
 
     data: bytes
-    accesses: tuple[Access, ...]
+    accesses: tuple[DeviceRead, ...]
 
 
 def read(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> bytes:
@@ -101,7 +101,7 @@ def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
             data += vm.memory.read(gpa, n)
             continue
         value = _access(vm, vcpu, gpa, n)
-        accesses.append(Access(gpa, n, value, name))
+        accesses.append(DeviceRead(gpa, n, value, name))
         data += value.to_bytes(n, "little")
     return Touched(data, tuple(accesses))
 

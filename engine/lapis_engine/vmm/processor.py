@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class LentProcessor:
-    """The processor for one vCPU (`vie.world.Processor`)."""
+    """The processor for one vCPU (`vie.world.Lender`)."""
 
     __slots__ = ("_core", "_linear", "_memory")
 

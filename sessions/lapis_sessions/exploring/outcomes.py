@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Observed:
     """What the guest, and its user, would notice of a run; no moment in time."""
 
     stop: str
@@ -41,10 +41,10 @@ class Outcome:
         return blake2b(text.encode(), digest_size=4).hexdigest()
 
 
-def outcome(machine: Machine, stop: Stop | None, *, met: bool) -> Outcome:
+def outcome(machine: Machine, stop: Stop | None, *, met: bool) -> Observed:
     """Describe what a machine has come to; `stop` is None when the goal ended it."""
     reason, text = (stop.reason, stop.text) if stop is not None else ("until", "")
-    return Outcome(
+    return Observed(
         reason,
         "" if reason == "budget" else text,
         tuple(machine.vcpu_state(vcpu.id) for vcpu in machine.vcpus),
@@ -66,7 +66,7 @@ class Result:
 
     number: int
     seed: int
-    outcome: Outcome
+    outcome: Observed
     disturbances: tuple[str, ...]
     """What was done to IPIs, in words."""
     turns: int
@@ -83,7 +83,7 @@ class Result:
 class Group:
     """The runs that came to the same."""
 
-    outcome: Outcome
+    outcome: Observed
     best: Result
     """The first of those with the fewest disturbances; its recording is kept."""
     count: int = 0

@@ -11,7 +11,7 @@ from lapis_sessions.plain import FLAT
 
 if TYPE_CHECKING:
     from lapis_sessions.exploring.goals import Goal
-    from lapis_sessions.exploring.outcomes import Group, Outcome, Outcomes
+    from lapis_sessions.exploring.outcomes import Group, Observed, Outcomes
     from lapis_sessions.exploring.plan import Step
     from lapis_sessions.exploring.reduction import Reduction
     from lapis_sessions.exploring.shrinking import Score
@@ -28,7 +28,7 @@ class OutcomeView:
 
     outcome: str
     """Its name: 8 hex digits."""
-    came_to: Outcome = field(metadata=FLAT)
+    came_to: Observed = field(metadata=FLAT)
     count: int
     undisturbed: int
     first: int
@@ -78,7 +78,7 @@ class TurnView:
 
 
 @dataclass(frozen=True, slots=True)
-class ActView:
+class OtherStepView:
     """Something else that is done."""
 
     act: str
@@ -96,7 +96,7 @@ class ShrunkView:
     tries: int
     complete: bool
     """Whether nothing more could be taken away."""
-    steps: tuple[TurnView | ActView, ...]
+    steps: tuple[TurnView | OtherStepView, ...]
 
 
 def explored(job: Job, goal: Goal, found: Outcomes) -> ExploredView:
@@ -147,11 +147,11 @@ def shrunk(reduction: Reduction, named: Named, goal: Goal, file: str) -> ShrunkV
     )
 
 
-def _step(step: Step, end: str) -> TurnView | ActView:
+def _step(step: Step, end: str) -> TurnView | OtherStepView:
     if isinstance(step, Turn):
         return TurnView(step.vcpu, step.count, end)
     said = {name: value for name, value in step.args.items() if value is not None}
-    return ActView(Act(step.verb, said).text)
+    return OtherStepView(Act(step.verb, said).text)
 
 
 def _score(score: Score) -> ScoreView:
@@ -206,7 +206,7 @@ def shrunk_text(view: ShrunkView) -> str:
     return "\n".join(lines)
 
 
-def _step_text(step: TurnView | ActView) -> str:
-    if isinstance(step, ActView):
+def _step_text(step: TurnView | OtherStepView) -> str:
+    if isinstance(step, OtherStepView):
         return step.act
     return f"vCPU {step.vcpu} for {step.count:,}, up to {step.before}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from lapis_sessions.exploring.outcomes import Outcome
+    from lapis_sessions.exploring.outcomes import Observed
     from lapis_sessions.exploring.plan import Plan
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.origin import Origin
@@ -91,7 +91,7 @@ class Explorer:
             sum(vcpu.retired for vcpu in driver.machine.vcpus),
         )
 
-    def _play(self, plan: Plan, stopped: Callable[[], bool]) -> Outcome:
+    def _play(self, plan: Plan, stopped: Callable[[], bool]) -> Observed:
         driver, goal, limit = self.driver, self.goal, self.job.limit
         driver.begin([*goal.catches, *plans.EVENTS], self.job.answers)
         for disturbance in plan.disturbances:

@@ -21,7 +21,7 @@ LONGEST = 16
 
 
 @dataclass(slots=True)
-class Row:
+class Folded:
     """An event, the first of `times` equal ones."""
 
     logged: Logged
@@ -29,11 +29,11 @@ class Row:
     times: int = 1
 
 
-def fold(events: Iterable[Logged]) -> list[Row]:
+def fold(events: Iterable[Logged]) -> list[Folded]:
     """Return the events with repetitions of up to `LONGEST` events folded."""
-    rows: list[Row] = []
+    rows: list[Folded] = []
     for logged in events:
-        rows.append(Row(logged, _key(logged.event)))
+        rows.append(Folded(logged, _key(logged.event)))
         length = _repetition(rows)
         if length:
             for first, again in zip(
@@ -51,7 +51,7 @@ def _key(event: Event) -> Hashable:
     return event
 
 
-def _repetition(rows: list[Row]) -> int:
+def _repetition(rows: list[Folded]) -> int:
     """Return how many rows at the end repeat those before them, or 0."""
     last = rows[-1].key
     for length in range(1, min(LONGEST, len(rows) // 2) + 1):

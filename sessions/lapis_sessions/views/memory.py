@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.vmm.guest_memory import Access, Touched
+    from lapis_engine.vmm.guest_memory import DeviceRead, Touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class MemoryView:
     address: int
     bytes: str
     """In hex."""
-    touched: tuple[Access, ...] | UnsetType = UNSET
+    touched: tuple[DeviceRead, ...] | UnsetType = UNSET
     """The device accesses that they cost, where devices were read for them."""
 
 

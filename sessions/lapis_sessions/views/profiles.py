@@ -34,7 +34,7 @@ class ProfileView:
 
 
 @dataclass(frozen=True, slots=True)
-class DifferentView:
+class DifferingSwitchView:
     """A switch in which two profiles differ."""
 
     name: str
@@ -50,7 +50,7 @@ class DifferenceView:
 
     first: str
     second: str
-    differences: tuple[DifferentView, ...]
+    differences: tuple[DifferingSwitchView, ...]
 
 
 def profiles(known: Mapping[str, Profile]) -> list[ProfileView]:
@@ -70,7 +70,7 @@ def difference(known: Mapping[str, Profile], first: str, second: str) -> Differe
     """Return the switches in which two profiles differ; raise `ConfigError`."""
     found = differences(profile_named(first, known), profile_named(second, known))
     rows = tuple(
-        DifferentView(
+        DifferingSwitchView(
             each.switch.name,
             each.first,
             each.second,
