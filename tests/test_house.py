@@ -4,8 +4,11 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from lapis_engine.bits import bit, bits
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
@@ -17,8 +20,23 @@ PACKAGES = {
 }
 TWICE: dict[str, str] = {}
 """Names that two classes of one package have, and why; a new one needs a reason."""
-CONSTANTS = ("PAGE", "NS", "APIC_PAGE", "APIC_MSRS", "FLAT", "DFR_MODEL")
-"""Of the hardware: each is defined in one module of the engine alone."""
+CONSTANTS = (
+    "PAGE", "NS", "MIB", "MASK32", "MASK64", "APIC_MSRS", "FLAT", "DFR_MODEL",
+)  # fmt: skip
+"""Each is defined in one module of all packages, whatever it comes to."""
+KNOWN = {"bit": bit, "bits": bits, "frozenset": frozenset, "range": range}
+"""What a number may be made by, in the value of a constant."""
+RUN_STATE = {"explain/processor.py", "vmm/run_state.py"}
+SEVERAL = {
+    # Bits of different registers, which the manuals call the same.
+    "MODE": {"devices/ioapic/regs.py", "devices/msi.py"},
+    "VECTOR": {"devices/ioapic/regs.py", "devices/msi.py", "saved/events.py"},
+    # The words are made of `Bits`, which are slow where the guest runs.
+    **dict.fromkeys(("INIT", "RUN", "PEND_INIT", "PEND_SIPI"), RUN_STATE),
+    # The tables that a loader makes lie below the processor that walks them.
+    "LARGE": {"boot/tables.py", "cpu/page_formats.py"},
+}
+"""Constants with more than one owner, each with the reason."""
 
 
 def modules(package: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -60,3 +78,37 @@ def test_a_constant_of_the_hardware_has_one_owner(name: str) -> None:
         if isinstance(target, ast.Name) and target.id == name
     ]
     assert len(owners) == 1, owners
+
+
+def constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """Yield (name, value) of the module's constants that are made of numbers alone."""
+    for node in tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        text = f"{ast.unparse(target)} = {ast.unparse(node.value)}"
+        bound: dict[str, Any] = {}
+        try:
+            exec(text, dict(KNOWN), bound)
+        except Exception:  # noqa: BLE001 - it needs more than numbers
+            continue
+        yield from bound.items()
+
+
+def is_of_numbers(value: Any) -> bool:
+    """Tell numbers, and sets and rows of them or of words, from everything else."""
+    if isinstance(value, tuple | frozenset):
+        return bool(value) and all(is_of_numbers(each) for each in value)
+    return isinstance(value, int | str)
+
+
+def test_a_name_and_its_value_have_one_owner_in_the_engine() -> None:
+    owners: dict[tuple[str, Any], set[str]] = defaultdict(set)
+    for path, tree in modules("lapis_engine"):
+        for name, value in constants(tree):
+            if name.isupper() and is_of_numbers(value) and not isinstance(value, str):
+                below = path.relative_to(PACKAGES["lapis_engine"])
+                owners[name, value].add(below.as_posix())
+    assert ("PAGE", 4096) in owners
+    several = {name: at for (name, _), at in owners.items() if len(at) > 1}
+    assert several == SEVERAL

@@ -28,6 +28,10 @@ ICR_DEST_X2APIC: Final = bits(63, 32)
 MODES: Final = (
     "fixed", "lowest", "smi", "remote-read", "nmi", "init", "sipi", "reserved",
 )  # fmt: skip
+VECTORED: Final = frozenset({"fixed", "lowest"})
+"""Modes whose vector names a handler."""
+BOOT: Final = frozenset({"init", "sipi"})
+"""Modes that reset and start a processor."""
 SHORTHANDS: Final = ("none", "self", "all", "all-but-self")
 
 # Local vector table ("Local Vector Table").

@@ -37,6 +37,7 @@ from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
 from lapis_engine.cpu import flags, intercepts, layout
 from lapis_engine.cpu.context import Context
+from lapis_engine.cpu.fault import DB, PF_
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
     Budget,
@@ -52,7 +53,7 @@ from lapis_engine.cpu.intercepts import (
 from lapis_engine.cpu.library import Bare
 from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
-from lapis_engine.cpu.registers import STATUS_FLAGS, Registers
+from lapis_engine.cpu.registers import DR6_BS, STATUS_FLAGS, Registers
 from lapis_engine.cpu.restart import Restarts
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
@@ -81,8 +82,6 @@ EXCEPTIONS = 0xFFFF_FFF7
 """All but #BP, which arrives by its own door."""
 INTERRUPT_VIRQ = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
-PAGE_FAULT, DEBUG = 14, 1
-DR6_BS = 1 << 14
 MOST_STORED = 64
 """Bytes that one access of the processor stores, at most."""
 EXCEPTION_EXIT = 0x40
@@ -302,7 +301,7 @@ class Core:
                 self._restarts.on_restart = None
             self._leave_paging()
         self.forget_code(*code)
-        trap = isinstance(event, Faulted) and event.vector == DEBUG
+        trap = isinstance(event, Faulted) and event.vector == DB
         if trap or (isinstance(event, (Faulted, Hole)) and regs.rip != rip):
             event = Budget()  # it is done, and the fault is of the next one's fetch
         return event, loan
@@ -401,12 +400,12 @@ class Core:
 
     def _exception(self, context: Context, vector: int, error: int) -> Faulted:
         cr2 = 0
-        if vector == PAGE_FAULT:
+        if vector == PF_:
             cr2 = int.from_bytes(self._vmcb[0x80:0x88], "little")
             # A fetch fails while translating, before the count: no return address.
             self._fetching = not context.tail.retaddr
             self._pre = 0 if self._fetching else 1
-        elif vector == DEBUG and context.tail.dr[6] & DR6_BS:
+        elif vector == DB and context.tail.dr[6] & DR6_BS:
             self._pre = 0  # a single-step trap comes after its instruction
         return Faulted(vector, error, cr2)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu import gates
 from lapis_engine.cpu.fault import GP, SS_, TS
 from lapis_engine.cpu.registers import CS, RSP, SEG_DB, SEG_L, SS, Segment
+from lapis_engine.units import MASK64
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.gates import Delivery, Gate
 
-ALIGN: Final = ~0xF & 0xFFFF_FFFF_FFFF_FFFF
-MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
+ALIGN: Final = ~0xF & MASK64
 
 
 def deliver(d: Delivery) -> None:

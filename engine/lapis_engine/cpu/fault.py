@@ -6,9 +6,15 @@ An access made on behalf of a guest instruction can fault in the middle of anyth
 
 from __future__ import annotations
 
+from typing import Final
+
 DE, DB, BP, UD, DF_, TS, NP, SS_, GP, PF_, AC_ = 0, 1, 3, 6, 8, 10, 11, 12, 13, 14, 17
 """Vectors (SDM Vol. 3A "Exceptions and Interrupts"); DF_, SS_, PF_ and AC_ carry a
 line because their bare names are flags and a segment."""
+NMI_VECTOR: Final = 2
+"""Of the non-maskable interrupt, which is no exception."""
+HAS_ERROR_CODE: Final = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
+"""Exceptions that push an error code (SDM Vol. 3A "Exceptions and Interrupts")."""
 
 PF_P, PF_W, PF_U, PF_RSVD, PF_I = 1, 2, 4, 8, 16
 """Page-fault error code bits 0 to 4 (SDM Vol. 3A "Page-Fault Exceptions")."""

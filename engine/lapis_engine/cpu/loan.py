@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from unicorn import Uc
 
 SIZES: Final = (8, 4, 2, 1)
+"""Bytes of one access to a device, the largest first."""
 
 
 class Touch(NamedTuple):

@@ -6,7 +6,7 @@ canonical addresses are checked by who makes the access.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.cpu.fault import PF_, PF_I, PF_P, PF_RSVD, PF_U, PF_W, GuestFault
 from lapis_engine.cpu.page_formats import (
@@ -33,16 +33,13 @@ from lapis_engine.cpu.registers import (
     EFER_NXE,
 )
 from lapis_engine.errors import UnmappedError
-from lapis_engine.units import PAGE
+from lapis_engine.units import MASK32, MASK64, PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.memory.physical import PhysicalMemory
-
-MASK32: Final = 0xFFFF_FFFF
-MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class LinearHole(Exception):  # noqa: N818 - neither the guest's fault nor our error

@@ -16,6 +16,7 @@ from unicorn import UC_PROT_ALL, UcError
 
 from lapis_engine.cpu import layout
 from lapis_engine.errors import ProcessorError
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from unicorn import Uc
@@ -52,19 +53,19 @@ def find_counter(uc: Uc) -> c.c_size_t:
 
     It stands beside the count that was asked for: {777 + 1, 777} after a run of 777.
     """
-    uc.mem_map(SCRATCH, 0x1000, UC_PROT_ALL)
-    uc.mem_write(SCRATCH, b"\x90" * 0x1000)
+    uc.mem_map(SCRATCH, PAGE, UC_PROT_ALL)
+    uc.mem_write(SCRATCH, b"\x90" * PAGE)
     before = uc.context_save()
     try:
         uc.emu_start(SCRATCH, 0, count=777)
     except UcError as error:
         raise ProcessorError(f"unicorn cannot run ({error}). {ADVICE}") from error
     uc.context_restore(before)
-    uc.mem_unmap(SCRATCH, 0x1000)
+    uc.mem_unmap(SCRATCH, PAGE)
     base = _handle(uc)
     found = [
         base + offset
-        for offset in range(0, 0x1000, 8)
+        for offset in range(0, PAGE, 8)
         if c.c_size_t.from_address(base + offset).value == 778
         and c.c_size_t.from_address(base + offset + 8).value == 777
     ]

@@ -37,6 +37,9 @@ CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_OSXMMEXCPT = (1 << n for n in (4, 5, 9, 10))
 CR4_SMEP, CR4_SMAP = 1 << 20, 1 << 21
 EFER_SCE, EFER_LME, EFER_LMA, EFER_NXE = (1 << n for n in (0, 8, 10, 11))
 
+DR6_BS: Final = 1 << 14
+"""Single step (SDM Vol. 3B "Debug Status Register (DR6)")."""
+
 # Segment flags as in the high dword of a descriptor (SDM Vol. 3A "Segment
 # Descriptors"): G 23, D/B 22, L 21, P 15, DPL 14:13, S 12, type 11:8.
 SEG_G, SEG_DB, SEG_L, SEG_P, SEG_S = (1 << n for n in (23, 22, 21, 15, 12))

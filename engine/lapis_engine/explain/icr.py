@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import regs
+from lapis_engine.apic.regs import VECTORED
 from lapis_engine.explain.fields import explained, legality
 
 if TYPE_CHECKING:
     from lapis_engine.explain.fields import Explanation
 
-VECTORED = frozenset({"fixed", "lowest"})
-"""Modes whose vector names a handler."""
 X2APIC_ONLY = 0x00FF_FFFF_0000_0000
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from lapis_engine.apic.regs import MODES
 from lapis_engine.apic.state import MODES as APIC_MODES
+from lapis_engine.cpu.fault import NMI_VECTOR
 from lapis_engine.errors import EngineError
 from lapis_engine.events import (
     ApicModeChanged,
@@ -57,7 +58,6 @@ EVENTS: Final[dict[str, tuple[type, ...]]] = {
     "interfere": (Interfered,),
 }
 """What can be waited for, and the records that count as it."""
-NMI_VECTOR: Final = 2
 
 
 @dataclass(slots=True)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.catalog import SDM
+from lapis_engine.units import MIB
 
 if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
 
-MIB = 1 << 20
 MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
 """RAM is one piece from 0; the devices begin at 0xC000_0000.
 # Not modelled: RAM above 4 GiB."""

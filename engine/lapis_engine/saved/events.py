@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.bits import bit, bits
 from lapis_engine.cpu.delivery import Pending
+from lapis_engine.cpu.fault import NMI_VECTOR
 from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.events import RunStateChanged
 from lapis_engine.saved.lapic import RecordError, shown
@@ -39,7 +40,6 @@ KINDS: Final[dict[int, Kind]] = {
 }  # fmt: skip
 """Type in `intinfo` -> kind of event."""
 EXCEPTIONS: Final = 32
-NMI_VECTOR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

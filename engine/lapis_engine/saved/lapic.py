@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.apic import access, priority
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.apicbase import ICR_LOW
 from lapis_engine.apic.regs import (
     DFR_MODEL,
     ICR_DEST_X2APIC,
@@ -23,7 +24,6 @@ from lapis_engine.apic.regs import (
     REGISTERS,
     SVR_ENABLED,
 )
-from lapis_engine.bits import bits
 from lapis_engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -89,7 +89,6 @@ NAMES: Final = tuple(field.name for field in fields(LapicRecord))
 BANKS: Final = ("vlp_isr", "vlp_tmr", "vlp_irr")
 WIDTHS: Final = {"vlp_icr": 64, "vl_msr_apicbase": 64, "vl_timer_target": 63}
 """Bits of the fields that are not of 32. A target before the start is none."""
-ICR_LOW: Final = bits(31, 0)
 LVT_FIELDS: Final = {
     name: f"vlp_{'lvt_pcint' if name == 'lvt_perf' else name}" for name in LVTS
 }

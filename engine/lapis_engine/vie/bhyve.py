@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from lapis_engine.cpu.page_formats import USER, WRITABLE
 from lapis_engine.cpu.paging import Linear
 from lapis_engine.vie.fetch import LONGEST
-from lapis_engine.vie.prefixes import Cursor, read_prefixes
+from lapis_engine.vie.prefixes import VEX3, Cursor, read_prefixes
 
 if TYPE_CHECKING:
     from lapis_engine.vie.instruction import PortInstruction
@@ -31,7 +31,6 @@ OPERATIONS: Final = {
     0x8F: {0}, 0xFF: {6},
     0x0FB6: ANY, 0x0FB7: ANY, 0x0FBE: ANY, 0x0FAF: ANY, 0x0FBA: {4}, 0x0FAE: {7},
 }  # fmt: skip
-VEX3: Final = 0xC4
 VEX_MAP_0F38: Final = 2
 BEXTR: Final = 0xF7
 LARGEST_ADDRESS: Final = 8

@@ -24,6 +24,7 @@ from lapis_engine.cpu.registers import (
     SS,
     VM,
 )
+from lapis_engine.units import MASK64
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers, Segment
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 LOWEST_HOLE: Final = 1 << 47
 HIGHEST_HOLE: Final = (1 << 64) - (1 << 47) - 1
 """Bounds of the linear addresses that are not canonical with four levels of tables."""
-MASK64: Final = (1 << 64) - 1
 
 
 class Operand(NamedTuple):

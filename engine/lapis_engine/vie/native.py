@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.fault import HAS_ERROR_CODE, GuestFault
 from lapis_engine.cpu.intercepts import Budget, Faulted, Hole
+from lapis_engine.cpu.loan import SIZES
 from lapis_engine.cpu.registers import CR0_PE, VM
 from lapis_engine.units import PAGE
 from lapis_engine.vie.checks import Operand, check, is_aligned_mode, is_writable
 from lapis_engine.vie.pending import fall_back
 from lapis_engine.vie.pieces import (
-    SIZES,
     Missing,
     absorb,
     read_device,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     Operands = Sequence[tuple[Operand, int]]
 
-HAS_ERROR_CODE: Final = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
 FAR_RETURNS: Final = frozenset({0xCA, 0xCB})
 LARGEST: Final = 512
 """Bytes of the largest operand that is made of more than one access, FXSAVE's."""

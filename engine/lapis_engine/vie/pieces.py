@@ -7,8 +7,9 @@ that begins in memory and ends in a device, or lies in two pages, is made in pie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from lapis_engine.cpu.loan import SIZES
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.units import PAGE
 from lapis_engine.vie.pending import ask_read, ask_write
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from lapis_engine.vie.state import VieState
     from lapis_engine.vie.world import LinearMemory, MmioBus
-
-SIZES: Final = (8, 4, 2, 1)
 
 
 class Missing(Exception):  # noqa: N818 - the user's turn, not an error

@@ -16,7 +16,7 @@ from lapis_engine.vie.checks import HIGHEST_HOLE, LOWEST_HOLE, Operand
 from lapis_engine.vie.decode import memory_operand
 from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.operands import SIZE_MASK, linear_address, operand_offset
-from lapis_engine.vie.prefixes import Cursor, read_prefixes
+from lapis_engine.vie.prefixes import VEX2, VEX3, Cursor, read_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.world import Peeker
 
-VEX3: Final = 0xC4
-VEX2: Final = 0xC5
 STRINGS: Final = frozenset({*range(0xA4, 0xA8), *range(0xAA, 0xB0)})
 """MOVS, CMPS, STOS, LODS and SCAS."""
 STACK: Final = frozenset(

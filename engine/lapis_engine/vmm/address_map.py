@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.apic import state as apic_state
 from lapis_engine.devices.device import Device
 from lapis_engine.errors import EngineError
+from lapis_engine.units import PAGE
 from lapis_engine.vmm.traps import LIMITS, Trap, hits, of
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     Server = int | Device | Region
 
-APIC_PAGE: Final = 0x1000
-"""Bytes."""
 APIC_MSRS: Final = ((0x1B, 1), (0x6E0, 1), (0x800, 0x100))
 """IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC registers: (first, size)."""
 APIC: Final = "local APIC"
@@ -36,7 +35,7 @@ def mmio(vm: Vm, vcpu: Vcpu, gpa: int) -> Server | None:
     """
     apic = vcpu.apic
     offset = gpa - apic_state.base(apic)
-    is_page = 0 <= offset < APIC_PAGE
+    is_page = 0 <= offset < PAGE
     if is_page and (
         apic_state.mode(apic) == "xapic" or vm.profile.mmio_off != "memory"
     ):
@@ -92,7 +91,7 @@ def _has_apic(vm: Vm, trap: Trap) -> bool:
     """Tell whether it covers some APIC, be that in xAPIC mode now or not."""
     if trap.space == "mmio":
         pages = {apic_state.base(vcpu.apic) for vcpu in vm.vcpus}
-        return any(hits([trap], page, APIC_PAGE) for page in pages)
+        return any(hits([trap], page, PAGE) for page in pages)
     return trap.space == "msr" and any(hits([trap], *msrs) for msrs in APIC_MSRS)
 
 

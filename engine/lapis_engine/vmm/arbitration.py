@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.cpu.delivery import Pending, TaskGate, deliver_all
+from lapis_engine.cpu.fault import NMI_VECTOR, PF_
 from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.devices.device import ExtIntChanged
 from lapis_engine.devices.pic import priority as pic
@@ -26,9 +27,6 @@ from lapis_engine.vmm.startup import init_sipi, reset
 if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
-
-NMI_VECTOR = 2
-PAGE_FAULT = 14
 
 
 def boot(vm: Vm, vcpu: Vcpu) -> bool:
@@ -148,7 +146,7 @@ def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> exits.TaskSwitch | None:
         return exits.TaskSwitch(switch.selector)
     for item in tried:
         if item.kind in {"exception", "software"}:
-            cr2 = item.cr2 if item.vector == PAGE_FAULT else None
+            cr2 = item.cr2 if item.vector == PF_ else None
             software = item.kind == "software"
             vm.note(
                 ExceptionRaised(vcpu.id, item.vector, item.error, rip, cr2, software)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.cpu.fault import DB, GuestFault
 from lapis_engine.cpu.intercepts import PortAccess
-from lapis_engine.cpu.registers import RAX, RDX, TF
+from lapis_engine.cpu.registers import DR6_BS, RAX, RDX, TF
 from lapis_engine.errors import EntryError
 from lapis_engine.events import EngineFault
-from lapis_engine.units import PAGE
+from lapis_engine.units import MASK32, PAGE
 from lapis_engine.vie import (
     bhyve,
     decode,
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 PROT_EXEC = 4
 PORTS_MASK = 0xFFFF
-MASK32 = 0xFFFF_FFFF
-DR6_BS = 1 << 14
-"""Single step, in DR6."""
 
 
 def hole(run: Run, hw: Hole) -> exits.Exit | None:

@@ -13,7 +13,7 @@ from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import Ipi, icr_text
 from lapis_engine.apic.outcome import Failed, LocalInterrupt, Outcome
-from lapis_engine.apic.regs import LVT_MASKED
+from lapis_engine.apic.regs import BOOT, LVT_MASKED
 from lapis_engine.cause import Cause
 from lapis_engine.devices import device
 from lapis_engine.devices.ioapic import pins
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
-BOOT: Final = frozenset({"init", "sipi"})
 UNIMPLEMENTED: Final = frozenset({"lowest", "smi", "remote-read"})
 ABSENT: Final = Cause("destination", "no APIC has that destination")
 """Why an IPI or message that names nobody is dropped."""

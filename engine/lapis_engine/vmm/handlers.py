@@ -12,7 +12,7 @@ from lapis_engine.apic import access as apic
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu import intercepts
 from lapis_engine.cpu.delivery import Pending
-from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.fault import HAS_ERROR_CODE, GuestFault
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
     Budget,
@@ -27,6 +27,7 @@ from lapis_engine.cpu.intercepts import (
 )
 from lapis_engine.cpu.registers import RAX, RCX, RDX
 from lapis_engine.events import Halted, MsrAccessed
+from lapis_engine.units import MASK32
 from lapis_engine.vie import pending
 from lapis_engine.vie.request import MsrRequest
 from lapis_engine.vmm import (
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 
     from lapis_engine.vmm.vm import Run
 
-MASK32 = 0xFFFF_FFFF
-HAS_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
-"""Exceptions that push an error code (SDM Vol. 3A "Exceptions and Interrupts")."""
 SHORT_BREAKPOINTS = frozenset({3, 4})
 """INT3 and INTO have one-byte forms."""
 

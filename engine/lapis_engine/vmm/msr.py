@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lapis_engine.apic import access as apic
 from lapis_engine.apic import apicbase
 from lapis_engine.apic import timer as apic_timer
+from lapis_engine.cpu.layout import EFER
 from lapis_engine.cpu.registers import (
     EFER_LMA,
     EFER_LME,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
 
-TSC, APICBASE, EFER = 0x10, 0x1B, 0xC000_0080
+TSC, APICBASE = 0x10, 0x1B
 TSC_DEADLINE = 0x6E0
 FS_BASE, GS_BASE = 0xC000_0100, 0xC000_0101
 EFER_WRITABLE = EFER_SCE | EFER_LME | EFER_NXE

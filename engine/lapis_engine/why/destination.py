@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import BROADCAST_X2APIC, BROADCAST_XAPIC
-from lapis_engine.apic.regs import DFR_MODEL
+from lapis_engine.apic.regs import BOOT, DFR_MODEL
 from lapis_engine.vmm.startup import protocols
 from lapis_engine.why.reason import Reason
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
-
-BOOT = frozenset({"init", "sipi"})
 
 
 def way(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:

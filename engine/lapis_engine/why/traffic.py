@@ -8,6 +8,7 @@ from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import icr_rules
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import icr_text
+from lapis_engine.apic.regs import VECTORED
 from lapis_engine.events import (
     Interfered,
     IpiSent,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
-
-VECTORED = frozenset({"fixed", "lowest"})
 
 
 def sent(machine: Machine, vcpu: Vcpu, vector: int, *, nmi: bool) -> Iterator[Reason]:

@@ -14,6 +14,7 @@ from lapis_engine.boot import flat
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
+from lapis_engine.units import MIB
 from lapis_sessions.commands.builtin import COMMANDS
 from lapis_sessions.extensions import Extensions
 from lapis_sessions.guests import Image
@@ -39,7 +40,6 @@ HISTORY = 100_000_000
 PLACES = 60
 ACTS = 1_000_000
 AT_ONCE = 4096
-MIB = 1 << 20
 CEILING = 512 * MIB
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 from rich.cells import cell_len
 
+from lapis_engine.units import NS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -179,6 +181,6 @@ def time(ns: int) -> str:
         return f"{ns} ns"
     if ns < 1_000_000:
         return f"{ns // 1_000}.{ns % 1_000:03} us"
-    if ns < 1_000_000_000:
+    if ns < NS:
         return f"{ns // 1_000_000}.{ns % 1_000_000:06} ms"
-    return f"{ns // 1_000_000_000}.{ns % 1_000_000_000:09} s"
+    return f"{ns // NS}.{ns % NS:09} s"

@@ -6,6 +6,7 @@ from typing import Final
 
 from lapis_engine.devices.cmos import regs
 from lapis_engine.errors import ConfigError
+from lapis_engine.units import MIB
 
 BOOT_NONE: Final = 0
 BOOT_FLOPPY: Final = 1
@@ -14,7 +15,6 @@ BOOT_CD: Final = 3
 BOOT_NETWORK: Final = 4
 
 KIB: Final = 1 << 10
-MIB: Final = 1 << 20
 UNIT: Final = 64 * KIB
 
 

@@ -10,9 +10,10 @@ from typing import Final
 
 from lapis_engine.bits import bit, bits
 from lapis_engine.devices.device import Range
+from lapis_engine.units import PAGE
 
 BASE: Final = 0xFEC0_0000
-MMIO: Final = (Range(BASE, 0x1000),)
+MMIO: Final = (Range(BASE, PAGE),)
 
 SELECT: Final = 0x00
 """Offset of IOREGSEL: which register the window shows, [7:0]."""
