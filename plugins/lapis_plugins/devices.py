@@ -50,6 +50,8 @@ class GuardedAccess:
     def __init__(self, guard: Guard, name: str, access: Access) -> None:
         """Guard `access` of the device `name`."""
         self._guard, self._what, self._access = guard, f"device {name!r}", access
+        self.__wrapped__ = access
+        """For who asks what the device itself is made of."""
 
     def read(self, state: GuardedState, address: int, size: int, now: int) -> int:
         """Return what the guest reads; -1 refuses."""
@@ -91,6 +93,8 @@ class GuardedTimer:
     def __init__(self, guard: Guard, name: str, timer: Timed) -> None:
         """Guard `timer` of the device `name`."""
         self._guard, self._name, self._timer = guard, name, timer
+        self.__wrapped__ = timer
+        """As of `GuardedAccess`."""
 
     def deadline(self, state: GuardedState) -> int | None:
         """Return the ns at which `advance` is next needed.

@@ -101,7 +101,10 @@ def test_the_damage_is_named_with_what_is_whole_behind_it(
     assert dict(damage.after) == {kind: behind.count(kind) for kind in behind}
     for words in (["session", "verify"], ["session", "info"], ["replay", "--headless"]):
         assert main([words[0], *words[1:], str(path)]) == 4
-        assert f"damaged at byte {begin}: a ACTS chunk" in capsys.readouterr().out
+        assert (
+            f"damaged at byte {begin}: chunk ACTS fails its checksum; whole after"
+            in capsys.readouterr().out
+        )
     assert main(["replay", str(path), "-c", "where"]) == 0
     assert f"damaged at byte {begin}" in capsys.readouterr().err
 

@@ -30,7 +30,7 @@ NO_RESET = object()
 """In place of the reset value of a field that has none: it is always told."""
 AT_RESET = "(at reset)"
 """What is said of a field that is not among the fields, as memory that is all zero."""
-PLAIN = frozenset({bool, str, type(None)})
+PLAIN = frozenset({bool, type(None)})
 
 
 class Digester:
@@ -186,14 +186,18 @@ def _add(out: list[tuple[str, str]], name: str, value: Any, reset: object) -> No
         return
     if kind is int:
         out.append((name, f"{value:#x}"))
+    elif kind is str:
+        out.append((name, ascii(value)))  # quoted: "None" is not None, nor a new line
     elif kind in PLAIN:
         out.append((name, str(value)))
     elif kind is bytes or kind is bytearray:
         out.append((name, _text(bytes(value))))
     elif isinstance(value, (tuple, list, dict)):
         _add_items(out, name, value)
-    else:
+    elif is_dataclass(value):
         _add_record(out, name, value, reset)
+    else:  # no data, and `roundtrip` says so to who wants to record it
+        out.append((name, f"({kind_of(kind)})"))
 
 
 def _add_record(

@@ -6,13 +6,19 @@ what was recorded, would come to something else. It is better told before.
 
 from __future__ import annotations
 
+import dis
+import inspect
 from dataclasses import dataclass, fields, is_dataclass
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.replay.digest import field_lines
 from lapis_engine.replay.parts import clone, parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lapis_engine.devices.device import Device
     from lapis_engine.machine.machine import Machine
 
 ATOMS = frozenset({int, bool, str, bytes, bytearray, type(None)})
@@ -28,7 +34,7 @@ class Unfit:
     field: str
     """Empty where it is all of it."""
     code: str
-    """no-record, no-data or changes."""
+    """no-record, frozen, no-data, beside or changes."""
     what: str
     """The type of the value at fault."""
 
@@ -39,10 +45,17 @@ class Unfit:
         match self.code:
             case "no-record":
                 why = f"its state is of type {self.what}, which is no dataclass"
+            case "frozen":
+                why = f"its state is a frozen {self.what}, which cannot be put back"
             case "no-data":
                 why = (
                     f"it holds a {self.what}; only numbers, text, bytes, and tuples, "
                     f"lists, dicts and dataclasses of these can be put back"
+                )
+            case "beside":
+                why = (
+                    f"its device keeps it beside its state ({self.what}), and nothing "
+                    f"puts it back; what never changes may be in a frozen dataclass"
                 )
             case _:
                 why = "it is another when it is put back"
@@ -55,6 +68,10 @@ def unfit(machine: Machine) -> Unfit | None:
         state = device.state
         if state is not None and not is_dataclass(state):
             return Unfit(device.name, "", "no-record", type(state).__name__)
+        if state is not None and _is_frozen(state):
+            return Unfit(device.name, "", "frozen", type(state).__name__)
+        for where, value in _beside(device):
+            return Unfit(device.name, where, "beside", type(value).__name__)
     for part in parts(machine):
         for name in part.fields:
             value = getattr(part.holder, name)
@@ -63,7 +80,9 @@ def unfit(machine: Machine) -> Unfit | None:
                 return Unfit(part.name, name, "no-data", odd)
             before = field_lines(part, name)
             setattr(part.holder, name, clone(value))
-            if field_lines(part, name) != before:
+            is_same = field_lines(part, name) == before
+            setattr(part.holder, name, value)  # whether it goes on or is refused
+            if not is_same:
                 return Unfit(part.name, name, "changes", type(value).__name__)
     return None
 
@@ -84,3 +103,72 @@ def _odd(value: Any, depth: int) -> str | None:
         return type(value).__name__
     found = (_odd(item, depth - 1) for item in items)
     return next((each for each in found if each is not None), None)
+
+
+def _beside(device: Device) -> Iterator[tuple[str, object]]:
+    """Yield (name, value) of what the functions of a device keep for themselves.
+
+    Only what is there already can be found, and no globals of a module.
+    """
+    for owner, verbs in (
+        (device.access, ("read", "write")), (device.timer, ("deadline", "advance")),
+    ):  # fmt: skip
+        if owner is None:
+            continue
+        own: Any = inspect.unwrap(owner)  # type: ignore[arg-type] # of any object
+        yield from _attributes(own)
+        for verb in verbs:
+            yield from _closed_over(getattr(own, verb))
+
+
+def _attributes(owner: object) -> Iterator[tuple[str, object]]:
+    """Yield what an object holds that could change, if it is no module or class."""
+    if isinstance(owner, (ModuleType, type)):
+        return
+    slots = [name for kind in type(owner).__mro__ for name in _slots(kind)]
+    held = {name: getattr(owner, name) for name in slots if hasattr(owner, name)}
+    held |= getattr(owner, "__dict__", {})
+    for name, value in held.items():
+        if not callable(value) and not (_is_frozen(owner) and _is_fixed(value)):
+            yield name, value
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    found = kind.__dict__.get("__slots__", ())
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def _closed_over(verb: object) -> Iterator[tuple[str, object]]:
+    """Yield what a function has from around it, and changes or could change."""
+    function = verb.__func__ if isinstance(verb, MethodType) else verb
+    if not isinstance(function, FunctionType):
+        return
+    names = function.__code__.co_freevars
+    stored = {
+        each.argval for each in dis.get_instructions(function)
+        if each.opname == "STORE_DEREF"
+    }  # fmt: skip
+    for name, cell in zip(names, function.__closure__ or (), strict=True):
+        try:
+            value = cell.cell_contents
+        except ValueError:  # it has nothing yet
+            continue
+        if name in stored or not (callable(value) or _is_fixed(value)):
+            yield name, value
+
+
+def _is_frozen(value: object) -> bool:
+    """Tell whether the fields of a value are given once: a tuple, a frozen record."""
+    if isinstance(value, tuple):
+        return True
+    parameters = getattr(type(value), "__dataclass_params__", None)
+    return parameters is not None and bool(parameters.frozen)
+
+
+def _is_fixed(value: Any) -> bool:
+    """Tell whether a value is plain and can never change."""
+    if isinstance(value, tuple):
+        return all(map(_is_fixed, value))
+    if _is_frozen(value):
+        return all(_is_fixed(getattr(value, each.name)) for each in fields(value))
+    return type(value) in ATOMS and type(value) is not bytearray

@@ -111,8 +111,8 @@ def _closing(session: Session, work: Callable[[], int]) -> int:
 
 
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
-    for warning in views_recording.warnings(recording):
-        click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
+    while session.notices:  # before anything runs
+        click.echo(f"lapis: {session.notices.pop(0)}", err=True)
     found = replaying.verify(session, recording)
     view = views_recording.verdict(recording, found)
     text = views_recording.verdict_text

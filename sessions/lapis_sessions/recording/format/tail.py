@@ -40,12 +40,14 @@ class Damage:
     @property
     def text(self) -> str:
         """The damage in words."""
-        what = "something that is no chunk" if self.kind is None else f"a {self.kind}"
+        if self.kind is None:
+            what = "what is there is no chunk"
+        else:
+            what = f"chunk {self.kind} fails its checksum"
         rest = ", ".join(f"{many} {kind}" for kind, many in self.after)
         tail = f"whole after it, and not replayed without it: {rest}"
-        return f"damaged at byte {self.at}: {what} chunk fails its checksum; " + (
-            tail if rest else "nothing after it is whole"
-        )
+        tail = tail if rest else "nothing after it is whole"
+        return f"damaged at byte {self.at}: {what}; {tail}"
 
 
 def damage(tail: bytes, at: int) -> Damage | None:

@@ -108,9 +108,8 @@ def _same_devices(head: Header, found: list[str]) -> None:
             raise _missing(head, "device", name)
     more = [name for name in found if name not in head.devices]
     what = f"there is {more[0]!r} as well" if more else f"they are {', '.join(found)}"
-    raise RecordingError(
-        f"it was recorded with the devices {', '.join(head.devices)}; here {what}"
-    )
+    was = ", ".join(name[:40] for name in head.devices)
+    raise RecordingError(f"it was recorded with the devices {was!r:.400}; here {what}")
 
 
 def image_of(head: Header) -> Image:

@@ -93,7 +93,8 @@ def _profile_notices(session: Session, extensions: Extensions) -> list[str]:
     was = session.machine.config.profile
     now = extensions.profiles.get(was.name)
     if now is None:
-        return [f"profile {was.name} is not known here; it is what was recorded"]
+        name = repr(was.name[:40])
+        return [f"profile {name} is not known here; it is what was recorded"]
     return [
         f"profile {was.name} has changed since: {change.text}; it is what was recorded"
         for change in changes(was, now)
