@@ -21,11 +21,12 @@ from lapis_plugins.host import discover
 from lapis_sessions.exploring import exploration, plan, pool, reduction
 from lapis_sessions.exploring.driving import Driver, switches
 from lapis_sessions.exploring.exploration import Shelf
-from lapis_sessions.exploring.following import follow, steps_of
+from lapis_sessions.exploring.following import ends_of, follow, steps_of
 from lapis_sessions.exploring.goals import Goal
 from lapis_sessions.exploring.outcomes import Observed, Outcomes, Result
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.exploring.work import Explorer, Job
+from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions, origin_of
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named, replaying
@@ -492,3 +493,11 @@ def test_what_never_comes_about_cannot_be_shrunk(
     assert main(["shrink", str(file), "--until", LOST]) == 2
     assert f"{LOST!r} never holds in this recording" in capsys.readouterr().err
     assert files(tmp_path).keys() == {"fine.lapis"}
+
+
+def test_a_turn_may_end_where_nothing_can_be_disassembled() -> None:
+    guest = str(Path(__file__).parents[1] / "guests" / "jump-to-hole.bin")
+    extensions = discover().extensions
+    options = SessionOptions(guest, cpus=1, memory="2M")
+    driver = Driver(open_session(options, extensions))
+    assert ends_of(driver, [Turn(0, 100)], Goal(extensions)) == ["0xe0000000"]

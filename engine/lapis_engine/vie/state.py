@@ -115,7 +115,12 @@ class VieState:
             self.reads, self.written = {}, []
 
     def reset(self) -> None:
-        """Forget the instruction (bhyve `vie_reset`)."""
+        """Forget the instruction (bhyve `vie_reset`).
+
+        Each is begun and ended with this; `VIES_INIT` says that there is anything.
+        """
+        if not self.status:
+            return
         self.status = self.gpa = 0
         self.code = b""
         self.instruction = self.port = self.msr = None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_engine.machine.acts import Act
+    from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
     from lapis_engine.replay.entries import Entry
     from lapis_sessions.exploring.goals import Goal
@@ -135,12 +136,18 @@ def ends_of(driver: Driver, steps: Sequence[Step], goal: Goal) -> list[str]:
         text = ""
         if isinstance(step, Turn):
             _turn(driver, step, goal, driver.spent + step.count, answers)
-            line = driver.machine.disassemble(step.vcpu, count=1)[0]
-            text = f"{line.linear:#x} {line.mnemonic} {line.operands}".rstrip()
+            text = _at(driver.machine, step.vcpu)
         elif step.verb not in ANSWERS:
             driver.act(step)
         found.append(text)
     return found
+
+
+def _at(machine: Machine, number: int) -> str:
+    """Return the instruction that a vCPU is at; a bare address where there is none."""
+    for line in machine.disassemble(number, count=1):
+        return f"{line.linear:#x} {line.mnemonic} {line.operands}".rstrip()
+    return f"{machine.vcpu(number).regs.linear_rip:#x}"
 
 
 def _go_on(driver: Driver, goal: Goal, limit: int, answers: Answers) -> bool:
