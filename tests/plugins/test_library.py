@@ -136,3 +136,25 @@ def test_text_of_a_guest_is_no_markup() -> None:
     found = cells(html.table(evil, [(evil, evil)]) + html.grid(evil, [evil], [[evil]]))
     assert "script" not in found.tags
     assert found.texts.count(evil) == 6
+
+
+def test_a_plug_in_comes_from_a_file_and_one_that_fails_is_a_notice(
+    tmp_path: Path,
+) -> None:
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text(
+        "from lapis_plugins.spec import hookimpl\n"
+        "from lapis_sessions.registry import Command\n"
+        "@hookimpl\n"
+        "def lapis_commands():\n"
+        "    look = lambda session, bound: session.machine.now\n"
+        "    return [Command('moment', 'say when', 'read-only', look, str)]\n"
+    )
+    bad.write_text("raise RuntimeError('no luck')\n")
+    session = lapis.open(cpus=1, memory="2M", plugins=[good, bad])
+    session.run(7)
+    assert session.do("moment") == 7
+    assert session.notices() == [
+        "plug-in 'bad' is disabled: its load failed: RuntimeError: no luck"
+    ]
+    assert session.notices() == []

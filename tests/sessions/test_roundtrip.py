@@ -65,6 +65,21 @@ def test_state_that_does_not_round_trip_is_told_when_recording_starts(
     assert list(tmp_path.iterdir()) == []
 
 
+@dataclass(frozen=True)
+class Icy:
+    """Given once."""
+
+    count: int = 0
+
+
+def test_a_frozen_state_is_told_and_nothing_is_left_changed(tmp_path: Path) -> None:
+    session = opened(Device("toy", Icy(), post_code.device().access))
+    before = digest.state_fields(session.machine)
+    outcome = session.execute(f"record start {tmp_path / 'a.lapis'}")
+    assert "'toy' cannot be recorded: its state is a frozen Icy" in outcome.error
+    assert digest.state_fields(session.machine) == before
+
+
 @dataclass
 class Plain:
     """A state like any other."""

@@ -80,7 +80,7 @@ def clone(value: Any) -> Any:
         return {key: clone(item) for key, item in value.items()}
     if kind is bytearray:
         return bytearray(value)
-    if is_dataclass(value) and not _frozen(kind):
+    if is_dataclass(value) and not is_frozen(kind):
         copy = object.__new__(kind)
         for name in _names(value):
             setattr(copy, name, clone(getattr(value, name)))
@@ -88,8 +88,10 @@ def clone(value: Any) -> Any:
     return value
 
 
-def _frozen(kind: Any) -> bool:
-    return bool(kind.__dataclass_params__.frozen)
+def is_frozen(kind: Any) -> bool:
+    """Tell whether the fields of a class of records are given once."""
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return parameters is not None and bool(parameters.frozen)
 
 
 _ATOMS = frozenset({int, str, bytes, bool, type(None)})

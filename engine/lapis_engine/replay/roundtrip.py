@@ -13,7 +13,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.replay.digest import field_lines
-from lapis_engine.replay.parts import clone, parts
+from lapis_engine.replay.parts import clone, is_frozen, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def unfit(machine: Machine) -> Unfit | None:
         state = device.state
         if state is not None and not is_dataclass(state):
             return Unfit(device.name, "", "no-record", type(state).__name__)
-        if state is not None and _is_frozen(state):
+        if state is not None and is_frozen(type(state)):
             return Unfit(device.name, "", "frozen", type(state).__name__)
         for where, value in _beside(device):
             return Unfit(device.name, where, "beside", type(value).__name__)
@@ -129,7 +129,7 @@ def _attributes(owner: object) -> Iterator[tuple[str, object]]:
     held = {name: getattr(owner, name) for name in slots if hasattr(owner, name)}
     held |= getattr(owner, "__dict__", {})
     for name, value in held.items():
-        if not callable(value) and not (_is_frozen(owner) and _is_fixed(value)):
+        if not callable(value) and not (is_frozen(type(owner)) and _is_fixed(value)):
             yield name, value
 
 
@@ -157,18 +157,10 @@ def _closed_over(verb: object) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _is_frozen(value: object) -> bool:
-    """Tell whether the fields of a value are given once: a tuple, a frozen record."""
-    if isinstance(value, tuple):
-        return True
-    parameters = getattr(type(value), "__dataclass_params__", None)
-    return parameters is not None and bool(parameters.frozen)
-
-
 def _is_fixed(value: Any) -> bool:
     """Tell whether a value is plain and can never change."""
     if isinstance(value, tuple):
         return all(map(_is_fixed, value))
-    if _is_frozen(value):
+    if is_frozen(type(value)):
         return all(_is_fixed(getattr(value, each.name)) for each in fields(value))
     return type(value) in ATOMS and type(value) is not bytearray
