@@ -4,7 +4,8 @@ import pytest
 
 from lapis_engine.errors import ConfigError
 from lapis_sessions.errors import CommandError
-from lapis_sessions.text.numerals import address, number, size
+from lapis_sessions.text import objects
+from lapis_sessions.text.numerals import address, number, size, span
 
 SYMBOLS = {"start": 0x1_0000, "report": 0x1_0191}
 
@@ -78,3 +79,47 @@ def test_a_size_has_units_of_1024(text: str, value: int) -> None:
 def test_a_size_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a size"):
         size(text)
+
+
+# Python reads no more than 4,300 decimal digits of a number, and raises.
+@pytest.mark.parametrize("digits", [81, 4300, 4301, 5000, 1_000_000])
+@pytest.mark.parametrize("start", ["9", "0", "0x9", "*9", "start+9", "9:", "0b1"])
+def test_a_number_of_any_length_is_refused_in_few_words(
+    start: str, digits: int
+) -> None:
+    text = start + start[-1] * (digits - len(start))
+    for read in (
+        lambda: number(text, "n"),
+        lambda: address(text, SYMBOLS, "n"),
+        lambda: span(text, "n"),
+        lambda: span(f"1/{text}", "n"),
+        lambda: size(text, "n"),
+    ):
+        with pytest.raises(
+            (CommandError, ConfigError), match=r"^(n|size of n|offset) "
+        ) as caught:
+            read()
+        assert len(str(caught.value)) < 200
+
+
+def test_what_is_shortened_says_how_long_it_was() -> None:
+    with pytest.raises(CommandError, match=r"'9{20}\.\.\.' \(5,000 characters\)"):
+        number("9" * 5000, "n")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f'{{"a": {"9" * 5000}}}', "a number has 5,000 digits, 80 is the most"),
+        (f'{{"a": -{"9" * 81}}}', "a number has 82 digits"),
+        ('{"a": NaN}', "NaN is not a number"),
+        ('{"a": -Infinity}', "-Infinity is not a number"),
+        ('{"a": 1, "a": 2}', "a key is there twice"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1]", "it is not an object"),
+        ("", "it is not JSON"),
+    ],
+)
+def test_an_object_that_is_none_is_refused_with_a_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        objects.read(text)

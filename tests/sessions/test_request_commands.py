@@ -190,7 +190,7 @@ def test_requests_go_back_in_time_with_the_machine(waiting: Session, done: Do) -
         ("trap mmio here", "'here'"),
         ("trap mmio", "needs RANGE"),
         ("untrap 3", "there are: none"),
-        ("untrap x", "neither a number nor all"),
+        ("untrap x", "untrap: number 'x' is not a number"),
         ("untrap", "needs NUMBER"),
     ],
 )

@@ -21,6 +21,7 @@ from lapis_engine.saved import events as saved_events
 from lapis_engine.saved import lapic
 from lapis_engine.saved import transfer as saved_state
 from lapis_sessions.apic_files.contents import OUR_FORMAT, ApicFileError, Contents
+from lapis_sessions.text import objects
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -87,21 +88,9 @@ def _check_head(name: str, found: dict[str, Any]) -> None:
 
 def _object(name: str, text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text, object_pairs_hook=_once)
-    except RecursionError:
-        raise _bad(name, "it is nested too deeply") from None
+        return objects.read(text)
     except ValueError as error:
-        raise _bad(name, f"it is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise _bad(name, "it is not an object")
-    return found
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
+        raise _bad(name, str(error)) from None
 
 
 def _bad(name: str, why: str) -> ApicFileError:

@@ -5,7 +5,6 @@ Exported scripts use it for acts that no other command does in just that way.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.machine import acts
@@ -13,6 +12,8 @@ from lapis_engine.machine.acts import Act
 from lapis_engine.replay.entries import TIME_MOVING
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.text import objects
+from lapis_sessions.text.operators import clipped
 from lapis_sessions.views import events
 
 if TYPE_CHECKING:
@@ -35,14 +36,12 @@ def perform(session: Session, bound: Bound) -> list[EventView]:
 
 def _arguments(verb: str, text: str) -> dict[str, Any]:
     try:
-        args = json.loads(text)
-    except (ValueError, RecursionError):
-        args = None
-    if not isinstance(args, dict):
+        return objects.read(text)
+    except ValueError as error:
         raise CommandError(
-            f"act {verb}: {text[:40]!r} is no JSON object: write '{{\"number\": 0}}'"
-        )
-    return args
+            f"act {verb}: {clipped(text)!r} is no JSON object as '{{\"number\": 0}}': "
+            f"{error}"
+        ) from None
 
 
 COMMANDS = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.vmm import traps as engine_traps
-from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
 from lapis_sessions.views import traps as traps_view
@@ -34,12 +33,8 @@ def traps(session: Session, _bound: Bound) -> list[TrapView]:
 def untrap(session: Session, bound: Bound) -> list[TrapView]:
     """Take a trap away, or all; return what is left."""
     which = bound.word("number")
-    if which == "all":
-        session.machine.untrap()
-    elif which.isascii() and which.isdigit():
-        session.machine.untrap(int(which[:18]))
-    else:
-        raise CommandError(f"untrap: {which[:20]!r} is neither a number nor all")
+    number = None if which == "all" else numerals.number(which, "untrap: number")
+    session.machine.untrap(number)
     return traps(session, bound)
 
 

@@ -21,6 +21,9 @@ _SEGMENTED = re.compile(r"([0-9a-f]{1,4}):([0-9a-f]{1,4})", re.ASCII)
 _SIZE = re.compile(r"([0-9]+)(k|m|g|)(?:i?b)?", re.ASCII)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 MOST_DIGITS = 80
+"""Characters of the longest number that is read."""
+SHOWN = 20
+"""Of these, how many an error repeats of what is longer."""
 LARGEST = (1 << 64) - 1
 
 
@@ -30,18 +33,40 @@ def number(text: str, what: str, most: int = LARGEST) -> int:
     >>> number("0xC_4500", "icr"), number("0fh", "value"), number("08", "vector")
     (804096, 15, 8)
     """
-    value = _read(text.lower()) if len(text) <= MOST_DIGITS else None
+    value = _read(text.lower())
     if value is None:
-        shown = text if len(text) <= MOST_DIGITS else f"{text[:20]}..."
         raise CommandError(
-            f"{what} {shown!r} is not a number: write decimal (4096) or hex (0x1000)"
+            f"{what} {shown(text)} is not a number: write decimal (4096) or hex "
+            f"(0x1000){_why(text)}"
         )
     if value > most:
         raise CommandError(f"{what} {text} is too large: {most:#x} is the most")
     return value
 
 
+def shown(text: str) -> str:
+    """Return what a user wrote between quotes: the beginning, when it is long.
+
+    >>> shown("0x10"), shown("9" * 5000)
+    ("'0x10'", "'99999999999999999999...' (5,000 characters)")
+    """
+    if len(text) <= MOST_DIGITS:
+        return repr(text)
+    return f"{text[:SHOWN] + '...'!r} ({len(text):,} characters)"
+
+
+def _why(text: str) -> str:
+    """Return what is wrong with a text that is too long, if it is."""
+    return f" of at most {MOST_DIGITS} digits" if len(text) > MOST_DIGITS else ""
+
+
 def _read(text: str) -> int | None:
+    """Return the number that is written, None for what is none or is too long.
+
+    Python itself refuses to read more than some thousand digits.
+    """
+    if len(text) > MOST_DIGITS:
+        return None
     if _NUMBER.fullmatch(text):
         return int(text, 0) if text[:2] in {"0x", "0b"} else int(text)
     if _HEX_SUFFIX.fullmatch(text):
@@ -67,7 +92,9 @@ def address(text: str, symbols: Mapping[str, int], what: str = "address") -> int
     if parts:
         return (int(parts[1], 16) << 4) + int(parts[2], 16)
     if _read(word.lower()) is None and word[:1].isalpha():
-        raise CommandError(f"{what} {text!r} is neither a number nor a known symbol")
+        raise CommandError(
+            f"{what} {shown(text)} is neither a number nor a known symbol"
+        )
     return number(word, what)
 
 
@@ -80,7 +107,7 @@ def size(text: str, what: str = "memory") -> int:
     parts = _SIZE.fullmatch(text.strip().lower()) if len(text) < MOST_DIGITS else None
     if parts is None:
         raise ConfigError(
-            f"{what} {text[:40]!r} is not a size: write 64M, 65536K or 1G"
+            f"{what} {shown(text)} is not a size: write 64M, 65536K or 1G"
         )
     return int(parts[1]) * _UNITS[parts[2]]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lapis_engine.errors import ConfigError
 from lapis_engine.why import vector as why_vector
 from lapis_sessions.apic_files import placing, reading
 from lapis_sessions.apic_files.view import imported_text
@@ -15,6 +16,7 @@ from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.plain import plain
 from lapis_tui.cli import headless, plugged
+from lapis_tui.cli.numbers import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +41,12 @@ def apic() -> None:
 @click.argument("file")
 @click.option(
     "--vcpu",
-    type=click.IntRange(min=0),
+    type=NUMBER,
     help="Put it onto this vCPU; else onto that which the file names, or 0.",
 )
-@click.option("--cpus", type=int, help="vCPUs of the machine; else as many as needed.")
+@click.option(
+    "--cpus", type=NUMBER, help="vCPUs of the machine; else as many as needed."
+)
 @click.option(
     "--profile",
     default="",
@@ -65,6 +69,8 @@ def import_file(
     KiB or a LAPIC dump of KVM of 1 KiB. Without -c the APIC is shown, and why each
     pending vector is where it is.
     """
+    if vcpu is not None and vcpu < 0:
+        raise ConfigError(f"--vcpu {vcpu}: at least 0")
     extensions = plugged.extensions()
     contents = reading.read(file, extensions.apic_formats)
     number = (contents.vcpu or 0) if vcpu is None else vcpu

@@ -25,6 +25,7 @@ from lapis_sessions.plain import plain
 from lapis_sessions.recording.play import named
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli import options as cli_options
+from lapis_tui.cli.numbers import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,7 @@ extensions_here = ExtensionsOf()
 @cli_options.machine
 @click.option(
     "--schedules",
-    type=int,
+    type=NUMBER,
     default=1000,
     show_default=True,
     metavar="N",
@@ -77,7 +78,7 @@ extensions_here = ExtensionsOf()
 )
 @click.option(
     "--seed",
-    type=int,
+    type=NUMBER,
     default=1,
     show_default=True,
     metavar="S",
@@ -86,7 +87,7 @@ extensions_here = ExtensionsOf()
 @click.option(
     "-j",
     "--jobs",
-    type=int,
+    type=NUMBER,
     default=0,
     metavar="JOBS",
     help="Processes; as many as there are processors.",
@@ -98,7 +99,7 @@ extensions_here = ExtensionsOf()
 )
 @click.option(
     "--limit",
-    type=int,
+    type=NUMBER,
     default=DEFAULT_LIMIT,
     show_default=True,
     metavar="COUNT",
@@ -211,7 +212,7 @@ def _pool(
 @click.option("--force", is_flag=True, help="Replace it if it is there.")
 @click.option(
     "--tries",
-    type=int,
+    type=NUMBER,
     default=DEFAULT_TRIES,
     show_default=True,
     metavar="N",

@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from lapis_tui.cli import plugged
+from lapis_tui.cli.numbers import NUMBER
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MACHINE_OPTIONS: tuple[Decorator, ...] = (
     click.argument("guest", required=False, default=""),
-    click.option("--cpus", type=int, default=2, show_default=True, help="vCPUs."),
+    click.option("--cpus", type=NUMBER, default=2, show_default=True, help="vCPUs."),
     click.option(
         "--memory", default="64M", show_default=True, help="RAM, as 64M or 1G."
     ),
@@ -28,7 +29,7 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         "--append", default="", metavar="TEXT", help="Command line for a kernel."
     ),
     click.option(
-        "--quantum", type=int, default=1000, show_default=True,
+        "--quantum", type=NUMBER, default=1000, show_default=True,
         help="Instructions of a vCPU's turn.",
     ),
     click.option(
