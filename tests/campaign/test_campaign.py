@@ -1,0 +1,86 @@
+"""A slice of each generator, and the frame that keeps them alive."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from campaign import __main__ as campaign
+from campaign import frame
+from campaign.frame import GENERATORS, Budget, Generator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from campaign.case import Case
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_slice_finds_nothing(name: str) -> None:
+    result = frame.run(name, 1, Budget(count=GENERATORS[name].slice))
+    assert result["findings"] == []
+    assert result["count"] >= GENERATORS[name].slice
+
+
+MOCK = "campaign.test_campaign"
+KNOWN = {"odd": "it is not even"}
+
+
+def one(case: Case) -> None:
+    """Do what a generator may meet; the frame is tested with it."""
+    case.doing(f"case {case.number}", known="odd" if case.number == 3 else "")
+    match case.number:
+        case 1:
+            case.find("even", f"{case.rng.random()}")
+        case 3 | 5:
+            os.kill(os.getpid(), signal.SIGABRT)
+        case 6:
+            raise ValueError("six")
+        case 7:
+            sys.exit(9)
+        case 8:
+            signal.pause()
+        case _:
+            case.tally("good")
+
+
+@pytest.fixture
+def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Generator(MOCK, "deaths", slice=1, share=1, patience=1.0)
+    monkeypatch.setattr(frame, "GENERATORS", {"mock": row})
+    monkeypatch.setattr(campaign, "GENERATORS", {"mock": row})
+
+
+@pytest.mark.usefixtures("mocked")
+def test_a_death_is_a_finding_and_not_the_end() -> None:
+    result = frame.run("mock", 5, Budget(count=11))
+    found = {row["kind"]: row for row in result["findings"]}
+    assert {kind: row["number"] for kind, row in found.items()} == {
+        "even": 1,
+        "died of SIGABRT": 5,
+        "exception": 6,
+        "ended with 9": 7,
+        "hung": 8,
+    }
+    assert "ValueError: six" in found["exception"]["text"]
+    assert "case 5" in found["died of SIGABRT"]["text"]
+    assert result["known"]["odd"]["count"] == 1
+    assert (result["cases"], result["figures"]) == (11, {"good": 5})
+
+
+@pytest.mark.usefixtures("mocked")
+def test_a_finding_is_rebuilt_by_its_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = frame.run("mock", 5, Budget(count=1, first=1))
+    assert again["findings"] == frame.run("mock", 5, Budget(count=3))["findings"]
+    file = tmp_path / "result.json"
+    sys_argv = ["mock", "--seed", "5", "--only", "1", "--result", str(file)]
+    assert campaign.main(sys_argv) == 1
+    assert json.loads(file.read_text())["findings"] == again["findings"]
+    assert "1 findings" in capsys.readouterr().out
