@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapis_plugins.plugin import Plugin
+from lapis_sessions import regular
+from lapis_sessions.regular import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +22,9 @@ GROUP = "lapis.plugins"
 VARIABLE = "LAPIS_PLUGINS"
 """Names of the installed plug-ins to load, separated by commas; `-NAME` for all but
 that; empty for none. Ours and those of `--plugin` are loaded whatever it says."""
+SUFFIX = ".py"
+MOST_BYTES = 16 << 20
+"""Of the file of a plug-in."""
 OURS = "lapis_plugins.builtin."
 
 
@@ -75,6 +81,17 @@ def installed() -> Iterator[tuple[Plugin, Callable[[], object]]]:
         )
 
 
+class _Loader(SourceFileLoader):
+    """Imports a file that somebody named, which need not be one."""
+
+    def get_data(self, path: str) -> bytes:
+        """Read the source, or what Python keeps of it; raise `OSError`."""
+        try:
+            return regular.read(path, MOST_BYTES, "file")
+        except FileError as error:
+            raise OSError(str(error)) from None
+
+
 def of_file(path: str) -> tuple[Plugin, Callable[[], object]]:
     """Return the plug-in of a Python file, and what imports it."""
     name = Path(path).stem
@@ -82,9 +99,13 @@ def of_file(path: str) -> tuple[Plugin, Callable[[], object]]:
     def source() -> object:
         # Dataclasses look their module up by name. No other name is touched.
         unique = f"_lapis_plugin_file_{name}"
-        spec = spec_from_file_location(unique, path)
+        if not path.endswith(SUFFIX):
+            raise ImportError(
+                f"{path!r} is no Python file, whose name ends in {SUFFIX}"
+            )
+        spec = spec_from_file_location(unique, path, loader=_Loader(unique, path))
         if spec is None or spec.loader is None:
-            raise ImportError(f"{path!r} is no Python file")
+            raise ImportError(f"{path!r} cannot be imported")
         module = module_from_spec(spec)
         sys.modules[unique] = module
         try:

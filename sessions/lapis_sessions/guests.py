@@ -5,13 +5,14 @@ Nothing here decides how an image is loaded; `setup` does.
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
+from lapis_sessions import regular
 from lapis_sessions.errors import GuestError
+from lapis_sessions.regular import FileError, NoFileError
 
 MAX_KERNEL = 256 << 20
 """Largest file that is read as a guest, bytes."""
@@ -64,24 +65,12 @@ def _embedded(name: str) -> Image:
 
 def read_file(argument: str, most: int, what: str) -> bytes:
     """Return a regular file of at most `most` bytes; raise `GuestError` naming it."""
-    path = Path(argument)
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise GuestError(f"{what} {argument!r} is a directory")
-        if not stat.S_ISREG(status.st_mode):
-            raise GuestError(f"{what} {argument!r} is not a regular file")
-        if status.st_size > most:
-            raise GuestError(
-                f"{what} {argument!r} has {status.st_size} bytes; {most} is the most"
-            )
-        return path.read_bytes()
-    except (FileNotFoundError, ValueError):
+        return regular.read(argument, most, what)
+    except NoFileError:
         raise GuestError(_unknown(argument, what)) from None
-    except OSError as error:
-        raise GuestError(
-            f"{what} {argument!r} cannot be read: {error.strerror}"
-        ) from None
+    except FileError as error:
+        raise GuestError(str(error)) from None
 
 
 def _unknown(argument: str, what: str) -> str:

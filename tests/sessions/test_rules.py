@@ -160,7 +160,7 @@ def test_no_text_does_anything_but_give_an_integer_or_an_error(text: str) -> Non
         ("any = fault zz", "'zz'"),
         ("any = fault gp x", "'x'"),
         ("any = device 3", "is not"),
-        ("any = file /nowhere/at/all", "No such file"),
+        ("any = file /nowhere/at/all", "no such file"),
         ("any = eval(1)", "no function 'eval'; there are: abs, max, min"),
         ("any = 1, count / 2", "'count / 2' is not taken in an expression of a rule"),
         ("any = addres", "no 'addres'; there are: address, count, data, gpa"),

@@ -5,20 +5,26 @@ Nothing is replayed here.
 
 from __future__ import annotations
 
+import tomllib
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lapis_sessions import regular
 from lapis_sessions.errors import SessionError
 from lapis_sessions.origin import SessionOptions
+from lapis_sessions.regular import FileError
+from lapis_sessions.text.numerals import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SUFFIX = ".toml"
+MOST_BYTES = 1 << 20
+"""Of a scenario's file."""
 
 
 class ScenarioError(SessionError):
@@ -136,12 +142,34 @@ def find(name: str, known: Mapping[str, Path]) -> Scenario:
 def read(path: Path) -> Scenario:
     """Read a scenario's file; raise `ScenarioError` saying what is wrong with it."""
     try:
-        found = msgspec.toml.decode(path.read_bytes(), type=Scenario)
-    except OSError as error:
-        raise ScenarioError(f"scenario {path.stem!r}: {error.strerror}") from None
-    except msgspec.DecodeError as error:
-        raise ScenarioError(f"scenario {path.stem!r}: {error}") from None
+        data = regular.read(str(path), MOST_BYTES, "scenario")
+        found = msgspec.convert(_parsed(data), Scenario)
+    except FileError as error:
+        raise ScenarioError(str(error)) from None
+    except (ValueError, RecursionError) as error:  # Python's own of long numbers, too
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise ScenarioError(f"scenario {path.stem!r}: {why}") from None
     return msgspec.structs.replace(found, name=path.stem, home=str(path.parent))
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    """Return the tables; raise `ValueError` or `RecursionError` for what is none."""
+    found = tomllib.loads(data.decode("utf-8"))
+    _check_numbers(found)
+    return found
+
+
+def _check_numbers(part: object) -> None:
+    """Refuse what has too many digits to be printed, let alone meant."""
+    match part:
+        case dict():
+            for each in part.values():
+                _check_numbers(each)
+        case list():
+            for each in part:
+                _check_numbers(each)
+        case int() if abs(part) > LARGEST:
+            raise ValueError(f"a number has {part.bit_length():,} bits, 64 is the most")
 
 
 def everything(known: Mapping[str, Path]) -> list[Scenario]:

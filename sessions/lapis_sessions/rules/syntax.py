@@ -15,11 +15,12 @@ A write has nothing to be answered with, and is let be by all but `fault` and `d
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine.requests import FAULTS
+from lapis_sessions import regular
 from lapis_sessions.errors import CommandError
+from lapis_sessions.regular import FileError
 from lapis_sessions.rules import expression
 from lapis_sessions.rules.rule import Fault, How, Rule, Where
 from lapis_sessions.text import numerals
@@ -105,15 +106,12 @@ def _fault(text: str) -> Fault:
 def _numbers(name: str) -> list[int]:
     """Return the numbers of a file, a comma or blank between them, # for comments."""
     try:
-        data = Path(name).read_bytes()
-        if len(data) > MOST_BYTES:
-            raise CommandError(
-                f"rule: file {name!r} has {len(data)} bytes, {MOST_BYTES} at most"
-            )
+        data = regular.read(name, MOST_BYTES, "file")
         lines = data.decode("ascii").splitlines()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a text of numbers"
-        raise CommandError(f"rule: file {name!r}: {why}") from None
+    except FileError as error:
+        raise CommandError(f"rule: {error}") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"rule: file {name!r}: not a text of numbers") from None
     bare = [line.partition("#")[0].replace(",", " ") for line in lines]
     words = [word for line in bare for word in line.split()]
     if not words:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from lapis_sessions import files
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import chunks, schema
 
@@ -23,6 +24,7 @@ class File:
 
     def __init__(self, path: str, *, force: bool) -> None:
         """Open it beside `path`; raise `RecordingError` if one of them is there."""
+        self._named = path
         self.path = Path(path)
         self.chunks = 0
         self._force = force
@@ -35,11 +37,7 @@ class File:
         return self._file.name
 
     def _refuse(self) -> None:
-        shown = str(self.path)
-        if self.path.is_dir():
-            raise RecordingError(f"{shown!r} is a directory")
-        if self.path.exists() and not self._force:
-            raise RecordingError(f"{shown!r} is there already; --force replaces it")
+        files.check(self._named, force=self._force)
 
     def _open(self) -> BinaryIO:
         name = str(self.path) + PARTIAL

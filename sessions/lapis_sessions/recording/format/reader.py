@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
@@ -13,6 +12,7 @@ from lapis_engine.machine.acts import Act, ActError
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import TIME_MOVING, Entry
+from lapis_sessions import regular
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import chunks, schema, tail
 from lapis_sessions.recording.format.schema import (
@@ -26,6 +26,7 @@ from lapis_sessions.recording.format.schema import (
     TurnRow,
 )
 from lapis_sessions.recording.format.tail import Damage
+from lapis_sessions.regular import FileError, NoNameError
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
@@ -109,12 +110,14 @@ class Recording:
 def read(path: str) -> Recording:
     """Read a recording; raise `RecordingError` saying what is wrong with it."""
     try:
-        with Path(path).open("rb") as file:
+        with regular.opened(path, "recording") as file:
             return _read(file, path)
+    except NoNameError as error:
+        raise RecordingError(f"{path!r} {error.why}") from None
+    except FileError as error:
+        raise RecordingError(f"{path!r} cannot be read: {error.why}") from None
     except OSError as error:
         raise RecordingError(f"{path!r} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise RecordingError(f"{path!r} is not the name of a file") from None
 
 
 def _read(file: BinaryIO, path: str) -> Recording:
