@@ -6,14 +6,15 @@ decided by the vmm.
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import ConfigError, UnmappedError
+from lapis_engine.memory.backing import Backing
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Callable
 
 
@@ -25,9 +26,14 @@ class Region:
     size: int
     rom: bool
     name: str
-    host: mmap.mmap
+    backing: Backing
     end: int
     """First guest-physical address after it."""
+
+    @property
+    def host(self) -> mmap.mmap:
+        """Its bytes; to look at one that nobody touched may make it cost memory."""
+        return self.backing.view
 
     def read(self, gpa: int, size: int) -> bytes:
         """Return `size` bytes that lie inside."""
@@ -55,7 +61,14 @@ class PhysicalMemory:
                     f"{name} at {gpa:#x}, {size:#x} bytes, overlaps {other.name} at "
                     f"{other.gpa:#x}"
                 )
-        region = Region(gpa, size, rom, name, mmap.mmap(-1, size), gpa + size)
+        try:
+            backing = Backing(size)
+        except (OSError, MemoryError) as error:
+            why = getattr(error, "strerror", None) or "it has none left"
+            raise ConfigError(
+                f"{name}: the system gives no {size >> 10} KiB of memory: {why}"
+            ) from None
+        region = Region(gpa, size, rom, name, backing, gpa + size)
         self.regions.append(region)
         self.regions.sort(key=lambda r: r.gpa)
         return region
@@ -93,8 +106,18 @@ class PhysicalMemory:
         """
         for region, at, piece in self._pieces(gpa, data, force=force):
             region.host[at : at + len(piece)] = piece
+        self._written(gpa, len(data))
+
+    def clear(self, gpa: int, size: int) -> None:
+        """Make whole pages of one region zero, ROM as well, and free of cost."""
+        region = self.region(gpa)
+        assert region is not None, f"{gpa:#x} is a hole"
+        region.backing.clear(gpa - region.gpa, size)
+        self._written(gpa, size)
+
+    def _written(self, gpa: int, size: int) -> None:
         if self.on_write is not None:
-            self.on_write(gpa, len(data))
+            self.on_write(gpa, size)
 
     def _pieces(
         self, gpa: int, data: bytes, *, force: bool

@@ -1,8 +1,8 @@
 """Memory in checkpoints: pages of 4 KiB, shared by those that agree on them.
 
 Pages come in blocks, which are shared as a whole where nothing in them changed. Finding
-what changed is comparing all of it: 64 MiB of untouched memory take 4 ms, and of used
-memory 10 ms.
+what changed is comparing all that was ever touched: 64 MiB take 10 ms, and what nobody
+touched takes next to nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
-    import mmap
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
-    from lapis_engine.memory.physical import PhysicalMemory
+    from lapis_engine.memory.physical import PhysicalMemory, Region
 
 Block = tuple[bytes, ...]
 """The contents of pages in a row."""
@@ -24,7 +24,12 @@ MANY = 64
 """Pages of a block; the last one of a region may have fewer."""
 ZERO = bytes(PAGE)
 BLANK: Block = (ZERO,) * MANY
-BLANK_BYTES = bytes(MANY * PAGE)
+SPAN = MANY * PAGE
+"""Bytes of a block."""
+BLANK_BYTES = bytes(SPAN)
+NONE: AbstractSet[int] = frozenset()
+ALL: AbstractSet[int] = frozenset(range(MANY))
+"""Pages of a block that may hold more than zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def take(memory: PhysicalMemory, base: Pages | None) -> Pages:
         base = Pages(tuple(_blank(region.size // PAGE) for region in memory.regions))
     return Pages(
         tuple(
-            _taken(region.host, blocks)
+            _taken(region, blocks)
             for region, blocks in zip(memory.regions, base.regions, strict=True)
         )
     )
@@ -52,10 +57,10 @@ def _blank(pages: int) -> tuple[Block, ...]:
     return (BLANK,) * (pages // MANY) + ((BLANK[:rest],) if rest else ())
 
 
-def _taken(host: mmap.mmap, base: tuple[Block, ...]) -> tuple[Block, ...]:
+def _taken(region: Region, base: tuple[Block, ...]) -> tuple[Block, ...]:
     blocks = list(base)
     last = -1
-    for number, index, page in _moved(host, base):
+    for number, index, page in _moved(region, base):
         if number != last:
             pages, last = list(base[number]), number
         pages[index] = ZERO if page == ZERO else page
@@ -64,27 +69,52 @@ def _taken(host: mmap.mmap, base: tuple[Block, ...]) -> tuple[Block, ...]:
 
 
 def _moved(
-    host: mmap.mmap, blocks: tuple[Block, ...]
+    region: Region, blocks: tuple[Block, ...]
 ) -> Iterator[tuple[int, int, bytes]]:
     """Yield (block, index in it, present contents) of every page that is not as kept.
 
     What is yielded may be written back before the next is asked for.
     """
-    size = len(BLANK_BYTES)
+    host, touched = region.host, _touched(region)
     for number, block in enumerate(blocks):
-        at = number * size
-        if block is BLANK and host[at : at + size] == BLANK_BYTES:
+        there = touched.get(number, NONE)
+        at = number * SPAN
+        if block is BLANK and (
+            not there or (there is ALL and host[at : at + SPAN] == BLANK_BYTES)
+        ):
             continue
         for index, page in enumerate(block):
-            now = host[at : at + PAGE]
+            now = host[at : at + PAGE] if index in there else ZERO
             if now != page:
                 yield number, index, now
             at += PAGE
 
 
+def _touched(region: Region) -> Mapping[int, AbstractSet[int]]:
+    """Return which pages of which blocks may hold more than zeros."""
+    found: dict[int, AbstractSet[int]] = {}
+    for first, end in region.backing.touched():
+        at = first
+        while at < end:
+            number, stop = at // SPAN, min(at - at % SPAN + SPAN, end)
+            if stop - at == SPAN:
+                found[number] = ALL
+            else:
+                pages = range(at % SPAN // PAGE, MANY - (-stop % SPAN) // PAGE)
+                found[number] = found.get(number, NONE) | frozenset(pages)
+            at = stop
+    return found
+
+
 def put(memory: PhysicalMemory, pages: Pages) -> None:
-    """Make `memory` what it was when `pages` were taken."""
+    """Make `memory` what it was when `pages` were taken.
+
+    A block that was blank then is one again, and costs nothing.
+    """
     for region, blocks in zip(memory.regions, pages.regions, strict=True):
-        for number, index, _ in _moved(region.host, blocks):
-            gpa = region.gpa + (number * MANY + index) * PAGE
+        for number, there in _touched(region).items():
+            if there is ALL and blocks[number] is BLANK:
+                memory.clear(region.gpa + number * SPAN, SPAN)
+        for number, index, _ in _moved(region, blocks):
+            gpa = region.gpa + number * SPAN + index * PAGE
             memory.write(gpa, blocks[number][index], force=True)
