@@ -27,3 +27,16 @@ class RecordingError(SessionError):
     """A recording cannot be read, or does not fit."""
 
     title = "Bad recording"
+
+
+class MisplacedError(SessionError):
+    """A machine is not where its history says: something moved it unseen."""
+
+    title = "Internal error"
+
+    def __init__(self, wanted: str, came: str) -> None:
+        """Say where the history is and where the machine; both are in words."""
+        super().__init__(
+            f"internal error: the machine was at {came} and its history is at "
+            f"{wanted}; nothing was done or recorded, and the machine was put back"
+        )

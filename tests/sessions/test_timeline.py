@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rigs import machines, random_acts
+from rigs import machines, random_acts, recordings
 
 from lapis_engine.boot import flat
 from lapis_engine.events import VectorEnded
@@ -17,6 +17,7 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import DivergedError
+from lapis_sessions.recording.start import start_recording
 from lapis_sessions.timeline import keeper as keeping
 from lapis_sessions.timeline import searches
 from lapis_sessions.timeline import timeline as timelines
@@ -25,6 +26,7 @@ from lapis_sessions.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lapis_sessions.session import Session
 
@@ -571,3 +573,62 @@ def test_a_way_back_that_fails_leaves_everything_where_it_was(
         assert "ended at" in session.execute("reverse-step").error
     after = line.spot, Digester(session.machine).digest(), done(session, "where")
     assert after == before
+
+
+# Where the machine is not.
+
+
+def moved_unseen(session: Session) -> None:
+    """Run the machine without the timeline, as a plug-in that errs may."""
+    machine = session.machine
+    machine.on_act, tell = None, machine.on_act
+    machine.run(5)
+    machine.on_act = tell
+
+
+@pytest.mark.parametrize("line", ["step", "nmi 0", "run 10", "checkpoint here"])
+def test_nothing_is_done_or_recorded_where_the_machine_is_not(
+    opened: Opened, done: Done, refused: Refused, tmp_path: Path, line: str
+) -> None:
+    session = opened(cpus=2)
+    path = tmp_path / "a.lapis"
+    start_recording(session, str(path))
+    done(session, "run 1000")
+    before, entries = place_of(session), list(session.timeline.branch.entries)
+    moved_unseen(session)
+    error = refused(session, line)
+    assert "the machine was at instruction 1005, event 0," in error
+    assert "its history is at instruction 1000, event 0," in error
+    assert place_of(session) == before
+    assert session.timeline.branch.entries == entries
+    assert not session.timeline.names
+    done(session, line)
+    session.close()
+    assert recordings.verify(path).divergence is None
+
+
+@pytest.mark.parametrize("where", ["end", "#0", "2000"])
+def test_a_way_begins_where_the_machine_is(
+    opened: Opened, done: Done, where: str
+) -> None:
+    session = opened(NESTING, cpus=1)
+    session.run(3000)
+    done(session, f"goto {where}")
+    wanted = place_of(session)
+    done(session, "goto 100")
+    moved_unseen(session)
+    done(session, f"goto {where}")
+    assert place_of(session) == wanted
+
+
+def test_a_recording_is_closed_as_far_as_it_is_right(
+    opened: Opened, done: Done, tmp_path: Path
+) -> None:
+    session = opened(cpus=2)
+    path = tmp_path / "a.lapis"
+    start_recording(session, str(path))
+    done(session, "run 1000")
+    moved_unseen(session)
+    session.close()
+    verdict = recordings.verify(path)
+    assert (verdict.divergence, verdict.retired) == (None, 1000)

@@ -1,6 +1,7 @@
 """Acts: what reaches a machine from outside, as data that can be done again.
 
-A verb of the machine that is marked `act` tells `Machine.on_act` what was asked of it.
+A verb of the machine that is marked `act` tells `Machine.on_act` what was asked of it,
+and asks `Machine.before_act` first.
 A machine that is built alike and gets the same acts has the same history.
 """
 
@@ -43,6 +44,8 @@ class Actor(Protocol):
 
     on_act: Callable[[Act, object], None] | None
     """Told every act when it is done, with what it returned."""
+    before_act: Callable[[], None] | None
+    """Asked before every act that is told; what it raises refuses the act."""
     log: EventLog
 
 
@@ -82,6 +85,8 @@ def act(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R
         tell = machine.on_act
         if tell is None:
             return method(machine, *args, **kwargs)
+        if machine.before_act is not None:
+            machine.before_act()
         bound = signature.bind(machine, *args, **kwargs)
         bound.apply_defaults()
         given = dict(list(bound.arguments.items())[1:])

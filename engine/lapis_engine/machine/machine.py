@@ -99,6 +99,8 @@ class Machine:
         self.log.observers_of = self.lints.observers()
         self.on_act: Callable[[Act, object], None] | None = None
         """Told every act when it is done, with what it returned."""
+        self.before_act: Callable[[], None] | None = None
+        """Asked before every act that is told; what it raises refuses the act."""
         self.on_turn: Callable[[Vcpu, int], None] | None = None
         """Told after each entry of a vCPU, with the instructions that it retired."""
 

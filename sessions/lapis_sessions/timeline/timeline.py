@@ -15,7 +15,7 @@ from lapis_engine.replay import capture
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import DivergedError
-from lapis_sessions.errors import CommandError
+from lapis_sessions.errors import CommandError, MisplacedError
 from lapis_sessions.timeline.branches import FIRST, Branch, Spot, continues
 from lapis_sessions.timeline.keeper import Keeper
 
@@ -61,8 +61,21 @@ class Timeline:
         """Each is told every act that is done by hand, in this order."""
         self.keeper.keep(self.branch, self.spot)
         machine.on_act = self._done
+        machine.before_act = self._insist
 
     # Listening.
+
+    def _insist(self) -> None:
+        """Raise `MisplacedError` if the machine is not at `spot`, and put it there.
+
+        Whatever moved it unseen is lost, and what follows would be recorded as done at
+        a place where it was not.
+        """
+        here = capture.position(self.machine)
+        if here != self.spot.at:
+            wanted = self.spot.at
+            self._return_to(self.branch, self.spot)
+            raise MisplacedError(wanted.text, here.text)
 
     def _done(self, act: Act, result: object) -> None:
         here = capture.position(self.machine)
@@ -130,6 +143,11 @@ class Timeline:
         """Whether nothing is known of what comes next."""
         return self.spot == self.branch.end
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether the machine is where this says that it is; it always should be."""
+        return capture.position(self.machine) == self.spot.at
+
     def _fork(self) -> None:
         name = f"branch-{len(self.branches)}"
         self.branch = self.branch.forked(name, self.spot)
@@ -155,7 +173,11 @@ class Timeline:
     # Travelling.
 
     def name(self, name: str) -> None:
-        """Give the present point a name, and keep a checkpoint of it."""
+        """Give the present point a name, and keep a checkpoint of it.
+
+        Raises `MisplacedError`.
+        """
+        self._insist()
         self.names[name] = self.branch.name, self.spot
         self.keeper.pinned.add(self.spot)
         self.keeper.keep(self.branch, self.spot)
@@ -189,7 +211,7 @@ class Timeline:
             if branch not in {"", self.branch.name}:
                 self.branch = self.branches[branch]
                 self.put(kept)
-            elif not kept.spot <= self.spot <= spot:
+            elif not (self.is_placed and kept.spot <= self.spot <= spot):
                 self.put(kept)
             self.forward(spot)
 
@@ -204,12 +226,16 @@ class Timeline:
         try:
             yield
         except BaseException:  # a user who breaks it off, too
-            self.branch = branch
-            with self.travelling():
-                self.put(branch.before(spot))
-                with suppress(DivergedError):
-                    self.forward(spot)
+            self._return_to(branch, spot)
             raise
+
+    def _return_to(self, branch: Branch, spot: Spot) -> None:
+        """Put the machine to a spot where it was, wherever it is now."""
+        self.branch = branch
+        with self.travelling():
+            self.put(branch.before(spot))
+            with suppress(DivergedError):
+                self.forward(spot)
 
     def go_to_event(self, seq: int) -> None:
         """Go to where event number `seq` has just happened; raise `CommandError`."""
@@ -225,7 +251,8 @@ class Timeline:
             return
         with self.or_back(), self.travelling():
             kept = self.branch.before_event(index, seq)
-            if not (kept.spot <= self.spot and self.spot.is_before(index, seq)):
+            is_on_the_way = kept.spot <= self.spot and self.spot.is_before(index, seq)
+            if not (self.is_placed and is_on_the_way):
                 self.put(kept)
             self.forward(Spot(index, entry.start))
             while self.spot.at.seq <= seq:

@@ -176,7 +176,8 @@ class Writer:
     def checkpoint(self) -> None:
         """Add every field of the state, if the machine is where its branch ends."""
         self._catch_up()
-        if self.failed or not self._timeline.at_end:
+        is_there = self._timeline.at_end and self._timeline.is_placed
+        if self.failed or not is_there:
             return
         fields, digest = self._digester.fields(), self._digester.digest()
         self._chunk("CKPT", CheckpointRow(self.acts, self._retired, digest, fields))
