@@ -526,10 +526,6 @@ def test_nothing_is_overwritten_without_force(
     assert "is being recorded" in refused(session, f"record start {path}")
     done(session, "record stop")
     assert path.read_bytes().startswith(MAGIC)
-    (tmp_path / "y.lapis.partial").write_bytes(b"precious, too")
-    assert "was not closed; --force" in refused(
-        session, f"record start {tmp_path / 'y.lapis'}"
-    )
     assert "is a directory" in refused(session, f"record start {tmp_path} --force")
     assert "No such file" in refused(session, f"record start {tmp_path / 'a' / 'b'}")
 
@@ -538,7 +534,9 @@ def test_what_came_to_be_there_meanwhile_is_not_overwritten(tmp_path: Path) -> N
     path = tmp_path / "x.lapis"
     session = recordings.record(path, ("run 5000",), close=False)
     path.write_bytes(b"precious")
-    with pytest.raises(RecordingError, match=r"it stays in '.*partial'"):
+    with pytest.raises(
+        RecordingError, match=r"meanwhile; yours is kept as '.*partial'"
+    ):
         session.close()
     assert path.read_bytes() == b"precious"
     assert recordings.verify(tmp_path / "x.lapis.partial").divergence is None
@@ -549,17 +547,13 @@ class FullDisk:
 
     def __init__(self, file: Any, room: int) -> None:
         self._file, self._room = file, room
-        self.name = file.name
 
-    def write(self, data: bytes) -> None:
-        self._room -= len(data)
-        if self._room < 0:
-            self._file.write(data[: len(data) // 2])
+    def write(self, data: memoryview) -> int:
+        if self._room == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
+        fits = min(self._room, len(data))
+        self._room -= fits
+        return int(self._file.write(data[:fits]))
 
     def fileno(self) -> int:
         return int(self._file.fileno())
@@ -574,8 +568,8 @@ def test_a_full_disk_ends_the_recording_and_not_the_machine(
     path = tmp_path / "x.lapis"
     session = opened(cpus=2, memory="4M")
     writer = start_recording(session, str(path))
-    file = writer._file
-    file._file = FullDisk(file._file, 600)  # type: ignore[assignment] # stands in
+    draft = writer._file._draft
+    draft.file = FullDisk(draft.file, 600)  # type: ignore[assignment] # stands in
     for count in range(200):
         done(session, "run 10")
         done(session, f"quantum {1000 + count % 2}")

@@ -243,12 +243,12 @@ def shrink(
         raise ConfigError(f"{tries} tries: at least 0")
     found = named.find(file)
     target = out or _beside(found.recording.name)
-    files.check(target, force=force)
+    place = files.check(target, force=force)
     with headless.listening() as interrupt:
         done = reduction.reduce(
             found, goal, extensions, tries=tries, stopped=lambda: interrupt.asked
         )
-    files.write(target, [done.file], force=force)
+    files.write(place, [done.file])
     view = views.shrunk(done, found, goal, target)
     click.echo(json.dumps(plain(view)) if as_json else views.shrunk_text(view))
     return headless.BROKEN_OFF if interrupt.asked else headless.OK

@@ -93,10 +93,10 @@ def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT00
     """
     wanted = cut.piece(piece)
     found = _find(file)
-    files.check(out, force=force)
+    place = files.check(out, force=force)
     branch = cut.cut(found, wanted, plugged.extensions())
     pieces = compose.compose(found.recording.header, [branch])
-    return _written(out, files.write(out, pieces, force=force))
+    return _written(out, files.write(place, pieces))
 
 
 @click.command("pack")
@@ -130,16 +130,18 @@ def annotating(
     force: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
     """Add TEXT to a recording, at an instruction count or after an act."""
-    found = _find(file)
     if not text:
         raise RecordingError("an annotation needs a text")
+    # Before it is read: two who annotate at once do not lose each other's.
+    target = out or named.parts(file)[0]
+    place = files.check(target, force=force or not out)
+    found = _find(file)
     if not out:
         _check_whole(found.recording)
     branches = annotate.annotated(found, at, Annotation(0, 0, text, ask, answer))
     recording = found.recording
     pieces = compose.compose(recording.header, branches, recording.last.name)
-    target = out or found.recording.name
-    return _written(target, files.write(target, pieces, force=force or not out))
+    return _written(target, files.write(place, pieces))
 
 
 def _check_whole(recording: Recording) -> None:
@@ -188,9 +190,9 @@ def exporting(
     export.check(form, extensions)
     if not out:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    files.check(out, force=force)
+    place = files.check(out, force=force)
     pieces = export.export(found, form, extensions, out if by_reference else "")
-    return _written(out, files.write(out, pieces, force=force))
+    return _written(out, files.write(place, pieces))
 
 
 COMMANDS = (dumped, cutting, packing, annotating, exporting)

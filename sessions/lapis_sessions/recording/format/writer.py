@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import Entry
+from lapis_sessions.draft import why
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.file import File
 from lapis_sessions.recording.format.header import header
@@ -83,12 +84,23 @@ class Writer:
         head = header(origin, timeline, embed=embed)
         self._file = File(path, force=force)
         self._file.begin(head)
+        if self._file.others:
+            tell(
+                f"{self._file.others[-1]!r} is there, of a recording that was not "
+                f"closed or is still made, and is left alone: this one is "
+                f"{self._file.name!r} until it is closed"
+            )
         self._begin()
 
     @property
     def path(self) -> Path:
         """The file, once it is complete."""
         return self._file.path
+
+    @property
+    def name(self) -> str:
+        """What the file is called for now."""
+        return self._file.name
 
     @property
     def acts(self) -> int:
@@ -216,7 +228,7 @@ class Writer:
             write()
         except OSError as error:
             self.failed = (
-                f"recording to {str(self.path)!r} stopped: {error.strerror}; what is "
+                f"recording to {str(self.path)!r} stopped: {why(error)}; what is "
                 f"on disk up to there can be replayed from {self._file.name!r}"
             )
             self._silence()

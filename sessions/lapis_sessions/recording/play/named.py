@@ -32,11 +32,15 @@ def find(text: str) -> Named:
 
     A file whose name holds an @ is meant when there is one. Raises `RecordingError`.
     """
-    path, at, name = text.rpartition("@")
-    if not at or _is_file(text):
-        path, name = text, FIRST
+    path, name = parts(text)
     recording = reader.read(path)
     return Named(recording, branch_of(recording, name))
+
+
+def parts(text: str) -> tuple[str, str]:
+    """Return the names of the file and of the branch, neither of which need exist."""
+    path, at, name = text.rpartition("@")
+    return (text, FIRST) if not at or _is_file(text) else (path, name)
 
 
 def branch_of(recording: Recording, name: str) -> RecordedBranch:
