@@ -597,8 +597,8 @@ def test_nothing_is_done_or_recorded_where_the_machine_is_not(
     before, entries = place_of(session), list(session.timeline.branch.entries)
     moved_unseen(session)
     error = refused(session, line)
-    assert "the machine was at instruction 1005, event 0," in error
-    assert "its history is at instruction 1000, event 0," in error
+    assert "the machine was at instruction 1005, event 1," in error
+    assert "its history is at instruction 1000, event 1," in error
     assert place_of(session) == before
     assert session.timeline.branch.entries == entries
     assert not session.timeline.names
