@@ -12,7 +12,7 @@ from lapis_engine.errors import ConfigError
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.profiles.catalog import profile_named
 from lapis_sessions import guests
-from lapis_sessions.text import numerals
+from lapis_sessions.text import numerals, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,7 @@ def configuration(
     """Return the checked configuration; raise `ConfigError`."""
     if options.ports not in {"", *PORTS}:
         raise ConfigError(f"ports {options.ports!r}: {' or '.join(PORTS)} is expected")
+    utf8.check(options.append, "append")
     floats = options.ports == "float" or (not options.ports and bool(options.firmware))
     config = MachineConfig(
         cpus=options.cpus,

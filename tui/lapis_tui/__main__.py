@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from lapis_tui.cli.main import main
+from lapis_tui.cli import main as cli
+from lapis_tui.cli import streams
+
+
+def main() -> int:
+    """Be the program `lapis`; return its exit status."""
+    streams.fill()
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

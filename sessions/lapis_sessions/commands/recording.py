@@ -9,6 +9,7 @@ from lapis_sessions.recording import view
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.recording.view import NoteView, StatusView
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.text import utf8
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
@@ -57,7 +58,10 @@ def annotate(session: Session, bound: Bound) -> NoteView:
     if not session.timeline.at_end:
         raise CommandError("annotate: only at the end of what was done; try goto end")
     text = bound.word("text")
-    session.writer.annotate(text, bound.word("ask"), bound.word("answer"))
+    ask, answer = bound.word("ask"), bound.word("answer")
+    for each in (text, ask, answer):
+        utf8.check(each, "annotate:")
+    session.writer.annotate(text, ask, answer)
     return NoteView(session.timeline.spot.at.retired, text)
 
 

@@ -28,7 +28,7 @@ SLICE = 1_000_000
 what is noticed between two slices differs from one run to the next."""
 MAX_SCRIPT = 1 << 20
 """Bytes of the largest script."""
-OK, FAILED, USAGE, BROKEN_OFF = 0, 1, 2, 130
+OK, FAILED, USAGE, BROKEN_OFF, CLOSED = 0, 1, 2, 130, 141
 """Exit statuses of `lapis`."""
 
 
@@ -65,16 +65,28 @@ def script(path: str) -> list[str]:
 
     Empty lines and lines that begin with `#` are left out.
     """
-    if path == "-":
-        text = sys.stdin.read()
-    else:
-        data = read_file(path, MAX_SCRIPT, "script")
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            raise SessionError(f"script {path!r} is not text in UTF-8") from None
+    data = _standard_input() if path == "-" else read_file(path, MAX_SCRIPT, "script")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SessionError(f"script {path!r} is not text in UTF-8") from None
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def _standard_input() -> bytes:
+    """Return all of it, which is nothing when it is closed."""
+    if sys.stdin is None:
+        return b""
+    try:
+        data = sys.stdin.buffer.read(MAX_SCRIPT + 1)
+    except OSError as error:
+        why = f"standard input cannot be read: {error.strerror}"
+        raise SessionError(why) from None
+    if len(data) > MAX_SCRIPT:
+        why = f"standard input has more than {MAX_SCRIPT} bytes, the most of a script"
+        raise SessionError(why)
+    return data
 
 
 def perform(session: Session, lines: Sequence[str], *, as_json: bool) -> int:

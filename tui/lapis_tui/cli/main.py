@@ -29,6 +29,7 @@ from lapis_tui.cli import (
     recordings,
     scenarios,
     session_tools,
+    streams,
 )
 from lapis_tui.cli import options as cli_options
 
@@ -220,6 +221,18 @@ for command in (compare.difference, *session_tools.COMMANDS):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status. Says what is wrong in one sentence."""
+    with streams.told():
+        try:
+            with streams.output():
+                return _run(arguments)
+        except streams.OutputError as error:
+            if error.is_closed:
+                return headless.CLOSED
+            _refuse(f"standard output cannot be written: {error}")
+            return headless.FAILED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         status = lapis.main(arguments, prog_name="lapis", standalone_mode=False)
     except click.ClickException as error:

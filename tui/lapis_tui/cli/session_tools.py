@@ -15,6 +15,7 @@ from lapis_sessions.recording.export import dump, export
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import named
+from lapis_sessions.text import utf8
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def dumped(
         rows = dump.with_events(recording, plugged.extensions())
     lines = (json.dumps(row) if ndjson else dump.text(row) for row in rows)
     if out:
-        pieces = (f"{line}\n".encode() for line in lines)
+        pieces = (utf8.encode(f"{line}\n") for line in lines)
         return _written(out, files.write(out, pieces, force=force))
     for line in lines:
         click.echo(line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import place
-from lapis_sessions.text import numerals
+from lapis_sessions.text import numerals, utf8
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import RecordedBranch
@@ -22,6 +22,8 @@ def annotated(named: Named, at: str, note: Annotation) -> list[RecordedBranch]:
     At a count where an act ends it comes after the first that does. Raises
     `RecordingError` or `CommandError`.
     """
+    for text in (note.text, note.ask, note.answer):
+        utf8.check(text, "annotate:")
     branch = named.branch
     place.check(branch, at, "annotate")
     acts, retired = _spot(branch, at)

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lapis_sessions.recording.export import script
+from lapis_sessions.text import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,4 +70,4 @@ def film(named: Named, session: Session) -> Iterator[bytes]:
 
 
 def _line(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    return utf8.encode(json.dumps(value, ensure_ascii=False)) + b"\n"

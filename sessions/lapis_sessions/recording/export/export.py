@@ -19,6 +19,7 @@ from lapis_sessions.recording.export import (
 )
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.recording.play.rebuild import rebuild
+from lapis_sessions.text import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,11 +65,12 @@ def _film(named: Named, extensions: Extensions, _beside: str) -> Iterable[bytes]
 def _script(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
     player = Player(named, extensions)
     player.to_act(len(player.entries))
-    yield script.text(named, Digester(player.machine).digest()).encode()
+    text = script.text(named, Digester(player.machine).digest())
+    yield utf8.encode(text)
 
 
 def _pytest(named: Named, extensions: Extensions, beside: str) -> Iterator[bytes]:
-    yield _test(named, extensions, beside).encode()
+    yield utf8.encode(_test(named, extensions, beside))
 
 
 def _test(named: Named, extensions: Extensions, beside: str) -> str:

@@ -15,6 +15,7 @@ from lapis_engine.events import VectorDelivered, VectorEnded
 from lapis_sessions.plain import plain
 from lapis_sessions.recording.export.arrows import Arrow, Arrows
 from lapis_sessions.recording.export.levels import Edge, Levels
+from lapis_sessions.text import utf8
 from lapis_sessions.views import events
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def trace(named: Named, player: Player) -> Iterator[bytes]:
     yield b'{"displayTimeUnit":"ns","traceEvents":[\n'
     for index, row in enumerate(chain(_names(named, player), _rows(named, player))):
         text = json.dumps(row, sort_keys=True, separators=(",", ":"))
-        yield f"{',' if index else ''}{text}\n".encode()
+        yield utf8.encode(f"{',' if index else ''}{text}\n")
     yield b"]}\n"
 
 

@@ -12,6 +12,7 @@ from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.chunks import MOST
 from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
+from lapis_sessions.text import utf8
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -51,6 +52,11 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
             f"image {image.name!r} has {len(image.data)} bytes and a recording takes "
             f"{LARGEST_IMAGE}: use --by-reference"
         )
+    if not embed and not utf8.is_whole(image.name):
+        raise RecordingError(
+            f"image {image.name!r} cannot be named in a recording, as its name is not "
+            f"UTF-8: leave out --by-reference"
+        )
     return Header(
         lapis=version("lapis"),
         unicorn=version("unicorn"),
@@ -63,7 +69,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         append=options.append,
         firmware=bool(options.firmware),
         image=ImageRow(
-            image.name,
+            utf8.escaped(image.name),
             hashlib.sha256(image.data).hexdigest(),
             image.is_flat,
             list(image.symbols),
