@@ -26,7 +26,7 @@ CORE = {
     "_uc", "_bare", "_flat", "_pristine", "_stale", "_vmcb", "_counter", "_control",
     "_restarts",
     # Mean nothing between two runs.
-    "_loaded", "_event", "_begun", "_pre", "_fetching", "_skip", "retired",
+    "_loaded", "_event", "_before", "_begun", "_pre", "_fetching", "_skip", "retired",
     # The debugger's.
     "_breakpoints", "_watches",
 }  # fmt: skip

@@ -113,6 +113,8 @@ class Core:
         self._restarts = Restarts(self._uc, self._bare, self._counter, self._control)
         self._loaded: Context | None = None
         self._event: HwExit | None = None
+        self._before = 0
+        """Instructions of the present run that were retired by earlier starts."""
         self._begun = 0
         self._pre = 1
         self._fetching = False
@@ -220,7 +222,7 @@ class Core:
                 UC_HOOK_CODE, self._on_breakpoint, None, linear, linear
             )
             self._breakpoints[linear] = hook
-        self._uc.ctl_flush_tb()
+        self._forget_all()
 
     def watch(
         self, places: Iterable[tuple[int, int]], tell: Callable[[int], None]
@@ -237,7 +239,7 @@ class Core:
         ) -> None:
             first, length = where
             if at < first + length and first < at + size:
-                tell(self._counter.value)
+                tell(self._before + self._counter.value)
 
         self._watches = [
             self._uc.hook_add(
@@ -249,7 +251,11 @@ class Core:
             )
             for at, size in places
         ]
-        self._uc.ctl_flush_tb()
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._bare.forget_all()
+        self._restarts.begin_anew()
 
     # Running.
 
@@ -321,7 +327,26 @@ class Core:
         return result
 
     def _start(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
+        """Run for `budget` instructions, in several starts if too much is translated.
+
+        Nothing of that shows: a start that is broken off ends between two blocks.
+        """
+        self._before = 0
+        while True:
+            event = self._once(regs, budget - self._before, window=window)
+            if self._event is not None or not self._restarts.is_full:
+                break
+            self._before += self.retired
+            self.retired = 0
+            if self._before >= budget or not isinstance(event, Budget):
+                break
+        self.retired += self._before
+        return event
+
+    def _once(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
         context = regs.context
+        if self._restarts.is_full:
+            self._forget_all()
         if self._stale and regs.paging:
             self._leave_paging()
             self._drop_stale()
@@ -346,7 +371,7 @@ class Core:
         if event is None:
             self._bare.save(context.saved)
             if failed is None:
-                self.retired = budget
+                self.retired = min(self._counter.value, budget)
                 return Budget()
             self.retired = max(self._counter.value - 1, 0)
             return Unknown(failed)
@@ -442,7 +467,7 @@ class Core:
         self._event = PortAccess(port & 0xFFFF, size, write, value & mask)
 
     def _on_breakpoint(self, _uc: Uc, linear: int, _size: int, _data: object) -> None:
-        if linear == self._skip and self._counter.value == 1:
+        if linear == self._skip and self._before + self._counter.value == 1:
             return
         self._capture()
         self._pre = 1

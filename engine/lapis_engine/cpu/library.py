@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from unicorn import UC_ERR_OK, UcError
 from unicorn.unicorn_const import (
     UC_CTL_IO_WRITE,
+    UC_CTL_TB_FLUSH,
     UC_CTL_TB_REMOVE_CACHE,
     UC_CTL_TLB_FLUSH,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 COMPLAINTS = {status: str(UcError(status)) for status in range(1, 32)}
 """By `uc_err`."""
 FORGET = UC_CTL_IO_WRITE << 30 | 2 << 26 | UC_CTL_TB_REMOVE_CACHE
+FORGET_ALL = UC_CTL_IO_WRITE << 30 | UC_CTL_TB_FLUSH
 FLUSH = UC_CTL_IO_WRITE << 30 | UC_CTL_TLB_FLUSH
 """`uc_ctl` control word: bits 31:30 direction, 29:26 arguments, 25:0 what."""
 
@@ -51,6 +53,11 @@ class Bare:
     def forget(self, first: int, end: int) -> None:
         """Drop what was translated from the linear addresses `first` to `end` - 1."""
         if uclib.uc_ctl(self._handle, FORGET, c.c_uint64(first), c.c_uint64(end)):
+            raise ProcessorError("unicorn does not forget translations")
+
+    def forget_all(self) -> None:
+        """Drop all that was translated."""
+        if uclib.uc_ctl(self._handle, FORGET_ALL) != UC_ERR_OK:
             raise ProcessorError("unicorn does not forget translations")
 
     def start(self, rip: int, count: int) -> str | None:

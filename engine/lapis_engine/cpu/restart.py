@@ -18,7 +18,7 @@ it is told of: it runs once, and is translated and told of anew the next time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from unicorn import UC_HOOK_EDGE_GENERATED
 
@@ -35,10 +35,16 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.probe import Control
 
 
+MOST: Final = 400_000
+"""Instructions that may stand translated, at some 200 bytes each."""
+OVERHEAD: Final = 2
+"""What a block takes beside its instructions, in instructions."""
+
+
 class Restarts:
     """Takes back one count for each instruction that is started anew."""
 
-    __slots__ = ("_bare", "_blocks", "_counter", "on_restart")
+    __slots__ = ("_bare", "_blocks", "_counter", "is_full", "on_restart", "translated")
 
     def __init__(
         self, uc: Uc, bare: Bare, counter: c.c_size_t, control: Control
@@ -46,20 +52,33 @@ class Restarts:
         """Watch the blocks that `uc` translates from now on."""
         self._bare, self._counter = bare, counter
         self._blocks = control.blocks
+        self.translated = 0
+        """Instructions translated since all of it was dropped."""
+        self.is_full = False
+        """Time to drop all of it: the present start ends before the next block."""
         self.on_restart: Callable[[], None] | None = None
         """Called before the second start; nothing of the first one has come about but
         stores to other memory, which are made over."""
         uc.hook_add(UC_HOOK_EDGE_GENERATED, self._on_block)
 
     def _on_block(
-        self, _uc: Uc, block: TBStruct, _before: TBStruct, _data: object
+        self, uc: Uc, block: TBStruct, _before: TBStruct, _data: object
     ) -> None:
+        before = self.translated
+        self.translated += block.icount + OVERHEAD
         if block.icount != 1 or not self._is_second_start(block.pc):
+            if before and self.translated > MOST:  # at least one block gets its turn
+                self.is_full = True
+                uc.emu_stop()
             return
         self._counter.value -= 1
         self._bare.forget(block.pc, block.pc + 1)
         if self.on_restart is not None:
             self.on_restart()
+
+    def begin_anew(self) -> None:
+        """Count from zero: all that was translated is dropped."""
+        self.translated, self.is_full = 0, False
 
     def _is_second_start(self, linear: int) -> bool:
         """Tell whether QEMU asked for one instruction, and did not just get one."""
