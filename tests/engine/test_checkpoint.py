@@ -33,7 +33,7 @@ CORE = {
 LOG = {"_clock", "_events", "next_seq", "observers", "observers_of"}
 MACHINE = {
     "config", "plan", "log", "vm", "schedule", "breakpoints", "catches", "lints",
-    "on_act", "on_turn",
+    "before_act", "on_act", "on_turn",
 }  # fmt: skip
 
 
