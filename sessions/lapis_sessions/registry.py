@@ -37,6 +37,8 @@ class Argument:
     """Written `--name VALUE`, or `--name` alone for a flag, anywhere in the line."""
     table: str | None = None
     """For a word: the table of `Registry` whose names it may be, besides `choices`."""
+    acts: bool = False
+    """The command is read-only without it, or without another one that acts."""
 
     @property
     def usage(self) -> str:
@@ -78,6 +80,7 @@ class Command:
     name: str
     help: str
     effect: Effect
+    """The most that it does."""
     perform: Callable[[Any, Bound], Any]
     """Does it on a `Session`, which is built with the registry and lies above it;
     returns a view (`plain` makes JSON of it), or raises `LapisError`."""
@@ -99,6 +102,14 @@ class Call:
 
     command: Command
     bound: Bound
+
+    @property
+    def effect(self) -> Effect:
+        """What it does with these arguments."""
+        acting = [a.name for a in self.command.arguments if a.acts]
+        if acting and not any(name in self.bound for name in acting):
+            return "read-only"
+        return self.command.effect
 
 
 class Registry:
@@ -184,7 +195,7 @@ def _bind(
     for word in rest:
         argument = _argument(command, word, options, positional)
         if argument.name in values:
-            raise CommandError(f"{command.name}: {word} is given twice")
+            raise CommandError(f"{command.name}: {word[:40]} is given twice")
         if argument.kind == "flag":
             values[argument.name] = 1
             continue
@@ -211,10 +222,12 @@ def _argument(
     if word.startswith("--"):
         if word not in options:
             known = f"it has {', '.join(options)}" if options else "it has none"
-            raise CommandError(f"{command.name} has no option {word}; {known}")
+            raise CommandError(f"{command.name} has no option {word[:40]}; {known}")
         return options[word]
     if not positional:
-        raise CommandError(f"{command.name}: {word!r} is too much: {command.usage}")
+        raise CommandError(
+            f"{command.name}: {numerals.shown(word)} is too much: {command.usage}"
+        )
     return positional.pop(0)
 
 
@@ -232,5 +245,7 @@ def _read(
         case _:
             if argument.choices and text not in argument.choices:
                 known = ", ".join(argument.choices)
-                raise CommandError(f"{what} {text!r} is not one of {known}")
+                raise CommandError(
+                    f"{what} {numerals.shown(text)} is not one of {known}"
+                )
             return text

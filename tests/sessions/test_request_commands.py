@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
 from lapis_sessions.session import Session
 
 if TYPE_CHECKING:
@@ -307,6 +309,34 @@ def test_mem_touch_goes_past_traps_and_is_an_act(opened: Open, done: Do) -> None
     view = done(session, "mem 0xfec00000 4 --touch --physical")
     assert len(view["touched"]) == 1
     assert session.timeline.branch.entries[-1].act.verb == "touch"
+
+
+def test_mem_is_read_only_but_for_touch_which_is_recorded(
+    opened: Open, done: Do, tmp_path: Path
+) -> None:
+    session = opened()
+    calls = {
+        line: session.registry.parse(line, {}).effect
+        for line in ("mem 0", "mem 0 4 --physical", "mem 0 4 --touch", "vcpus", "run")
+    }
+    assert list(calls.values()) == [
+        "read-only", "read-only", "mutating", "read-only", "time-moving",
+    ]  # fmt: skip
+    assert session.registry.named("mem").effect == "mutating"
+    path = str(tmp_path / "touched.lapis")
+    done(session, f"record start {path}")
+    done(session, "run 100")
+    done(session, "goto 50")
+    done(session, "mem 0x10000 4")
+    assert len(done(session, "branches")) == 1
+    # ESR is as it was last written: reading it by the bus moves nothing else.
+    done(session, f"mem {IOAPIC:#x} 4 --touch --physical")
+    assert len(done(session, "branches")) == 2
+    done(session, "record stop")
+    recording = reader.read(path)
+    assert recording.branches[1].acts[-1].verb == "touch"
+    replay = replaying.session_of(recording, session.extensions)
+    assert replaying.verify(replay, recording).divergence is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing."""
+"""Commands that look and change nothing, but `mem --touch`."""
 
 from __future__ import annotations
 
@@ -160,13 +160,14 @@ COMMANDS = (
     Command(
         "mem",
         "show LENGTH (64) bytes of memory; linear unless --physical; never a device "
-        "access but with --touch, which reads devices as the guest would",
-        "read-only", memory, memory_view.text,
+        "access but with --touch, which reads devices as the guest would: that is an "
+        "act, recorded as others are",
+        "mutating", memory, memory_view.text,
         (
             Argument("address", "address", required=True),
             Argument("length", "count"),
             Argument("physical", "flag", option=True),
-            Argument("touch", "flag", option=True),
+            Argument("touch", "flag", option=True, acts=True),
         ),
         ("x", "memory"),
     ),

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import LapisError
+from lapis_sessions.errors import CommandError
 from lapis_sessions.gallery import walk
 from lapis_sessions.recording.play import replaying
-from lapis_sessions.registry import split
 from lapis_sessions.text.expressions import Expression, ExpressionError
 
 if TYPE_CHECKING:
@@ -122,7 +122,10 @@ def found(session: Session, expectation: Expectation) -> str:
 
 def _why_not(session: Session, line: str) -> str:
     """Say why a command has no place at a point: it would move the machine."""
-    command, _ = session.registry.find(split(line))
-    if command.effect == "read-only":
+    try:
+        call = session.registry.parse(line, session.symbols)
+    except CommandError as error:
+        return str(error)
+    if call.effect == "read-only":
         return ""
-    return f"{command.name} changes the machine, and a point is only looked at"
+    return f"{call.command.name} changes the machine, and a point is only looked at"
