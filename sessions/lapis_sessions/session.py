@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lapis_engine.errors import ConfigError, LapisError
+from lapis_engine.machine.stop import Stop
+from lapis_sessions import footprint
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.timeline import Timeline
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from lapis_engine.cause import Cause
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
-    from lapis_engine.machine.stop import Stop
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.origin import Origin
 
@@ -118,6 +119,8 @@ class Session:
         """vCPU that commands are about unless they say otherwise."""
         self.limit = DEFAULT_LIMIT
         """Instructions of a run that names no limit."""
+        self.memory_limit: int | None = None
+        """Bytes that the process may take; a run stops when it takes more."""
         self.pace: Pace = whole
         self.symbols: Mapping[str, int] = MappingProxyType(dict(machine.plan.symbols))
         """Linear addresses by name."""
@@ -201,19 +204,35 @@ class Session:
         `asleep` tells between two slices why the next one would be refused, if so.
         """
         self.timeline.keeper.start()
-        stop = self._slice(advance, min(self.pace(limit), limit))
+        excess = self._excess()
+        if excess is not None:
+            return Stop("memory-limit", 0, self.selected, None, excess)
+        stop = self._slice(advance, self._some(limit))
         ran = stop.retired
         while stop.reason == "budget" and ran < limit:
+            excess = self._excess()
+            if excess is not None:
+                return replace(stop, reason="memory-limit", retired=ran, text=excess)
             why = asleep()
             if why is not None:
                 return replace(stop, reason="halted", retired=ran, text=why.text)
-            some = min(self.pace(limit - ran), limit - ran)
+            some = self._some(limit - ran)
             if some <= 0:
                 return replace(stop, retired=ran, text="broken off")
             stop = self._slice(advance, some)
             ran += stop.retired
         text = f"{ran} instructions" if stop.reason == "budget" else stop.text
         return replace(stop, retired=ran, text=text)
+
+    def _some(self, left: int) -> int:
+        """Return the instructions of the next slice."""
+        some = min(self.pace(left), left)
+        return some if self.memory_limit is None else min(some, footprint.LOOK)
+
+    def _excess(self) -> str | None:
+        """Say that the process takes more memory than it may, or None."""
+        limit = self.memory_limit
+        return None if limit is None else footprint.excess(limit)
 
     def _slice(self, advance: Callable[[int], Stop], some: int) -> Stop:
         """Let the rules answer what waits, or else advance, and let them answer."""

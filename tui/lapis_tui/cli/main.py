@@ -54,6 +54,7 @@ class GuestGroup(click.Group):
 
 RECORD_OPTIONS: tuple[cli_options.Decorator, ...] = (
     click.option("--record", default="", metavar="FILE", help="Record to FILE."),
+    cli_options.MEMORY_LIMIT,
     click.option("--force", is_flag=True, help="Replace FILE if it is there."),
     click.option(
         "--by-reference", is_flag=True, help="Do not put the image into the recording."
@@ -69,7 +70,9 @@ def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def _open(options: dict[str, Any], extensions: Extensions) -> Session:
     record = options.pop("record")
     force, by_reference = options.pop("force"), options.pop("by_reference")
+    size = options.pop("memory_limit")
     session = open_session(SessionOptions(**options), extensions)
+    cli_options.limit(session, size)
     if record:
         start_recording(session, record, force=force, embed=not by_reference)
     return session
@@ -239,6 +242,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _refuse(error.format_message())
     except LapisError as error:
         return _refuse(str(error))
+    except MemoryError:
+        return _refuse("there is no memory left for this")
     except (click.Abort, KeyboardInterrupt):
         return headless.BROKEN_OFF
     return int(status or headless.OK)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from lapis_sessions.text import numerals
 from lapis_tui.cli import plugged
 from lapis_tui.cli.numbers import NUMBER
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -39,6 +43,17 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
     plugged.OPTION,
 )  # fmt: skip
 """All of them; but for the plug-ins they are fields of `SessionOptions`."""
+
+MEMORY_LIMIT: Decorator = click.option(
+    "--memory-limit", default="", metavar="SIZE",
+    help="Stop a run when the process takes more than SIZE of memory, as 512M.",
+)  # fmt: skip
+
+
+def limit(session: Session, size: str) -> None:
+    """Keep a session's runs within `size`, if one is named; raise `ConfigError`."""
+    if size:
+        session.memory_limit = numerals.size(size, "--memory-limit")
 
 
 def decorated(

@@ -15,6 +15,7 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_tui.cli import compare as cli_compare
 from lapis_tui.cli import headless, plugged
+from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +61,7 @@ def _open(recording: Recording, profile: str = "") -> Session:
     help="Show where that first differs from a replay under PROFILE.",
 )
 @plugged.OPTION
+@cli_options.MEMORY_LIMIT
 @JSON
 def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     file: str,
@@ -69,6 +71,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     commands: Sequence[str],
     profile: str,
     compare: str,
+    memory_limit: str,
     as_json: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
     """Open a recording: in the debugger, or without a terminal.
@@ -80,6 +83,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     if compare:
         return cli_compare.profiles(recording, profile, compare, as_json=as_json)
     session = _open(recording, profile)
+    cli_options.limit(session, memory_limit)
     if without or verify:
         return _verify(session, recording, as_json=as_json)
     lines = [*([f"goto {to}"] if to else []), *commands]
