@@ -16,6 +16,7 @@ from lapis_engine.machine.stop import Stop
 from lapis_sessions import footprint
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
+from lapis_sessions.text.visible import printed, shown, visible
 from lapis_sessions.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Outcome:
     error: str
     """One sentence, or nothing."""
     text: str
-    """The result, or the error, in words."""
+    """The result, or the error, in words that a terminal can be shown."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object of `lapis exec --json`."""
@@ -148,15 +149,16 @@ class Session:
             if vcpu is not None:
                 self.select(vcpu)
             result = call.command.perform(self, call.bound)
-            text = call.command.render(result)
+            text = call.command.render(shown(result))
         except LapisError as error:
-            return Outcome(
-                line, ok=False, result=None, error=str(error), text=str(error)
-            )
+            why = visible(str(error))
+            return Outcome(line, ok=False, result=None, error=why, text=why)
         finally:
             self.pace = before
             self.notices += self.extensions.news()
-        return Outcome(line, ok=True, result=plain(result), error="", text=text)
+        return Outcome(
+            line, ok=True, result=plain(result), error="", text=printed(text)
+        )
 
     def topics(self) -> list[tuple[str, str, str]]:
         """Return (usage, aliases, help) of every command."""

@@ -1,1 +1,1 @@
-"""What the user types: numbers, ranges and expressions."""
+"""What the user types, numbers and expressions, and what is fit to be shown."""

@@ -6,12 +6,9 @@ beside its ceiling in the same process. Nothing here is a test.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from time import perf_counter
 from typing import TYPE_CHECKING
-
-import click
 
 from lapis_engine.boot import flat
 from lapis_engine.boot.detect import LOADERS
@@ -28,6 +25,8 @@ from lapis_sessions.extensions import Extensions
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions, origin_of
 from lapis_sessions.registry import Registry
+from lapis_sessions.text.visible import json_text
+from lapis_tui import output
 from lapis_tui.bench import recordings
 from lapis_tui.bench.ceiling import APIC_READ, MEMORY_LOOP, RawProcessor
 from lapis_tui.bench.figure import Figure
@@ -224,11 +223,11 @@ def main(*, as_json: bool) -> bool:
     figures = [measure(raw) for measure in MEASURES]
     figures += recordings.figures(raw)
     if as_json:
-        click.echo(json.dumps([asdict(figure) for figure in figures], indent=2))
+        output.say(json_text([asdict(figure) for figure in figures], indent=2))
     else:
         for f in figures:
             verdict = "met" if f.met else "MISSED"
-            click.echo(
+            output.say(
                 f"{f.name:22} {f.value:14,.0f} {f.unit:15} ceiling {f.ceiling:14,.0f}"
                 f"  ratio {f.ratio:5.2f}  {f.target} {verdict}"
             )

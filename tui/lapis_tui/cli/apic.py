@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from lapis_sessions.apic_files import placing, reading
 from lapis_sessions.apic_files.view import imported_text
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
-from lapis_sessions.plain import plain
+from lapis_tui import output
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli.numbers import NUMBER
 
@@ -90,10 +89,10 @@ def import_file(
         view = replace(view, remarks=(*view.remarks, remark))
     if not commands:
         view = replace(view, why=_why(session, number, view.apic.irr))
-        click.echo(json.dumps(plain(view)) if as_json else imported_text(view))
+        output.result(view, imported_text, as_json=as_json)
         return headless.OK
     for remark in view.remarks:
-        click.echo(f"lapis: {file!r}: {remark}", err=True)
+        output.tell(f"{file!r}: {remark}")
     return headless.perform(session, commands, as_json=as_json)
 
 

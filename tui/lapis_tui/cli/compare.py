@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from lapis_sessions.plain import plain
 from lapis_sessions.recording.compare import diff
 from lapis_sessions.recording.compare import view as views_diff
 from lapis_sessions.recording.compare.diff import Side
 from lapis_sessions.recording.play import named
 from lapis_sessions.recording.play.named import Named
+from lapis_tui import output
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
@@ -59,5 +58,5 @@ def profiles(recording: Recording, profile: str, other: str, *, as_json: bool) -
 def _report(one: Side, other: Side, *, as_json: bool) -> int:
     found = diff.compare(one, other, plugged.extensions())
     view = views_diff.comparison(found)
-    click.echo(json.dumps(plain(view)) if as_json else views_diff.text(view))
+    output.result(view, views_diff.text, as_json=as_json)
     return headless.OK if found.is_equal else headless.FAILED

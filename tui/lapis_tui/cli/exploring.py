@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ from lapis_sessions.exploring.plan import KINDS
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
 from lapis_sessions.origin import SessionOptions, origin_of
-from lapis_sessions.plain import plain
 from lapis_sessions.recording.play import named
+from lapis_tui import output
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.numbers import NUMBER
@@ -157,8 +156,8 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
             )
         seconds = perf_counter() - begun
     view = views.explored(job, Goal(extensions, job.until, job.lint), found)
-    click.echo(json.dumps(plain(view)) if as_json else views.explored_text(view))
-    click.echo(f"{found.runs / seconds:,.1f} runs a second", err=True)
+    output.result(view, views.explored_text, as_json=as_json)
+    output.say(f"{found.runs / seconds:,.1f} runs a second", err=True)
     if interrupt.asked:
         return headless.BROKEN_OFF
     return headless.FAILED if view.until and found.met is None else headless.OK
@@ -250,7 +249,7 @@ def shrink(
         )
     files.write(place, [done.file])
     view = views.shrunk(done, found, goal, target)
-    click.echo(json.dumps(plain(view)) if as_json else views.shrunk_text(view))
+    output.result(view, views.shrunk_text, as_json=as_json)
     return headless.BROKEN_OFF if interrupt.asked else headless.OK
 
 

@@ -5,17 +5,16 @@ What is meant for people goes to standard error when the output is JSON.
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from lapis_sessions.errors import SessionError
 from lapis_sessions.guests import read_file
+from lapis_sessions.text.visible import visible
+from lapis_tui import output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,21 +95,21 @@ def perform(session: Session, lines: Sequence[str], *, as_json: bool) -> int:
         for line in lines:
             if interrupt.asked:
                 return BROKEN_OFF
-            click.echo(f"> {line}", err=True)
+            output.say(f"> {visible(line)}", err=True)
             outcome = session.execute(line, pace=interrupt.pace)
             _print(outcome, as_json=as_json)
             while session.notices:
-                click.echo(f"lapis: {session.notices.pop(0)}", err=True)
+                output.tell(session.notices.pop(0))
             status = status if outcome.ok else FAILED
         return BROKEN_OFF if interrupt.asked else status
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(outcome.to_dict()))
+        output.data(outcome.to_dict())
         first = outcome.text.partition("\n")[0]
-        click.echo(f"  {first}" if outcome.ok else f"  error: {first}", err=True)
+        output.say(f"  {first}" if outcome.ok else f"  error: {first}", err=True)
     elif outcome.ok:
-        click.echo(outcome.text)
+        output.say(outcome.text)
     else:
-        click.echo(f"error: {outcome.error}", err=True)
+        output.say(f"error: {outcome.error}", err=True)

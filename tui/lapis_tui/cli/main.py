@@ -6,7 +6,6 @@ none.
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,10 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import DEFAULT_GUEST, SessionOptions
-from lapis_sessions.plain import plain
 from lapis_sessions.recording.start import start_recording
+from lapis_sessions.text.visible import visible
 from lapis_sessions.views import profiles as views_profiles
+from lapis_tui import output
 from lapis_tui.cli import (
     apic,
     compare,
@@ -160,8 +160,7 @@ def profiles(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click 
     """List the profiles."""
     if ctx.invoked_subcommand is None:
         rows = views_profiles.profiles(plugged.extensions().profiles)
-        text = views_profiles.text
-        click.echo(json.dumps(plain(rows)) if as_json else text(rows))
+        output.result(rows, views_profiles.text, as_json=as_json)
     return headless.OK
 
 
@@ -178,8 +177,7 @@ def profiles_diff(
     """Show in which switches two profiles differ, and who says so."""
     known = plugged.extensions().profiles
     view = views_profiles.difference(known, first, second)
-    text = views_profiles.difference_text
-    click.echo(json.dumps(plain(view)) if as_json else text(view))
+    output.result(view, views_profiles.difference_text, as_json=as_json)
     return headless.OK
 
 
@@ -195,9 +193,9 @@ def plugins(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     host.devices(MachineConfig())
     _ = host.extensions
     if as_json:
-        click.echo(json.dumps([plugin.to_dict() for plugin in host.plugins]))
+        output.data([plugin.to_dict() for plugin in host.plugins])
     else:
-        click.echo("\n".join(map(_listed, host.plugins)))
+        output.say("\n".join(map(_listed, host.plugins)))
     return headless.FAILED if host.failures else headless.OK
 
 
@@ -207,8 +205,9 @@ def _listed(plugin: Plugin) -> str:
         kind = f"{plugin.distribution or 'file'} {plugin.version or ''}".rstrip()
     state = "active" if plugin.why is None else f"disabled: {plugin.why}"
     hooks = " ".join(hook.removeprefix("lapis_") for hook in plugin.hooks)
-    head = f"{plugin.name:<12} {kind:<20} {plugin.origin}"
-    return "\n".join([head, *(f"    {row}" for row in (hooks, state) if row)])
+    head = f"{visible(plugin.name):<12} {visible(kind):<20} {visible(plugin.origin)}"
+    rows = (f"    {visible(row)}" for row in (hooks, state) if row)
+    return "\n".join([head, *rows])
 
 
 lapis.add_command(apic.apic)
@@ -239,7 +238,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         status = lapis.main(arguments, prog_name="lapis", standalone_mode=False)
     except click.ClickException as error:
-        return _refuse(error.format_message())
+        return _refuse(" ".join(error.format_message().split("\n")))
     except LapisError as error:
         return _refuse(str(error))
     except MemoryError:
@@ -250,6 +249,5 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _refuse(why: str) -> int:
-    sentence = " ".join(why.split())
-    click.echo(f"lapis: {sentence}", err=True)
+    output.tell(why)
     return headless.USAGE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_plugins.host import discover
+from lapis_tui import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,4 +61,4 @@ def quiet(paths: Sequence[str] = ()) -> Extensions:
 
 def tell(report: Report) -> None:
     """Say what became of a plug-in."""
-    click.echo(f"lapis: {report.text}", err=True)
+    output.tell(report.text)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_sessions.plain import plain
 from lapis_sessions.recording import view as views_recording
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
+from lapis_tui import output
 from lapis_tui.cli import compare as cli_compare
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli import options as cli_options
@@ -116,11 +115,10 @@ def _closing(session: Session, work: Callable[[], int]) -> int:
 
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
     while session.notices:  # before anything runs
-        click.echo(f"lapis: {session.notices.pop(0)}", err=True)
+        output.tell(session.notices.pop(0))
     found = replaying.verify(session, recording)
     view = views_recording.verdict(recording, found)
-    text = views_recording.verdict_text
-    click.echo(json.dumps(plain(view)) if as_json else text(view))
+    output.result(view, views_recording.verdict_text, as_json=as_json)
     return STATUS[view.state]
 
 
@@ -135,7 +133,7 @@ def sessions() -> None:
 def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Describe a recording."""
     view = views_recording.info(reader.read(file))
-    click.echo(json.dumps(plain(view)) if as_json else views_recording.info_text(view))
+    output.result(view, views_recording.info_text, as_json=as_json)
     return STATUS[view.state]
 
 

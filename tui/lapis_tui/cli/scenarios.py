@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ import click
 
 from lapis_sessions.errors import SessionError
 from lapis_sessions.gallery import catalog, check, render, walk
+from lapis_sessions.text.visible import shown
+from lapis_tui import output
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def scenarios(checks: bool, as_json: bool) -> int:  # noqa: FBT001 - click passe
         return _check(found, extensions, as_json=as_json)
     if as_json:
         for scenario in found:
-            click.echo(json.dumps(walk.listed(scenario)))
+            output.data(walk.listed(scenario))
     else:
-        click.echo(render.gallery(found))
+        output.say(render.gallery([shown(each) for each in found]))
     return headless.OK
 
 
@@ -82,7 +83,10 @@ def _check(wanted: Sequence[Scenario], extensions: Extensions, *, as_json: bool)
     status = headless.OK
     for each in wanted:
         report = check.check(each, extensions)
-        click.echo(json.dumps(report.to_dict()) if as_json else render.report(report))
+        if as_json:
+            output.data(report.to_dict())
+        else:
+            output.say(render.report(shown(report)))
         status = headless.FAILED if report.failures else status
     return status
 
@@ -106,7 +110,7 @@ class Guide:
         self._say(told, render.opening(self._scenario))
         for tape in self._scenario.tapes:
             if not self._json:
-                click.echo(render.tape(self._scenario, tape))
+                output.say(render.tape(self._scenario, tape))
             tour = walk.tour(self._scenario, tape, self._extensions)
             for number, visit in enumerate(tour, 1):
                 self._visit(visit, number)
@@ -116,7 +120,10 @@ class Guide:
             self._say(told, render.score(self._right, asked))
 
     def _say(self, told: Data, text: str) -> None:
-        click.echo(json.dumps(told) if self._json else text)
+        if self._json:
+            output.data(told)
+        else:
+            output.say(text)
 
     def _visit(self, visit: Visit, number: int) -> None:
         # A point is told before its question is put, and the answer comes after.
@@ -127,7 +134,7 @@ class Guide:
 
     def _ask(self, visit: Visit) -> None:
         point = visit.point
-        click.echo(render.question(point), err=self._json)
+        output.say(render.question(point), err=self._json)
         given = _line()
         right = given is not None and walk.is_right(point, given)
         self._right += right
@@ -149,7 +156,7 @@ def _line() -> str | None:
     if sys.stdin is None:  # closed before we began
         return None
     if sys.stdin.isatty():
-        click.echo("   > ", nl=False, err=True)
+        output.say("   > ", err=True, end="")
     try:
         line = sys.stdin.readline()
     except UnicodeDecodeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,8 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import named
 from lapis_sessions.text import utf8
+from lapis_sessions.text.visible import json_text, shown, visible
+from lapis_tui import output
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ FORCE = click.option("--force", is_flag=True, help="Replace OUT if it is there."
 
 def _warn(recording: Recording) -> None:
     for warning in view.warnings(recording):
-        click.echo(f"lapis: {recording.name!r}: {warning}", err=True)
+        output.tell(f"{recording.name!r}: {warning}")
 
 
 def _find(text: str) -> Named:
@@ -38,16 +39,15 @@ def _find(text: str) -> Named:
     _warn(found.recording)
     others = [b.name for b in found.recording.branches if b is not found.branch]
     if others and text == found.recording.name:
-        click.echo(
-            f"lapis: {text!r} has {len(others) + 1} branches and this is "
-            f"{found.branch.name}; write {text}@{others[-1]} for another",
-            err=True,
+        output.tell(
+            f"{text!r} has {len(others) + 1} branches and this is "
+            f"{found.branch.name}; write {text}@{others[-1]} for another"
         )
     return found
 
 
 def _written(out: str, size: int) -> int:
-    click.echo(f"{out}: {size:,} bytes")
+    output.say(f"{visible(out)}: {size:,} bytes")
     return headless.OK
 
 
@@ -71,12 +71,12 @@ def dumped(
     rows = dump.rows(recording)
     if events:
         rows = dump.with_events(recording, plugged.extensions())
-    lines = (json.dumps(row) if ndjson else dump.text(row) for row in rows)
+    lines = (json_text(row) if ndjson else dump.text(shown(row)) for row in rows)
     if out:
         pieces = (utf8.encode(f"{line}\n") for line in lines)
         return _written(out, files.write(out, pieces, force=force))
     for line in lines:
-        click.echo(line)
+        output.say(line)
     return headless.OK
 
 
@@ -186,7 +186,7 @@ def exporting(
     found = _find(file)
     if not form:
         for each in extensions.exporters.values():
-            click.echo(f"{each.name:<12} {each.text}")
+            output.say(f"{visible(each.name):<12} {visible(each.text)}")
         return headless.OK
     export.check(form, extensions)
     if not out:
