@@ -1,9 +1,11 @@
-"""Tables for notebooks; whatever a guest says is escaped."""
+"""Tables for notebooks; whatever a guest says is made visible, and then escaped."""
 
 from __future__ import annotations
 
-from html import escape
+import html
 from typing import TYPE_CHECKING
+
+from lapis_sessions.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,3 +36,12 @@ def grid(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
     caption = f"<caption>{escape(title)}</caption>"
     return f"<table>{caption}<tr>{top}</tr>{body}</table>"
+
+
+def escape(text: str) -> str:
+    r"""Return text as HTML shows it, whole and in the order in which it is written.
+
+    >>> print(escape("<b>" + chr(0x202E)))
+    &lt;b&gt;\u202e
+    """
+    return html.escape(visible(text))

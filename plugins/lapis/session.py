@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lapis import html
 from lapis.pictures import Apic, Event, Registers
 from lapis_sessions.errors import CommandError, SessionError
+from lapis_sessions.text.visible import visible
 from lapis_sessions.views import apic, registers
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ class Session:
         live = self._live
         place = live.timeline.spot.at
         return (
-            f"<Session {live.guest} profile={live.machine.config.profile.name} "
+            f"<Session {visible(live.guest)} "
+            f"profile={live.machine.config.profile.name} "
             f"cpus={len(self.vcpus)} at={place.retired}>"
         )
 

@@ -26,6 +26,7 @@ from lapis_sessions.extensions import (
     Role,
 )
 from lapis_sessions.registry import Argument, Command
+from lapis_sessions.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,7 +211,7 @@ def _cell(cell: Any) -> Any:
     instance(shown, str, "cell ")
     if role not in ROLES:
         raise ValueError(f"{role!r} is no role")
-    return "".join(c if c.isprintable() else "." for c in shown), role
+    return visible(shown), role
 
 
 def findings(name: str, value: Any) -> tuple[Finding, ...]:

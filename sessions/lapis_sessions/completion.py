@@ -76,6 +76,6 @@ def _values(
         case "vcpu":
             return [str(number) for number in range(cpus)]
         case "address":
-            return sorted(symbols)
+            return sorted(filter(str.isprintable, symbols))
         case _:
             return [c.name for c in registry.commands] * (argument.name == "command")

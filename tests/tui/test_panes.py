@@ -303,10 +303,10 @@ def test_events_show_the_last_that_fit() -> None:
     [
         (b"", []),
         (b"2 processors\r\ndevice\r\n", [" 2 processors", " device"]),
-        (b"a\tb\n\x07c", [" a       b", " .c"]),
-        (b"\x1b[2J\x1b[1;1Hhello", [" hello"]),
-        (b"10%\r20%\r30%\n", [" 30%"]),
-        (b"\x00\xff", [" .ÿ"]),
+        (b"a\tb\n\x07c", [" a       b", r" \x07c"]),
+        (b"\x1b[2J\x1b[1;1Hhello", [r" \x1b[2J\x1b[1;1Hhello"]),
+        (b"10%\r20%\r30%\n", [r" 10%\r20%\r30%"]),
+        (b"\x00\xff\xc3\xbf", [r" \x00\xffÿ"]),
     ],
 )  # fmt: skip
 def test_the_console_shows_text_and_nothing_that_moves_the_cursor(

@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from lapis_sessions import completion
 from lapis_tui.bindings import bindings
+from lapis_tui.filter import VISIBLE
 from lapis_tui.painter import Painter
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.screens.help import HelpScreen
@@ -25,9 +26,10 @@ from lapis_tui.theme import LAPIS
 from lapis_tui.worker import Order, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from textual.binding import BindingType
+    from textual.filter import LineFilter
     from textual.screen import Screen
     from textual.widget import Widget
 
@@ -266,6 +268,10 @@ class LapisApp(App[None]):
         """Show help."""
         if self.screen is self.main:
             self.push_screen(HelpScreen(self.session_topics))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Let nothing to the terminal that it would obey."""
+        return [*super().get_line_filters(), VISIBLE]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every command in the palette, beside Textual's own."""

@@ -8,7 +8,6 @@ before.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,11 +21,8 @@ if TYPE_CHECKING:
 
 def say(text: str, *, err: bool = False, end: str = "\n") -> None:
     """Write `text`, which may have several lines, and `end` after it."""
-    stream = sys.stderr if err else sys.stdout
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    # A terminal of few characters gets escapes for the others, and no traceback.
-    fit = printed(text).encode(encoding, "backslashreplace").decode(encoding)
-    click.echo(fit + end, err=err, nl=False, color=True)  # noqa: TID251 - the one place
+    fit = printed(text) + end
+    click.echo(fit, err=err, nl=False, color=True)  # noqa: TID251 - the one place
 
 
 def tell(sentence: str) -> None:

@@ -45,7 +45,7 @@ def recorded(name: str, switches: Mapping[str, Value]) -> Profile:
     if strange:
         raise ConfigError(
             f"its profile has switches that are not known here, of a newer Lapis: "
-            f"{', '.join(ascii(each[:40]) for each in strange[:5])}"
+            f"{', '.join(repr(each[:40]) for each in strange[:5])}"
         )
     values: dict[str, Value] = {}
     types = get_type_hints(Profile)

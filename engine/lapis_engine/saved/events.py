@@ -112,7 +112,7 @@ def from_fields(given: Mapping[str, object]) -> SavedEvents:
         if name == "return_rip" and value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int):
-            raise RecordError(name, "BAD_VALUE", f"{ascii(value)[:40]} is not a number")
+            raise RecordError(name, "BAD_VALUE", f"{repr(value)[:40]} is not a number")
         if not 0 <= value <= most:
             raise RecordError(
                 name, "BAD_VALUE", f"{value:#x} is not from 0 to {most:#x}"

@@ -134,7 +134,7 @@ def export(state: ApicState, profile: Profile) -> LapicRecord:
 def shown(name: object) -> str:
     """Return a name that the user gave, fit for a sentence."""
     is_name = isinstance(name, str) and name.isidentifier() and len(name) <= LONGEST
-    return str(name) if is_name else ascii(name)[:LONGEST]
+    return str(name) if is_name else repr(name)[:LONGEST]
 
 
 def to_fields(record: LapicRecord) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _number(name: str, value: object, where: str = "") -> int:
         and 0 <= value < 1 << bits
     ):
         return value
-    why = f"{ascii(value)[:LONGEST]} is not a number from 0 to 2^{bits} - 1"
+    why = f"{repr(value)[:LONGEST]} is not a number from 0 to 2^{bits} - 1"
     raise RecordError(name + where, "BAD_VALUE", why)
 
 

@@ -124,7 +124,7 @@ def _count(saved: Mapping[str, Any], name: str) -> int:
         or not isinstance(value, int)
         or not 0 <= value <= LATEST
     ):
-        why = f"{ascii(value)[:40]} is not from 0 to 2^63 - 1"
+        why = f"{repr(value)[:40]} is not from 0 to 2^63 - 1"
         raise RecordError(name, "BAD_VALUE", why)
     return value
 

@@ -14,7 +14,6 @@ vcpu: number of the vCPU.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.saved import events as saved_events
@@ -22,6 +21,7 @@ from lapis_engine.saved import lapic
 from lapis_engine.saved import transfer as saved_state
 from lapis_sessions.apic_files.contents import OUR_FORMAT, ApicFileError, Contents
 from lapis_sessions.text import objects
+from lapis_sessions.text.visible import json_text
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -44,7 +44,7 @@ def of(machine: Machine, number: int) -> dict[str, Any]:
 
 def encode(document: dict[str, Any]) -> bytes:
     """Return the bytes of the file."""
-    return f"{json.dumps(document, indent=2)}\n".encode("ascii")
+    return f"{json_text(document, indent=2)}\n".encode("ascii")
 
 
 def read(name: str, text: str) -> Contents:
@@ -72,18 +72,18 @@ def read(name: str, text: str) -> Contents:
 
 def _check_head(name: str, found: dict[str, Any]) -> None:
     if found.get("format") != OUR_FORMAT:
-        shown = ascii(found.get("format"))[:40]
+        shown = repr(found.get("format"))[:40]
         raise _bad(name, f"format is {shown} and not '{OUR_FORMAT}'")
     version = found.get("version")
     if isinstance(version, bool) or version != VERSION:
-        shown = ascii(version)[:40]
+        shown = repr(version)[:40]
         raise _bad(name, f"version is {shown}; this Lapis reads {VERSION}")
     for key in NEEDED:
         if key not in found:
             raise _bad(name, f"{key} is not there")
     for key in found:
         if key not in KEYS:
-            raise _bad(name, f"there is no {ascii(key)[:40]} in this format")
+            raise _bad(name, f"there is no {repr(key)[:40]} in this format")
 
 
 def _object(name: str, text: str) -> dict[str, Any]:

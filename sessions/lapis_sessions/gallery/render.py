@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from lapis_sessions.text.visible import visible
+
 if TYPE_CHECKING:
     from lapis_sessions.gallery.catalog import Point, Scenario, Tape
     from lapis_sessions.gallery.check import Report
@@ -22,7 +24,7 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 def gallery(scenarios: list[Scenario]) -> str:
     """Return the list of them."""
-    rows = [f"{s.name:<19} {s.summary}" for s in scenarios]
+    rows = [f"{visible(s.name):<19} {visible(s.summary)}" for s in scenarios]
     return "\n".join(
         [*rows, "", "lapis scenario NAME tells one; with --lesson it asks"]
     )
@@ -30,8 +32,9 @@ def gallery(scenarios: list[Scenario]) -> str:
 
 def opening(scenario: Scenario) -> str:
     """Return what is told before the first point."""
-    title = [scenario.title, "=" * len(scenario.title), f"({scenario.source})"]
-    return "\n".join([*title, "", _wrapped(scenario.text)])
+    title, source = visible(scenario.title), visible(scenario.source)
+    head = [title, "=" * len(title), f"({source})"]
+    return "\n".join([*head, "", _wrapped(scenario.text)])
 
 
 def tape(scenario: Scenario, one: Tape) -> str:
@@ -39,15 +42,16 @@ def tape(scenario: Scenario, one: Tape) -> str:
     machine = f"{one.guest}, {one.cpus} vCPUs, profile {one.profile}"
     if one.cpus == 1:
         machine = f"{one.guest}, 1 vCPU, profile {one.profile}"
-    path = scenario.path(one)
-    return f"\n{one.name}: {one.about}\n  {machine}\n  lapis replay {path}"
+    path = visible(str(scenario.path(one)))
+    head = visible(f"{one.name}: {one.about}")
+    return f"\n{head}\n  {visible(machine)}\n  lapis replay {path}"
 
 
 def point(visit: Visit, number: int) -> str:
     """Return the text of a point and what its commands show."""
     place = f"instruction {visit.session.timeline.spot.at.retired:,}"
     if visit.point.branch != "main":
-        place += f" of {visit.point.branch}"
+        place += f" of {visible(visit.point.branch)}"
     lines = ["", f"{number}. At {place}", _wrapped(visit.point.text, "   ")]
     for outcome in visit.shown():
         lines.append(f"   > {outcome.command}")

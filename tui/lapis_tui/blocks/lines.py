@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from rich.cells import cell_len
 
 from lapis_engine.units import NS
+from lapis_sessions.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,10 +45,10 @@ class Line:
         self.add(text, role)
 
     def add(self, text: str, role: str = "") -> Self:
-        """Append `text` and return the line itself."""
+        """Append `text`, made visible, and return the line itself."""
         if text:
-            if not text.isascii():
-                text = narrow(text)
+            if not (text.isascii() and text.isprintable()):
+                text = narrow(visible(text))
             self.spans.append((text, role))
             self.width += len(text)
         return self

@@ -42,7 +42,7 @@ def scenarios(checks: bool, as_json: bool) -> int:  # noqa: FBT001 - click passe
         for scenario in found:
             output.data(walk.listed(scenario))
     else:
-        output.say(render.gallery([shown(each) for each in found]))
+        output.say(render.gallery(found))
     return headless.OK
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from lapis_sessions.text.visible import visible
 from lapis_tui.blocks.lines import ROLES, Line, plain
 from lapis_tui.theme import ROLE_CSS
 
@@ -47,7 +49,7 @@ class LinePane(ScrollView, can_focus=True):
     def __init__(self, title: str = "", *, id: str) -> None:  # noqa: A002
         """Make an empty pane with `title` in its top border."""
         super().__init__(id=id)
-        self.border_title = title
+        self.border_title = Content(visible(title))  # and no markup
         self.lines: Sequence[Line] = []
         self._make: Maker | None = None
         self._at_end = True

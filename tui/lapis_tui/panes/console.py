@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lapis_sessions.text.visible import printed
 from lapis_tui.blocks.lines import Line
 from lapis_tui.panes.base import LinePane
 
@@ -14,34 +14,29 @@ if TYPE_CHECKING:
 
 KEPT = 64 * 1024
 """Bytes of each console that are shown, counted from the end."""
-GLYPHS = {n: None if n == 8 else "." for n in range(256) if not chr(n).isprintable()}
-"""What stands for the characters of Latin-1 that have no glyph."""
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][0-9A-B]|\x1b[=>c]")
 
 
 def clean(raw: bytes) -> list[str]:
-    """Return what was printed as rows of plain text.
+    r"""Return what was printed as rows of plain text, all of it visible.
 
-    Escape sequences are left out, a lone carriage return begins the row again, and
-    what has no glyph is a dot.
-
-    >>> clean(b"one" + bytes([13, 10]) + b"lost" + bytes([13]) + b"two")
-    ['one', 'two']
+    >>> for row in clean(b"one" + bytes([13, 10, 9]) + b"tw" + bytes([27]) + b"[2Jo"):
+    ...     print(row)
+    one
+            tw\x1b[2Jo
     """
-    text = _ESCAPES.sub("", raw[-KEPT:].decode("latin-1")).replace("\r\n", "\n")
-    rows = [row.rstrip("\r").rsplit("\r", 1)[-1] for row in text.split("\n")]
-    rows = [row.expandtabs().translate(GLYPHS) for row in rows]
+    text = printed(raw[-KEPT:].decode("utf-8", "backslashreplace"))
+    rows = [row.expandtabs() for row in text.split("\n")]
     return rows[:-1] if rows and not rows[-1] else rows
 
 
 def render(consoles: Mapping[str, bytes], size: tuple[int, int]) -> list[Line]:
     """Return every row of every console; a heading where there are several."""
-    printed = {port: raw for port, raw in consoles.items() if raw}
-    if not printed:
+    there = {port: raw for port, raw in consoles.items() if raw}
+    if not there:
         return [Line(" the guest has printed nothing", "dim")] if size[1] else []
     out: list[Line] = []
-    for port, raw in printed.items():
-        if len(printed) > 1:
+    for port, raw in there.items():
+        if len(there) > 1:
             out.append(Line(f" {port}", "label"))
         out += [Line(f" {row}") for row in clean(raw)]
     return out

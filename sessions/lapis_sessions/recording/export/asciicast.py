@@ -2,15 +2,15 @@
 
 The acts become the commands that do them, which are typed and done; what is shown is
 what each says. When they were typed nobody recorded: the film keeps a pace of its own.
+A player sends a terminal what the film says, so that all text in it is made visible.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from lapis_sessions.recording.export import script
-from lapis_sessions.text import utf8
+from lapis_sessions.text.visible import json_text, printed, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,20 +39,20 @@ class _Film:
     def typed(self, text: str) -> Iterator[bytes]:
         """Type a line at the prompt."""
         yield self.event("o", PROMPT)
-        for letter in text:
+        for letter in visible(text):
             yield self.event("o", letter, KEY)
         yield self.event("o", "\r\n", KEY)
 
     def shown(self, text: str) -> bytes:
         """Show an answer."""
-        clean = "".join(c if c.isprintable() or c == "\n" else "." for c in text)
-        return self.event("o", clean.replace("\n", "\r\n") + "\r\n", ANSWER)
+        rows = printed(text).expandtabs().replace("\n", "\r\n")
+        return self.event("o", f"{rows}\r\n", ANSWER)
 
 
 def film(named: Named, session: Session) -> Iterator[bytes]:
     """Yield the file; `session` is the recorded machine, which gets the acts."""
     head = named.recording.header
-    title = f"lapis {' '.join(script.options(head))}"
+    title = visible(f"lapis {' '.join(script.options(head))}")
     env = {"TERM": "xterm-256color"}
     yield _line(
         {"version": 2, "width": WIDTH, "height": HEIGHT, "title": title, "env": env}
@@ -60,8 +60,9 @@ def film(named: Named, session: Session) -> Iterator[bytes]:
     out = _Film()
     for told in script.told(named.branch):
         if told.note:
-            yield out.event("m", told.note)
-            yield out.shown(f"# {told.note}")
+            note = visible(told.note)
+            yield out.event("m", note)
+            yield out.shown(f"# {note}")
         for line in told.lines:
             yield from out.typed(line)
             outcome = session.execute(line)
@@ -70,4 +71,4 @@ def film(named: Named, session: Session) -> Iterator[bytes]:
 
 
 def _line(value: object) -> bytes:
-    return utf8.encode(json.dumps(value, ensure_ascii=False)) + b"\n"
+    return f"{json_text(value)}\n".encode()

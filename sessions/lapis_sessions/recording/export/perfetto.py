@@ -7,7 +7,6 @@ which the IPIs are arrows. The trace's us are virtual time.
 
 from __future__ import annotations
 
-import json
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from lapis_engine.events import VectorDelivered, VectorEnded
 from lapis_sessions.plain import plain
 from lapis_sessions.recording.export.arrows import Arrow, Arrows
 from lapis_sessions.recording.export.levels import Edge, Levels
-from lapis_sessions.text import utf8
+from lapis_sessions.text.visible import json_text
 from lapis_sessions.views import events
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ def trace(named: Named, player: Player) -> Iterator[bytes]:
     """Yield the trace in pieces; raise `DivergedError`."""
     yield b'{"displayTimeUnit":"ns","traceEvents":[\n'
     for index, row in enumerate(chain(_names(named, player), _rows(named, player))):
-        text = json.dumps(row, sort_keys=True, separators=(",", ":"))
-        yield utf8.encode(f"{',' if index else ''}{text}\n")
+        text = json_text(row, sort_keys=True, separators=(",", ":"))
+        yield f"{',' if index else ''}{text}\n".encode()
     yield b"]}\n"
 
 

@@ -7,7 +7,7 @@ goes on to the last event before that by `run-to`.
 
 from __future__ import annotations
 
-import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from lapis_engine.machine.act_schemas import ACTS
 from lapis_engine.replay.entries import AT_ONCE, HITS, TIME_MOVING
 from lapis_engine.vmm.interference import EVERY
 from lapis_sessions.recording.edit.merge import joined
+from lapis_sessions.text.visible import json_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,8 @@ def lines(branch: RecordedBranch) -> list[str]:
     return [line for each in told(branch) for line in each.lines]
 
 
+WORD = re.compile(r"[\w.:/-]+", re.ASCII)
+"""A text that is one word of a command line without quotation marks."""
 BY_HAND = {"answer": "user", "answer_fault": "user", "discard": "user"} | {
     "answer_by_device": "device"
 }
@@ -67,9 +70,15 @@ def _lines(row: ActRow, retired: int) -> list[str]:
         return list(_moving(row, retired))
     line, by = LINES.get(row.verb), BY_HAND.get(row.verb)
     is_whole = row.args.keys() >= ACTS[row.verb].keys()
-    if line is None or not is_whole or (by and row.args["by"] != by):
-        return [f"act {row.verb} {shlex.quote(json.dumps(row.args))}"]
+    is_plain = all(map(_is_word, row.args.values()))
+    if line is None or not is_whole or not is_plain or (by and row.args["by"] != by):
+        return [f"act {row.verb} {shlex.quote(json_text(row.args))}"]
     return [line(row.args)]
+
+
+def _is_word(value: object) -> bool:
+    """Tell whether a value stands in a line as one word: a text of a file may not."""
+    return not isinstance(value, str) or WORD.fullmatch(value) is not None
 
 
 def _moving(row: ActRow, retired: int) -> Iterator[str]:
@@ -92,11 +101,7 @@ def text(named: Named, digest: str) -> str:
     ]
     for each in told(named.branch):
         out += [f"# {each.note}"] if each.note else each.lines
-    return "\n".join([*map(_one_line, out), ""])
-
-
-def _one_line(line: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in line)
+    return "\n".join([*map(visible, out), ""])  # a note's newline is no new line
 
 
 def options(head: Header) -> list[str]:
