@@ -42,6 +42,18 @@ class Generator(NamedTuple):
 
 
 GENERATORS = {
+    "command_lines": Generator(
+        "campaign.command_lines",
+        "lines of the registry, valid, nearly valid and hostile",
+        slice=500,
+        share=2,
+    ),
+    "encodings": Generator(
+        "campaign.encodings",
+        "every encoding in three modes, on the processor and in emulation",
+        slice=3_000,
+        share=2,
+    ),
     "expressions": Generator(
         "campaign.expressions",
         "rules, conditions and numerals against an evaluator of our own",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from campaign import __main__ as campaign
-from campaign import frame
+from campaign import encodings, forked, frame
 from campaign.frame import GENERATORS, Budget, Generator
 
 if TYPE_CHECKING:
@@ -25,6 +25,20 @@ def test_a_slice_finds_nothing(name: str) -> None:
     result = frame.run(name, 1, Budget(count=GENERATORS[name].slice))
     assert result["findings"] == []
     assert result["count"] >= GENERATORS[name].slice
+
+
+@pytest.mark.parametrize("mode", encodings.MODES)
+@pytest.mark.parametrize("code", ["f00fa3c3", "f00fabc3", "f00fb3e2", "f00fbae601"])
+def test_lock_bt_of_a_register_still_kills(
+    mode: tuple[int, str], code: str, tmp_path: Path
+) -> None:
+    """Where this fails the fault is cured: `encodings.KNOWN` loses it, and this."""
+    trial = encodings.Trial(*mode, bytes.fromhex(code))
+    encodings.worlds()
+    assert list(forked.each([trial], encodings.attempt, tmp_path)) == [
+        (trial, "SIGABRT")
+    ]
+    assert encodings.kind_of(trial, "SIGABRT") == encodings.LOCK_BT
 
 
 MOCK = "campaign.test_campaign"
