@@ -35,6 +35,8 @@ how many to do at most before it is asked again, 0 to break off. How a run is sl
 changes nothing in what the guest does."""
 DEFAULT_LIMIT = 1_000_000_000
 ENDLESS = 1 << 62
+BEGINNING, END = 1500, 400
+"""Characters of a refusal that are kept when what it repeats makes it longer."""
 
 
 def whole(left: int) -> int:
@@ -60,6 +62,19 @@ class Outcome:
         """Return the object of `lapis exec --json`."""
         tail = {"result": self.result} if self.ok else {"error": self.error}
         return {"command": self.command, "ok": self.ok, **tail}
+
+
+def sentence(error: LapisError) -> str:
+    """Return what an error says as one line, without the middle if that is too long.
+
+    >>> len(sentence(LapisError("a" * 70_000 + " is no number"))) < 2000
+    True
+    """
+    said = visible(str(error))
+    if len(said) <= BEGINNING + END:
+        return said
+    left_out = len(said) - BEGINNING - END
+    return f"{said[:BEGINNING]}... ({left_out:,} more) ...{said[-END:]}"
 
 
 class Recorder(Protocol):
@@ -151,8 +166,8 @@ class Session:
             result = call.command.perform(self, call.bound)
             text = call.command.render(shown(result))
         except LapisError as error:
-            why = visible(str(error))
-            return Outcome(line, ok=False, result=None, error=why, text=why)
+            said = sentence(error)
+            return Outcome(line, ok=False, result=None, error=said, text=said)
         finally:
             self.pace = before
             self.notices += self.extensions.news()

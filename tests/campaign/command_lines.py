@@ -36,7 +36,7 @@ MOVING_SECONDS = 10.0
 """Of a line whose purpose is time; it is paced to `MOST`."""
 MOST = 20_000
 """Instructions of one line."""
-LONGEST = 4000
+LONGEST = 2000
 """Characters of a refusal."""
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).resolve().parents[1]
 NO_END = 1 << 62
+START = 60.0
+"""Seconds in which a worker must begin."""
 POLL = 0.2
 """Seconds between two looks at a worker."""
 HOT = {"PYTHONHASHSEED": "0"}
@@ -42,22 +44,28 @@ class Generator(NamedTuple):
 
 
 GENERATORS = {
+    "guests": Generator(
+        "campaign.guests",
+        "random guests, run whole, in pieces and in steps, and replayed",
+        slice=20,
+        share=4,
+    ),
     "command_lines": Generator(
         "campaign.command_lines",
         "lines of the registry, valid, nearly valid and hostile",
-        slice=500,
+        slice=200,
         share=2,
     ),
     "encodings": Generator(
         "campaign.encodings",
         "every encoding in three modes, on the processor and in emulation",
-        slice=3_000,
+        slice=1_500,
         share=2,
     ),
     "expressions": Generator(
         "campaign.expressions",
         "rules, conditions and numerals against an evaluator of our own",
-        slice=5_000,
+        slice=3_000,
         share=1,
     ),
 }
@@ -122,15 +130,15 @@ def _work(name: str, seed: int, folder: str, until: float, most: int) -> str | N
 
 def _wait(worker: subprocess.Popen[bytes], tally: Path, patience: float) -> str | None:
     """Wait until it ends, or has said nothing for too long."""
-    last, since = b"", monotonic()
+    last, since, allowed = tally.read_bytes(), monotonic(), START
     while True:
         try:
             status = worker.wait(POLL)
         except subprocess.TimeoutExpired:
             now = tally.read_bytes()
             if now != last:
-                last, since = now, monotonic()
-            elif monotonic() - since > patience:
+                last, since, allowed = now, monotonic(), patience
+            elif monotonic() - since > allowed:
                 return "hung"
             continue
         if status < 0:

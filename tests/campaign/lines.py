@@ -114,16 +114,15 @@ class Lines:
         rng = self.rng
         if argument.choices:
             return rng.choice(argument.choices)
-        match argument.kind:
-            case "count":
-                return str(rng.choice((0, 1, 2, 3, 8, 17, 100, 1000, 3000)))
-            case "vcpu":
-                return str(rng.randrange(self.cpus))
-            case "address":
-                numbers = ["0xfee00300", "0x10000", "1000:0", "0x8000", "0xfffffffff"]
-                return rng.choice([*self.symbols, *numbers])
-            case "value":
-                return hex(rng.choice((0, 1, 4, 0x31, 0xFEE0_0000, 255, 0xC4500)))
+        numbers = ("0xfee00300", "0x10000", "1000:0", "0x8000", "0xfffffffff")
+        by_kind: dict[str, tuple[str, ...]] = {
+            "count": ("0", "1", "2", "3", "8", "17", "100", "1000", "3000"),
+            "vcpu": tuple(map(str, range(self.cpus))),
+            "address": (*self.symbols, *numbers),
+            "value": ("0", "1", "4", "0x31", "0xfee00000", "255", "0xc4500"),
+        }
+        if argument.kind in by_kind:
+            return rng.choice(by_kind[argument.kind])
         if argument.name == "rule":
             return self._rule()
         return rng.choice(WORDS.get(argument.name, ("x", "1", "all", "main")))

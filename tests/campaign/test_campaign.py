@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +13,6 @@ from campaign.frame import GENERATORS, Budget, Generator
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from campaign.case import Case
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -41,31 +36,9 @@ def test_lock_bt_of_a_register_still_kills(
     assert encodings.kind_of(trial, "SIGABRT") == encodings.LOCK_BT
 
 
-MOCK = "campaign.test_campaign"
-KNOWN = {"odd": "it is not even"}
-
-
-def one(case: Case) -> None:
-    """Do what a generator may meet; the frame is tested with it."""
-    case.doing(f"case {case.number}", known="odd" if case.number == 3 else "")
-    match case.number:
-        case 1:
-            case.find("even", f"{case.rng.random()}")
-        case 3 | 5:
-            os.kill(os.getpid(), signal.SIGABRT)
-        case 6:
-            raise ValueError("six")
-        case 7:
-            sys.exit(9)
-        case 8:
-            signal.pause()
-        case _:
-            case.tally("good")
-
-
 @pytest.fixture
 def mocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Generator(MOCK, "deaths", slice=1, share=1, patience=1.0)
+    row = Generator("campaign.mock", "deaths", slice=1, share=1, patience=1.0)
     monkeypatch.setattr(frame, "GENERATORS", {"mock": row})
     monkeypatch.setattr(campaign, "GENERATORS", {"mock": row})
 

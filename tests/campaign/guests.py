@@ -1,0 +1,167 @@
+"""Random guests, each run whole, in pieces and step by step, recorded and replayed.
+
+However a run is cut, it comes to the same state; nothing raises, hangs or grows.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from time import process_time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from campaign import soup
+from lapis_engine.replay.digest import Digester
+from lapis_engine.vmm.exits import Livelock
+from lapis_plugins.host import discover
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
+from lapis_sessions.recording.start import start_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from campaign.case import Case
+    from lapis_engine.machine.stop import Stop
+    from lapis_sessions.extensions import Extensions
+    from lapis_sessions.session import Session
+
+SECONDS = 20.0
+MEMORY = "2M"
+ANSWERS = (0, 1, 0x31, 0xFF, 0x1234_5678)
+RF = 1 << 16
+LOCK_BT = "LOCK BT"
+HOST_BYTES = "host bytes in the digest"
+RESUME_FLAG = "RFLAGS.RF"
+KNOWN = {
+    LOCK_BT: "LOCK BT, BTS, BTR and BTC with a register kill the process",
+    HOST_BYTES: "PSHUFB and MPSADBW of XMM, and FLD of a NaN, leave bytes of the host",
+    RESUME_FLAG: "IRET sets RF, and where a run is cut decides when it is cleared",
+}
+"""Faults of the processor underneath that have an issue of their own."""
+LOCKED = re.compile(
+    rb"\xf0[\x26-\x67\xf2\xf3]*\x0f(?:[\xa3\xab\xb3\xbb]|\xba)[\xc0-\xff]"
+)
+WIDE = re.compile(rb"\x0f\x38\x00|\x0f\x3a\x42|[\xd8-\xdf]|\x0f\xae|\x0f\x01")
+
+
+class Ran(NamedTuple):
+    """What a way came to."""
+
+    digest: str
+    fields: Mapping[str, str]
+    retired: int
+
+
+@cache
+def extensions() -> Extensions:
+    """What there is in every session."""
+    return discover().extensions
+
+
+def one(case: Case) -> None:
+    """Run one guest in three ways, and again from its recording."""
+    rng = case.rng
+    bits, image = soup.guest(rng)
+    path = case.folder / "guest.bin"
+    path.write_bytes(image)
+    options = SessionOptions(
+        str(path), rng.choice((1, 1, 2, 4, 8)), MEMORY,
+        rng.choice(sorted(extensions().profiles)),
+        quantum=rng.choice((1, 3, 100, 1000)), ports=rng.choice(("ask", "float")),
+    )  # fmt: skip
+    case.doing(
+        f"{bits} bits, {options.cpus} vCPUs, {options.profile}, quantum "
+        f"{options.quantum}, {options.ports}: {image[:400].hex()}",
+        LOCK_BT if LOCKED.search(image) else "",
+    )
+    many = rng.choice((50, 300, 300, 1000))
+    begun = process_time()
+    cuts: dict[str, Callable[[int], int]] = {
+        "whole": lambda left: left,
+        "pieces": lambda left: min(left, rng.randrange(1, 60)),
+        "steps": lambda _left: 1,
+    }
+    ways = {}
+    record = case.folder / "guest.lapis"
+    for name, cut in cuts.items():
+        ways[name] = _run(options, many, cut, record if name == "pieces" else None)
+    for name in ("pieces", "steps"):
+        _compare(case, "whole", ways["whole"], name, ways[name])
+    _replay(case, record, ways["pieces"])
+    case.tally(f"{bits} bits")
+    case.tally("instructions", sum(ran.retired for ran in ways.values()))
+    took = process_time() - begun
+    if took > SECONDS:
+        case.find("slow", f"{took:.1f} s")
+
+
+def _run(
+    options: SessionOptions, many: int, cut: Callable[[int], int], record: Path | None
+) -> Ran:
+    """Run `many` instructions in pieces; requests are answered by their number."""
+    session = open_session(options, extensions())
+    if record is not None:
+        start_recording(session, str(record))
+    left, asked, idle = many, 0, 0
+    while left > 0 and idle < 4:
+        stop = session.run(cut(left))
+        left -= stop.retired
+        idle = 0 if stop.retired or session.machine.pending() else idle + 1
+        if stop.reason in {"halted", "suspended", "fault"} or is_livelock(stop):
+            break
+        for request in session.machine.pending():
+            if request.kind == "inst-emul":
+                session.machine.answer_fault(request.vcpu, "ud")
+            else:
+                value = ANSWERS[asked % len(ANSWERS)]
+                session.machine.answer(request.vcpu, value)
+            asked += 1
+        if asked > many:
+            break
+    digester = Digester(session.machine)
+    ran = Ran(digester.digest(), digester.fields(), many - left)
+    session.close()
+    return ran
+
+
+def is_livelock(stop: Stop) -> bool:
+    """Tell whether a vCPU takes one exception after the other and does nothing else."""
+    return isinstance(stop.exit, Livelock)
+
+
+def _compare(case: Case, one_way: str, one: Ran, other_way: str, other: Ran) -> None:
+    if one.digest == other.digest:
+        case.tally("equal")
+        return
+    names = sorted(one.fields.keys() | other.fields.keys())
+    pairs = [(n, one.fields.get(n, ""), other.fields.get(n, "")) for n in names]
+    unequal = [(name, a, b) for name, a, b in pairs if a != b]
+    text = "; ".join(f"{n}: {a[:80]} and {b[:80]}" for n, a, b in unequal[:8])
+    kind = kind_of(unequal, case.journal.tally.doing)
+    case.find(kind, f"{one_way} and {other_way}: {text}; {case.journal.tally.doing}")
+
+
+def kind_of(unequal: list[tuple[str, str, str]], _doing: str) -> str:
+    """Sort a difference."""
+    if all(name.endswith("rflags") and _is_rf(a, b) for name, a, b in unequal):
+        return RESUME_FLAG
+    return "different"
+
+
+def _is_rf(one: str, other: str) -> bool:
+    return int(one, 16) ^ int(other, 16) == RF
+
+
+def _replay(case: Case, path: Path, ran: Ran) -> None:
+    """Do the recording again."""
+    recording = reader.read(str(path))
+    session: Session = replaying.session_of(recording, extensions())
+    verdict: Any = replaying.verify(session, recording)
+    if verdict.divergence is not None:
+        case.find("diverged", f"{verdict.divergence.text}; {case.journal.tally.doing}")
+    elif verdict.digest != ran.digest:
+        case.find("replayed differently", case.journal.tally.doing)
