@@ -47,7 +47,7 @@ GENERATORS = {
     "guests": Generator(
         "campaign.guests",
         "random guests, run whole, in pieces and in steps, and replayed",
-        slice=20,
+        slice=10,
         share=4,
     ),
     "command_lines": Generator(

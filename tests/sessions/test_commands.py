@@ -53,6 +53,15 @@ def test_a_step_moves_the_selected_vcpu_alone(opened: Open, done: Do) -> None:
     assert [r["retired"] for r in done(session, "vcpus")] == [3, 0]
 
 
+@pytest.mark.parametrize("line", ["lint on {}", "{}", "branch {}", "run {}", "x 0 {}"])
+def test_a_refusal_repeats_no_more_than_can_be_read(
+    opened: Open, refused: Refuse, line: str
+) -> None:
+    said = refused(opened(), line.format("a" * 70_000))
+    assert 20 < len(said) < 2000
+    assert "\n" not in said
+
+
 @pytest.mark.parametrize("slice_", [1, 7, 1000])
 def test_how_a_run_is_sliced_changes_nothing(
     opened: Open, done: Do, slice_: int

@@ -154,10 +154,10 @@ def test_a_condition_means_what_it_says(text: str, expected: object) -> None:
     ],
 )
 def test_anything_else_is_one_sentence(text: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(ExpressionError) as refused:
         value(text)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
     sentence = str(refused.value)
     assert sentence
     assert "\n" not in sentence
@@ -202,6 +202,12 @@ def test_the_part_that_is_wrong_is_named(text: str, sentence: str) -> None:
     assert str(refused.value) == sentence
 
 
+def test_a_part_with_control_characters_is_made_visible() -> None:
+    with pytest.raises(ExpressionError) as raised:
+        value("sorted([1, 'a\x1b[31m']) == 1")
+    assert str(raised.value).isprintable()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -221,12 +227,12 @@ def test_the_longest_expressions_are_soon_done(text: str) -> None:
             looked_up.append(name)
             return "x" * 10_000_000
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     tracemalloc.start()
     Expression(text, ["console", "a"]).evaluate(Names())
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert most < 20_000_000
     assert len(looked_up) <= 1
 

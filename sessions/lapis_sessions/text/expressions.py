@@ -18,6 +18,7 @@ from typing import Any, Final
 from lapis_sessions.errors import CommandError
 from lapis_sessions.text import operators
 from lapis_sessions.text.operators import clipped
+from lapis_sessions.text.visible import visible
 
 Names = Mapping[str, Any]
 Value = Callable[[Names], Any]
@@ -101,7 +102,7 @@ class Expression:
         except _NoValueError as error:
             part = self._check.text_of(error.node)
             # It is worth naming where it is not all there is.
-            where = "" if part == self.text else f"{clipped(part)}: "
+            where = "" if part == self.text else f"{visible(clipped(part))}: "
             sentence = f"{clipped(self.text)!r} has no value: {where}{error.why}"
             raise ExpressionError(sentence) from None
 
