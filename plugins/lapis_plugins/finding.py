@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lapis_plugins.plugin import Plugin
 from lapis_sessions import regular
-from lapis_sessions.regular import FileError
+from lapis_sessions.regular import FileError, NoFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +88,8 @@ class _Loader(SourceFileLoader):
         """Read the source, or what Python keeps of it; raise `OSError`."""
         try:
             return regular.read(path, MOST_BYTES, "file")
+        except NoFileError as error:
+            raise FileNotFoundError(str(error)) from None
         except FileError as error:
             raise OSError(str(error)) from None
 
