@@ -101,7 +101,7 @@ class Line:
 def narrow(text: str) -> str:
     """Put a `?` for each character that does not take exactly one cell.
 
-    >>> narrow("ISR │ →"), narrow(chr(0x1234) + "e" + chr(0x301))
+    >>> narrow("ISR │ →"), narrow(chr(0x4E2D) + "e" + chr(0x301))
     ('ISR │ →', '?e?')
     """
     return "".join(char if cell_len(char) == 1 else "?" for char in text)
