@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from rigs import recordings
+from rigs import machines, recordings
 
+from lapis_engine.events import InitReceived
+from lapis_engine.replay import capture
 from lapis_engine.replay.digest import Digester
 from lapis_sessions import footprint
+from lapis_sessions.timeline.holdings import Holdings
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
+    from lapis_engine.replay.capture import Checkpoint
     from lapis_sessions.session import Session
 
 MIB = 1 << 20
@@ -113,3 +117,24 @@ def test_sessions_that_are_closed_leave_nothing(tmp_path: Path) -> None:
     assert after[1] <= maps + 12
     assert after[2] <= threads
     assert footprint.resident() - before < 12 * MIB  # a machine takes 3 MB at least
+
+
+def test_events_that_only_checkpoints_hold_are_counted_once() -> None:
+    machine = machines.ap_bringup(1)
+    held = Holdings()
+
+    def noted(count: int) -> Checkpoint:
+        machine.log.note(*(InitReceived(0, "a test") for _ in range(count)))
+        return capture.take(machine)
+
+    kept = [noted(200), noted(50), noted(10_000)]
+    grown = []
+    for checkpoint in kept:
+        before = held.bytes
+        held.add(checkpoint)
+        grown.append(held.bytes - before)
+    assert grown[1] - grown[0] < 0, "200 of its 250 are in the first as well"
+    assert grown[2] - grown[1] == (capture.EVENTS - 50) * 256
+    for checkpoint in kept[::-1]:
+        held.remove(checkpoint)
+    assert (held.bytes, len(held)) == (0, 0)
