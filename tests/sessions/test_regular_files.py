@@ -12,6 +12,7 @@ from lapis_engine.errors import LapisError
 from lapis_plugins.host import discover
 from lapis_sessions import guests, regular
 from lapis_sessions.apic_files import reading
+from lapis_sessions.exploring.exploration import Shelf
 from lapis_sessions.gallery import catalog
 from lapis_sessions.gallery.catalog import ScenarioError
 from lapis_sessions.recording.format import reader
@@ -47,6 +48,19 @@ def test_a_file_that_is_none_is_refused_at_once_and_named(what: str, kind: str) 
     said = str(caught.value)
     assert repr(name)[1:-1] in said or Path(name).stem in said
     assert "\n" not in said
+
+
+@pytest.mark.usefixtures("odd")
+@pytest.mark.parametrize("kind", ODD)
+def test_a_folder_that_cannot_be_is_refused_and_named(kind: str) -> None:
+    name = ODD[kind]
+    try:
+        Shelf(name, force=False)
+    except LapisError as error:
+        said = str(error)
+    else:
+        said = repr(name) * Path(name).is_dir()
+    assert repr(name) in said
 
 
 @pytest.mark.parametrize("kind", ODD)

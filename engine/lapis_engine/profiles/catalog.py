@@ -178,7 +178,7 @@ def profile_named(name: str, profiles: Mapping[str, Profile] = PROFILES) -> Prof
     except KeyError:
         known = ", ".join(profiles)
         raise ConfigError(
-            f"there is no profile {name!r}; the profiles are {known}"
+            f"there is no profile {name[:40]!r}; the profiles are {known}"
         ) from None
 
 

@@ -71,7 +71,7 @@ def console(session: Session, bound: Bound) -> str:
     if port and port not in printed:
         known = ", ".join(sorted(printed)) or "none"
         raise CommandError(
-            f"console: nothing was printed on {port!r}; ports with text: {known}"
+            f"console: nothing was printed on {port[:40]!r}; ports with text: {known}"
         )
     ports = [port] if port else sorted(printed)
     return "\n".join(printed[name].decode("utf-8", "replace") for name in ports)

@@ -10,6 +10,7 @@ from lapis_engine.replay.parts import parts
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
+from lapis_sessions.text.operators import clipped
 from lapis_sessions.timeline import searches
 from lapis_sessions.views import timeline as views
 
@@ -112,10 +113,12 @@ def _field(session: Session, part: str, bound: Bound) -> Callable[[], object]:
         field = bound.word("field")
     found = {each.name: each for each in parts(session.machine)}
     if name not in found:
-        raise CommandError(f"last-change: there is no {name}: {', '.join(found)}")
+        raise CommandError(
+            f"last-change: there is no {clipped(name)}: {', '.join(found)}"
+        )
     if field not in found[name].fields:
         known = ", ".join(found[name].fields)
-        raise CommandError(f"last-change: {name} has no {field!r}: {known}")
+        raise CommandError(f"last-change: {name} has no {clipped(field)!r}: {known}")
     holder = found[name].holder
     return lambda: getattr(holder, field)
 
@@ -147,7 +150,9 @@ def checkpoint(session: Session, bound: Bound) -> PlaceView:
     """Give this point a name."""
     name = bound.word("name")
     if name in {"start", "end"} or name[:1].isdigit() or name.startswith("#"):
-        raise CommandError(f"checkpoint {name!r}: goto reads that as another place")
+        raise CommandError(
+            f"checkpoint {name[:40]!r}: goto reads that as another place"
+        )
     session.timeline.name(name)
     return replace(views.place(session), name=name)
 

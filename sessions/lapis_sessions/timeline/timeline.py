@@ -191,7 +191,7 @@ class Timeline:
         branch = self.branches.get(name)
         if branch is None:
             raise CommandError(
-                f"there is no branch {name!r}: {', '.join(self.branches)}"
+                f"there is no branch {name[:40]!r}: {', '.join(self.branches)}"
             )
         return branch
 
