@@ -86,6 +86,11 @@ class Recorder(Protocol):
         ...
 
     @property
+    def name(self) -> str:
+        """What the file is called for now."""
+        ...
+
+    @property
     def acts(self) -> int:
         """Acts that are on disk of the present branch."""
         ...

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -320,9 +321,9 @@ def test_ctrl_c_breaks_off_a_run_and_says_where_it_is() -> None:
     ) as it:
         assert it.stdout is not None
         it.stdout.readline()
-        it.send_signal(2)
+        it.send_signal(signal.SIGINT)
         rest = it.stdout.read().splitlines()
-        assert it.wait() == 130
+        assert it.wait() == -signal.SIGINT  # what a shell shows as 130
     assert len(rest) <= 1
     if rest:
         assert json.loads(rest[0])["result"]["text"] == "broken off"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from lapis_tui import ending
 from lapis_tui.cli import main as cli
 from lapis_tui.cli import streams
 
 
 def main() -> int:
-    """Be the program `lapis`; return its exit status."""
+    """Be the program `lapis`; return its status, or die of the signal that ended it."""
     streams.fill()
-    return cli.main()
+    return ending.leave(cli.main())
 
 
 if __name__ == "__main__":

@@ -7,21 +7,25 @@ wants of one goes to the worker as a line of the command registry.
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
 from lapis_sessions import completion
 from lapis_tui.bindings import bindings
+from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.filter import VISIBLE
 from lapis_tui.painter import Painter
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.screens.help import HelpScreen
 from lapis_tui.screens.inject import InjectScreen
 from lapis_tui.screens.main import MainScreen
+from lapis_tui.terminal import Terminal, restorer
 from lapis_tui.theme import LAPIS
 from lapis_tui.worker import Order, Worker
 
@@ -29,16 +33,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from textual.binding import BindingType
+    from textual.driver import Driver
     from textual.filter import LineFilter
     from textual.screen import Screen
     from textual.widget import Widget
 
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
+    from lapis_tui.ending import Ending
     from lapis_tui.messages import Done, Failed, Noticed, Painted, Seen
     from lapis_tui.panes.command import CommandInput
     from lapis_tui.view import View
 
+LOOK_SECONDS = 0.1
+"""Between two looks whether somebody wants an end."""
 QUIT = {"q", "quit", "exit"}
 """Lines that leave, though no session knows them."""
 
@@ -50,10 +58,13 @@ class LapisApp(App[None]):
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
-    def __init__(self, session: Session) -> None:
-        """Show `session`, which the worker owns from now on."""
+    def __init__(self, session: Session, ending: Ending | None = None) -> None:
+        """Show `session`, which the worker owns from now on, until `ending`."""
         without_colour = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if without_colour else None)
+        self._ending = ending
+        self.failures: list[str] = []
+        """What went wrong on one of our threads, a sentence each."""
         self.animation_level = "none"
         panes = tuple(session.extensions.panes.values())
         self.main = MainScreen(partial(completion.complete, session), panes)
@@ -85,6 +96,33 @@ class LapisApp(App[None]):
         self.register_theme(LAPIS)
         if not self.no_color:
             self.theme = LAPIS.name
+        if self._ending is not None:
+            self.set_interval(LOOK_SECONDS, self._look)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Use a terminal that can be closed without harm, where Textual's is used."""
+        found = super().get_driver_class()
+        return Terminal if found is LinuxDriver else found
+
+    def _look(self) -> None:
+        """Leave when somebody wants it, or when nobody can see this any more."""
+        if self._ending is None:
+            return
+        if isinstance(self._driver, Terminal) and self._driver.is_gone:
+            self._ending.ask(HANG_UP)
+        if self._ending.asked or self.failures:
+            self.exit()
+
+    def fail(self, args: threading.ExceptHookArgs) -> None:
+        """Take what nobody caught on a thread (`threading.excepthook`)."""
+        name = args.thread.name if args.thread is not None else "?"
+        kind = args.exc_type.__name__
+        self.failures.append(f"thread {name!r} failed: {kind}: {args.exc_value}")
+
+    @property
+    def busy(self) -> bool:
+        """Whether the session is still at work, though it was told to stop."""
+        return self._worker.alive
 
     def on_main_screen_ready(self) -> None:
         """Start the session's thread."""
@@ -285,6 +323,25 @@ def _selected_in(widget: Widget | None) -> str:
     return widget.selected_text if isinstance(widget, Input) else ""
 
 
-def run_app(session: Session) -> None:
-    """Show `session` until the user quits."""
-    LapisApp(session).run()
+def run_app(session: Session, ending: Ending) -> int:
+    """Show `session` until the user quits or `ending` is asked for; close it then.
+
+    Returns the exit status.
+    """
+    with closing(session, ending):
+        app = LapisApp(session, ending)
+        ending.last = restorer()
+        before, threading.excepthook = threading.excepthook, app.fail
+        try:
+            app.run()
+        finally:
+            threading.excepthook = before
+        for failure in app.failures:
+            tell(failure)
+        if app.busy and session.writer is not None:
+            # Closing would use the machine, which is in use.
+            name, session.writer = session.writer.name, None
+            tell(f"the session does not stop: what was recorded is in {name!r}")
+    if ending.asked:
+        return ending.status
+    return int(bool(app.return_code or app.failures or app.busy))

@@ -89,6 +89,11 @@ class Worker:
         """Acknowledge a picture, so that the next one may come."""
         self._drawn.set()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop the guest and the thread."""
         self.interrupt()

@@ -7,6 +7,7 @@ come back in the order of the numbers.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections import deque
@@ -41,6 +42,12 @@ AHEAD: Final = 3
 SECONDS: Final = 0.1
 """Between two looks whether somebody wants no more."""
 MOST_JOBS: Final = 256
+OF_TERMINALS: Final = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT")
+    if hasattr(signal, name)
+)
+"""Signals that a terminal sends to all that run on it."""
 LOST: Final = (BrokenExecutor, ImportError, OSError)
 """What comes in place of a result when a worker is gone, or was never one."""
 _asked: list[Event] = []
@@ -161,9 +168,19 @@ def _is_enough() -> bool:
 
 
 def _attend(event: Event) -> None:
-    """Begin a process: Ctrl-C is for the one that started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin a process: what the terminal sends is for the one that started it."""
+    for number in OF_TERMINALS:
+        signal.signal(number, signal.SIG_IGN)
     _asked[:] = [event]
+    threading.Thread(target=_follow, name="parent", daemon=True).start()
+
+
+def _follow() -> None:
+    """End when the one that started this process is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager
@@ -179,7 +196,8 @@ def processes(jobs: int, stopped: Callable[[], bool]) -> Iterator[Pool]:
     executor = ProcessPoolExecutor(jobs, context, _attend, (enough,))
     try:
         with _deaf():
-            executor.submit(bool)  # starts the processes
+            for _ in range(jobs):
+                executor.submit(bool)  # starts a process, while none is idle
         yield Pool(executor, jobs, stopped, enough)
     finally:
         enough.set()
@@ -188,15 +206,16 @@ def processes(jobs: int, stopped: Callable[[], bool]) -> Iterator[Pool]:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Start processes that never hear Ctrl-C, not even while they begin."""
+    """Start processes that never hear the terminal, not even while they begin."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {n: signal.signal(n, signal.SIG_IGN) for n in OF_TERMINALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

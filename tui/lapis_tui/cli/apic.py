@@ -13,7 +13,7 @@ from lapis_sessions.apic_files import placing, reading
 from lapis_sessions.apic_files.view import imported_text
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
-from lapis_tui import output
+from lapis_tui import ending, output
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli.numbers import NUMBER
 
@@ -93,7 +93,8 @@ def import_file(
         return headless.OK
     for remark in view.remarks:
         output.tell(f"{file!r}: {remark}")
-    return headless.perform(session, commands, as_json=as_json)
+    with ending.listening() as end:
+        return headless.perform(session, commands, end, as_json=as_json)
 
 
 def _why(

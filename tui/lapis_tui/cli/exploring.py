@@ -21,7 +21,7 @@ from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
 from lapis_sessions.origin import SessionOptions, origin_of
 from lapis_sessions.recording.play import named
-from lapis_tui import output
+from lapis_tui import ending, output
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.numbers import NUMBER
@@ -144,10 +144,10 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
     extensions = plugged.extensions()
     job = _job(SessionOptions(**options), own, extensions)
     shelf = Shelf(own["out"], force=own["force"])
-    with headless.listening() as interrupt:
+    with ending.listening() as end:
 
         def stopped() -> bool:
-            return interrupt.asked
+            return end.asked
 
         begun = perf_counter()
         with _pool(own["dask"], jobs, stopped) as workers:
@@ -158,8 +158,8 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
     view = views.explored(job, Goal(extensions, job.until, job.lint), found)
     output.result(view, views.explored_text, as_json=as_json)
     output.say(f"{found.runs / seconds:,.1f} runs a second", err=True)
-    if interrupt.asked:
-        return headless.BROKEN_OFF
+    if end.asked:
+        return end.status
     return headless.FAILED if view.until and found.met is None else headless.OK
 
 
@@ -243,14 +243,14 @@ def shrink(
     found = named.find(file)
     target = out or _beside(found.recording.name)
     place = files.check(target, force=force)
-    with headless.listening() as interrupt:
+    with ending.listening() as end:
         done = reduction.reduce(
-            found, goal, extensions, tries=tries, stopped=lambda: interrupt.asked
+            found, goal, extensions, tries=tries, stopped=lambda: end.asked
         )
     files.write(place, [done.file])
     view = views.shrunk(done, found, goal, target)
     output.result(view, views.shrunk_text, as_json=as_json)
-    return headless.BROKEN_OFF if interrupt.asked else headless.OK
+    return end.status if end.asked else headless.OK
 
 
 def _beside(file: str) -> str:

@@ -5,10 +5,7 @@ What is meant for people goes to standard error when the output is JSON.
 
 from __future__ import annotations
 
-import signal
 import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import SessionError
@@ -17,46 +14,15 @@ from lapis_sessions.text.visible import visible
 from lapis_tui import output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import FrameType
+    from collections.abc import Sequence
 
     from lapis_sessions.session import Outcome, Session
+    from lapis_tui.ending import Ending
 
-SLICE = 1_000_000
-"""Instructions between two looks for Ctrl-C. By count and not by time, so that not even
-what is noticed between two slices differs from one run to the next."""
 MAX_SCRIPT = 1 << 20
 """Bytes of the largest script."""
 OK, FAILED, USAGE, BROKEN_OFF, CLOSED = 0, 1, 2, 130, 141
 """Exit statuses of `lapis`."""
-
-
-@dataclass(slots=True)
-class Interrupt:
-    """A request to stop; a second Ctrl-C does not wait for the first to be heard."""
-
-    asked: bool = False
-
-    def pace(self, left: int) -> int:
-        """Return the size of the next slice, 0 when the run is to be broken off."""
-        return 0 if self.asked else min(left, SLICE)
-
-    def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Take SIGINT."""
-        signal.signal(number, signal.SIG_DFL)
-        self.asked = True
-
-
-@contextmanager
-def listening() -> Iterator[Interrupt]:
-    """Turn Ctrl-C into an `Interrupt` for a while."""
-    interrupt = Interrupt()
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, interrupt.handle)
-    try:
-        yield interrupt
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def script(path: str) -> list[str]:
@@ -88,20 +54,29 @@ def _standard_input() -> bytes:
     return data
 
 
-def perform(session: Session, lines: Sequence[str], *, as_json: bool) -> int:
-    """Do `lines` in turn, whatever becomes of each; return the exit status."""
+def perform(
+    session: Session, lines: Sequence[str], ending: Ending, *, as_json: bool
+) -> int:
+    """Do `lines` in turn, whatever becomes of each; return the exit status.
+
+    They end early when `ending` is asked for.
+    """
     status = OK
-    with listening() as interrupt:
-        for line in lines:
-            if interrupt.asked:
-                return BROKEN_OFF
-            output.say(f"> {visible(line)}", err=True)
-            outcome = session.execute(line, pace=interrupt.pace)
-            _print(outcome, as_json=as_json)
-            while session.notices:
-                output.tell(session.notices.pop(0))
-            status = status if outcome.ok else FAILED
-        return BROKEN_OFF if interrupt.asked else status
+    _notices(session)
+    for line in lines:
+        if ending.asked:
+            break
+        output.say(f"> {visible(line)}", err=True)
+        outcome = session.execute(line, pace=ending.pace)
+        _print(outcome, as_json=as_json)
+        _notices(session)
+        status = status if outcome.ok else FAILED
+    return ending.status if ending.asked else status
+
+
+def _notices(session: Session) -> None:
+    while session.notices:
+        output.tell(session.notices.pop(0))
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from lapis_sessions.origin import DEFAULT_GUEST, SessionOptions
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.text.visible import visible
 from lapis_sessions.views import profiles as views_profiles
-from lapis_tui import output
+from lapis_tui import ending, output
 from lapis_tui.cli import (
     apic,
     compare,
@@ -96,14 +96,11 @@ def tui(**options: Any) -> int:
     if not has_terminal:
         _open(options | {"record": ""}, plugged.extensions())
         raise ConfigError("the debugger needs a terminal; without one use: lapis exec")
-    session = _open(options, discover(files=plugged.files()).extensions)
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
-    try:
-        run_app(session)
-    finally:
-        session.close()
-    return headless.OK
+    extensions = discover(files=plugged.files()).extensions
+    with ending.listening() as end:
+        return run_app(_open(options, extensions), end)
 
 
 @lapis.command("exec")
@@ -136,11 +133,11 @@ def execute(
         raise click.UsageError(
             f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
         )
-    session = _open(options, plugged.extensions())
-    try:
-        return headless.perform(session, lines, as_json=as_json)
-    finally:
-        session.close()
+    extensions = plugged.extensions()
+    with ending.listening() as end:
+        session = _open(options, extensions)
+        with ending.closing(session, end):
+            return headless.perform(session, lines, end, as_json=as_json)
 
 
 @lapis.command()

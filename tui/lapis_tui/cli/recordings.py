@@ -11,13 +11,13 @@ from lapis_engine.errors import ConfigError
 from lapis_sessions.recording import view as views_recording
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
-from lapis_tui import output
+from lapis_tui import ending, output
 from lapis_tui.cli import compare as cli_compare
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.session import Session
@@ -87,9 +87,8 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
         return _verify(session, recording, as_json=as_json)
     lines = [*([f"goto {to}"] if to else []), *commands]
     if commands or (to and not sys.stdin.isatty()):
-        return _closing(
-            session, lambda: headless.perform(session, lines, as_json=as_json)
-        )
+        with ending.listening() as end, ending.closing(session, end):
+            return headless.perform(session, lines, end, as_json=as_json)
     for line in lines:
         outcome = session.execute(line)
         if not outcome.ok:
@@ -98,19 +97,8 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
         raise ConfigError("the debugger needs a terminal; without one use --headless")
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
-    def debug() -> int:
-        run_app(session)
-        return headless.OK
-
-    return _closing(session, debug)
-
-
-def _closing(session: Session, work: Callable[[], int]) -> int:
-    """Do `work`, and close what was recorded in it, whatever happens."""
-    try:
-        return work()
-    finally:
-        session.close()
+    with ending.listening() as end:
+        return run_app(session, end)
 
 
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
