@@ -90,7 +90,8 @@ class Session:
 
         `n` counts instructions of all vCPUs, a thousand million when it is not given.
         The `reason` of what is returned is budget, exit, breakpoint, catch, halted,
-        suspended or fault.
+        suspended or fault. In the past this goes along what was done there, answers
+        included, and at the end of it the reason is end-of-branch.
         """
         return self._checked().run(n)
 
@@ -98,7 +99,8 @@ class Session:
         """Run one vCPU alone for `n` instructions, everything else frozen.
 
         It is the selected one unless `vcpu` says which, and that one is then selected.
-        Raises `NotRunnableError`, with the reason, when it cannot run.
+        Raises `NotRunnableError`, with the reason, when it cannot run. In the past this
+        goes along what was done until that vCPU has retired so many.
         """
         live = self._checked()
         if vcpu is not None:

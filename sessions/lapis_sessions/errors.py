@@ -23,6 +23,24 @@ class CommandError(SessionError):
     title = "Bad command"
 
 
+class LeavesBranchError(SessionError):
+    """An act in the past is not what was done then, and may not fork."""
+
+    title = "Leaves the branch"
+
+    def __init__(self, branch: str, new: str) -> None:
+        """Say which branch would be left, and the name of the one that would begin."""
+        super().__init__(f"this leaves {branch} for {new}; nothing was done")
+        self.branch = branch
+        self.new = new
+
+
+class TurnedBackError(SessionError):
+    """A way to another point was broken off; the machine is where it was."""
+
+    title = "Broken off"
+
+
 class RecordingError(SessionError):
     """A recording cannot be read, or does not fit."""
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_engine.machine.stop import Stop
 from lapis_sessions import footprint
+from lapis_sessions.errors import LeavesBranchError, TurnedBackError
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.text.visible import printed, shown, visible
-from lapis_sessions.timeline.timeline import Timeline
+from lapis_sessions.timeline import following
+from lapis_sessions.timeline.timeline import Timeline, Way
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lapis_engine.cause import Cause
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
+    from lapis_engine.replay.capture import Position
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.origin import Origin
 
@@ -33,6 +36,9 @@ Pace = Callable[[int], int]
 """Asked before each slice of a run with the instructions that are left to do; returns
 how many to do at most before it is asked again, 0 to break off. How a run is sliced
 changes nothing in what the guest does."""
+Watch = Callable[[Way], bool]
+"""Told how a way to another point gets on; returns whether to go on. Where it does
+not, the machine goes back to where it was."""
 DEFAULT_LIMIT = 1_000_000_000
 ENDLESS = 1 << 62
 BEGINNING, END = 1500, 400
@@ -57,6 +63,8 @@ class Outcome:
     """One sentence, or nothing."""
     text: str
     """The result, or the error, in words that a terminal can be shown."""
+    leaves: LeavesBranchError | None = None
+    """It failed for it would have left a branch, and was not allowed to."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object of `lapis exec --json`."""
@@ -126,6 +134,8 @@ class Session:
         """
         self.machine = machine
         self.timeline = Timeline(machine)
+        self.timeline.on_leave = self._left
+        self.timeline.on_way = self._on_way
         self.rules = Rules(machine)
         self.guest = guest
         self.origin = origin
@@ -134,6 +144,8 @@ class Session:
         self.notices = extensions.news()
         """Sentences for the user that no command asked for; whoever shows them takes
         them away."""
+        self._saved = 0
+        """Of the timeline's acts, how many are in a file that was closed."""
         self.writer: Recorder | None = None
         """The recording that is being made."""
         self.selected = 0
@@ -143,6 +155,8 @@ class Session:
         self.memory_limit: int | None = None
         """Bytes that the process may take; a run stops when it takes more."""
         self.pace: Pace = whole
+        self.watch: Watch | None = None
+        """Asked on a way to another point; else `pace` is."""
         self.symbols: Mapping[str, int] = MappingProxyType(dict(machine.plan.symbols))
         """Linear addresses by name."""
         names: dict[int, str] = {}
@@ -154,7 +168,13 @@ class Session:
     # Lines.
 
     def execute(
-        self, line: str, vcpu: int | None = None, pace: Pace | None = None
+        self,
+        line: str,
+        vcpu: int | None = None,
+        pace: Pace | None = None,
+        watch: Watch | None = None,
+        *,
+        may_leave: bool = True,
     ) -> Outcome:
         """Perform one command line; an error becomes an outcome and moves nothing.
 
@@ -162,8 +182,13 @@ class Session:
             line: The command with its arguments.
             vcpu: Select this vCPU first.
             pace: Slices what takes long, and may break it off.
+            watch: Is told how a way to another point gets on, and may break that off.
+            may_leave: Whether an act in the past that is not what was done then forks;
+                else it fails, and nothing is done.
         """
-        before, self.pace = self.pace, pace or self.pace
+        before = self.pace, self.watch
+        self.pace, self.watch = pace or self.pace, watch or self.watch
+        self.timeline.may_leave = may_leave
         try:
             call = self.registry.parse(line, self.symbols)
             if vcpu is not None:
@@ -171,10 +196,12 @@ class Session:
             result = call.command.perform(self, call.bound)
             text = call.command.render(shown(result))
         except LapisError as error:
-            said = sentence(error)
-            return Outcome(line, ok=False, result=None, error=said, text=said)
+            why = sentence(error)
+            leaves = error if isinstance(error, LeavesBranchError) else None
+            return Outcome(line, False, None, why, why, leaves)  # noqa: FBT003 - a record
         finally:
-            self.pace = before
+            self.pace, self.watch = before
+            self.timeline.may_leave = True
             self.notices += self.extensions.news()
         return Outcome(
             line, ok=True, result=plain(result), error="", text=printed(text)
@@ -189,6 +216,26 @@ class Session:
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.close()
+            self._saved = self.timeline.made
+
+    @property
+    def unsaved(self) -> int:
+        """How many acts of the user's are in no recording."""
+        if self.writer is not None and not self.writer.failed:
+            return 0
+        return self.timeline.made - self._saved
+
+    def _on_way(self, way: Way) -> None:
+        goes_on = self.watch(way) if self.watch is not None else self.pace(1) > 0
+        if not goes_on:
+            done = "" if way.percent is None else f", {way.percent} per cent of the way"
+            raise TurnedBackError(
+                f"broken off at instruction {way.at}{done}; the machine is where it was"
+            )
+
+    def _left(self, branch: str, at: Position) -> None:
+        new = self.timeline.branch.name
+        self.notices.append(f"this left {visible(branch)} for {new} at {at.text}")
 
     # Verbs.
 
@@ -196,17 +243,36 @@ class Session:
         """Make vCPU `number` the one that is looked at; raise `EngineError`."""
         self.selected = self.machine.vcpu(number).id
 
-    def run(self, limit: int | None = None) -> Stop:
-        """Run the schedule until a stop, at most `limit` instructions."""
+    def run(
+        self, limit: int | None = None, until: Callable[[], bool] | None = None
+    ) -> Stop:
+        """Run the schedule until a stop, at most `limit` instructions.
+
+        In the past this goes along what was done, to the end of the branch at most;
+        `until` may say there that it is far enough. Raises `DivergedError`.
+        """
         whole_limit = self.limit if limit is None else limit
-        stop = self._sliced(self.machine.run, whole_limit)
-        if stop.reason in {"exit", "breakpoint", "catch"}:
+        if self.timeline.at_end:
+            stop = self._sliced(self.machine.run, whole_limit)
+        else:
+            stop = self._checked(
+                following.run(self.timeline, whole_limit, self._some_along, until)
+            )
+        if stop.reason in {"exit", "breakpoint", "catch", following.END_OF_BRANCH}:
             self.selected = stop.vcpu
         return stop
 
-    def step(self, count: int = 1) -> Stop:
-        """Run the selected vCPU alone; raise `NotRunnableError` when it cannot run."""
+    def step(self, count: int = 1, until: Callable[[], bool] | None = None) -> Stop:
+        """Run the selected vCPU alone; raise `NotRunnableError` when it cannot run.
+
+        In the past this goes along what was done until that vCPU has retired `count`
+        more, as `run` does.
+        """
         number = self.selected
+        if not self.timeline.at_end:
+            return self._checked(
+                following.step(self.timeline, number, count, self._some_along, until)
+            )
 
         def advance(some: int) -> Stop:
             return self.machine.step(number, some)
@@ -250,6 +316,17 @@ class Session:
         """Return the instructions of the next slice."""
         some = min(self.pace(left), left)
         return some if self.memory_limit is None else min(some, footprint.LOOK)
+
+    def _some_along(self, left: int) -> int:
+        """Return the instructions of the next slice in the past, 0 to break off."""
+        return 0 if self._excess() is not None else self._some(left)
+
+    def _checked(self, stop: Stop) -> Stop:
+        """Return the stop of a way along what was done, or that of too much memory."""
+        excess = self._excess() if stop.reason == "budget" else None
+        if excess is None:
+            return stop
+        return replace(stop, reason="memory-limit", text=excess)
 
     def _excess(self) -> str | None:
         """Say that the process takes more memory than it may, or None."""

@@ -160,6 +160,9 @@ def test_replay_stops_anywhere_and_goes_on_as_live(made: Path, done: Done) -> No
     recording = reader.read(str(made))
     session = replaying.session_of(recording, discover().extensions)
     done(session, "goto 12000")
+    assert done(session, "run 10")["retired"] == 10
+    assert session.timeline.branch.name == "main"
+    done(session, "nmi 3")
     assert done(session, "step")["retired"] == 1
     assert session.timeline.branch.name == "branch-1"
     done(session, "why vcpu 2")
@@ -179,7 +182,7 @@ def test_forks_are_recorded_and_replayed(
     digests = {}
     for line in (
         "run", "goto 1000", "nmi 1", "run 70", "branch main", "answer 7", "run",
-        "branch branch-1", "run 30", "goto 500", "step",
+        "branch branch-1", "run 30", "goto 500", "quantum 9", "step",
     ):  # fmt: skip
         done(session, line)
         branch = session.timeline.branch
@@ -202,7 +205,15 @@ def test_a_recording_begun_late_has_all_branches_from_the_beginning(
     opened: Opened, done: Done, tmp_path: Path
 ) -> None:
     session = opened(cpus=2, memory="4M")
-    for line in ("run 2000", "goto 1000", "nmi 1", "run 70", "goto 500", "step"):
+    for line in (
+        "run 2000",
+        "goto 1000",
+        "nmi 1",
+        "run 70",
+        "goto 500",
+        "nmi 0",
+        "step",
+    ):
         done(session, line)
     done(session, f"record start {tmp_path / 'late.lapis'}")
     done(session, "run 10")

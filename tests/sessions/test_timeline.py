@@ -317,6 +317,8 @@ def test_an_act_in_the_past_forks_and_what_came_after_stays(
     assert place_of(session) == fork
     done(session, "goto 100")
     done(session, "step")
+    assert session.timeline.branch.name == "branch-1"
+    done(session, "quantum 7")
     assert session.timeline.branch.parent == "branch-1"
     done(session, "branch main")
     assert place_of(session) == main
@@ -330,19 +332,22 @@ def test_what_was_done_then_goes_along_and_anything_else_forks(
     session = opened(cpus=2)
     session.run()
     asked = place_of(session)
+    at = session.timeline.spot.at.seq - 1
     done(session, "answer 5")
     session.run()
     end = place_of(session)
     done(session, "goto start")
     assert session.run(1000).retired == 1000
-    assert session.run().reason == "exit"
+    assert done(session, f"run-to {at}")["stop"] == "catch"
     assert place_of(session) == asked
     done(session, "answer 5")
-    session.run()
+    assert session.run().reason == "end-of-branch"
     assert place_of(session) == end
     assert len(session.timeline.branches) == 1
     done(session, "goto 1000")
-    session.run()
+    assert session.run().reason == "end-of-branch"
+    assert place_of(session) == end
+    done(session, f"goto #{at}")
     done(session, "answer 6")
     assert session.timeline.branch.name == "branch-1"
     session.run()
@@ -351,16 +356,20 @@ def test_what_was_done_then_goes_along_and_anything_else_forks(
     assert place_of(session) == end
 
 
-def test_a_run_beyond_what_was_done_next_forks(opened: Opened, done: Done) -> None:
+def test_a_run_beyond_what_was_done_stops_at_its_end(
+    opened: Opened, done: Done
+) -> None:
     session = opened(cpus=2)
     session.run(1000)
     done(session, "nmi 1")
     done(session, "goto 500")
-    session.run(600)
+    stop = session.run(600)
+    assert (stop.reason, stop.retired) == ("end-of-branch", 500)
+    assert session.timeline.branch.name == "main"
+    assert session.machine.vcpus[1].nmi_pending
+    assert session.run(100).reason == "budget"
     assert session.timeline.spot.at.retired == 1100
-    assert session.timeline.branch.name == "branch-1"
     assert [e.act.verb for e in session.timeline.branch.entries][-1] == "run"
-    assert not session.machine.vcpus[1].nmi_pending
 
 
 def test_going_on_from_the_end_of_another_branch_forks_nothing(

@@ -465,7 +465,7 @@ def test_a_worker_that_fails_says_so_and_the_screen_lives(
     session = bringup()
 
     async def play(it: Driver) -> None:
-        def fail(*_args: object) -> None:
+        def fail(*_args: object, **_more: object) -> None:
             raise RuntimeError("out of luck")
 
         monkeypatch.setattr(session, "execute", fail)

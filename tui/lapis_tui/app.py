@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
@@ -20,8 +20,10 @@ from lapis_sessions import completion
 from lapis_tui.bindings import bindings
 from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.filter import VISIBLE
+from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
 from lapis_tui.panes.pending import AnswerField
+from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen
 from lapis_tui.screens.inject import InjectScreen
 from lapis_tui.screens.main import MainScreen
@@ -41,17 +43,19 @@ if TYPE_CHECKING:
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
     from lapis_tui.ending import Ending
-    from lapis_tui.messages import Done, Failed, Noticed, Painted, Seen
+    from lapis_tui.messages import Busy, Done, Failed, Noticed, Painted, Seen
     from lapis_tui.panes.command import CommandInput
     from lapis_tui.view import View
 
 LOOK_SECONDS = 0.1
 """Between two looks whether somebody wants an end."""
 QUIT = {"q", "quit", "exit"}
-"""Lines that leave, though no session knows them."""
+"""Lines that leave, though no session knows them; with a ! they ask nothing."""
+PATIENCE_SECONDS = 0.5
+"""How long keys wait for an order that does not even say that it is being done."""
 
 
-class LapisApp(App[None]):
+class LapisApp(KeyboardApp):
     """The debugger on a terminal."""
 
     TITLE = "lapis"
@@ -74,8 +78,12 @@ class LapisApp(App[None]):
         self._worker = Worker(session, self.post_message)
         self._waiting = 0
         """Orders that are not done."""
+        self._ordered = 0
+        """Orders that there have been."""
         self._stale = True
         """The picture is older than what was done last."""
+        self._at_work = False
+        """What was asked for takes a while: keys no longer wait for it."""
 
     @property
     def view(self) -> View | None:
@@ -85,7 +93,12 @@ class LapisApp(App[None]):
     @property
     def idle(self) -> bool:
         """Whether everything that was asked for is done and on the screen."""
-        return not self._waiting and not self._stale
+        return not self._waiting and not self._stale and self.is_typing_over
+
+    @property
+    def holds_keys(self) -> bool:
+        """Keys wait for what was asked for and for its picture, unless that is long."""
+        return (self._waiting > 0 or self._stale) and not self._at_work
 
     def get_default_screen(self) -> MainScreen:
         """Begin with the main screen."""
@@ -135,22 +148,72 @@ class LapisApp(App[None]):
 
     # Messages of the worker.
 
-    def on_seen(self, message: Seen) -> None:
+    async def on_seen(self, message: Seen) -> None:
         """Show the machine as it is now."""
+        if message.running:
+            self._begin_work("the guest runs: Ctrl-C breaks in first")
         if message.anew:
             self.main.forget_events()
         self.main.see(message.snapshot, message.events, running=message.running)
         self._stale = message.running
         self._worker.rows = self.main.code_rows
         self._worker.drawn()
+        await self.next_key()
+
+    def on_busy(self, message: Busy) -> None:
+        """Say how far the machine has come on its way to another point."""
+        how = f"at {message.at:,}" if message.percent is None else f"{message.percent}%"
+        self._work_on(f"going, {how}")
+
+    def _work_on(self, what: str) -> None:
+        if self._waiting:
+            self._begin_work(f"{what}: Ctrl-C breaks it off")
+            self.main.work(what)
+
+    def _begin_work(self, why: str) -> None:
+        """Let no key wait any longer, and say so if any did."""
+        if self._at_work:
+            return
+        self._at_work = True
+        count = self.give_up_keys()
+        if count:
+            keys = "1 key was" if count == 1 else f"{count} keys were"
+            self.main.tell(f"{why} ({keys} not done)", ok=False)
+
+    def _is_slow(self, order: int) -> None:
+        """Say that an order takes long that tells nothing of its way."""
+        if self._waiting and order == self._ordered and not self._at_work:
+            self._work_on("at work")
 
     def on_done(self, message: Done) -> None:
         """Say what a command brought; keys are quiet unless they fail."""
         self._waiting -= 1
         self._stale = True
+        self._at_work = self._at_work and self._waiting > 0
+        self.main.work(None)
+        if message.leaves is not None:
+            self._ask_to_leave(message, *message.leaves)
+            return
         self.main.tell(message.text, ok=message.ok)
         if not message.quiet or not message.ok:
             self.main.report(message.line, message.text, ok=message.ok)
+
+    def _ask_to_leave(self, message: Done, branch: str, new: str) -> None:
+        """Ask whether what was to be done may leave the branch; then do it."""
+        self.give_up_keys()
+        text = (
+            f"{message.line}: that is not what was done here. It leaves {branch} for "
+            f"{new}; what came after stays on {branch}."
+        )
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - as Textual calls it
+            if yes:
+                self._do(message.line, quiet=message.quiet, may_leave=True)
+            else:
+                self.main.tell(f"nothing was done; this is still {branch}")
+
+        screen = AskScreen(f"leave {branch}?", text, f"leave for {new}", "stay")
+        self.push_screen(screen, answered)
 
     def on_noticed(self, message: Noticed) -> None:
         """Say what happened beside."""
@@ -168,37 +231,49 @@ class LapisApp(App[None]):
             self.main.tell(message.why, ok=False)
             self.main.report("", message.why, ok=False)
 
-    def on_failed(self, message: Failed) -> None:
+    async def on_failed(self, message: Failed) -> None:
         """Say that the thread is gone; the last picture stays to be looked at."""
-        self._waiting = 0
+        self._waiting, self._stale = 0, False
         if self.main.view is not None:
-            self.main.view = replace(self.main.view, running=False)
+            self.main.view = replace(self.main.view, running=False, busy=None)
         self.main.tell(f"worker stopped: {message.text}", ok=False)
+        await self.next_key()
 
     # Orders.
 
-    def _do(self, line: str, *, quiet: bool) -> None:
-        """Send a line to the worker, unless the guest runs."""
+    def _do(self, line: str, *, quiet: bool, may_leave: bool = False) -> None:
+        """Send a line to the worker, unless it is at work."""
         view = self.view
         if view is None:
             return
-        if view.running:
-            self.main.tell("the guest runs: Ctrl-C breaks in first", ok=False)
+        if self._at_work:
+            what = view.busy or "the guest runs"
+            self.main.tell(f"{what}: Ctrl-C breaks in first", ok=False)
             return
         self._waiting += 1
-        self._worker.order(Order(line, view.selected, quiet))
+        self._ordered += 1
+        self._worker.order(Order(line, view.selected, quiet, may_leave))
+        self.set_timer(PATIENCE_SECONDS, partial(self._is_slow, self._ordered))
 
     def on_command_input_entered(self, message: CommandInput.Entered) -> None:
         """Do a typed line; `q` leaves as it does everywhere."""
-        self.main.leave()
-        if message.line in QUIT:
+        if message.line in {f"{word}!" for word in QUIT}:
             self.exit()
+        elif message.line in QUIT:
+            self.main.leave()
+            self._quit()
+        elif self._at_work:
+            self.main.type(message.line)
         else:
+            self.main.leave()
             self._do(message.line, quiet=False)
 
     def on_answer_field_given(self, message: AnswerField.Given) -> None:
         """Answer the selected vCPU's request."""
         request = self._request()
+        if self._at_work:
+            self.main.query_one(AnswerField).value = message.value
+            return
         self.main.leave()
         if request is not None:
             self._do(f"answer {message.value} {request.vcpu}", quiet=False)
@@ -299,8 +374,34 @@ class LapisApp(App[None]):
         self.main.toggle_zoom()
 
     def action_leave(self) -> None:
-        """Leave a field, or go back to the vCPUs."""
-        self.main.leave()
+        """Leave a field, or break off what is done, or go back to the vCPUs."""
+        if self._waiting and not isinstance(self.focused, Input):
+            self._worker.interrupt()
+        else:
+            self.main.leave()
+
+    async def action_quit(self) -> None:
+        """Leave, if nothing is lost or the user says so."""
+        self._quit()
+
+    def _quit(self) -> None:
+        unsaved = self.view.now.unsaved if self.view is not None else 0
+        if isinstance(self.screen, AskScreen):
+            return
+        if not unsaved:
+            self.exit()
+            return
+        acts = "1 act" if unsaved == 1 else f"{unsaved} acts"
+        text = (
+            f"What was done here is in no recording: {acts}. Leaving forgets that; "
+            "`:record start FILE` keeps it, from the beginning on."
+        )
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - as Textual calls it
+            if yes:
+                self.exit()
+
+        self.push_screen(AskScreen("quit?", text, "quit", "stay"), answered)
 
     def action_help(self) -> None:
         """Show help."""

@@ -29,15 +29,18 @@ class Key:
 
 KEYS = (
     Key("s,f11", "step", "step", "step",
-        "step the selected vCPU one instruction, all others frozen", "s F11"),
+        "step the selected vCPU one instruction, all others frozen; in the past along "
+        "what was done", "s F11"),
     Key("c,f5", "continue", "continue", "continue",
-        "run until something stops the machine", "c F5"),
+        "run until something stops the machine; in the past along what was done, to "
+        "its end", "c F5"),
     Key("S,shift+f11", "reverse_step", "reverse-step", "",
         "take back the last instruction of the selected vCPU", "S"),
     Key("C,shift+f5", "reverse_continue", "reverse-continue", "",
         "go back to the last breakpoint or catch, or to the beginning", "C"),
     Key("ctrl+c", "interrupt", "break", "",
-        "copy what is selected, or else break into the running guest", "Ctrl-C"),
+        "copy what is selected, or else break into the running guest, or into a long "
+        "way back", "Ctrl-C"),
     Key("n,right", "turn(1)", "next-vcpu", "", "select the next vCPU", "n"),
     Key("p,left", "turn(-1)", "previous-vcpu", "vCPU", "select the previous vCPU", "p"),
     Key("b,f9", "breakpoint", "breakpoint", "break",
@@ -58,11 +61,13 @@ KEYS = (
     Key("6", "plugged", "pane-plugged", "", "go to the panes of plug-ins, in turn",
         "6"),
     Key("z", "zoom", "zoom", "", "give the whole screen to this pane, or back", "z"),
-    Key("escape", "leave", "leave", "", "back to the vCPUs", "Esc"),
+    Key("escape", "leave", "leave", "",
+        "leave a field; break off what is being done; back to the vCPUs", "Esc"),
     Key("ctrl+p", "app.command_palette", "palette", "", "every command, by name",
         "Ctrl-P"),
     Key("f1,question_mark", "help", "help", "help", "this help", "F1 ?"),
-    Key("q", "quit", "quit", "quit", "quit", "q Ctrl-Q"),
+    Key("q", "quit", "quit", "quit",
+        "quit; asks when something is in no recording (:q! does not)", "q Ctrl-Q"),
 )  # fmt: skip
 """In the order in which help lists them."""
 

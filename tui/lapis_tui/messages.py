@@ -35,6 +35,19 @@ class Seen(Message):
         self.anew = anew
 
 
+class Busy(Message):
+    """The machine is on its way to another point."""
+
+    def __init__(self, at: int, percent: int | None) -> None:
+        """Carry the instruction that it has come to, and how much of it that is.
+
+        `percent` is None where the point is being looked for.
+        """
+        super().__init__()
+        self.at = at
+        self.percent = percent
+
+
 class Noticed(Message):
     """Something happened that no command asked for, such as a full disk."""
 
@@ -64,16 +77,26 @@ class Painted(Message):
 class Done(Message):
     """A command is finished."""
 
-    def __init__(self, line: str, text: str, *, ok: bool, quiet: bool) -> None:
+    def __init__(
+        self,
+        line: str,
+        text: str,
+        *,
+        ok: bool,
+        quiet: bool,
+        leaves: tuple[str, str] | None = None,
+    ) -> None:
         """Carry the line and what it brought.
 
-        `quiet` tells that it came from a key, whose effect is on the screen.
+        `quiet` tells that it came from a key, whose effect is on the screen; `leaves`
+        that nothing was done, for it would have left the one branch for the other.
         """
         super().__init__()
         self.line = line
         self.text = text
         self.ok = ok
         self.quiet = quiet
+        self.leaves = leaves
 
 
 class Failed(Message):

@@ -22,6 +22,8 @@ class View:
     selected: int = 0
     """vCPU that the keys act on."""
     running: bool = False
+    busy: str | None = None
+    """What is being done that takes a while, other than running."""
     columns: int = 1
     """vCPUs side by side."""
     line: int | None = None
@@ -64,4 +66,5 @@ def after(view: View | None, now: Snapshot, *, running: bool) -> View:
     before = view.before if view.running or not moved else old
     line = None if moved else view.line
     chosen = now.selected if now.selected != old.selected else view.selected
-    return View(now, before, chosen, running, view.columns, line)
+    busy = None if not running and moved else view.busy
+    return View(now, before, chosen, running, busy, view.columns, line)

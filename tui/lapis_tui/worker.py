@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.machine.log import KEPT
 from lapis_sessions.session import ENDLESS
 from lapis_sessions.views import snapshot
-from lapis_tui.messages import Done, Failed, Noticed, Seen
+from lapis_tui.messages import Busy, Done, Failed, Noticed, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from lapis_sessions.session import Outcome, Session
+    from lapis_sessions.timeline.timeline import Way
 
 SLICE_SECONDS = 0.02
 """What a slice should take; a break waits for one at most."""
@@ -34,6 +35,8 @@ GOODBYE_SECONDS = 5.0
 """How long to wait for a slice to end when the program does."""
 PANE_EVENTS = 200
 """Events in a picture, when plug-ins have panes; ours keep their own."""
+SHORT_SECONDS = 0.25
+"""What is over sooner is not shown on its way, and keys typed ahead wait for it."""
 FRAME_SECONDS = 0.066
 """Time between two pictures of a running guest."""
 
@@ -47,6 +50,8 @@ class Order:
     """The vCPU that it is about, unless the line says otherwise."""
     quiet: bool = False
     """It came from a key."""
+    may_leave: bool = False
+    """The user was asked whether it may leave the branch."""
 
 
 class Worker:
@@ -82,7 +87,7 @@ class Worker:
         self._orders.put((self._issued, order))
 
     def interrupt(self) -> None:
-        """Break into what runs and into all that has been asked for."""
+        """Break into what is done; what was asked for behind it is not done at all."""
         self._broken = self._issued
 
     def drawn(self) -> None:
@@ -110,19 +115,38 @@ class Worker:
             self._notice()
             while (item := self._orders.get()) is not None:
                 self._current, order = item
-                self._perform(order)
+                self._perform(order, is_late=self._current <= self._broken)
                 if self._orders.empty():
                     self._show(running=False)
         except Exception as error:  # noqa: BLE001 - the outermost loop of the thread
             self._post(Failed(f"{type(error).__name__}: {error}"))
 
-    def _perform(self, order: Order) -> None:
+    def _perform(self, order: Order, *, is_late: bool) -> None:
+        """Do an order; one that is late was broken off before it began."""
+        if is_late:
+            text = f"broken off before it began: {order.line}"
+            self._post(Done(order.line, text, ok=False, quiet=order.quiet))
+            return
         self._slice, self._since = FIRST_SLICE, monotonic()
-        self._shown = self._since
-        outcome = self._session.execute(order.line, order.vcpu, self._pace)
+        self._shown = self._since - FRAME_SECONDS + SHORT_SECONDS
+        outcome = self._session.execute(
+            order.line, order.vcpu, self._pace, self._watch, may_leave=order.may_leave
+        )
         text = brief(outcome) if order.quiet else outcome.text
-        self._post(Done(order.line, text, ok=outcome.ok, quiet=order.quiet))
+        why = outcome.leaves
+        leaves = None if why is None else (why.branch, why.new)
+        self._post(
+            Done(order.line, text, ok=outcome.ok, quiet=order.quiet, leaves=leaves)
+        )
         self._notice()
+
+    def _watch(self, way: Way) -> bool:
+        """Show how a way to another point gets on (`lapis_sessions.session.Watch`)."""
+        now = monotonic()
+        if now - self._shown >= FRAME_SECONDS:
+            self._shown = now
+            self._post(Busy(way.at, way.percent))
+        return self._current > self._broken
 
     def _notice(self) -> None:
         while self._session.notices:

@@ -236,4 +236,4 @@ class Catches:
         tail = f" (and {more} more at once)" if more else ""
         text = f"catch {catch.number}, {catch.event}: {describe(event)}{tail}"
         who = event.vcpu if event.vcpu >= 0 else stop.vcpu
-        return replace(stop, reason="catch", vcpu=who, text=text)
+        return replace(stop, reason="catch", vcpu=who, text=text, catch=catch.number)

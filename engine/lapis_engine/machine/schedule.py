@@ -54,6 +54,14 @@ class Schedule:
             if not self._sleep(vcpus):
                 return None
 
+    def upcoming(self) -> Vcpu | None:
+        """Return whose turn it will be, or None while all sleep; nothing changes."""
+        vcpus = self._vm.vcpus
+        if self.policy == "only":
+            return vcpus[self.only] if self._has_turn(vcpus[self.only]) else None
+        turns = [*vcpus[self.current :], *vcpus[: self.current]]
+        return next((vcpu for vcpu in turns if self._has_turn(vcpu)), None)
+
     def budget(self, vcpu: Vcpu, limit: int) -> tuple[int, bool]:
         """Return for how many instructions `vcpu` may run now, at most `limit`.
 

@@ -22,10 +22,12 @@ class Stop:
     """Why the machine stopped."""
 
     reason: str
-    """budget, exit, breakpoint, catch, halted, suspended or fault."""
+    """budget, exit, breakpoint, catch, halted, suspended, fault, or end-of-branch."""
     retired: int
     """Instructions of all vCPUs since the verb began."""
     vcpu: int
     """vCPU that the stop is about, or that would run next."""
     exit: Exit | None = None
     text: str = ""
+    catch: int | None = None
+    """Number of the catch that stopped it, where one did."""

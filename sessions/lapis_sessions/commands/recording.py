@@ -32,9 +32,9 @@ def stop(session: Session, _bound: Bound) -> StatusView:
     """Close the recording."""
     if session.writer is None:
         raise CommandError("record stop: nothing is being recorded")
-    writer, session.writer = session.writer, None
+    writer = session.writer
     path, failed = str(writer.path), writer.failed
-    writer.close()
+    session.close()
     return StatusView(recording=False, file=path, acts=writer.acts, failed=failed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.machine.requests import FAULTS
-from lapis_sessions.errors import CommandError
+from lapis_sessions.errors import CommandError, LeavesBranchError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.views import requests as requests_view
 from lapis_sessions.views import rules as rules_view
@@ -59,7 +59,11 @@ def discard(session: Session, bound: Bound) -> RequestView:
 def add_rule(session: Session, bound: Bound) -> RuleView:
     """Make a rule, and let it answer what waits already; return it."""
     rule = session.rules.add(bound.word("rule"))
-    session.rules.settle()
+    try:
+        session.rules.settle()
+    except LeavesBranchError:
+        session.rules.delete(rule.number)
+        raise
     return rules_view.of(rule)
 
 

@@ -32,8 +32,14 @@ def run_to(session: Session, bound: Bound) -> StopView:
     if machine.log.next_seq > seq:
         text = f"event {seq} has happened already"
         return views.stop(Stop("catch", 0, session.selected, None, text))
+
+    def has_happened() -> bool:
+        return machine.log.next_seq > seq
+
     with stopping_at(machine, seq + 1):
-        return views.stop(session.step() if "step" in bound else session.run())
+        if "step" in bound:
+            return views.stop(session.step(until=has_happened))
+        return views.stop(session.run(until=has_happened))
 
 
 def vcpu(session: Session, bound: Bound) -> VcpuView:
@@ -60,7 +66,8 @@ def schedule(session: Session, bound: Bound) -> ScheduleView:
 COMMANDS = (
     Command(
         "run",
-        "run until something stops the machine, at most COUNT instructions",
+        "run until something stops the machine, at most COUNT instructions; in the "
+        "past along what was done there, to its end",
         "time-moving",
         run,
         views.stop_text,
@@ -69,7 +76,8 @@ COMMANDS = (
     ),
     Command(
         "step",
-        "step the selected vCPU alone, all others frozen",
+        "step the selected vCPU alone, all others frozen; in the past along what was "
+        "done there, until that vCPU has retired COUNT more",
         "time-moving",
         step,
         views.stop_text,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.errors import LapisError
 from lapis_engine.machine.stop import Stop
 from lapis_engine.vmm import emulation
-from lapis_sessions.errors import CommandError
+from lapis_sessions.errors import CommandError, LeavesBranchError
 from lapis_sessions.rules import syntax
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class Rules:
         """Let a rule answer; if it cannot it never will, and says why once."""
         try:
             rule.settle(self._machine, request)
+        except LeavesBranchError:
+            raise  # it is no fault of the rule's
         except LapisError as error:
             rule.disabled = str(error)
             return f"rule {rule.number} is disabled: {error}"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.replay import capture
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import DivergedError
-from lapis_sessions.errors import CommandError, MisplacedError
+from lapis_sessions.errors import CommandError, LeavesBranchError, MisplacedError
 from lapis_sessions.timeline.branches import FIRST, Branch, Spot, continues
 from lapis_sessions.timeline.keeper import Keeper
 
@@ -39,6 +39,22 @@ APART = 20
 """At least one checkpoint to so many parts of that."""
 
 
+class Way(NamedTuple):
+    """How far the machine has come on its way to another point, in instructions."""
+
+    at: int
+    begin: int
+    end: int | None
+    """Where it goes, or None while that is looked for."""
+
+    @property
+    def percent(self) -> int | None:
+        """How much of the way is done, or None where that is not known."""
+        if self.end is None:
+            return None
+        return min(100 * (self.at - self.begin) // max(self.end - self.begin, 1), 100)
+
+
 class Timeline:
     """What was done to a machine, and where in it the machine is."""
 
@@ -59,6 +75,16 @@ class Timeline:
         """How often the machine was moved to another point."""
         self.listeners: list[Callable[[Entry], None]] = []
         """Each is told every act that is done by hand, in this order."""
+        self.made = 0
+        """Acts that were done by hand, and not along what was done before."""
+        self.may_leave = True
+        """Whether an act in the past that is not what was done then may fork."""
+        self.on_leave: Callable[[str, Position], None] | None = None
+        """Told the branch that was left, and where."""
+        self.on_way: Callable[[Way], None] | None = None
+        """Told how a way to another point gets on; what it raises breaks that off."""
+        self._goal: tuple[int, int | None] | None = None
+        """Begin and end of the present way, as in `Way`; None if it is not told."""
         self.keeper.keep(self.branch, self.spot)
         machine.on_act = self._done
         machine.before_act = self._insist
@@ -83,7 +109,8 @@ class Timeline:
         if not self.at_end:
             if self._follows(entry):
                 return
-            self._fork()
+            self._leave()
+        self.made += 1
         entries = self.branch.entries
         last = entries[-1] if entries else None
         if last is not None and continues(last, entry):
@@ -111,8 +138,7 @@ class Timeline:
                 self.spot = Spot(self.spot.done, entry.end)
             return entry.moves
         self.spot = Spot(self.spot.done + 1, entry.end)
-        if self.spot.at == self.branch.end.at and self.spot > self.branch.end:
-            self.spot = self.branch.end
+        self._settle()
         return True
 
     @property
@@ -148,8 +174,26 @@ class Timeline:
         """Whether the machine is where this says that it is; it always should be."""
         return capture.position(self.machine) == self.spot.at
 
+    def _leave(self) -> None:
+        """Fork before an act that has just been done; or take it back.
+
+        Raises `LeavesBranchError` where this may not fork.
+        """
+        if not self.may_leave:
+            name, spot = self._new_name, self.spot
+            self._return_to(self.branch, spot)
+            raise LeavesBranchError(self.branch.name, name)
+        left, at = self.branch.name, self.spot.at
+        self._fork()
+        if self.on_leave is not None:
+            self.on_leave(left, at)
+
+    @property
+    def _new_name(self) -> str:
+        return f"branch-{len(self.branches)}"
+
     def _fork(self) -> None:
-        name = f"branch-{len(self.branches)}"
+        name = self._new_name
         self.branch = self.branch.forked(name, self.spot)
         self.branches[name] = self.branch
         self.spot = self.branch.end
@@ -235,7 +279,7 @@ class Timeline:
         with self.travelling():
             self.put(branch.before(spot))
             with suppress(DivergedError):
-                self.forward(spot)
+                self._forward(spot)
 
     def go_to_event(self, seq: int) -> None:
         """Go to where event number `seq` has just happened; raise `CommandError`."""
@@ -255,8 +299,9 @@ class Timeline:
             if not (self.is_placed and is_on_the_way):
                 self.put(kept)
             self.forward(Spot(index, entry.start))
-            while self.spot.at.seq <= seq:
-                self._to_event(entry, seq)
+            with self._telling(entry.end.retired):
+                while self.spot.at.seq <= seq:
+                    self._to_event(entry, seq)
 
     def adopt(self, name: str, parent: str, entries: list[Entry]) -> None:
         """Take over a branch that was recorded, to be done again from the beginning.
@@ -286,8 +331,26 @@ class Timeline:
             machine.break_only_at(stops)
             catches.attend()
             machine.on_act = self._done
-            if self.spot.at == self.branch.end.at and self.spot > self.branch.end:
-                self.spot = self.branch.end
+            self._settle()
+
+    @contextmanager
+    def following(self, heard: Callable[[Act, object], None]) -> Iterator[None]:
+        """Nothing is recorded, but the user's stops stay; `heard` is told every act."""
+        machine = self.machine
+        machine.on_act, machine.before_act = heard, None
+        try:
+            yield
+        finally:
+            machine.on_act, machine.before_act = self._done, self._insist
+            entries, (done, at) = self.branch.entries, self.spot
+            if done < len(entries) and entries[done].moves and at == entries[done].end:
+                self.spot = Spot(done + 1, at)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Call the end of the branch what it is called."""
+        if self.spot.at == self.branch.end.at and self.spot > self.branch.end:
+            self.spot = self.branch.end
 
     def put(self, kept: Kept) -> None:
         """Put a checkpoint of this branch back."""
@@ -296,12 +359,30 @@ class Timeline:
 
     def forward(self, spot: Spot, hit: Hit | None = None) -> None:
         """Do again what was done, up to `spot`; `hit` is as for `replay.advance`."""
+        with self._telling(spot.at.retired if hit is None else None):
+            self._forward(spot, hit)
+
+    @contextmanager
+    def _telling(self, end: int | None) -> Iterator[None]:
+        """Tell `on_way` of a way that begins here; `end` is as in `Way`."""
+        self._goal = self.spot.at.retired, end
+        try:
+            yield
+        finally:
+            self._goal = None
+
+    def _tell(self) -> None:
+        if self.on_way is not None and self._goal is not None:
+            self.on_way(Way(self.spot.at.retired, *self._goal))
+
+    def _forward(self, spot: Spot, hit: Hit | None = None) -> None:
         entries = self.branch.entries
         while self.spot.done < spot.done:
             entry = entries[self.spot.done]
-            self._through(entry, entry.end, hit)
+            self.through(entry, entry.end, hit)
+            self._tell()
         if spot.at > self.spot.at and spot.done < len(entries):
-            self._through(entries[spot.done], spot.at, hit)
+            self.through(entries[spot.done], spot.at, hit)
 
     def _to_event(self, entry: Entry, seq: int) -> None:
         """Go on in the present entry till an event of it, by a slice at most."""
@@ -319,8 +400,9 @@ class Timeline:
         self._learn(seconds, self.spot.at.retired - since.retired)
         if self.keeper.is_due(back=True):
             self.keeper.keep(self.branch, self.spot)
+        self._tell()
 
-    def _through(self, entry: Entry, to: Position, hit: Hit | None = None) -> None:
+    def through(self, entry: Entry, to: Position, hit: Hit | None = None) -> None:
         """Go on in the present entry as far as `to`, in slices.
 
         How large these are says the clock of the host, and nothing else does it say:

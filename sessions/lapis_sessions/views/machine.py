@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from lapis_engine.explain.events import run_state_text
 from lapis_engine.vmm import exits
+from lapis_sessions.timeline.following import END_OF_BRANCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +81,7 @@ def schedule(machine: Machine) -> ScheduleView:
 
 def stop_text(view: StopView) -> str:
     """Say why it stopped."""
-    where = "" if view.stop == "halted" else f" on vCPU {view.vcpu}"
+    where = "" if view.stop in {"halted", END_OF_BRANCH} else f" on vCPU {view.vcpu}"
     known = {"", f"{view.retired} instructions"}
     text = "" if view.text in known else f": {view.text}"
     return f"stopped ({view.stop}){where}{text}\n{view.retired:,} instructions retired"

@@ -77,6 +77,8 @@ class Snapshot:
     branch: str
     recording: bool
     """Whether what is done goes to a file."""
+    unsaved: int
+    """Acts of the user's that are in no file."""
 
 
 def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
@@ -99,6 +101,7 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
         ahead=_ahead(session.timeline),
         branch=session.timeline.branch.name,
         recording=session.writer is not None and not session.writer.failed,
+        unsaved=session.unsaved,
     )
 
 

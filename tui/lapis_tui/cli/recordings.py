@@ -75,8 +75,8 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
 ) -> int:
     """Open a recording: in the debugger, or without a terminal.
 
-    It stands at its beginning, or at --to; going on does what was done then, and
-    anything else begins a branch.
+    It stands at its beginning, or at --to; run, continue and step follow what was done
+    then, to its end, and anything else begins a branch.
     """
     recording = reader.read(file)
     if compare:

@@ -53,17 +53,22 @@ def _right(view: View, *, typing: bool, events: bool) -> Line:
 
 
 def _state(view: View) -> Line:
+    if view.busy is not None:
+        return Line(f"« {view.busy}", "warn")
     if view.running:
         return Line("▶ running", "good")
     if any(v.state == "suspended" for v in view.now.vcpus):
         return Line("# suspended", "bad")
     if view.now.ahead is not None:
-        return Line(f"« {lines.count(view.now.ahead)} to the end", "warn")
+        left = lines.count(view.now.ahead)
+        return Line(f"« {left} to the end of {view.now.branch}", "warn")
     return Line("■ stopped", "strong")
 
 
-def keys(width: int, *, running: bool, pending: bool) -> Line:
+def keys(width: int, *, running: bool, pending: bool, typing: bool = False) -> Line:
     """Return the row of keys that make sense now."""
+    if running and typing:
+        return Line(" Ctrl-C", "strong").add(" breaks in; what is typed waits for that")
     if running:
         return (
             Line(" Ctrl-C", "strong").add(" break   ").add("q", "strong").add(" quit")

@@ -110,6 +110,12 @@ class MainScreen(Screen[None]):
         self.query_one(EventsPane).add(events)
         self.draw()
 
+    def work(self, busy: str | None) -> None:
+        """Say what is being done that takes a while, or that nothing is."""
+        if self.view is not None and self.view.busy != busy:
+            self.view = replace(self.view, busy=busy)
+            self.draw_bars()
+
     def forget_events(self) -> None:
         """Show no events until more come: the machine went back."""
         self.query_one(EventsPane).forget()
@@ -173,7 +179,8 @@ class MainScreen(Screen[None]):
         row = status.choices(choices, width)
         if not choices:
             pending = bool(view.now.pending)
-            row = status.keys(width, running=view.running, pending=pending)
+            at_work = view.running or view.busy is not None
+            row = status.keys(width, running=at_work, pending=pending, typing=typing)
         self.query_one("#status", LinePane).show([bar])
         self.query_one("#keys", LinePane).show([row])
 

@@ -1,0 +1,128 @@
+"""The keyboard: one key after the other, each where the one before it led.
+
+Textual hands a key to whatever has the focus now, and what the key before it opens has
+the focus only some messages later: of `:quantum 500` in one burst the `q` would quit.
+Here a key waits until all that the one before it set off has come round. While the
+worker is asked for something, keys wait for that as well, if it does not take long.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from textual.app import App, ScreenStackError
+from textual.events import Key, Paste
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from textual.events import Event
+
+ROUNDS = 4
+"""How often a message goes from the focus to the app before a key counts as over: for
+the key itself, for what a field makes of it, for what the app makes of that, and for
+the focus that moves last."""
+LOST_SECONDS = 1.0
+"""When such a message is given up: what had the focus is gone, and it in it."""
+URGENT = frozenset({"ctrl+c", "ctrl+q", "escape"})
+"""Keys that wait for no order, and before which those that do are given up."""
+
+NEWLINE = "ctrl+j"
+"""What Enter is while the terminal is still the shell's: typed before we were there."""
+
+
+class Round(Message):
+    """Goes the way that a key goes, behind it."""
+
+    def __init__(self, number: int) -> None:
+        """Carry the number of the round, counted from the beginning."""
+        super().__init__()
+        self.number = number
+
+
+class KeyboardApp(App[None]):
+    """An application that takes typing ahead and pasting for what it is."""
+
+    def __init__(self, *, ansi_color: bool | None = None) -> None:
+        """Have no key yet."""
+        super().__init__(ansi_color=ansi_color)
+        self._keys: deque[Key | Paste] = deque()
+        self._rounds = 0
+        """Rounds that the present key has to go; 0 between two keys."""
+        self._round = 0
+        """Number of the last round."""
+
+    @property
+    def holds_keys(self) -> bool:
+        """Whether keys have to wait for what was asked for."""
+        return False
+
+    @property
+    def is_typing_over(self) -> bool:
+        """Whether every key has come to its end."""
+        return not self._keys and not self._rounds
+
+    def give_up_keys(self) -> int:
+        """Forget the keys that wait; return how many there were."""
+        count = len(self._keys)
+        self._keys.clear()
+        return count
+
+    async def on_event(self, event: Event) -> None:
+        """Queue keys and what is pasted; everything else goes its way."""
+        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
+            is_newline = isinstance(event, Key) and event.key == NEWLINE
+            self._keys.append(Key("enter", "\r") if is_newline else event)
+            await self.next_key()
+        else:
+            await super().on_event(event)
+
+    async def next_key(self) -> None:
+        """Hand on the next key, if it is its turn."""
+        if self._rounds or not self._keys:
+            return
+        event = self._take()
+        if event is None:
+            return
+        self._rounds = ROUNDS
+        await super().on_event(event)
+        self._go_round()
+        first = self._round
+        self.set_timer(LOST_SECONDS, lambda: self._found_lost(first))
+
+    def _take(self) -> Key | Paste | None:
+        """Return the next key that need not wait."""
+        if not self.holds_keys:
+            return self._keys.popleft()
+        urgent = (k for k in self._keys if isinstance(k, Key) and k.key in URGENT)
+        event = next(urgent, None)
+        while event is not None and self._keys.popleft() is not event:
+            pass
+        return event
+
+    def _go_round(self) -> None:
+        self._round += 1
+        round_ = Round(self._round)
+        try:
+            target = self.focused or self.screen
+        except ScreenStackError:
+            return  # the program ends
+        if not target.post_message(round_):
+            self.post_message(round_)
+
+    async def on_round(self, message: Round) -> None:
+        """Go once more, or let the next key come."""
+        message.stop()
+        if message.number != self._round or not self._rounds:
+            return
+        self._rounds -= 1
+        if self._rounds:
+            self._go_round()
+        else:
+            await self.next_key()
+
+    async def _found_lost(self, first: int) -> None:
+        """Let the next key come if this one's rounds have not ended."""
+        if self._rounds and self._round < first + ROUNDS:
+            self._rounds = 0
+            await self.next_key()
