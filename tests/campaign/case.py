@@ -49,11 +49,12 @@ class Tally:
 
 
 class Journal:
-    """Two files in a folder: the tally, overwritten; and the findings, appended."""
+    """Files in a folder: the tally, overwritten; and findings and rows, appended."""
 
     def __init__(self, folder: Path) -> None:
         self.tally = Tally()
         self._found = folder / "found"
+        self._rows = folder / "rows"
         self._at = os.open(folder / "tally", os.O_RDWR | os.O_CREAT, 0o600)
 
     def save(self) -> None:
@@ -78,20 +79,38 @@ class Journal:
         self.tally.kinds[kind] += 1
         if self.tally.kinds[kind] <= KEPT:
             row = {"kind": kind, "number": number, "text": text[-LONGEST:]}
-            with self._found.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            _append(self._found, row)
         self.save()
 
+    def row(self, row: dict[str, Any]) -> None:
+        """Keep a row of a table."""
+        _append(self._rows, row)
+
     def findings(self) -> list[dict[str, Any]]:
-        """Return what was kept, in order."""
-        if not self._found.exists():
-            return []
-        rows = map(json.loads, self._found.read_text(encoding="utf-8").splitlines())
-        return sorted(rows, key=lambda row: (row["kind"], row["number"], row["text"]))
+        """Return what was found, in order."""
+        return sorted(
+            _rows_of(self._found),
+            key=lambda row: (row["kind"], row["number"], row["text"]),
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the table, as it came."""
+        return _rows_of(self._rows)
 
     def close(self) -> None:
         """Close the tally's file."""
         os.close(self._at)
+
+
+def _append(file: Path, row: dict[str, Any]) -> None:
+    with file.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(row) + "\n")
+
+
+def _rows_of(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    return list(map(json.loads, file.read_text(encoding="utf-8").splitlines()))
 
 
 @dataclass(slots=True)
@@ -123,6 +142,10 @@ class Case:
     def tally(self, name: str, many: int = 1) -> None:
         """Count something for the result."""
         self.journal.tally.figures[name] += many
+
+    def row(self, row: dict[str, Any]) -> None:
+        """Add a row to the table of the result."""
+        self.journal.row(row)
 
     def timed(self, what: str, seconds: float) -> None:
         """Put a part of the case among the slowest, if it is."""

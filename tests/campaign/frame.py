@@ -68,6 +68,19 @@ GENERATORS = {
         slice=3_000,
         share=1,
     ),
+    "timeline": Generator(
+        "campaign.timeline",
+        "sessions driven back and forth, against machines that only go on",
+        slice=450,
+        share=2,
+    ),
+    "soak": Generator(
+        "campaign.soak",
+        "one session of eight vCPUs for as long as it is told, and what it grew to",
+        slice=250,
+        share=0,
+        patience=300.0,
+    ),
 }
 
 
@@ -101,8 +114,9 @@ def run(name: str, seed: int, budget: Budget) -> dict[str, Any]:
             )  # fmt: skip
             journal.save()
         journal.close()
-        found = journal.findings()
-    return result(name, seed, tally, found, seconds=monotonic() - begun)
+        found, rows = journal.findings(), journal.rows()
+    told = result(name, seed, tally, found, seconds=monotonic() - begun)
+    return told | {"rows": rows} if rows else told
 
 
 def _work(name: str, seed: int, folder: str, until: float, most: int) -> str | None:

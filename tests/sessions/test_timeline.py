@@ -641,3 +641,59 @@ def test_a_recording_is_closed_as_far_as_it_is_right(
     session.close()
     verdict = recordings.verify(path)
     assert (verdict.divergence, verdict.retired) == (None, 1000)
+
+
+# What takes no time, and turns.
+
+
+def test_a_change_within_an_act_is_found_right_after_the_act(
+    opened: Opened, done: Done
+) -> None:
+    """An INIT leaves several events, and within it one cannot stand."""
+    session = opened(cpus=3)
+    done(session, "run 40")
+    done(session, "ipi init --to 2 --from 1")
+    after = place_of(session)
+    done(session, "run 40")
+    done(session, "last-change vcpu 2 run_state")
+    assert place_of(session) == after
+    done(session, "goto end")
+    done(session, "catch ipi")
+    done(session, "reverse-continue")
+    assert place_of(session) == after
+
+
+def test_a_run_that_goes_on_to_a_breakpoint_of_another_vcpu_is_done_again(
+    opened: Opened, done: Done
+) -> None:
+    """No instruction says whose turn it is: vCPU 1 waits, and its turn is passed on."""
+    session = opened(cpus=2, quantum=1)
+    for count in range(1, 5):
+        done(session, f"run {count}")
+        for vcpu in session.machine.vcpus:
+            session.machine.break_at(vcpu.regs.linear_rip)
+        done(session, "run 1")
+        session.machine.break_only_at([])
+        assert session.machine.schedule.current == 0
+        wanted = place_of(session)
+        done(session, "goto start")
+        done(session, "goto end")
+        assert place_of(session) == wanted
+
+
+@pytest.mark.usefixtures("often")
+def test_a_fork_at_the_end_of_a_run_may_go_on_with_it(
+    opened: Opened, done: Done
+) -> None:
+    session = opened(cpus=2)
+    for line in ("run 100", "nmi 0", "run 100", "goto 50", "run 50", "run 30"):
+        done(session, line)
+    assert session.timeline.branch.name == "branch-1"
+    done(session, "quantum 5")
+    done(session, "run 10")
+    wanted = place_of(session)
+    done(session, "run 10")
+    for where in ("start", "end"):
+        done(session, f"goto {where}")
+        done(session, "goto 140")
+        assert place_of(session) == wanted

@@ -92,7 +92,7 @@ def perform(machine: Machine, again: Entry, hit: Hit | None = None) -> None:
     if again.moves:
         if position(machine) != again.end:
             advance(machine, again, again.end, hit)
-        elif again.start == again.end and again.reason == "breakpoint":
+        if again.reason == "breakpoint":
             _turn(machine, again)
     else:
         acts.perform(machine, again.act)
@@ -153,7 +153,11 @@ def to_event(machine: Machine, within: Entry, seq: int, most: int) -> None:
 
 
 def _turn(machine: Machine, within: Entry) -> None:
-    """Do again what came to a breakpoint at once: the turn may have moved on to it."""
+    """Come to the breakpoint where the entry ended: the turn may have moved on to it.
+
+    The instructions before it do not tell: another vCPU may have run the last of them,
+    and sleeps since. Where nothing moved it stops here again.
+    """
     stops = list(machine.breakpoints)
     machine.break_only_at([vcpu.regs.linear_rip for vcpu in machine.vcpus])
     for vcpu in machine.vcpus:

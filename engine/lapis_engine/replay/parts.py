@@ -64,7 +64,15 @@ def parts(machine: Machine) -> Iterator[Part]:
 
 
 def _names(holder: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(holder))
+    kind = type(holder)
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = tuple(field.name for field in fields(kind))
+    return found
+
+
+_NAMES: dict[type[Any], tuple[str, ...]] = {}
+"""What is asked for again and again; classes do not change."""
 
 
 def clone(value: Any) -> Any:

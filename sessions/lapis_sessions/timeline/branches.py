@@ -122,8 +122,13 @@ class Branch:
             within = self.entries[spot.done]
             if within.start != spot.at:
                 entries.append(Entry(within.act, within.start, spot.at, "budget"))
-        kept = self.kept[: self._after(spot)]
-        return Branch(name, kept, entries, self.name, spot, self.given_up)
+        forked = Branch(name, self.kept[:1], entries, self.name, spot, self.given_up)
+        end = forked.end
+        for spot_of, checkpoint in self.kept[1 : self._after(spot)]:
+            # After a run that just used up its budget here the next act may be the
+            # rest of it: what lies at the end of it lies within it.
+            forked.keep(Kept(min(spot_of, end), checkpoint))
+        return forked
 
 
 def continues(last: Entry, entry: Entry) -> bool:

@@ -84,7 +84,10 @@ def _between(timeline: Timeline, upper: Spot, instrument: Instrument) -> list[Sp
     found: list[Spot] = []
 
     def note(at: Position) -> None:
-        found.append(Spot(timeline.spot.done, at))
+        done = timeline.spot.done
+        entry = timeline.branch.entries[done]
+        # What takes no time has nothing within it: one can stand only after it.
+        found.append(Spot(done, at) if entry.moves else Spot(done + 1, entry.end))
 
     with timeline.travelling():
         timeline.put(lower)

@@ -1,0 +1,241 @@
+"""A session that is driven at random, held against machines that only go forward.
+
+After each line the session's machine equals, in its position, its last events and every
+field of its state, one that was built fresh, was led by the entries of the present
+branch to the present spot, and was never put back (`shadows`). Thereby: what is
+recorded is what was done, where it was done; every way back or forth comes to a state
+that the history has; and what is refused changed nothing.
+
+What a line may not do is held as well: a move changes no branch, an act changes none
+but its own and only at its end, and stops of the user are there as before. A file that
+is closed opens to the same branches and verifies; the walk goes on in its replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import zip_longest
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from lapis_plugins.host import discover
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
+from rigs import deeds, machines, recordings
+from rigs.shadows import Shadows, differences
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.replay.entries import Entry
+    from lapis_sessions.session import Session
+    from lapis_sessions.timeline.branches import Spot
+
+GUESTS = (
+    "fabric-nesting", "fabric-nmi", "fabric-ioapic", "fabric-timer", "fabric-tpr",
+    "fabric-x2apic", "race", "vie-memcpy", "mmio-forms", "lints", "timer", "inout",
+)  # fmt: skip
+PROFILES = ("sdm", "sdm", "bhyve-current", "bhyve-oxide")
+RENEWED = 0.004
+"""How often the shadow begins anew for no reason."""
+
+
+def options(rng: Random, cpus: int = 0) -> SessionOptions:
+    """Choose a machine."""
+    guest = "ap-bringup"
+    if rng.random() < 0.4:
+        guest = str(machines.GUESTS / f"{rng.choice(GUESTS)}.bin")
+    return SessionOptions(
+        guest,
+        cpus=cpus or rng.choice((1, 2, 2, 3)),
+        memory="1M",
+        quantum=rng.choice((1, 7, 100, 1000)),
+    )
+
+
+class Before(NamedTuple):
+    """What is compared with how it is after a line."""
+
+    spot: Spot
+    branch: str
+    branches: dict[str, list[Entry]]
+    names: dict[str, tuple[str, Spot]]
+    breakpoints: list[int]
+    catches: list[int]
+    seq: int
+
+
+class WrongError(AssertionError):
+    """A walk came to what must not be."""
+
+
+class Walk:
+    """One session, and its shadows."""
+
+    def __init__(self, given: SessionOptions, seed: int, folder: Path) -> None:
+        self.extensions = discover().extensions
+        self.options = given
+        self.folder = folder
+        self.files = 0
+        self.lines: list[str] = []
+        """What was done, for who rebuilds it."""
+        self._luck = Random(seed)
+        self.shadows = Shadows(self._made)
+        self.session = self._attended(open_session(given, self.extensions))
+
+    def _made(self) -> Machine:
+        return open_session(self.options, self.extensions).machine
+
+    def _attended(self, session: Session) -> Session:
+        """Let luck, and not the clock of the host, say when checkpoints are taken."""
+        luck, timeline = self._luck, session.timeline
+        often = luck.choice((0.0, 0.05, 0.5, 1.0))
+        timeline.keeper.is_due = lambda **_: luck.random() < often  # type: ignore[method-assign]
+        timeline._learn = lambda *_: None  # type: ignore[method-assign]
+        timeline.slice = luck.choice((3, 50, 1000, 100_000))
+        return session
+
+    # Steps.
+
+    def do(self, kind: str, rng: Random) -> None:
+        """Do one thing of a kind, and compare."""
+        match kind:
+            case "record":
+                self._record(rng)
+            case "close and replay":
+                self._close_and_replay()
+            case _:
+                self._type(kind, deeds.DEEDS[kind](self.session, rng))
+
+    def _type(self, kind: str, line: str) -> None:
+        self.lines.append(line)
+        before = self._now()
+        outcome = self.session.execute(line)
+        if not outcome.ok:
+            self._refused(before, outcome.error)
+        self._branches(before, kind)
+        if kind != "break":
+            self._same("breakpoints", before.breakpoints, self._now().breakpoints)
+        if kind in deeds.BACK:
+            self._same("catches", before.catches, self._now().catches)
+        self.compare()
+
+    def _now(self) -> Before:
+        session, timeline = self.session, self.session.timeline
+        return Before(
+            timeline.spot,
+            timeline.branch.name,
+            {name: [*each.entries] for name, each in timeline.branches.items()},
+            dict(timeline.names),
+            list(session.machine.breakpoints),
+            [catch.number for catch in session.machine.catches.items],
+            session.machine.log.next_seq,
+        )
+
+    def _refused(self, before: Before, error: str) -> None:
+        """What is refused is refused in a sentence, and nothing moved.
+
+        An act that left an event before it was refused was done, and is recorded.
+        """
+        if not error or "\n" in error or "internal" in error:
+            raise self.wrong(f"refused with {error!r}")
+        now = self._now()
+        if now.seq == before.seq:
+            self._same("what a refusal left", before, now)
+
+    def _branches(self, before: Before, kind: str) -> None:
+        """Only the present branch grew, and none if the machine was just moved."""
+        timeline = self.session.timeline
+        for name, entries in before.branches.items():
+            now = timeline.branches[name].entries
+            is_open = kind not in deeds.BACK and name == timeline.branch.name
+            if not is_open:
+                self._same(f"branch {name}", entries, now)
+            elif entries[:-1] != now[: max(len(entries) - 1, 0)]:
+                raise self.wrong(f"branch {name} was {entries} and is {now}")
+        new = timeline.branches.keys() - before.branches.keys()
+        if len(new) > (kind not in deeds.BACK):
+            raise self.wrong(f"new branches: {sorted(new)}")
+
+    def _same(self, what: str, before: object, now: object) -> None:
+        if before != now:
+            raise self.wrong(f"{what}: was {before}, is {now}")
+
+    def compare(self) -> None:
+        """Hold the machine against a shadow."""
+        timeline = self.session.timeline
+        entries = timeline.branch.entries
+        done, at = timeline.spot
+        path = entries[:done]
+        if done < len(entries) and at > entries[done].start:
+            path = entries[: done + 1]
+        shadow = self.shadows.at(path, at)
+        found = differences(self.session.machine, shadow.machine)
+        if found:
+            raise self.wrong(f"the machine and its shadow differ: {found}")
+        if self._luck.random() < RENEWED:
+            self.shadows.forget(shadow)
+
+    def wrong(self, text: str) -> WrongError:
+        """Return what to raise."""
+        return WrongError(f"{text}\n{self.options}\n" + "\n".join(self.lines))
+
+    # Files.
+
+    def _record(self, rng: Random) -> None:
+        if self.session.writer is not None:
+            self._type("record", rng.choice(("record stop", "annotate hello")))
+            return
+        self.files += 1
+        self._type("record", f"record start {self.folder / f'{self.files}.lapis'}")
+
+    def _close_and_replay(self) -> None:
+        """Close the file, compare what is in it, and go on in its replay."""
+        writer = self.session.writer
+        if writer is None:
+            return
+        self.lines.append("close, replay")
+        was = self.session.timeline.branches
+        self.session.close()
+        verdict = recordings.verify(writer.path)
+        if verdict.divergence is not None:
+            raise self.wrong(verdict.divergence.text)
+        recording = reader.read(str(writer.path))
+        session = replaying.session_of(recording, self.extensions)
+        now = session.timeline.branches
+        self._same("branches in the file", list(was), list(now))
+        for name, branch in was.items():
+            pairs = zip_longest(joined(branch.entries), joined(now[name].entries))
+            for number, (mine, its) in enumerate(pairs):
+                self._same(f"{name} in the file, entry {number}", mine, its)
+        writer.path.unlink()
+        self.session = self._attended(session)
+        self.compare()
+
+
+def joined(entries: list[Entry]) -> list[Entry]:
+    """Put together what just goes on: a file may hold a run in several parts."""
+    found: list[Entry] = []
+    for entry in entries:
+        last = found[-1] if found else None
+        if last and last.act == entry.act and last.moves and last.reason == "budget":
+            found[-1] = replace(last, end=entry.end, reason=entry.reason)
+        else:
+            found.append(entry)
+    return found
+
+
+KINDS = [
+    kind for kind in (*deeds.DEEDS, "record") for _ in range(deeds.OFTEN.get(kind, 1))
+]
+REPLAYED = 0.015
+"""How often a file is closed and replayed, if there is one."""
+
+
+def step(walk: Walk, rng: Random) -> None:
+    """Do one thing."""
+    is_replayed = rng.random() < REPLAYED
+    walk.do("close and replay" if is_replayed else rng.choice(KINDS), rng)
