@@ -59,8 +59,12 @@ def _words(
         return [name for name in options if name not in rest]
     if rest and rest[-1] in options and options[rest[-1]].kind != "flag":
         return _values(registry, options[rest[-1]], symbols, cpus)
-    taken = len([w for w in rest if not w.startswith("-")])
-    taken -= len([w for w in rest if w in options and options[w].kind != "flag"])
+    valued = {name for name, a in options.items() if a.kind != "flag"}
+    # What comes after an option that takes a value is its value, whatever it is.
+    own = [
+        w for before, w in zip(["", *rest], rest, strict=False) if before not in valued
+    ]
+    taken = len([w for w in own if not w.startswith("-")])
     positional = [a for a in command.arguments if not a.option]
     if taken >= len(positional):
         return [name for name in options if name not in rest]

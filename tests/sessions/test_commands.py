@@ -387,3 +387,12 @@ def test_a_snapshot_outlives_what_it_shows(opened: Open, done: Do) -> None:
     assert after.symbols[0x1_0000] == "start"
     assert after.vcpus[0].apic.svr == 0x1FF
     assert after.vcpus[0].apic.timer_text == "stopped"
+
+
+@pytest.mark.parametrize(
+    "begun", ["ipi drop --from --from ", "ipi drop --nth --nth 2 "]
+)
+def test_an_option_that_is_another_ones_value_can_be_completed_after(
+    opened: Open, begun: str
+) -> None:
+    assert all(line.startswith(begun) for line in completion.complete(opened(), begun))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lapis_engine.replay.digest import Digester
 from lapis_sessions.session import Session
 from lapis_tui.cli.main import main
 
@@ -178,3 +179,16 @@ def test_exec_stops_at_a_catch(capsys: pytest.CaptureFixture[str]) -> None:
     stop = lines[1]["result"]
     assert (stop["stop"], stop["vcpu"]) == ("catch", 1)
     assert stop["text"].startswith("catch 1, boot: INIT from vCPU 0")
+
+
+@pytest.mark.parametrize("line", ["read 0xfee00308 4", "write 0xfee00300 8 4"])
+def test_a_malformed_kernemu_access_is_refused_and_leaves_nothing(
+    opened: Open, done: Do, refused: Refused, line: str
+) -> None:
+    """Only 4 bytes at a multiple of 16 are a register (bhyve `vlapic_mmio_write`)."""
+    session = opened(profile="freebsd")
+    before = Digester(session.machine).digest(), session.timeline.spot
+    assert "EINVAL" in refused(session, f"kernemu {line}")
+    assert (Digester(session.machine).digest(), session.timeline.spot) == before
+    assert session.timeline.branch.entries == []
+    assert done(session, "run 10")["stop"] == "budget"

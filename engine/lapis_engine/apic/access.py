@@ -52,6 +52,19 @@ RESERVED_ICR_BITS = "reserved ICR bits"
 # The page.
 
 
+def refusal(offset: int, size: int, profile: Profile, *, write: bool) -> str | None:
+    """Say why an access by MMIO makes `vm_run` fail, for its place and size alone."""
+    if profile.mmio_malformed != "einval":
+        return None
+    if write:
+        malformed = size != 4 or offset & 0xF
+        why = f"APIC write of {size} bytes at offset {offset:#x}"
+    else:
+        malformed = offset & 0xF > 3
+        why = f"APIC read at offset {offset:#x}, outside any register"
+    return why if malformed else None
+
+
 def read_mmio(
     state: ApicState, offset: int, size: int, now: int, profile: Profile
 ) -> tuple[int, Outcome]:
@@ -61,8 +74,8 @@ def read_mmio(
     the profile.
     """
     within = offset & 0xF
-    if within > 3 and profile.mmio_malformed == "einval":
-        why = f"APIC read at offset {offset:#x}, outside any register"
+    why = refusal(offset, size, profile, write=False)
+    if why is not None:
         return 0, (Failed(state.vcpu, "EINVAL", why),)
     register = _register(offset - within, profile)
     if register is None or "r" not in register.xapic:
@@ -90,10 +103,8 @@ def write_mmio(
     undefined.
     """
     if size != 4 or offset & 0xF:
-        if profile.mmio_malformed == "ignored":
-            return ()
-        why = f"APIC write of {size} bytes at offset {offset:#x}"
-        return (Failed(state.vcpu, "EINVAL", why),)
+        why = refusal(offset, size, profile, write=True)
+        return () if why is None else (Failed(state.vcpu, "EINVAL", why),)
     register = _register(offset, profile)
     if register is None or "w" not in register.xapic:
         quiet = register is not None and register.name in UNFLAGGED

@@ -29,6 +29,7 @@ REPAIRS: Final[Mapping[int, str]] = MappingProxyType(
     {
         1: "the first",
         2: "a device that answers in the middle of a REP answers one iteration",
+        3: "KERNEMU of a malformed APIC access is refused and leaves nothing behind",
     }
 )
 """What was repaired in how the engine behaves, by the number of that behaviour. Only

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.apic import lvt, priority
+from lapis_engine.apic import access, lvt, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.outcome import LocalInterrupt
 from lapis_engine.devices import device, msi
@@ -38,7 +38,7 @@ def kernemu_write(vm: Vm, vcpu: Vcpu, gpa: int, size: int, value: int) -> None:
     Raises `EntryError`: EINVAL for a width that there is not or a value that does not
     fit, ESRCH where none of the devices is, EINVAL when the handler refuses.
     """
-    _check(vm, vcpu, gpa, size)
+    _check(vm, vcpu, gpa, size, write=True)
     if not 0 <= value < 1 << (8 * size):
         raise EntryError("EINVAL", f"{value:#x} does not fit in {size} bytes")
     vm.note(KernemuAccessed(vcpu.id, True, gpa, size, value))  # noqa: FBT003
@@ -56,7 +56,7 @@ def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
 
     Raises `EntryError` as `kernemu_write` does.
     """
-    _check(vm, vcpu, gpa, size)
+    _check(vm, vcpu, gpa, size, write=False)
     try:
         value = untrapped(vm, vcpu, "outside").read(gpa, size)
     except HandlerRefused as refused:
@@ -66,7 +66,8 @@ def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
     return value
 
 
-def _check(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> None:
+def _check(vm: Vm, vcpu: Vcpu, gpa: int, size: int, *, write: bool) -> None:
+    """Raise `EntryError` for what is refused before anything has come of it."""
     if size not in WIDTHS:
         raise EntryError("EINVAL", f"{size} bytes: an access is 1, 2, 4 or 8 bytes")
     server = address_map.mmio(vm, vcpu, gpa)
@@ -78,6 +79,10 @@ def _check(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> None:
             f"{gpa:#x} is in none of the devices that KERNEMU reaches: the APIC page "
             f"at {page:#x}, the IOAPIC, the HPET",
         )
+    if isinstance(server, int) and apic_state.mode(vcpu.apic) == "xapic":
+        why = access.refusal(server, size, vm.profile, write=write)
+        if why is not None:
+            raise EntryError("EINVAL", why)
 
 
 def set_pin(vm: Vm, pin: int, *, asserted: bool) -> None:
