@@ -62,6 +62,12 @@ GENERATORS = {
         slice=1_500,
         share=2,
     ),
+    "kills": Generator(
+        "campaign.kills",
+        "who records is killed, or his disk is full: what is left opens and replays",
+        slice=12,
+        share=1,
+    ),
     "expressions": Generator(
         "campaign.expressions",
         "rules, conditions and numerals against an evaluator of our own",

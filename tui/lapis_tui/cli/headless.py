@@ -14,7 +14,7 @@ from lapis_sessions.text.visible import visible
 from lapis_tui import output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from lapis_sessions.session import Outcome, Session
     from lapis_tui.ending import Ending
@@ -55,7 +55,7 @@ def _standard_input() -> bytes:
 
 
 def perform(
-    session: Session, lines: Sequence[str], ending: Ending, *, as_json: bool
+    session: Session, lines: Iterable[str], ending: Ending, *, as_json: bool
 ) -> int:
     """Do `lines` in turn, whatever becomes of each; return the exit status.
 
