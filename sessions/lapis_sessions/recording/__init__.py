@@ -35,3 +35,20 @@ A recording begins with the machine. A session knows all of its past, up to
 `timeline.MOST_ENTRIES` acts of a branch; one that has forgotten its beginning can no
 longer be recorded, and says so. What is being recorded to a file is never forgotten.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lapis_sessions.recording.format import reader
+
+__all__ = ["reader"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the reader when it is asked for here (PEP 562)."""
+    if name == "reader":
+        return import_module("lapis_sessions.recording.format.reader")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
