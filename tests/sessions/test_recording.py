@@ -206,14 +206,8 @@ def test_a_recording_begun_late_has_all_branches_from_the_beginning(
 ) -> None:
     session = opened(cpus=2, memory="4M")
     for line in (
-        "run 2000",
-        "goto 1000",
-        "nmi 1",
-        "run 70",
-        "goto 500",
-        "nmi 0",
-        "step",
-    ):
+        "run 2000", "goto 1000", "nmi 1", "run 70", "goto 500", "quantum 9", "step",
+    ):  # fmt: skip
         done(session, line)
     done(session, f"record start {tmp_path / 'late.lapis'}")
     done(session, "run 10")

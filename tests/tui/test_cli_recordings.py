@@ -59,7 +59,7 @@ def test_what_a_replay_does_by_hand_can_be_recorded_again(
     made: str, tmp_path: Path, capsys: Captured
 ) -> None:
     path = str(tmp_path / "fork.lapis")
-    words = [f"record start {path}", "goto 15000", "step"]
+    words = [f"record start {path}", "goto 15000", "quantum 9", "step"]
     given = [word for line in words for word in ("-c", line)]
     assert main(["replay", made, *given]) == 0
     capsys.readouterr()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from textual.app import App, ScreenStackError
 from textual.events import Key, Paste
 from textual.message import Message
+from textual.widgets import Input
 
 if TYPE_CHECKING:
     from textual.events import Event
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ROUNDS = 4
 """How often a message goes from the focus to the app before a key counts as over: for
 the key itself, for what a field makes of it, for what the app makes of that, and for
-the focus that moves last."""
+the focus that moves last. A letter in a field needs but one."""
 LOST_SECONDS = 1.0
 """When such a message is given up: what had the focus is gone, and it in it."""
 URGENT = frozenset({"ctrl+c", "ctrl+q", "escape"})
@@ -84,7 +85,8 @@ class KeyboardApp(App[None]):
         event = self._take()
         if event is None:
             return
-        self._rounds = ROUNDS
+        is_letter = isinstance(event, Key) and event.is_printable
+        self._rounds = 1 if is_letter and isinstance(self.focused, Input) else ROUNDS
         await super().on_event(event)
         self._go_round()
         first = self._round
