@@ -135,6 +135,7 @@ class Session:
         self.machine = machine
         self.timeline = Timeline(machine)
         self.timeline.on_leave = self._left
+        self.timeline.on_gone = self._gone
         self.timeline.on_way = self._on_way
         self.rules = Rules(machine)
         self.guest = guest
@@ -236,6 +237,12 @@ class Session:
     def _left(self, branch: str, at: Position) -> None:
         new = self.timeline.branch.name
         self.notices.append(f"this left {visible(branch)} for {new} at {at.text}")
+
+    def _gone(self, branch: str) -> None:
+        self.notices.append(
+            f"{visible(branch)} was given up: {self.timeline.most_branches} branches "
+            "are kept at most; a recording keeps all that were made while it runs"
+        )
 
     # Verbs.
 

@@ -47,6 +47,7 @@ def one(case: Case) -> None:
         line = deeds.DEEDS[kind](session, rng)
         case.doing(line)
         outcome = session.execute(line)
+        session.notices.clear()  # as whoever shows them does
         if "internal" in outcome.error or "diverge" in outcome.error:
             case.find("wrong", f"{line}: {outcome.error}")
     row = sampled(session)

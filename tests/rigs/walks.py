@@ -96,6 +96,7 @@ class Walk:
         timeline.keeper.is_due = lambda **_: luck.random() < often  # type: ignore[method-assign]
         timeline._learn = lambda *_: None  # type: ignore[method-assign]
         timeline.slice = luck.choice((3, 50, 1000, 100_000))
+        timeline.most_branches = luck.choice((500, 500, 4))
         return session
 
     # Steps.
@@ -150,6 +151,9 @@ class Walk:
         """Only the present branch grew, and none if the machine was just moved."""
         timeline = self.session.timeline
         for name, entries in before.branches.items():
+            if name not in timeline.branches:
+                self._gone(name, before)
+                continue
             now = timeline.branches[name].entries
             is_open = kind not in deeds.BACK and name == timeline.branch.name
             if not is_open:
@@ -159,6 +163,14 @@ class Walk:
         new = timeline.branches.keys() - before.branches.keys()
         if len(new) > (kind not in deeds.BACK):
             raise self.wrong(f"new branches: {sorted(new)}")
+
+    def _gone(self, name: str, before: Before) -> None:
+        """A branch is given up only when there are too many, and that is told."""
+        was_full = len(before.branches) >= self.session.timeline.most_branches
+        is_told = any(f"{name} was given up" in text for text in self.session.notices)
+        named = {branch for branch, _ in before.names.values()}
+        if not was_full or not is_told or name in {"main", before.branch, *named}:
+            raise self.wrong(f"branch {name} is gone")
 
     def _same(self, what: str, before: object, now: object) -> None:
         if before != now:
@@ -206,7 +218,9 @@ class Walk:
         recording = reader.read(str(writer.path))
         session = replaying.session_of(recording, self.extensions)
         now = session.timeline.branches
-        self._same("branches in the file", list(was), list(now))
+        missing = was.keys() - now.keys()
+        if missing:
+            raise self.wrong(f"not in the file: {sorted(missing)}")
         for name, branch in was.items():
             pairs = zip_longest(joined(branch.entries), joined(now[name].entries))
             for number, (mine, its) in enumerate(pairs):

@@ -17,6 +17,7 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import DivergedError
+from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.timeline import keeper as keeping
 from lapis_sessions.timeline import searches
@@ -697,3 +698,55 @@ def test_a_fork_at_the_end_of_a_run_may_go_on_with_it(
         done(session, f"goto {where}")
         done(session, "goto 140")
         assert place_of(session) == wanted
+
+
+# Too many branches.
+
+
+def forks(session: Session, done: Done, many: int) -> None:
+    for _ in range(many):
+        done(session, "goto 10")
+        done(session, f"quantum {50 + session.timeline.made}")
+        done(session, "run 5")
+
+
+def test_the_oldest_branch_is_given_up_for_a_new_one_and_that_is_said(
+    opened: Opened, done: Done, refused: Refused, tmp_path: Path
+) -> None:
+    session = opened(cpus=1)
+    timeline = session.timeline
+    timeline.most_branches = 4
+    path = tmp_path / "a.lapis"
+    start_recording(session, str(path))
+    done(session, "run 20")
+    forks(session, done, 2)
+    done(session, "checkpoint kept")
+    forks(session, done, 1)
+    assert [*timeline.branches] == ["main", "branch-1", "branch-2", "branch-3"]
+    count = timeline.keeper.count
+    forks(session, done, 3)
+    assert [*timeline.branches] == ["main", "branch-2", "branch-5", "branch-6"]
+    gone = [text for text in session.notices if "given up" in text]
+    assert [text.split()[0] for text in gone] == ["branch-1", "branch-3", "branch-4"]
+    assert timeline.keeper.count <= count
+    assert [row["parent"] for row in done(session, "branches")] == [
+        "", "main", "branch-2", "branch-5",
+    ]  # fmt: skip
+    assert "there is no branch 'branch-1'" in refused(session, "branch branch-1")
+    assert done(session, "goto kept")["branch"] == "branch-2"
+    assert done(session, "branch branch-5")["retired"] == 15
+    session.close()
+    known = [branch.name for branch in reader.read(str(path)).branches]
+    assert known == ["main", *(f"branch-{number}" for number in range(1, 7))]
+    assert recordings.verify(path).divergence is None
+
+
+def test_the_name_of_a_branch_in_a_file_is_not_given_to_another(
+    opened: Opened, done: Done
+) -> None:
+    session = opened(cpus=1)
+    session.timeline.adopt("main", "", [])
+    session.timeline.adopt("branch-2", "main", [])
+    done(session, "run 20")
+    forks(session, done, 1)
+    assert [*session.timeline.branches] == ["main", "branch-2", "branch-3"]

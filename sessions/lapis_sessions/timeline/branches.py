@@ -135,3 +135,19 @@ def continues(last: Entry, entry: Entry) -> bool:
     """Tell whether an entry just goes on with the one before."""
     same = last.act.verb == entry.act.verb and last.act.args == entry.act.args
     return same and last.moves and last.reason == "budget"
+
+
+FORKED = "branch-"
+"""What names of forks begin with; a number follows."""
+
+
+def forked_name(number: int) -> str:
+    """Return the name of fork number `number`."""
+    return f"{FORKED}{number}"
+
+
+def number_of(name: str) -> int:
+    """Return the number in the name of a fork; 0 if it is not one that we give."""
+    number = name.removeprefix(FORKED)
+    is_ours = name.startswith(FORKED) and number.isascii() and number.isdigit()
+    return int(number) if is_ours and len(number) <= 9 else 0

@@ -16,7 +16,14 @@ from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import DivergedError
 from lapis_sessions.errors import CommandError, LeavesBranchError, MisplacedError
-from lapis_sessions.timeline.branches import FIRST, Branch, Spot, continues
+from lapis_sessions.timeline.branches import (
+    FIRST,
+    Branch,
+    Spot,
+    continues,
+    forked_name,
+    number_of,
+)
 from lapis_sessions.timeline.keeper import Keeper
 
 if TYPE_CHECKING:
@@ -35,6 +42,10 @@ QUICK, SLOW = 0.004, 0.016
 """Seconds that a slice should take."""
 MOST_ENTRIES = 200_000
 """Entries of a branch; while it is recorded to a file there may be more."""
+MOST_BRANCHES = 500
+"""Branches that are kept; the oldest is given up for a new one."""
+MOST_OF_ALL = 10
+"""How many times the entries of a branch there may be on all of them."""
 APART = 20
 """At least one checkpoint to so many parts of that."""
 
@@ -71,6 +82,9 @@ class Timeline:
         self.slice = LEAST * 100
         """Instructions of a slice: what takes a moment on this machine."""
         self.most = MOST_ENTRIES
+        self.most_branches = MOST_BRANCHES
+        self._numbered = 0
+        """The number in the name of the last fork; none is given twice."""
         self.travels = 0
         """How often the machine was moved to another point."""
         self.listeners: list[Callable[[Entry], None]] = []
@@ -81,6 +95,8 @@ class Timeline:
         """Whether an act in the past that is not what was done then may fork."""
         self.on_leave: Callable[[str, Position], None] | None = None
         """Told the branch that was left, and where."""
+        self.on_gone: Callable[[str], None] | None = None
+        """Told a branch that was given up."""
         self.on_way: Callable[[Way], None] | None = None
         """Told how a way to another point gets on; what it raises breaks that off."""
         self._goal: tuple[int, int | None] | None = None
@@ -190,13 +206,43 @@ class Timeline:
 
     @property
     def _new_name(self) -> str:
-        return f"branch-{len(self.branches)}"
+        return forked_name(self._numbered + 1)
 
     def _fork(self) -> None:
         name = self._new_name
+        self._numbered += 1
         self.branch = self.branch.forked(name, self.spot)
         self.branches[name] = self.branch
         self.spot = self.branch.end
+        while self._are_too_many:
+            spare = self._spare_branch()
+            if spare is None:
+                return
+            self._give_up_branch(spare)
+
+    @property
+    def _are_too_many(self) -> bool:
+        entries = sum(len(branch.entries) for branch in self.branches.values())
+        is_large = entries > self.most * MOST_OF_ALL
+        return is_large or len(self.branches) > self.most_branches
+
+    def _spare_branch(self) -> Branch | None:
+        """Return the oldest branch, but not the first, one named in, or one near."""
+        named = {name for name, _ in self.names.values()}
+        wanted = {FIRST, self.branch.name, self.branch.parent, *named}
+        spare = (each for each in self.branches.values() if each.name not in wanted)
+        return next(spare, None)
+
+    def _give_up_branch(self, gone: Branch) -> None:
+        del self.branches[gone.name]
+        for branch in self.branches.values():
+            if branch.parent == gone.name:
+                branch.parent = gone.parent
+                forks = [fork for fork in (branch.fork, gone.fork) if fork is not None]
+                branch.fork = min(forks, default=None)
+        self.keeper.forget([kept.checkpoint for kept in gone.kept])
+        if self.on_gone is not None:
+            self.on_gone(gone.name)
 
     def timed(self, advance: Callable[[int], Stop], limit: int) -> Stop:
         """Do a slice of at most `limit` instructions; keep a checkpoint if due."""
@@ -314,6 +360,8 @@ class Timeline:
             self.branch.entries = entries
         else:
             self.branches[name] = Branch(name, first, entries, parent)
+        self.most_branches = max(self.most_branches, 2 * len(self.branches))
+        self._numbered = max(self._numbered, number_of(name), len(self.branches) - 1)
 
     @contextmanager
     def travelling(self) -> Iterator[None]:
