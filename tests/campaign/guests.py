@@ -40,6 +40,8 @@ KNOWN = {
     RESUME_FLAG: "IRET sets RF, and where a run is cut decides when it is cleared",
 }
 """Faults of the processor underneath that have an issue of their own."""
+WIDE = re.compile(rb"\x0f\x38\x00|\x0f\x3a\x42|[\xd9\xdb\xdd]")
+"""PSHUFB, MPSADBW, and what may load a NaN."""
 LOCKED = re.compile(
     rb"\xf0[\x26-\x67\xf2\xf3]*\x0f(?:[\xa3\xab\xb3\xbb]|\xba)[\xc0-\xff]"
 )
@@ -86,10 +88,10 @@ def one(case: Case) -> None:
     ways = {}
     record = case.folder / "guest.lapis"
     for name, cut in cuts.items():
-        ways[name] = _run(options, many, cut, record if name == "pieces" else None)
+        ways[name] = run_as(options, many, cut, record if name == "pieces" else None)
     for name in ("pieces", "steps"):
-        _compare(case, "whole", ways["whole"], name, ways[name])
-    _replay(case, record, ways["pieces"])
+        _compare(case, image, ways["whole"], name, ways[name])
+    _replay(case, record, ways["pieces"], image)
     case.tally(f"{bits} bits")
     case.tally("instructions", sum(ran.retired for ran in ways.values()))
     took = process_time() - begun
@@ -97,7 +99,7 @@ def one(case: Case) -> None:
         case.find("slow", f"{took:.1f} s")
 
 
-def _run(
+def run_as(
     options: SessionOptions, many: int, cut: Callable[[int], int], record: Path | None
 ) -> Ran:
     """Run `many` instructions in pieces; requests are answered by their number."""
@@ -128,22 +130,29 @@ def _run(
     return ran
 
 
-def _compare(case: Case, one_way: str, one: Ran, other_way: str, other: Ran) -> None:
-    if one.digest == other.digest:
-        case.tally("equal")
-        return
+def differences(one: Ran, other: Ran) -> list[tuple[str, str, str]]:
+    """Return the fields that differ, with both values."""
     names = sorted(one.fields.keys() | other.fields.keys())
     pairs = [(n, one.fields.get(n, ""), other.fields.get(n, "")) for n in names]
-    unequal = [(name, a, b) for name, a, b in pairs if a != b]
+    return [(name, a, b) for name, a, b in pairs if a != b]
+
+
+def _compare(case: Case, image: bytes, whole: Ran, way: str, other: Ran) -> None:
+    if whole.digest == other.digest:
+        case.tally("equal")
+        return
+    unequal = differences(whole, other)
     text = "; ".join(f"{n}: {a[:80]} and {b[:80]}" for n, a, b in unequal[:8])
-    kind = kind_of(unequal, case.journal.tally.doing)
-    case.find(kind, f"{one_way} and {other_way}: {text}; {case.journal.tally.doing}")
+    kind = kind_of(unequal, image)
+    case.find(kind, f"whole and {way}: {text}; {case.journal.tally.doing}")
 
 
-def kind_of(unequal: list[tuple[str, str, str]], _doing: str) -> str:
+def kind_of(unequal: list[tuple[str, str, str]], image: bytes) -> str:
     """Sort a difference."""
     if all(name.endswith("rflags") and _is_rf(a, b) for name, a, b in unequal):
         return RESUME_FLAG
+    if all(name.endswith(".fpu") for name, *_ in unequal) and WIDE.search(image):
+        return HOST_BYTES
     return "different"
 
 
@@ -151,12 +160,14 @@ def _is_rf(one: str, other: str) -> bool:
     return int(one, 16) ^ int(other, 16) == RF
 
 
-def _replay(case: Case, path: Path, ran: Ran) -> None:
+def _replay(case: Case, path: Path, ran: Ran, image: bytes) -> None:
     """Do the recording again."""
     recording = reader.read(str(path))
     session: Session = replaying.session_of(recording, extensions())
     verdict: Any = replaying.verify(session, recording)
     if verdict.divergence is not None:
-        case.find("diverged", f"{verdict.divergence.text}; {case.journal.tally.doing}")
+        field = verdict.divergence.field
+        kind = kind_of([(field, "", "")], image) if ".fpu" in field else "diverged"
+        case.find(kind, f"{verdict.divergence.text}; {case.journal.tally.doing}")
     elif verdict.digest != ran.digest:
         case.find("replayed differently", case.journal.tally.doing)

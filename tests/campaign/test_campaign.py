@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from campaign import __main__ as campaign
-from campaign import encodings, forked, frame
+from campaign import encodings, forked, frame, guests
 from campaign.frame import GENERATORS, Budget, Generator
+from lapis_sessions.origin import SessionOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,29 @@ def test_lock_bt_of_a_register_still_kills(
         (trial, "SIGABRT")
     ]
     assert encodings.kind_of(trial, "SIGABRT") == encodings.LOCK_BT
+
+
+RETURNS = bytes.fromhex("666802000100 660e 666810000000 66cf") + bytes(4000)
+"""16-bit code: push 0x10002 (RF), cs and 16; iretd; and zeros, which add."""
+SHUFFLES = bytes.fromhex("0f20e0 660d00060000 0f22e0 660f3800c1 f4")
+"""16-bit code: CR4.OSFXSR; pshufb xmm0, xmm1; hlt."""
+
+
+@pytest.mark.parametrize(
+    ("code", "many", "kind"),
+    [(RETURNS, 133, guests.RESUME_FLAG), (SHUFFLES, 100, guests.HOST_BYTES)],
+)
+def test_a_known_fault_is_there_still(
+    code: bytes, many: int, kind: str, tmp_path: Path
+) -> None:
+    """Where this fails the fault is cured: `guests.KNOWN` loses it, and this."""
+    path = tmp_path / "guest.bin"
+    path.write_bytes(code)
+    options = SessionOptions(str(path), 1, guests.MEMORY)
+    whole = guests.run_as(options, many, lambda left: left, None)
+    cut = guests.run_as(options, many, lambda left: min(left, 60), None)
+    assert guests.kind_of(guests.differences(whole, cut), code) == kind
+    assert whole.digest != cut.digest
 
 
 @pytest.fixture
