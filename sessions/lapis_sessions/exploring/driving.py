@@ -61,7 +61,7 @@ class Driver:
         `answers`; raises `CommandError` for what is no rule.
         """
         machine = self.machine
-        machine.on_act = None
+        machine.on_act = machine.before_act = None  # the timeline's: it is taken away
         machine.catches.remove()
         machine.break_only_at(())
         capture.put(machine, self._beginning)
