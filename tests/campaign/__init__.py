@@ -24,5 +24,6 @@ them, so that one that is cured leaves the list.
 
 Every generator runs in a process of its own, which the frame starts again behind the
 case that killed it or hung in it. The suite does a slice of each (`test_campaign`):
-seed 1, as many as its row says.
+seed 1, as many as its row says. `results/` keeps long runs as they came out, with what
+they found before it was cured.
 """

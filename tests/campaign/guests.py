@@ -119,7 +119,7 @@ def run_as(
             if request.kind == "inst-emul":
                 session.machine.answer_fault(request.vcpu, "ud")
             else:
-                value = ANSWERS[asked % len(ANSWERS)]
+                value = ANSWERS[asked % len(ANSWERS)] & (1 << 8 * request.bytes) - 1
                 session.machine.answer(request.vcpu, value)
             asked += 1
         if asked > many:
