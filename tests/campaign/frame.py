@@ -87,6 +87,12 @@ GENERATORS = {
         share=0,
         patience=300.0,
     ),
+    "recordings": Generator(
+        "campaign.recordings",
+        "recordings with right checksums and hostile content: info, verify and replay",
+        slice=150,
+        share=2,
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from lapis_sessions import files
 from lapis_sessions.recording.edit import compose
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.schema import Annotation, CheckpointRow
+from lapis_sessions.recording.format.stored import StoredCheckpoint
 from rigs.recordings import record
 
 FORGED = "forged: a line of ours"
@@ -61,7 +62,9 @@ def recording(folder: Path) -> Path:
     other.name = NAME
     end = main.acts[-1]
     main.checkpoints.append(
-        CheckpointRow(len(main.acts), end.retired, EVIL, {EVIL: EVIL})
+        StoredCheckpoint.of(
+            CheckpointRow(len(main.acts), end.retired, EVIL, {EVIL: EVIL})
+        )
     )
     path = folder / f"{NAME}.lapis"
     files.write(str(path), compose.compose(head, [main, other]))

@@ -114,7 +114,8 @@ def test_dump_prints_rows_for_people_and_for_programs(
     lines = said(capsys, 0, "session", "dump", one, "--ndjson", "--events")
     rows = [json.loads(line) for line in lines.splitlines()]
     kinds = {row["type"] for row in rows}
-    assert kinds == {"header", "branch", "act", "event", "checkpoint"}
+    # How many hashes are on the way says the clock of the host.
+    assert kinds - {"hash"} == {"header", "branch", "act", "event", "checkpoint"}
     out = str(tmp_path / "dump")
     said(capsys, 0, "session", "dump", one, "--ndjson", "--events", "-o", out)
     assert Path(out).read_text("utf-8") == lines

@@ -17,6 +17,7 @@ from lapis_sessions.recording.edit.compose import compose
 from lapis_sessions.recording.format.header import header
 from lapis_sessions.recording.format.reader import RecordedBranch
 from lapis_sessions.recording.format.schema import ActRow, Annotation, CheckpointRow
+from lapis_sessions.recording.format.stored import StoredCheckpoint
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.timeline.branches import FIRST, continues
 
@@ -174,7 +175,8 @@ class Driver:
         ]  # fmt: skip
         digester = Digester(self.machine)
         fields, digest = digester.fields(), digester.digest()
-        end = CheckpointRow(len(rows), self.at.retired, digest, fields)
+        row = CheckpointRow(len(rows), self.at.retired, digest, fields)
+        end = StoredCheckpoint.of(row)
         note = Annotation(len(rows), self.at.retired, text)
         branch = RecordedBranch(FIRST, acts=rows, checkpoints=[end], notes=[note])
         session = self.session

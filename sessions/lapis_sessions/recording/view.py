@@ -11,7 +11,8 @@ from lapis_sessions.plain import FLAT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_sessions.recording.format.reader import RecordedBranch, Recording
+    from lapis_sessions.recording.format.contents import BranchOutline, Outline
+    from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.recording.play.replaying import Divergence, Verdict
 
 
@@ -99,7 +100,7 @@ class VerdictView:
     warnings: tuple[str, ...]
 
 
-def warnings(recording: Recording) -> tuple[str, ...]:
+def warnings(recording: Outline) -> tuple[str, ...]:
     """Return what is odd about a file that can be read all the same."""
     found = []
     schema = recording.header.state_schema
@@ -120,7 +121,7 @@ def warnings(recording: Recording) -> tuple[str, ...]:
     return tuple(found)
 
 
-def info(recording: Recording) -> InfoView:
+def info(recording: Outline) -> InfoView:
     """Describe a recording."""
     head = recording.header
     return InfoView(
@@ -142,20 +143,20 @@ def info(recording: Recording) -> InfoView:
         lapis=head.lapis,
         unicorn=head.unicorn,
         chunks=recording.chunks,
-        branches=tuple(map(_branch, recording.branches)),
+        branches=tuple(map(_branch, recording.outlines)),
         warnings=warnings(recording),
     )
 
 
-def _branch(branch: RecordedBranch) -> RecordedBranchView:
+def _branch(branch: BranchOutline) -> RecordedBranchView:
     return RecordedBranchView(
         name=branch.name,
         parent=branch.parent,
-        acts=len(branch.acts),
-        retired=branch.acts[-1].retired if branch.acts else 0,
-        events=branch.acts[-1].seq if branch.acts else 0,
-        hashes=len(branch.hashes) + len(branch.checkpoints),
-        notes=len(branch.notes),
+        acts=branch.acts,
+        retired=branch.end.retired,
+        events=branch.end.seq,
+        hashes=branch.hashes,
+        notes=branch.notes,
     )
 
 

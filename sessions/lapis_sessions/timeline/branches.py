@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.replay.capture import Checkpoint, Position
 from lapis_engine.replay.entries import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 FIRST = "main"
+LISTED = 8
+"""Names of branches that a refusal lists."""
 
 
 class Spot(NamedTuple):
@@ -129,6 +132,13 @@ class Branch:
             # rest of it: what lies at the end of it lies within it.
             forked.keep(Kept(min(spot_of, end), checkpoint))
         return forked
+
+
+def listed(names: Collection[str]) -> str:
+    """Return the first of many names, for a refusal."""
+    first = ", ".join(islice(names, LISTED))
+    more = len(names) - LISTED
+    return f"{first} and {more} more" if more > 0 else first
 
 
 def continues(last: Entry, entry: Entry) -> bool:

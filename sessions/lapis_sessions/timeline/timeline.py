@@ -22,6 +22,7 @@ from lapis_sessions.timeline.branches import (
     Spot,
     continues,
     forked_name,
+    listed,
     number_of,
 )
 from lapis_sessions.timeline.keeper import Keeper
@@ -281,7 +282,7 @@ class Timeline:
         branch = self.branches.get(name)
         if branch is None:
             raise CommandError(
-                f"there is no branch {name[:40]!r}: {', '.join(self.branches)}"
+                f"there is no branch {name[:40]!r}: {listed(self.branches)}"
             )
         return branch
 

@@ -120,7 +120,7 @@ def sessions() -> None:
 @JSON
 def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Describe a recording."""
-    view = views_recording.info(reader.read(file))
+    view = views_recording.info(reader.outline(file))
     output.result(view, views_recording.info_text, as_json=as_json)
     return STATUS[view.state]
 

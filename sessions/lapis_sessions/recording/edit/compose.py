@@ -13,6 +13,7 @@ import msgspec
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import chunks, schema
 from lapis_sessions.recording.format.schema import ForkRow, Trailer, TurnRow
+from lapis_sessions.recording.format.stored import StoredCheckpoint
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from lapis_sessions.recording.format.reader import RecordedBranch
     from lapis_sessions.recording.format.schema import Header, Row
+
+    Mark = Row | StoredCheckpoint
 
 AT_ONCE = 4096
 """Acts of a chunk at most."""
@@ -57,12 +60,12 @@ def _branch(branch: RecordedBranch) -> Iterator[tuple[str, Row | list[Row]]]:
     for kind, row, acts in _marks(branch):
         yield from _acts(branch, at, acts)
         at = max(at, acts)
-        yield kind, row
+        yield kind, row.row if isinstance(row, StoredCheckpoint) else row
     yield from _acts(branch, at, len(branch.acts))
 
 
-def _marks(branch: RecordedBranch) -> list[tuple[str, Row, int]]:
-    found: list[tuple[str, Row, int]] = []
+def _marks(branch: RecordedBranch) -> list[tuple[str, Mark, int]]:
+    found: list[tuple[str, Mark, int]] = []
     found += [("hash", row, row.acts) for row in branch.hashes]
     found += [("CKPT", row, row.acts) for row in branch.checkpoints]
     found += [("note", row, row.acts) for row in branch.notes]

@@ -14,6 +14,7 @@ from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.edit.merge import merged
 from lapis_sessions.recording.format.reader import RecordedBranch
 from lapis_sessions.recording.format.schema import ActRow, Annotation, CheckpointRow
+from lapis_sessions.recording.format.stored import StoredCheckpoint
 from lapis_sessions.recording.play import place
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.timeline.branches import FIRST
@@ -63,7 +64,8 @@ def cut(named: Named, wanted: Piece, extensions: Extensions) -> RecordedBranch:
     digester = Digester(player.machine)
     state = digester.digest(), digester.fields()
     acts, retired = len(found.acts), end.at.retired
-    found.checkpoints.append(CheckpointRow(acts, retired, *state))
+    row = CheckpointRow(acts, retired, *state)
+    found.checkpoints.append(StoredCheckpoint.of(row))
     return merged(found)
 
 
@@ -82,7 +84,7 @@ def _keep_marks(
 ) -> None:
     """Take over what is noted between the two points."""
 
-    def is_within(row: HashRow | CheckpointRow | Annotation) -> bool:
+    def is_within(row: HashRow | StoredCheckpoint | Annotation) -> bool:
         after = (begin.done, begin.at.retired) <= (row.acts, row.retired)
         return after and (row.acts, row.retired) <= (end.done, end.at.retired)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
@@ -67,6 +68,6 @@ def merged(branch: RecordedBranch) -> RecordedBranch:
         branch.parent,
         [act.row for act in acts],
         [structs.replace(row, acts=new[row.acts]) for row in branch.hashes],
-        [structs.replace(row, acts=new[row.acts]) for row in branch.checkpoints],
+        [replace(row, acts=new[row.acts]) for row in branch.checkpoints],
         [structs.replace(row, acts=new[row.acts]) for row in branch.notes],
     )

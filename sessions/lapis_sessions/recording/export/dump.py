@@ -8,18 +8,21 @@ import msgspec
 
 from lapis_sessions.plain import plain
 from lapis_sessions.recording.compare import view as views_diff
+from lapis_sessions.recording.format.stored import StoredCheckpoint
 from lapis_sessions.recording.play.named import Named
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.views import events as events_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lapis_engine.events import Logged
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.plain import Data
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
-    from lapis_sessions.recording.format.schema import Header, Row
+    from lapis_sessions.recording.format.schema import Annotation, HashRow, Header
+
+    Mark = HashRow | StoredCheckpoint | Annotation
 
 
 def rows(recording: Recording) -> Iterator[Data]:
@@ -28,10 +31,10 @@ def rows(recording: Recording) -> Iterator[Data]:
     for branch in recording.branches:
         yield _beginning(branch)
         marks = _marks(branch)
-        yield from marks.get(0, ())
+        yield from _told(branch, marks.get(0, ()))
         for number, _ in enumerate(branch.acts, 1):
             yield act(branch, number)
-            yield from marks.get(number, ())
+            yield from _told(branch, marks.get(number, ()))
 
 
 def with_events(recording: Recording, extensions: Extensions) -> Iterator[Data]:
@@ -40,14 +43,14 @@ def with_events(recording: Recording, extensions: Extensions) -> Iterator[Data]:
     for branch in recording.branches:
         yield _beginning(branch)
         marks, over = _marks(branch), 0
-        yield from marks.get(0, ())
+        yield from _told(branch, marks.get(0, ()))
         player = Player(Named(recording, branch), extensions)
         for done, events in player.acts():
             yield from (event(branch, logged) for logged in events)
             if done > over:
                 over = done
                 yield act(branch, over)
-                yield from marks.get(over, ())
+                yield from _told(branch, marks.get(over, ()))
 
 
 def header(head: Header) -> Data:
@@ -82,20 +85,25 @@ def event(branch: RecordedBranch, logged: Logged) -> Data:
     return {"type": "event", "branch": branch.name} | view
 
 
-def _marks(branch: RecordedBranch) -> dict[int, list[Data]]:
+def _marks(branch: RecordedBranch) -> dict[int, list[tuple[str, Mark]]]:
     """Return what is noted after so many acts."""
-    found: dict[int, list[Data]] = {}
-    kinds: tuple[tuple[str, list[Row]], ...] = (
+    found: dict[int, list[tuple[str, Mark]]] = {}
+    kinds: tuple[tuple[str, list[Mark]], ...] = (
         ("hash", [*branch.hashes]),
         ("checkpoint", [*branch.checkpoints]),
         ("annotation", [*branch.notes]),
     )
     for kind, marks in kinds:
         for mark in marks:
-            fields = msgspec.structs.asdict(mark)
-            row = {"type": kind, "branch": branch.name} | fields
-            found.setdefault(fields["acts"], []).append(row)
+            found.setdefault(mark.acts, []).append((kind, mark))
     return found
+
+
+def _told(branch: RecordedBranch, marks: Sequence[tuple[str, Mark]]) -> Iterator[Data]:
+    for kind, mark in marks:
+        row = mark.row if isinstance(mark, StoredCheckpoint) else mark
+        fields = msgspec.structs.asdict(row)
+        yield {"type": kind, "branch": branch.name} | fields
 
 
 def text(row: Data) -> str:

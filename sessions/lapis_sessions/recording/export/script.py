@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lapis_engine.machine.act_schemas import ACTS
@@ -49,11 +50,11 @@ class Told(NamedTuple):
 
 def told(branch: RecordedBranch) -> Iterator[Told]:
     """Yield the acts and the annotations, in order."""
-    notes = sorted(branch.notes, key=lambda note: note.acts)
+    notes = deque(sorted(branch.notes, key=lambda note: note.acts))
     selected, before = 0, 0  # vCPU, or -1 for one unknown; instructions retired
     for act in joined(branch.acts, {note.acts for note in notes}):
         while notes and notes[0].acts < act.number:
-            yield Told([], notes.pop(0).text)
+            yield Told([], notes.popleft().text)
         row, lines = act.row, []
         own = row.verb in {"step", "touch"}  # of the selected vCPU
         if own and row.args["number"] != selected:

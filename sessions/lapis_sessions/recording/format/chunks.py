@@ -46,36 +46,42 @@ class Chunk:
         """Whether a reader that does not know it must give up."""
         return self.type[:1].isupper()
 
-    def body(self) -> bytes:
-        """Return the body; raise `RecordingError` when it cannot be expanded."""
+    @property
+    def part(self) -> str:
+        """What it is called in a refusal."""
+        return f"chunk {self.type} at byte {self.at}"
+
+    def body(self, left: int = MOST) -> bytes:
+        """Return the body; raise `RecordingError` when it cannot be expanded.
+
+        `left` says how many bytes all that are still to come may have.
+        """
         if self.codec == PLAIN:
-            most = LARGEST.get(self.type, SMALL)
+            most = min(LARGEST.get(self.type, SMALL), left)
             if len(self.raw) > most:
                 raise RecordingError(
-                    f"chunk {self.type} at byte {self.at} has {len(self.raw)} bytes: "
-                    f"{most} is the most"
+                    f"{self.part} has {len(self.raw)} bytes: {most} is the most"
                 )
             return self.raw
         if self.codec != ZLIB:
             raise RecordingError(
-                f"chunk {self.type} at byte {self.at} is packed in an unknown way "
-                f"({self.codec})"
+                f"{self.part} is packed in an unknown way ({self.codec})"
             )
-        most = largest(self.type, len(self.raw))
+        return self._expanded(min(largest(self.type, len(self.raw)), left))
+
+    def _expanded(self, most: int) -> bytes:
         unpacker = zlib.decompressobj()
         try:
-            body = unpacker.decompress(self.raw, most)
+            body = unpacker.decompress(self.raw, most + 1)
         except zlib.error as error:
-            raise RecordingError(
-                f"chunk {self.type} at byte {self.at} cannot be expanded: {error}"
-            ) from None
-        if not unpacker.eof and len(body) < most:
-            raise RecordingError(
-                f"chunk {self.type} at byte {self.at} cannot be expanded: it is cut off"
-            )
+            raise RecordingError(f"{self.part} cannot be expanded: {error}") from None
+        if len(body) > most:
+            raise RecordingError(f"{self.part} expands to more than {most} bytes")
         if not unpacker.eof:
+            raise RecordingError(f"{self.part} cannot be expanded: it is cut off")
+        if unpacker.unused_data:
             raise RecordingError(
-                f"chunk {self.type} at byte {self.at} expands to more than {most} bytes"
+                f"{self.part} has {len(unpacker.unused_data)} bytes after its end"
             )
         return body
 
@@ -86,13 +92,18 @@ def largest(kind: str, packed: int) -> int:
     return min(most, SMALL + DENSEST * packed) if kind == "CKPT" else most
 
 
-def encode(kind: str, body: bytes) -> bytes:
-    """Return a whole chunk."""
-    codec = PLAIN
+def pack(body: bytes) -> tuple[int, bytes]:
+    """Return how a body is packed, and it."""
     if len(body) >= WORTHWHILE:
         packed = zlib.compress(body, 6)
         if len(packed) < len(body):
-            codec, body = ZLIB, packed
+            return ZLIB, packed
+    return PLAIN, body
+
+
+def encode(kind: str, body: bytes) -> bytes:
+    """Return a whole chunk."""
+    codec, body = pack(body)
     head = LEADER.pack(len(body), kind.encode("ascii"), codec)
     crc = zlib.crc32(body, zlib.crc32(head))
     return head + body + TRAILER.pack(crc, len(body))
@@ -112,8 +123,8 @@ def scan(file: BinaryIO) -> Iterator[Chunk]:
             return
         if chunk.is_critical and chunk.type not in TYPES:
             raise RecordingError(
-                f"chunk {chunk.type} at byte {at} is of a kind that this version of "
-                f"Lapis does not know and must not skip"
+                f"{chunk.part} is of a kind that this version of Lapis does not know "
+                f"and must not skip"
             )
         yield chunk
 

@@ -24,6 +24,8 @@ KINDS = re.compile(b"|".join(sorted(kind.encode() for kind in TYPES)))
 TWICE = 2
 """How often each byte after a damaged place is looked at, at most: what a hostile file
 makes one compute is in proportion to its size."""
+LOOKS = 400_000
+"""Places that look like a chunk, at most: as many as a file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ def _is_chunk(data: bytes, at: int, length: int) -> bool:
 def _whole(tail: bytes) -> Iterator[str]:
     """Yield the type of each whole chunk that begins after the first byte."""
     budget, at = TWICE * len(tail), 1
-    while budget > 0:
-        match = KINDS.search(tail, at + 4)
+    for _ in range(LOOKS):
+        match = KINDS.search(tail, at + 4) if budget > 0 else None
         if match is None:
             return
         start = match.start() - 4

@@ -14,6 +14,8 @@ from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import Entry
 from lapis_sessions.draft import why
 from lapis_sessions.errors import RecordingError
+from lapis_sessions.recording.format import spending
+from lapis_sessions.recording.format.budget import Spent
 from lapis_sessions.recording.format.file import File
 from lapis_sessions.recording.format.header import header
 from lapis_sessions.recording.format.schema import (
@@ -81,6 +83,7 @@ class Writer:
         self._hashes = 0
         self._flushed = self._hashed = monotonic()
         self._cost = 0.0
+        self._spent = Spent()
         head = header(origin, timeline, embed=embed)
         self._file = File(path, force=force)
         self._file.begin(head)
@@ -192,7 +195,11 @@ class Writer:
         if self.failed or not is_there:
             return
         fields, digest = self._digester.fields(), self._digester.digest()
-        self._chunk("CKPT", CheckpointRow(self.acts, self._retired, digest, fields))
+        if spending.has_room(self._spent, len(fields)):
+            row = CheckpointRow(self.acts, self._retired, digest, fields)
+            self._chunk("CKPT", row)
+        else:
+            self._chunk("hash", HashRow(self.acts, self._retired, digest))
 
     def _catch_up(self) -> None:
         self.flush()
@@ -221,21 +228,30 @@ class Writer:
 
         Tells whether it is written.
         """
-        return not self.failed and self._guarded(lambda: self._file.chunk(kind, body))
+        if self.failed:
+            return False
+        try:
+            spending.take(self._spent, kind, body)
+        except RecordingError as error:
+            return self._stop(str(error))
+        return self._guarded(lambda: self._file.chunk(kind, body))
 
     def _guarded(self, write: Callable[[], None]) -> bool:
         try:
             write()
         except OSError as error:
-            self.failed = (
-                f"recording to {str(self.path)!r} stopped: {why(error)}; what is "
-                f"on disk up to there can be replayed from {self._file.name!r}"
-            )
-            self._silence()
-            self._file.give_up()
-            self._tell(self.failed)
-            return False
+            return self._stop(why(error))
         return True
+
+    def _stop(self, because: str) -> bool:
+        self.failed = (
+            f"recording to {str(self.path)!r} stopped: {because}; what is on disk up "
+            f"to there can be replayed from {self._file.name!r}"
+        )
+        self._silence()
+        self._file.give_up()
+        self._tell(self.failed)
+        return False
 
 
 def _row(entry: Entry) -> ActRow:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import reader
-from lapis_sessions.timeline.branches import FIRST
+from lapis_sessions.timeline.branches import FIRST, listed
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
@@ -48,8 +48,8 @@ def branch_of(recording: Recording, name: str) -> RecordedBranch:
     for branch in recording.branches:
         if branch.name == name:
             return branch
-    known = ", ".join(branch.name for branch in recording.branches)
-    raise RecordingError(f"{recording.name!r} has no branch {name!r}: {known}")
+    known = listed([branch.name for branch in recording.branches])
+    raise RecordingError(f"{recording.name!r} has no branch {name[:40]!r}: {known}")
 
 
 def _is_file(text: str) -> bool:

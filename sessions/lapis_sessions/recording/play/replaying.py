@@ -11,14 +11,17 @@ from lapis_engine.replay.digest import AT_RESET, Digester, telling
 from lapis_engine.replay.entries import DivergedError
 from lapis_engine.replay.schema import STATE_SCHEMA, repairs_since
 from lapis_sessions.errors import RecordingError
+from lapis_sessions.recording.format.schema import HashRow
 from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
-    from lapis_sessions.recording.format.schema import CheckpointRow, HashRow
+    from lapis_sessions.recording.format.stored import StoredCheckpoint
     from lapis_sessions.session import Session
+
+    Mark = HashRow | StoredCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,13 @@ def verify(session: Session, recording: Recording) -> Verdict:
     return Verdict(recording.acts, retired, hashes, stops, digester.digest(), found)
 
 
-def _rows(branch: RecordedBranch) -> list[HashRow | CheckpointRow]:
-    rows: list[HashRow | CheckpointRow] = [*branch.hashes, *branch.checkpoints]
+def _rows(branch: RecordedBranch) -> list[Mark]:
+    rows: list[Mark] = [*branch.hashes, *branch.checkpoints]
+    acts = branch.acts
     for row in rows:
-        if not 0 <= row.acts <= len(branch.acts):
+        if not 0 <= row.acts <= len(acts):
             raise RecordingError(
-                f"a hash is of act {row.acts}; {branch.name} has {len(branch.acts)}"
+                f"a hash is of act {row.acts}; {branch.name} has {len(acts)}"
             )
     return sorted(rows, key=lambda row: row.acts)
 
@@ -159,16 +163,28 @@ def _replayed(session: Session, branch: RecordedBranch, acts: int) -> Divergence
 def _compared(
     session: Session,
     branch: RecordedBranch,
-    row: HashRow | CheckpointRow,
+    row: Mark,
     digester: Digester,
 ) -> Divergence | None:
+    """Say in what the state differs: in its hash, or in fields that do not fit it."""
     digest = digester.digest()
-    if digest == row.digest:
+    retired = session.timeline.spot.at.retired
+    if row.retired != retired:
+        return _apart(session, branch, row, "retired", str(row.retired), str(retired))
+    recorded = {} if isinstance(row, HashRow) else row.fields
+    if digest == row.digest and not recorded:
         return None
-    recorded = getattr(row, "fields", {})
     name, was, now = first_difference(recorded, digester.fields())
+    if not name and digest == row.digest:
+        return None
     if not name:
         name, was, now = "digest", row.digest, digest
+    return _apart(session, branch, row, name, was, now)
+
+
+def _apart(
+    session: Session, branch: RecordedBranch, row: Mark, name: str, was: str, now: str
+) -> Divergence:
     retired = session.timeline.spot.at.retired
     event = _last_event(session)
     return Divergence(branch.name, row.acts, retired, name, was, now, event)

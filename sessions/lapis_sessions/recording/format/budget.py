@@ -1,0 +1,167 @@
+"""What a recording may hold in all, and how much of that is used up.
+
+A file is opened by strangers: it is refused before it takes what it asks for. Each
+chunk is bounded by itself (`chunks`); this adds them up, while a file is read and while
+one is written, so that what is written can be read. Nothing here decodes anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lapis_engine.units import MIB
+from lapis_sessions.errors import RecordingError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The limits. With these a file of 64 MiB takes at most 512 MiB and 5 s."""
+
+    file: int = 160 * MIB
+    """Bytes of the file: the largest image, and as much again of what was done."""
+    expanded: int = 256 * MIB
+    """Bytes of all bodies when they are expanded."""
+    memory: int = 352 * MIB
+    """Bytes that all that is kept takes, as a session of it too."""
+    chunks: int = 400_000
+    """A day of running without a pause, at four a second."""
+    acts: int = 1_000_000
+    branches: int = 10_000
+    notes: int = 100_000
+    hashes: int = 200_000
+    """Hashes and checkpoints."""
+    fields: int = 4_000_000
+    """Fields of checkpoints: as many as are in 64 MiB, of which each is a hash."""
+    values: int = 500_000
+    """Values in the lists and maps of arguments and headers."""
+    depth: int = 16
+    """Lists and maps within each other."""
+    name: int = 200
+    """Letters of the name of a branch, a profile, a device, a lint, a switch."""
+    text: int = 1 << 16
+    """Letters of any other text."""
+
+
+DEFAULT = Budget()
+# Bytes of each as Python keeps it, measured by `tracemalloc` and rounded up.
+ACT = 320
+"""A row, its three numbers, and the entry of a timeline with its place."""
+ARGS = 300
+"""Arguments that no other act has: the map, the act of the timeline, some numbers."""
+VALUE = 40
+"""One more value in a list or a map, a number of its own included."""
+BRANCH, NOTE, HASH = 2000, 300, 300
+
+
+@dataclass(slots=True)
+class Spent:
+    """What one file has used up of a budget; each method raises `RecordingError`."""
+
+    budget: Budget = DEFAULT
+    used: dict[str, int] = field(default_factory=dict)
+
+    def take(self, what: str, part: str, count: int = 1) -> None:
+        """Use up `count` of the limit `what`; `part` of the file asks for it."""
+        used = self.used[what] = self.used.get(what, 0) + count
+        most = getattr(self.budget, what)
+        if used > most:
+            raise RecordingError(
+                f"{part}: with it there are {used:,} {WORDS[what]} in the file; "
+                f"{most:,} is the most"
+            )
+
+    def room(self, part: str, size: int) -> None:
+        """Refuse what is only looked at, where there is not that much left."""
+        if self.used.get("memory", 0) + size > self.budget.memory:
+            raise RecordingError(
+                f"{part}: to look at it takes {size:,} bytes of memory more, and "
+                f"{self.budget.memory:,} is the most in all"
+            )
+
+    def act(self, part: str, count: int) -> None:
+        """Take so many acts."""
+        self.take("acts", part, count)
+        self.take("memory", part, count * ACT)
+
+    def branch(self, part: str, name: str) -> None:
+        """Take a branch."""
+        self.name(f"{part}: the name of a branch", name)
+        self.take("branches", part)
+        self.take("memory", part, BRANCH + sys.getsizeof(name))
+
+    def note(self, part: str, texts: Iterable[str]) -> None:
+        """Take an annotation."""
+        size = 0
+        for text in texts:
+            self.text(f"{part}: a text", text)
+            size += sys.getsizeof(text)
+        self.take("notes", part)
+        self.take("memory", part, NOTE + size)
+
+    def hash(self, part: str, digest: str, packed: int = 0, fields: int = 0) -> None:
+        """Take a hash, or a checkpoint of so many bytes when packed."""
+        self.name(f"{part}: a digest", digest)
+        self.take("hashes", part)
+        self.take("fields", part, fields)
+        self.take("memory", part, HASH + packed)
+
+    def args(self, part: str, args: object) -> None:
+        """Take the arguments of an act, with all that is within them."""
+        self.take("memory", part, ARGS + self.value(part, args))
+
+    def value(self, part: str, value: object, depth: int = 0) -> int:
+        """Take a value with all that is within it; return the bytes that it takes."""
+        if not isinstance(value, (dict, list)):
+            if isinstance(value, str):
+                self.text(f"{part}: a text", value)
+            return sys.getsizeof(value)
+        if depth >= self.budget.depth:
+            raise RecordingError(
+                f"{part}: lists and maps lie {depth + 1} deep; "
+                f"{self.budget.depth} is the most"
+            )
+        self.take("values", part, len(value))
+        size = sys.getsizeof(value) + VALUE
+        for each in [*value, *value.values()] if isinstance(value, dict) else value:
+            size += self.value(part, each, depth + 1)
+        return size
+
+    def name(self, part: str, name: str) -> None:
+        """Look at a name."""
+        self._length(part, name, self.budget.name)
+
+    def names(self, part: str, names: Collection[str]) -> None:
+        """Look at a list of names."""
+        self.take("values", part, len(names))
+        for each in names:
+            self.name(f"{part}: {each[:20]!r}", each)
+        self.take("memory", part, sum(VALUE + sys.getsizeof(each) for each in names))
+
+    def text(self, part: str, text: str) -> None:
+        """Look at a text."""
+        self._length(part, text, self.budget.text)
+
+    def _length(self, part: str, text: str, most: int) -> None:
+        if len(text) > most:
+            raise RecordingError(
+                f"{part} has {len(text):,} letters; {most:,} is the most"
+            )
+
+
+WORDS = {
+    "expanded": "bytes when expanded",
+    "memory": "bytes of memory to keep what is",
+    "chunks": "chunks",
+    "acts": "acts",
+    "branches": "branches",
+    "notes": "annotations",
+    "hashes": "hashes and checkpoints",
+    "fields": "fields of checkpoints",
+    "values": "values of lists and maps",
+}
+"""What each limit counts."""
