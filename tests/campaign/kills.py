@@ -131,6 +131,10 @@ def _ended(maker: Maker, lines: int, wait: int) -> int:
 def _child(maker: Maker, said: int, lines: int) -> None:
     """Record until it is ended; never return."""
     status = 1
+    for (
+        number
+    ) in ending.SIGNALS:  # who runs the campaign may ignore some, as nohup does
+        signal.signal(number, signal.SIG_DFL)
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(1, 2)
