@@ -51,8 +51,8 @@ DEFAULT = Budget()
 # Bytes of each as Python keeps it, measured by `tracemalloc` and rounded up.
 ACT = 320
 """A row, its three numbers, and the entry of a timeline with its place."""
-ARGS = 300
-"""Arguments that no other act has: the map, the act of the timeline, some numbers."""
+ARGS = 80
+"""Arguments that no other act has, beside themselves: the act of the timeline."""
 VALUE = 40
 """One more value in a list or a map, a number of its own included."""
 BRANCH, NOTE, HASH = 2000, 300, 300
@@ -125,7 +125,8 @@ class Spent:
                 f"{part}: lists and maps lie {depth + 1} deep; "
                 f"{self.budget.depth} is the most"
             )
-        self.take("values", part, len(value))
+        if depth:  # what is at the top there is of each act, and is counted with it
+            self.take("values", part, len(value))
         size = sys.getsizeof(value) + VALUE
         for each in [*value, *value.values()] if isinstance(value, dict) else value:
             size += self.value(part, each, depth + 1)
