@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Deed = Callable[[Session, Random], str]
 
-COUNTS = (1, 2, 3, 10, 40, 300, 1500)
+COUNTS = (1, 2, 3, 10, 40, 150, 700)
 EVENTS = (
     "ipi", "accept", "deliver", "eoi", "boot", "timer", "exit", "msr", "mode",
     "exception", "fault", "lint", "interfere",

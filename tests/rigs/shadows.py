@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lapis_engine.replay.capture import Position
     from lapis_engine.replay.entries import Entry
 
-MANY = 6
+MANY = 10
 """Shadows at a time."""
 NAMES = ("rip", "rflags", "cr0", "cr2", "cr3", "cr4", "efer", "shadow")
 ROWS = ("ldtr", "tr", "gdtr", "idtr", "dr")

@@ -14,6 +14,7 @@ is closed opens to the same branches and verifies; the walk goes on in its repla
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import zip_longest
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.entries import Entry
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.branches import Spot
 
@@ -39,6 +41,8 @@ GUESTS = (
     "fabric-x2apic", "race", "vie-memcpy", "mmio-forms", "lints", "timer", "inout",
 )  # fmt: skip
 PROFILES = ("sdm", "sdm", "bhyve-current", "bhyve-oxide")
+ALONG = frozenset({"run", "run_to", "step"})
+"""In the past these go along what was done there, if no rule answers."""
 RENEWED = 0.004
 """How often the shadow begins anew for no reason."""
 
@@ -56,6 +60,12 @@ def options(rng: Random, cpus: int = 0) -> SessionOptions:
     )
 
 
+@cache
+def extensions() -> Extensions:
+    """Ours; they are the same for every walk."""
+    return discover().extensions
+
+
 class Before(NamedTuple):
     """What is compared with how it is after a line."""
 
@@ -66,6 +76,8 @@ class Before(NamedTuple):
     breakpoints: list[int]
     catches: list[int]
     seq: int
+    at_end: bool
+    rules: int
 
 
 class WrongError(AssertionError):
@@ -76,7 +88,7 @@ class Walk:
     """One session, and its shadows."""
 
     def __init__(self, given: SessionOptions, seed: int, folder: Path) -> None:
-        self.extensions = discover().extensions
+        self.extensions = extensions()
         self.options = given
         self.folder = folder
         self.files = 0
@@ -92,10 +104,12 @@ class Walk:
     def _attended(self, session: Session) -> Session:
         """Let luck, and not the clock of the host, say when checkpoints are taken."""
         luck, timeline = self._luck, session.timeline
-        often = luck.choice((0.0, 0.05, 0.5, 1.0))
+        often, slices = luck.choice(
+            ((0.0, (3, 100_000)), (0.05, (3, 50)), (0.5, (100, 900)), (1.0, (300, 900)))
+        )
         timeline.keeper.is_due = lambda **_: luck.random() < often  # type: ignore[method-assign]
         timeline._learn = lambda *_: None  # type: ignore[method-assign]
-        timeline.slice = luck.choice((3, 50, 1000, 100_000))
+        timeline.slice = luck.choice(slices)
         timeline.most_branches = luck.choice((500, 500, 4))
         return session
 
@@ -134,6 +148,8 @@ class Walk:
             list(session.machine.breakpoints),
             [catch.number for catch in session.machine.catches.items],
             session.machine.log.next_seq,
+            timeline.at_end,
+            len(session.rules.rules),
         )
 
     def _refused(self, before: Before, error: str) -> None:
@@ -150,18 +166,20 @@ class Walk:
     def _branches(self, before: Before, kind: str) -> None:
         """Only the present branch grew, and none if the machine was just moved."""
         timeline = self.session.timeline
+        goes_along = kind in ALONG and not before.at_end and not before.rules
+        is_moved = kind in deeds.BACK or goes_along
         for name, entries in before.branches.items():
             if name not in timeline.branches:
                 self._gone(name, before)
                 continue
             now = timeline.branches[name].entries
-            is_open = kind not in deeds.BACK and name == timeline.branch.name
+            is_open = not is_moved and name == timeline.branch.name
             if not is_open:
                 self._same(f"branch {name}", entries, now)
             elif entries[:-1] != now[: max(len(entries) - 1, 0)]:
                 raise self.wrong(f"branch {name} was {entries} and is {now}")
         new = timeline.branches.keys() - before.branches.keys()
-        if len(new) > (kind not in deeds.BACK):
+        if new and (is_moved or len(new) > 1):
             raise self.wrong(f"new branches: {sorted(new)}")
 
     def _gone(self, name: str, before: Before) -> None:

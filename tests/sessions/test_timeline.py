@@ -664,22 +664,32 @@ def test_a_change_within_an_act_is_found_right_after_the_act(
     assert place_of(session) == after
 
 
-def test_a_run_that_goes_on_to_a_breakpoint_of_another_vcpu_is_done_again(
-    opened: Opened, done: Done
+ALL_RUN = (
+    "ipi init --to 1", "ipi init --to 2", "run 1", "ipi sipi 0x10 --to 1",
+    "ipi sipi 0x10 --to 2", "run 30", "run-state 0 --vcpu 1",
+)  # fmt: skip
+"""vCPU 1 sleeps between two that run the guest's code from its beginning."""
+
+
+@pytest.mark.parametrize("line", ["goto end", "goto 33", "run", "run 33", "step 12"])
+def test_a_breakpoint_of_another_vcpu_is_come_to_again(
+    opened: Opened, done: Done, line: str
 ) -> None:
-    """No instruction says whose turn it is: vCPU 1 waits, and its turn is passed on."""
-    session = opened(cpus=2, quantum=1)
-    for count in range(1, 5):
-        done(session, f"run {count}")
-        for vcpu in session.machine.vcpus:
-            session.machine.break_at(vcpu.regs.linear_rip)
-        done(session, "run 1")
-        session.machine.break_only_at([])
-        assert session.machine.schedule.current == 0
-        wanted = place_of(session)
-        done(session, "goto start")
-        done(session, "goto end")
-        assert place_of(session) == wanted
+    """The turn is passed from vCPU 1 to 2, which stops before its instruction."""
+    session = opened(cpus=3, quantum=1)
+    for each in (*ALL_RUN, "run 2"):
+        done(session, each)
+    session.machine.break_at(session.machine.vcpus[2].regs.linear_rip)
+    assert session.machine.schedule.current == 1
+    done(session, "run 1")
+    assert session.machine.schedule.current == 2
+    session.machine.break_only_at([])
+    wanted = place_of(session)
+    done(session, "goto start")
+    done(session, "vcpu 0")
+    done(session, line)
+    assert place_of(session) == wanted
+    assert session.timeline.at_end
 
 
 @pytest.mark.usefixtures("often")
@@ -687,8 +697,9 @@ def test_a_fork_at_the_end_of_a_run_may_go_on_with_it(
     opened: Opened, done: Done
 ) -> None:
     session = opened(cpus=2)
-    for line in ("run 100", "nmi 0", "run 100", "goto 50", "run 50", "run 30"):
+    for line in ("run 100", "nmi 0", "run 100", "goto 50", "run 50"):
         done(session, line)
+    session.machine.run(30)  # as a plug-in does: the command goes along
     assert session.timeline.branch.name == "branch-1"
     done(session, "quantum 5")
     done(session, "run 10")

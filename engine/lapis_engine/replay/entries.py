@@ -156,9 +156,11 @@ def _turn(machine: Machine, within: Entry) -> None:
     """Come to the breakpoint where the entry ended: the turn may have moved on to it.
 
     The instructions before it do not tell: another vCPU may have run the last of them,
-    and sleeps since. Where nothing moved it stops here again.
+    and sleeps since. Where nothing moved it stops here again. The user's own stops here
+    are still to come: they are met by whoever goes on.
     """
     stops = list(machine.breakpoints)
+    stopped = [vcpu.stopped_at for vcpu in machine.vcpus]
     machine.break_only_at([vcpu.regs.linear_rip for vcpu in machine.vcpus])
     for vcpu in machine.vcpus:
         vcpu.stopped_at = None
@@ -166,6 +168,8 @@ def _turn(machine: Machine, within: Entry) -> None:
         _go(machine, within, 1)
     finally:
         machine.break_only_at(stops)
+        for vcpu, at in zip(machine.vcpus, stopped, strict=True):
+            vcpu.stopped_at = at
 
 
 def _go(machine: Machine, within: Entry, count: int) -> Stop | None:

@@ -442,7 +442,7 @@ class Timeline:
             raise DivergedError(entry.act, entry.end, self.spot.at)
         self._passed(perf_counter() - begun, here)
         if self.spot.at == entry.end:
-            self.spot = Spot(self.spot.done + 1, entry.end)
+            self._finish(entry)
 
     def _passed(self, seconds: float, since: Position) -> None:
         """Learn from a slice on the way; keep a checkpoint if due."""
@@ -465,7 +465,13 @@ class Timeline:
                 raise DivergedError(entry.act, to, self.spot.at)
         self._slice(entry, to, hit)
         if self.spot.at == entry.end:
-            self.spot = Spot(self.spot.done + 1, entry.end)
+            self._finish(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        """Count an entry as over; where its instructions end the turn may not be."""
+        if entry.moves:
+            replay.perform(self.machine, entry)
+        self.spot = Spot(self.spot.done + 1, entry.end)
 
     def _slice(self, entry: Entry, to: Position, hit: Hit | None) -> None:
         begun, here = perf_counter(), self.spot.at

@@ -130,8 +130,13 @@ class Player:
             self._settle(self.entries[self.done])
 
     def _settle(self, entry: Entry) -> None:
-        """Count an entry that was left as over, if it is."""
+        """Count an entry that was left as over, if it is.
+
+        Where its instructions end its last turn may not be.
+        """
         if self.at == entry.end:
+            if self._strict and entry.moves:
+                entries.perform(self.machine, entry)
             self.done += 1
 
     def _slices(self, entry: Entry, hit: entries.Hit | None = None) -> Iterator[None]:
