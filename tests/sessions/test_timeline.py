@@ -697,7 +697,7 @@ def test_a_fork_at_the_end_of_a_run_may_go_on_with_it(
     opened: Opened, done: Done
 ) -> None:
     session = opened(cpus=2)
-    for line in ("run 100", "nmi 0", "run 100", "goto 50", "run 50"):
+    for line in ("run 100", "nmi 0", "run 100", "goto 50", "run 50", "checkpoint at"):
         done(session, line)
     session.machine.run(30)  # as a plug-in does: the command goes along
     assert session.timeline.branch.name == "branch-1"
