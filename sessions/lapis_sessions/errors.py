@@ -41,6 +41,12 @@ class TurnedBackError(SessionError):
     title = "Broken off"
 
 
+class MemoryLimitError(SessionError):
+    """A way along what was done took the process over its memory limit."""
+
+    title = "Memory limit"
+
+
 class RecordingError(SessionError):
     """A recording cannot be read, or does not fit."""
 

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_engine.machine.stop import Stop
 from lapis_sessions import footprint
-from lapis_sessions.errors import LeavesBranchError, TurnedBackError
+from lapis_sessions.errors import (
+    LeavesBranchError,
+    MemoryLimitError,
+    TurnedBackError,
+)
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.text.visible import printed, shown, visible
@@ -226,7 +230,17 @@ class Session:
             return 0
         return self.timeline.made - self._saved
 
+    def release(self) -> None:
+        """Give the machine's memory back: nobody looks at it any more.
+
+        The recording is to be closed before. Twice is as good as once.
+        """
+        self.machine.close()
+
     def _on_way(self, way: Way) -> None:
+        excess = self._excess()
+        if excess is not None:
+            raise MemoryLimitError(f"{excess}: stopped at instruction {way.at}")
         goes_on = self.watch(way) if self.watch is not None else self.pace(1) > 0
         if not goes_on:
             done = "" if way.percent is None else f", {way.percent} per cent of the way"

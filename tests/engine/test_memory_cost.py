@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from pathlib import Path
 from random import Random
@@ -10,6 +12,7 @@ import pytest
 from rigs import machines
 
 from lapis_engine.boot import flat
+from lapis_engine.errors import ProcessorError
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.memory.backing import Backing
@@ -118,3 +121,27 @@ def test_a_digest_is_the_same_however_memory_is_had(
     told = digests()
     monkeypatch.setattr(Backing, "_in_file", lambda _: None)
     assert digests() == told
+
+
+@linux
+def test_machines_that_are_closed_leave_nothing_for_the_garbage_collector() -> None:
+    def taken() -> tuple[int, int]:
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+        return len(os.listdir("/proc/self/fd")), maps.count("guest memory")  # noqa: PTH208 - only counted
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = taken()
+        for number in range(20):
+            machine = machines.ap_bringup(1)
+            machine.run(100)
+            if number == 0:
+                assert taken() > before, "a machine takes a descriptor"
+            machine.close()
+            machine.close()
+            assert taken() == before
+        with pytest.raises(ProcessorError, match="the machine is closed"):
+            machine.run(100)
+    finally:
+        gc.enable()

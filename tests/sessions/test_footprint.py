@@ -55,6 +55,41 @@ def test_a_run_stops_when_the_process_takes_more_than_it_may(
     assert verdict.digest == digest
 
 
+def test_a_way_back_over_the_limit_leaves_the_machine_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = _recorded(tmp_path / "x.lapis", ("run 20000", "nmi 1", "run 20000"))
+    before = session.timeline.spot, Digester(session.machine).digest()
+    session.memory_limit = 100 * MIB
+    monkeypatch.setattr(footprint, "resident", lambda: 101 * MIB)
+    for line in ("goto 12345", "reverse-step", "reverse-continue"):
+        outcome = session.execute(line)
+        assert not outcome.ok, line
+        assert "takes 101 MiB" in outcome.error
+        assert "limit is 100 MiB (--memory-limit)" in outcome.error
+        now = session.timeline.spot, Digester(session.machine).digest()
+        assert now == before, line
+    monkeypatch.setattr(footprint, "resident", lambda: 99 * MIB)
+    assert session.execute("goto 12345").ok
+    session.close()
+
+
+@pytest.mark.parametrize("command", [("replay", "--verify"), ("session", "verify")])
+def test_a_proof_over_the_limit_says_so(
+    command: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "x.lapis"
+    recordings.record(path, ("run 20000", "nmi 1", "run 20000"))
+    monkeypatch.setattr(footprint, "resident", lambda: 101 * MIB)
+    line = [*command, str(path), "--memory-limit"]
+    assert main([*line, "100M"]) == 2
+    assert "limit is 100 MiB (--memory-limit)" in capsys.readouterr().err
+    assert main([*line, "200M"]) == 0
+
+
 def test_a_limit_that_is_kept_changes_nothing(tmp_path: Path) -> None:
     free = _recorded(tmp_path / "free.lapis", ())
     held = _recorded(tmp_path / "held.lapis", ())

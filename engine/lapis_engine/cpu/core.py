@@ -123,7 +123,22 @@ class Core:
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
+        self._is_closed = False
         self._add_hooks()
+
+    def close(self) -> None:
+        """Give the processor back at once, not when garbage is collected.
+
+        To run on it raises `ProcessorError` from now on. Twice is as good as once.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._breakpoints.clear()
+        self._watches.clear()
+        self._bare.close()
+        del self._uc
+        self._vmcb.close()
 
     def try_out(self, gpa: int, code: bytes, trial: Callable[[Core], None]) -> None:
         """Do `trial` with `code` in a page at `gpa` that is gone afterwards.
@@ -344,6 +359,8 @@ class Core:
         return event
 
     def _once(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
+        if self._is_closed:
+            raise ProcessorError("the machine is closed: it does not run any more")
         context = regs.context
         if self._restarts.is_full:
             self._forget_all()

@@ -7,7 +7,7 @@ IPI from one vCPU to another needs a dozen of these calls.
 from __future__ import annotations
 
 import ctypes as c
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unicorn import UC_ERR_OK, UcError
 from unicorn.unicorn_const import (
@@ -44,6 +44,16 @@ class Bare:
         self._uc = uc
         self._value = c.c_uint64()
         self._pointer = c.byref(self._value)
+
+    def close(self) -> None:
+        """Close the instance now: it and its hooks keep each other alive.
+
+        No other method may be called any more.
+        """
+        uc: Any = self._uc
+        uc._Uc__finalizer()  # noqa: SLF001 - closing has no public name
+        uc._callbacks.clear()  # noqa: SLF001 - only the library called them
+        del self._uc, self._handle
 
     def flush_tlb(self) -> None:
         """Drop all translations of linear addresses."""

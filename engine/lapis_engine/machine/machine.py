@@ -104,6 +104,16 @@ class Machine:
         self.on_turn: Callable[[Vcpu, int], None] | None = None
         """Told after each entry of a vCPU, with the instructions that it retired."""
 
+    def close(self) -> None:
+        """Give processor, memory and descriptors back, and tell nobody any more.
+
+        Only its events and counts can be looked at then; to run it raises
+        `ProcessorError`. Twice is as good as once.
+        """
+        self.on_act = self.before_act = self.on_turn = None
+        self.vm.core.close()  # before the memory that it runs on
+        self.vm.memory.close()
+
     @property
     def now(self) -> int:
         """Virtual time in ns."""

@@ -11,7 +11,11 @@ import mmap
 import os
 import sys
 import weakref
-from typing import Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SMALL: Final = 1 << 20
 """Bytes below which looking at all of it costs less than a descriptor."""
@@ -26,13 +30,15 @@ PRIVATE: Final = {
 class Backing:
     """Zero bytes of host memory at a fixed address."""
 
-    __slots__ = ("__weakref__", "_file", "size", "view")
+    __slots__ = ("__weakref__", "_closed", "_file", "size", "view")
 
     def __init__(self, size: int) -> None:
         """Ask the system for `size` bytes; raise `OSError` when it has none."""
         self.size = size
         self._file: int | None = None
         """A file in memory, whose holes are the pages that nobody touched."""
+        self._closed: Callable[[], object] | None = None
+        """Closes that file."""
         view = self._in_file() if size >= SMALL else None
         self.view = view or mmap.mmap(-1, size, **(PRIVATE if _is_posix() else {}))
 
@@ -44,7 +50,7 @@ class Backing:
             file = os.memfd_create("guest memory", os.MFD_CLOEXEC)
         except OSError:  # no descriptor left, or forbidden: it goes without
             return None
-        weakref.finalize(self, os.close, file)
+        self._closed = weakref.finalize(self, os.close, file)
         os.ftruncate(file, self.size)
         self._file = file
         return mmap.mmap(file, self.size)
@@ -69,6 +75,17 @@ class Backing:
             self.view.madvise(mmap.MADV_REMOVE, at, size)
         else:
             self.view[at : at + size] = bytes(size)
+
+    def close(self) -> None:
+        """Give the memory back; whoever still looks at it gets a `ValueError`.
+
+        No processor may run on it any more. Twice is as good as once.
+        """
+        with suppress(BufferError):  # somebody's view of it: it goes with that
+            self.view.close()
+        self._file = None
+        if self._closed is not None:
+            self._closed()
 
 
 def _is_posix() -> bool:

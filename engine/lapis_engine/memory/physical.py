@@ -115,6 +115,12 @@ class PhysicalMemory:
         region.backing.clear(gpa - region.gpa, size)
         self._written(gpa, size)
 
+    def close(self) -> None:
+        """Give all of it back; no processor may run on it any more."""
+        self.on_write = None
+        for region in self.regions:
+            region.backing.close()
+
     def _written(self, gpa: int, size: int) -> None:
         if self.on_write is not None:
             self.on_write(gpa, size)

@@ -177,5 +177,7 @@ def explorer(job: Job) -> Explorer:
     """Return the explorer that this thread has for a job: machines are not shared."""
     found: Explorer | None = getattr(_here, "explorer", None)
     if found is None or found.job != job:
+        if found is not None:
+            found.driver.session.release()
         found = _here.explorer = Explorer(job)
     return found

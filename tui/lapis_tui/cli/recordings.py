@@ -104,7 +104,10 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
     while session.notices:  # before anything runs
         output.tell(session.notices.pop(0))
-    found = replaying.verify(session, recording)
+    try:
+        found = replaying.verify(session, recording)
+    finally:
+        session.release()
     view = views_recording.verdict(recording, found)
     output.result(view, views_recording.verdict_text, as_json=as_json)
     return STATUS[view.state]
@@ -128,8 +131,15 @@ def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by 
 @sessions.command("verify")
 @FILE
 @plugged.OPTION
+@cli_options.MEMORY_LIMIT
 @JSON
-def verify_file(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+def verify_file(
+    file: str,
+    memory_limit: str,
+    as_json: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
     """Replay a recording and compare every hash; the status is 1 if one differs."""
     recording = reader.read(file)
-    return _verify(_open(recording), recording, as_json=as_json)
+    session = _open(recording)
+    cli_options.limit(session, memory_limit)
+    return _verify(session, recording, as_json=as_json)

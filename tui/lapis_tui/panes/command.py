@@ -6,7 +6,7 @@ are, and how they are completed, is the registry's business.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     """From a line to what its last word may become, as whole lines."""
 
 
+KEPT: Final = 1_000
+"""Lines that the history keeps, the newest ones."""
+
+
 class History:
     """Lines that were entered, and a place among them."""
 
@@ -40,6 +44,7 @@ class History:
         """Remember `line`, unless it repeats the one before, and go to the end."""
         if self.lines[-1:] != [line]:
             self.lines.append(line)
+            del self.lines[:-KEPT]
         self._at = len(self.lines)
 
     def move(self, by: int, current: str) -> str:
