@@ -7,6 +7,7 @@ a move back one of them can be led on, and few have to begin anew.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from lapis_engine.replay import capture
@@ -29,6 +30,8 @@ ROWS = ("ldtr", "tr", "gdtr", "idtr", "dr")
 """Registers beside the numbered ones; those of `ROWS` have several numbers."""
 CHUNK = 64 << 10
 """Bytes of memory that are compared at a time."""
+GETTERS: dict[tuple[str, ...], Callable[[object], object]] = {}
+"""What reads the fields of those names all at once."""
 EVENTS = 200
 """Last events that are compared."""
 
@@ -137,14 +140,20 @@ def _registers(regs: Registers) -> list[object]:
     ]  # fmt: skip
 
 
+def _values(holder: object, names: tuple[str, ...]) -> object:
+    getter = GETTERS.get(names)
+    if getter is None:
+        getter = GETTERS[names] = attrgetter(*names)
+    return getter(holder)
+
+
 def _is_raw_equal(one: Machine, other: Machine) -> bool:
     for mine, its in zip(one.vcpus, other.vcpus, strict=True):
         if _registers(mine.regs) != _registers(its.regs):
             return False
     for part, twin in zip(parts(one), parts(other), strict=True):
-        for name in part.fields:
-            if getattr(part.holder, name) != getattr(twin.holder, name):
-                return False
+        if _values(part.holder, part.fields) != _values(twin.holder, part.fields):
+            return False
     rows = zip(one.vm.memory.regions, other.vm.memory.regions, strict=True)
     return all(
         mine.host[at : at + CHUNK] == its.host[at : at + CHUNK]

@@ -129,13 +129,14 @@ class Walk:
         self.lines.append(line)
         before = self._now()
         outcome = self.session.execute(line)
+        now = self._now()
         if not outcome.ok:
-            self._refused(before, outcome.error)
+            self._refused(before, now, outcome.error)
         self._branches(before, kind)
         if kind != "break":
-            self._same("breakpoints", before.breakpoints, self._now().breakpoints)
+            self._same("breakpoints", before.breakpoints, now.breakpoints)
         if kind in deeds.BACK:
-            self._same("catches", before.catches, self._now().catches)
+            self._same("catches", before.catches, now.catches)
         self.compare()
 
     def _now(self) -> Before:
@@ -152,14 +153,13 @@ class Walk:
             len(session.rules.rules),
         )
 
-    def _refused(self, before: Before, error: str) -> None:
+    def _refused(self, before: Before, now: Before, error: str) -> None:
         """What is refused is refused in a sentence, and nothing moved.
 
         An act that left an event before it was refused was done, and is recorded.
         """
         if not error or "\n" in error or "internal" in error:
             raise self.wrong(f"refused with {error!r}")
-        now = self._now()
         if now.seq == before.seq:
             self._same("what a refusal left", before, now)
 
