@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lapis_engine.replay.entries import Entry
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.session import Session
-    from lapis_sessions.timeline.branches import Spot
+    from lapis_sessions.timeline.branches import Branch, Spot
 
 GUESTS = (
     "fabric-nesting", "fabric-nmi", "fabric-ioapic", "fabric-timer", "fabric-tpr",
@@ -78,6 +78,7 @@ class Before(NamedTuple):
     seq: int
     at_end: bool
     rules: int
+    given_up: dict[str, int]
 
 
 class WrongError(AssertionError):
@@ -92,6 +93,8 @@ class Walk:
         self.options = given
         self.folder = folder
         self.files = 0
+        self.begun: dict[str, list[Entry]] = {}
+        """All that each branch ever had, with what was given up of it."""
         self.lines: list[str] = []
         """What was done, for who rebuilds it."""
         self._luck = Random(seed)
@@ -111,6 +114,8 @@ class Walk:
         timeline._learn = lambda *_: None  # type: ignore[method-assign]
         timeline.slice = luck.choice(slices)
         timeline.most_branches = luck.choice((500, 500, 4))
+        if not timeline.branch.entries:  # what comes from a file is never given up
+            timeline.most = luck.choice((200_000, 200_000, 200_000, 8))
         return session
 
     # Steps.
@@ -151,6 +156,7 @@ class Walk:
             session.machine.log.next_seq,
             timeline.at_end,
             len(session.rules.rules),
+            {name: each.given_up for name, each in timeline.branches.items()},
         )
 
     def _refused(self, before: Before, now: Before, error: str) -> None:
@@ -173,6 +179,11 @@ class Walk:
                 self._gone(name, before)
                 continue
             now = timeline.branches[name].entries
+            gone = timeline.branches[name].given_up - before.given_up.get(name, 0)
+            if gone and (is_moved or len(entries) < timeline.most // 2):
+                raise self.wrong(f"{gone} entries of {name} are gone")
+            if gone:
+                continue
             is_open = not is_moved and name == timeline.branch.name
             if not is_open:
                 self._same(f"branch {name}", entries, now)
@@ -184,7 +195,10 @@ class Walk:
 
     def _gone(self, name: str, before: Before) -> None:
         """A branch is given up only when there are too many, and that is told."""
-        was_full = len(before.branches) >= self.session.timeline.most_branches
+        timeline = self.session.timeline
+        many = sum(map(len, before.branches.values()))
+        was_full = len(before.branches) >= timeline.most_branches
+        was_full = was_full or many >= timeline.most * 9
         is_told = any(f"{name} was given up" in text for text in self.session.notices)
         named = {branch for branch, _ in before.names.values()}
         if not was_full or not is_told or name in {"main", before.branch, *named}:
@@ -197,8 +211,9 @@ class Walk:
     def compare(self) -> None:
         """Hold the machine against a shadow."""
         timeline = self.session.timeline
-        entries = timeline.branch.entries
+        entries = self._all_of(timeline.branch)
         done, at = timeline.spot
+        done += timeline.branch.given_up
         path = entries[:done]
         if done < len(entries) and at > entries[done].start:
             path = entries[: done + 1]
@@ -208,6 +223,15 @@ class Walk:
             raise self.wrong(f"the machine and its shadow differ: {found}")
         if self._luck.random() < RENEWED:
             self.shadows.forget(shadow)
+
+    def _all_of(self, branch: Branch) -> list[Entry]:
+        """Return the entries of a branch, with those that it has given up."""
+        known = self.begun.get(branch.name) or self.begun.get(branch.parent) or []
+        gone, entries = branch.given_up, [*branch.entries]
+        if gone and entries:
+            entries[0] = replace(entries[0], start=known[gone].start)
+        found = self.begun[branch.name] = known[:gone] + entries
+        return found
 
     def wrong(self, text: str) -> WrongError:
         """Return what to raise."""
