@@ -1,8 +1,19 @@
-"""What every test begins from."""
+"""Sessions for tests, with the devices of the built-in plug-ins; signals are heard."""
 
 import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from rigs import session_files
+
+from lapis_plugins.host import discover
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.recording.play import named
+from lapis_sessions.recording.play.named import Named
+from lapis_sessions.session import Session
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -20,3 +31,47 @@ def _heard() -> None:
             signal.signal(
                 number, signal.default_int_handler if is_int else signal.SIG_DFL
             )
+
+
+@pytest.fixture
+def opened() -> Callable[..., Session]:
+    def make(guest: str = "ap-bringup", **options: Any) -> Session:
+        return open_session(SessionOptions(guest, **options), discover().extensions)
+
+    return make
+
+
+@pytest.fixture
+def done() -> Callable[[Session, str], Any]:
+    def perform(session: Session, line: str) -> Any:
+        outcome = session.execute(line)
+        assert outcome.ok, outcome.error
+        assert isinstance(outcome.text, str)
+        return outcome.result
+
+    return perform
+
+
+@pytest.fixture
+def refused() -> Callable[[Session, str], str]:
+    def perform(session: Session, line: str) -> str:
+        outcome = session.execute(line)
+        assert not outcome.ok
+        assert outcome.to_dict() == {
+            "command": line, "ok": False, "error": outcome.error,
+        }  # fmt: skip
+        assert outcome.error
+        assert "\n" not in outcome.error
+        return outcome.error
+
+    return perform
+
+
+@pytest.fixture
+def taped(tmp_path: Path) -> Callable[..., Named]:
+    def make(
+        lines: list[str] = session_files.ANSWERED, name: str = "a.lapis", **o: Any
+    ) -> Named:
+        return named.find(session_files.recorded(tmp_path / name, lines, **o))
+
+    return make
