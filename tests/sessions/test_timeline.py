@@ -761,3 +761,16 @@ def test_the_name_of_a_branch_in_a_file_is_not_given_to_another(
     done(session, "run 20")
     forks(session, done, 1)
     assert [*session.timeline.branches] == ["main", "branch-2", "branch-3"]
+
+
+def test_a_point_whose_name_went_elsewhere_is_kept_no_more(
+    opened: Opened, done: Done
+) -> None:
+    session = opened(cpus=1)
+    for _ in range(9):
+        done(session, "run 10")
+        done(session, "checkpoint here")
+    timeline = session.timeline
+    assert timeline.keeper.pinned == {timeline.spot}
+    done(session, "checkpoints --limit 0")
+    assert [kept.spot.at.retired for kept in timeline.branch.kept] == [0, 90]

@@ -270,7 +270,7 @@ class Timeline:
         """
         self._insist()
         self.names[name] = self.branch.name, self.spot
-        self.keeper.pinned.add(self.spot)
+        self.keeper.pinned = {spot for _, spot in self.names.values()}
         self.keeper.keep(self.branch, self.spot)
 
     def switch(self, name: str) -> None:
