@@ -133,7 +133,7 @@ def refused(capsys: Captured, *arguments: str) -> str:
         (("/no/such/file",), "guest '/no/such/file': there is no such file"),
         (("/tmp",), "guest '/tmp' is a directory"),
         (("/dev/null",), "is not a regular file"),
-        (("bad\0name",), "neither an embedded guest"),
+        (("bad\0name",), "is not the name of a file"),
         (
             ("--firmware", "/no/such.bin"),
             "firmware '/no/such.bin': there is no such file",
@@ -185,10 +185,14 @@ def test_an_unreadable_guest_is_refused(
     secret = tmp_path / "secret"
     secret.write_bytes(b"\xf4")
 
-    def refuse(_path: Path) -> bytes:
-        raise PermissionError(errno.EACCES, "Permission denied")
+    opened = os.open
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    def refuse(path: str, *rest: Any, **more: Any) -> int:
+        if os.fspath(path) == str(secret):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
     why = refused(capsys, "exec", str(secret), "-c", "vcpus")
     assert "cannot be read: Permission denied" in why
     assert "File name too long" in refused(capsys, "exec", "x" * 5000, "-c", "vcpus")
