@@ -102,5 +102,5 @@ def test_every_walk_is_what_only_going_forward_comes_to(part: int) -> None:
 
 def test_so_many_steps_were_done() -> None:
     """What is told of the suite is true; a part that was not run is not counted."""
-    done = [DONE[part] for part in range(PARTS) if DONE[part]]
-    assert all(steps >= STEPS // PARTS for steps in done), DONE
+    # A part may be a walk short: Hypothesis drops one that draws too much.
+    assert sum(DONE.values()) * PARTS >= STEPS * len(DONE), DONE

@@ -92,7 +92,8 @@ def perform(machine: Machine, again: Entry, hit: Hit | None = None) -> None:
     if again.moves:
         if position(machine) != again.end:
             advance(machine, again, again.end, hit)
-        if again.reason == "breakpoint":
+        is_there = position(machine).retired == again.end.retired
+        if again.reason == "breakpoint" and is_there:
             _turn(machine, again)
     else:
         acts.perform(machine, again.act)
