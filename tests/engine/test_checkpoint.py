@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CORE = {
     # The processor library and what lies around it.
     "_uc", "_bare", "_flat", "_pristine", "_stale", "_vmcb", "_counter", "_control",
-    "_restarts",
+    "_restarts", "_is_closed",
     # Mean nothing between two runs.
     "_loaded", "_event", "_before", "_begun", "_pre", "_fetching", "_skip", "retired",
     # The debugger's.
