@@ -6,9 +6,10 @@ in one sentence. Either way in little time and memory.
 
 from __future__ import annotations
 
-import resource
 from time import process_time
 from typing import TYPE_CHECKING, Any
+
+from rigs.peak import peak
 
 from campaign import numerals, trees
 from campaign.trees import CONDITION, RULE, Bounds, Grower, NoValueError, Oracle
@@ -41,7 +42,7 @@ SPLICES = (
 def one(case: Case) -> None:
     """Try a hundred."""
     rng, case.done = case.rng, EACH
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     for _ in range(EACH):
         kind = rng.random()
         begun = process_time()
@@ -57,7 +58,7 @@ def one(case: Case) -> None:
         if took > SECONDS:
             case.find("slow", f"{took:.2f} s: {text!r}")
         case.timed(text, took)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    grown = peak() - before
     if grown > GROWN_KIB:
         case.find("large", f"{grown} KiB more")
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from rigs import recordings
+from rigs.peak import peak
 
 from campaign import hostile
 from lapis_engine.errors import LapisError
@@ -165,7 +166,7 @@ def _measured(case: Case, path: Path, what: str) -> Judged:
     judged = Judged(_info(str(path)), _verify(str(path)))
     took = process_time() - begun
     case.timed(what, took)
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    most = peak() >> 10
     if took > SECONDS:
         case.find("too slow", f"{what}: {took:.1f} s")
     if most > MIB:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gc
 import importlib
-import resource
 import sys
 import tempfile
 import traceback
 from pathlib import Path
 from time import monotonic, process_time
 from typing import TYPE_CHECKING
+
+from rigs.peak import peak
 
 from campaign.case import Case, Journal
 
@@ -32,8 +33,7 @@ def one(make: Callable[[Case], None], case: Case) -> None:
     tally.cases += 1
     tally.count += case.done
     tally.timed(f"#{case.number} {tally.doing}", process_time() - begun)
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    tally.peak_mib = usage.ru_maxrss >> 10
+    tally.peak_mib = peak() >> 10
 
 
 def work(module: str, seed: int, journal: Journal, *, until: float, most: int) -> None:
