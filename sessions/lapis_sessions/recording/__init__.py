@@ -29,8 +29,8 @@ last whole one. What cannot be read is cut off when it is the beginning of a chu
 damaged when the bytes of a chunk are all there and do not fit their checksum
 (`format.tail`); the header repeats the versions, which no checksum covers. How large
 each may be says `chunks`, how long lists may be `schema`, and `format.budget` how much
-there may be in all, which is counted before it is taken: a file of 64 MiB is opened
-within 512 MiB and five seconds, or refused. Who writes keeps to the same.
+there may be in all, which is counted before it is taken: reading a file of 64 MiB is
+to take 512 MiB and five seconds at most. Who writes keeps to the same.
 
 A recording begins with the machine. A session knows all of its past, up to
 `timeline.MOST_ENTRIES` acts of a branch; one that has forgotten its beginning can no

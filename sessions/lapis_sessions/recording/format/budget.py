@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limits. With these a file of 64 MiB takes at most 512 MiB and 5 s."""
+    """The limits, chosen so that to read 64 MiB takes at most 512 MiB and 5 s.
+
+    A session that does again what a file holds takes longer.
+    """
 
     file: int = 160 * MIB
     """Bytes of the file: the largest image, and as much again of what was done."""
