@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from lapis_sessions.errors import RecordingError
+from lapis_sessions.text.visible import quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,21 +82,27 @@ def look(path: str, *, force: bool) -> Target:
         force: Replace a regular file that is there; nothing else ever is.
     """
     if not path or "\0" in path:
-        raise RecordingError(f"{path!r} is not the name of a file")
+        raise RecordingError(f"{quoted_path(path)} is not the name of a file")
     real = os.path.realpath(path)
     try:
         found = _stat(real)
     except OSError as error:
-        raise RecordingError(f"{path!r} cannot be written: {why(error)}") from None
+        raise RecordingError(
+            f"{quoted_path(path)} cannot be written: {why(error)}"
+        ) from None
     if found is None:
         if Path(path).is_symlink():
-            raise RecordingError(f"{path!r} is a symbolic link to nothing")
+            raise RecordingError(f"{quoted_path(path)} is a symbolic link to nothing")
         return Target(path, real, None, force)
     for is_kind, name in KINDS:
         if is_kind(found.st_mode):
-            raise RecordingError(f"{path!r} is {name}: only a file can be replaced")
+            raise RecordingError(
+                f"{quoted_path(path)} is {name}: only a file can be replaced"
+            )
     if not force:
-        raise RecordingError(f"{path!r} is there already; --force replaces it")
+        raise RecordingError(
+            f"{quoted_path(path)} is there already; --force replaces it"
+        )
     return Target(path, real, Seen.of(found), force)
 
 
@@ -128,11 +135,11 @@ class Draft:
                 self.others.append(self._shown(real))
             except OSError as error:
                 raise RecordingError(
-                    f"{self.target.path!r} cannot be written: {why(error)}"
+                    f"{quoted_path(self.target.path)} cannot be written: {why(error)}"
                 ) from None
         raise RecordingError(
-            f"{self._shown(beside + suffix)!r} and {MOST_DRAFTS - 1} more like it are "
-            f"there already"
+            f"{quoted_path(self._shown(beside + suffix))} and {MOST_DRAFTS - 1} more "
+            f"like it are there already"
         )
 
     def _shown(self, real: str) -> str:
@@ -179,13 +186,13 @@ class Draft:
             if not self._take():
                 how = "written" if target.seen is None else "replaced"
                 raise RecordingError(
-                    f"{target.path!r} was {how} by another writer meanwhile; yours is "
-                    f"kept as {self.name!r}"
+                    f"{quoted_path(target.path)} was {how} by another writer "
+                    f"meanwhile; yours is kept as {quoted_path(self.name)}"
                 )
         except OSError as error:
             raise RecordingError(
-                f"{target.path!r} cannot be closed: {why(error)}; it stays in "
-                f"{self.name!r}"
+                f"{quoted_path(target.path)} cannot be closed: {why(error)}; it stays "
+                f"in {quoted_path(self.name)}"
             ) from None
         finally:
             self.give_up()
@@ -231,18 +238,21 @@ class Draft:
             except OSError as error:
                 copy.close()
                 raise RecordingError(
-                    f"{gone!r} was removed while it was written, and what was in it "
-                    f"is only in part in {self._real!r}: {why(error)}"
+                    f"{quoted_path(gone)} was removed while it was written, and what "
+                    f"was in it is only in part in {quoted_path(self._real)}: "
+                    f"{why(error)}"
                 ) from None
             self.file.close()
             self.file = copy
             if beside == self.target.real:
                 return
             raise RecordingError(
-                f"{path!r} cannot be closed: its directory was removed; it is kept as "
-                f"{self._real!r}"
+                f"{quoted_path(path)} cannot be closed: its directory was removed; it "
+                f"is kept as {quoted_path(self._real)}"
             )
-        raise RecordingError(f"{gone!r} was removed while it was written, and is lost")
+        raise RecordingError(
+            f"{quoted_path(gone)} was removed while it was written, and is lost"
+        )
 
     def _pieces(self) -> Iterator[bytes]:
         self.file.seek(0)

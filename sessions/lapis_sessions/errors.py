@@ -29,7 +29,7 @@ class LeavesBranchError(SessionError):
     title = "Leaves the branch"
 
     def __init__(self, branch: str, new: str) -> None:
-        """Say which branch would be left, and the name of the one that would begin."""
+        """Say which branch is left for which new one, both fit to be shown."""
         super().__init__(f"this leaves {branch} for {new}; nothing was done")
         self.branch = branch
         self.new = new

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from lapis_sessions.errors import SessionError
+from lapis_sessions.text.visible import quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ class FileError(SessionError):
 
         `why` is the reason alone, as the system would put it.
         """
-        super().__init__(f"{what} {path!r}{said}")
+        super().__init__(f"{what} {quoted_path(path)}{said}")
         self.why = why
 
 

@@ -6,17 +6,16 @@ The files are made here by the book; the limits are given, so that they are smal
 from __future__ import annotations
 
 import resource
-import struct
 import subprocess
 import sys
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from rigs import recordings
+from rigs import framing
+from rigs.framing import chunk, nmi, written
 
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import budget, reader
@@ -26,31 +25,10 @@ from lapis_tui.cli.main import main
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BEGIN = b"\x89LAPIS\r\n\x02\0\x02\0"
-GUEST = Path(__file__).parents[1] / "guests" / "hlt-loop.bin"
-
-
-def chunk(kind: bytes, value: Any, *, packed: bool = False) -> bytes:
-    body = value if isinstance(value, bytes) else msgspec.msgpack.encode(value)
-    body = zlib.compress(body) if packed else body
-    front = struct.pack("<I4sB", len(body), kind, packed) + body
-    return front + struct.pack("<II", zlib.crc32(front), len(body))
-
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    path = tmp_path_factory.mktemp("made") / "x.lapis"
-    recordings.record(path, ("run 3",), str(GUEST), cpus=1, memory="1M")
-    data = path.read_bytes()
-    size, _, codec = struct.unpack_from("<I4sB", data, len(BEGIN))
-    body = data[len(BEGIN) + 9 :][:size]
-    found: list[Any] = msgspec.msgpack.decode(zlib.decompress(body) if codec else body)
-    return found
-
-
-def written(path: Path, head: list[Any], *rest: bytes) -> str:
-    path.write_bytes(BEGIN + chunk(b"HEAD", head) + b"".join(rest))
-    return str(path)
+def head() -> list[Any]:
+    return framing.header()
 
 
 def refusal(path: str, limits: Budget = budget.DEFAULT) -> str:
@@ -64,10 +42,6 @@ def refusal(path: str, limits: Budget = budget.DEFAULT) -> str:
     assert path in found[0]
     assert "\n" not in found[0]
     return found[0]
-
-
-def nmi(seq: int = 0) -> list[Any]:
-    return ["inject_nmi", {"number": 0}, 0, seq, 0, ""]
 
 
 CASES: dict[str, tuple[Callable[[int], list[bytes]], int, str, str]] = {

@@ -46,7 +46,8 @@ def test_a_file_that_is_none_is_refused_at_once_and_named(what: str, kind: str) 
     with pytest.raises(LapisError) as caught:
         READERS[what](name)
     said = str(caught.value)
-    assert repr(name)[1:-1] in said or Path(name).stem in said
+    # Of a long name both ends are told.
+    assert repr(name)[-50:-1] in said or Path(name).stem[-50:] in said
     assert "\n" not in said
 
 

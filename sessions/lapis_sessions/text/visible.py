@@ -44,6 +44,42 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
+NAME = 80
+"""Letters of a name that a sentence shows."""
+PATH = 200
+"""The same of the name of a file."""
+
+
+def short(text: str, most: int = NAME) -> str:
+    r"""Return a name for a sentence: visible, a long one without its middle.
+
+    >>> print(short("f" + chr(10) + "b"), short("abcdefghij" * 3, 15))
+    f\nb abcdef...efghij
+    """
+    return visible(_cut(text, most))
+
+
+def quoted(text: str, most: int = NAME) -> str:
+    r"""Return a name in quotation marks, as `short` does.
+
+    >>> print(quoted("it" + chr(0x1B) + "[2J"))
+    'it\x1b[2J'
+    """
+    return repr(_cut(text, most))
+
+
+def quoted_path(path: str) -> str:
+    """Return the name of a file in quotation marks, both its ends if it is long."""
+    return quoted(path, PATH)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    half = (most - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"
+
+
 def printed(text: str) -> str:
     r"""Return the same of text in lines: newlines and tabs keep their meaning.
 

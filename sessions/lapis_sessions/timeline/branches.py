@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.replay.capture import Checkpoint, Position
 from lapis_engine.replay.entries import Entry
+from lapis_sessions.text.visible import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -135,8 +136,8 @@ class Branch:
 
 
 def listed(names: Collection[str]) -> str:
-    """Return the first of many names, for a refusal."""
-    first = ", ".join(islice(names, LISTED))
+    """Return the first of many names, fit for a refusal."""
+    first = ", ".join(map(short, islice(names, LISTED)))
     more = len(names) - LISTED
     return f"{first} and {more} more" if more > 0 else first
 

@@ -16,6 +16,7 @@ from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import DivergedError
 from lapis_sessions.errors import CommandError, LeavesBranchError, MisplacedError
+from lapis_sessions.text.visible import quoted, short
 from lapis_sessions.timeline.branches import (
     FIRST,
     Branch,
@@ -199,7 +200,7 @@ class Timeline:
         if not self.may_leave:
             name, spot = self._new_name, self.spot
             self._return_to(self.branch, spot)
-            raise LeavesBranchError(self.branch.name, name)
+            raise LeavesBranchError(short(self.branch.name), short(name))
         left, at = self.branch.name, self.spot.at
         self._fork()
         if self.on_leave is not None:
@@ -282,7 +283,7 @@ class Timeline:
         branch = self.branches.get(name)
         if branch is None:
             raise CommandError(
-                f"there is no branch {name[:40]!r}: {listed(self.branches)}"
+                f"there is no branch {quoted(name)}: {listed(self.branches)}"
             )
         return branch
 

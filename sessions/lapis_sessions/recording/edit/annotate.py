@@ -10,6 +10,7 @@ from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import place
 from lapis_sessions.text import numerals, utf8
+from lapis_sessions.text.visible import short
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import RecordedBranch
@@ -43,7 +44,7 @@ def _spot(branch: RecordedBranch, at: str) -> tuple[int, int]:
         return acts, rows[acts - 1].retired if acts else 0
     if at.startswith("#"):
         raise RecordingError(
-            f"annotate {at}: an annotation is at an instruction count or actN"
+            f"annotate {short(at)}: an annotation is at an instruction count or actN"
         )
     retired = 0 if at == "start" else numerals.number(at, "annotate: instruction")
     if not retired:

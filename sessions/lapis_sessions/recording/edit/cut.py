@@ -17,6 +17,7 @@ from lapis_sessions.recording.format.schema import ActRow, Annotation, Checkpoin
 from lapis_sessions.recording.format.stored import StoredCheckpoint
 from lapis_sessions.recording.play import place
 from lapis_sessions.recording.play.player import Player
+from lapis_sessions.text.visible import quoted, short
 from lapis_sessions.timeline.branches import FIRST
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def piece(text: str) -> Piece:
     begin, colon, end = text.partition(":")
     if not colon:
         raise RecordingError(
-            f"{text!r} is no piece: write A:B, each an instruction count, #EVENT, "
-            f"actN, start or end"
+            f"{quoted(text)} is no piece: write A:B, each an instruction count, "
+            f"#EVENT, actN, start or end"
         )
     return Piece(begin or "start", end or "end")
 
@@ -56,8 +57,8 @@ def cut(named: Named, wanted: Piece, extensions: Extensions) -> RecordedBranch:
     end = place.go(player, wanted.end)
     if begin > end:
         raise RecordingError(
-            f"cut {wanted.begin}:{wanted.end} ends before it begins: instruction "
-            f"{end.at.retired} comes before {begin.at.retired}"
+            f"cut {short(wanted.begin)}:{short(wanted.end)} ends before it begins: "
+            f"instruction {end.at.retired} comes before {begin.at.retired}"
         )
     found = _up_to(named.branch, player, end)
     _keep_marks(found, named.branch, begin, end)

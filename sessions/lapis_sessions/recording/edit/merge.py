@@ -10,6 +10,7 @@ from msgspec import structs
 from lapis_engine.replay.entries import TIME_MOVING
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.reader import RecordedBranch
+from lapis_sessions.text.visible import short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -54,7 +55,7 @@ def merged(branch: RecordedBranch) -> RecordedBranch:
     for mark in marks:
         if not 0 <= mark <= len(branch.acts):
             raise RecordingError(
-                f"something is noted after act {mark}; {branch.name} has "
+                f"something is noted after act {mark}; {short(branch.name)} has "
                 f"{len(branch.acts)}"
             )
     acts = joined(branch.acts, marks)

@@ -20,6 +20,7 @@ from lapis_sessions.recording.export import (
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.text import utf8
+from lapis_sessions.text.visible import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +52,7 @@ def check(form: str, extensions: Extensions) -> None:
     """Raise `RecordingError` when there is no such form."""
     if form not in extensions.exporters:
         known = ", ".join(extensions.exporters)
-        raise RecordingError(f"there is no form {form[:40]!r}: {known}")
+        raise RecordingError(f"there is no form {quoted(form)}: {known}")
 
 
 def _trace(named: Named, extensions: Extensions, _beside: str) -> Iterable[bytes]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.units import MIB
 from lapis_sessions.errors import RecordingError
+from lapis_sessions.text.visible import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -143,7 +144,7 @@ class Spent:
         """Look at a list of names."""
         self.take("values", part, len(names))
         for each in names:
-            self.name(f"{part}: {each[:20]!r}", each)
+            self.name(f"{part}: {quoted(each, 20)}", each)
         self.take("memory", part, sum(VALUE + sys.getsizeof(each) for each in names))
 
     def text(self, part: str, text: str) -> None:

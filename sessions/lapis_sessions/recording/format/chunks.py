@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import RecordingError
+from lapis_sessions.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ class Chunk:
     @property
     def part(self) -> str:
         """What it is called in a refusal."""
-        return f"chunk {self.type} at byte {self.at}"
+        return f"chunk {visible(self.type)} at byte {self.at}"
 
     def body(self, left: int = MOST) -> bytes:
         """Return the body; raise `RecordingError` when it cannot be expanded.

@@ -10,6 +10,7 @@ import msgspec
 from lapis_sessions.draft import Draft, look, why
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import chunks, schema
+from lapis_sessions.text.visible import quoted_path
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.schema import ActRow, Header, Row
@@ -47,7 +48,7 @@ class File:
         except OSError as error:
             self._draft.drop()
             raise RecordingError(
-                f"{str(self.path)!r} cannot be written: {why(error)}"
+                f"{quoted_path(str(self.path))} cannot be written: {why(error)}"
             ) from None
 
     def chunk(self, kind: str, body: Row | list[ActRow]) -> None:

@@ -13,6 +13,7 @@ from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.chunks import MOST
 from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
 from lapis_sessions.text import utf8
+from lapis_sessions.text.visible import quoted_path
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -49,13 +50,13 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
     options, image = origin.options, origin.image
     if embed and len(image.data) > LARGEST_IMAGE:
         raise RecordingError(
-            f"image {image.name!r} has {len(image.data)} bytes and a recording takes "
-            f"{LARGEST_IMAGE}: use --by-reference"
+            f"image {quoted_path(image.name)} has {len(image.data)} bytes and a "
+            f"recording takes {LARGEST_IMAGE}: use --by-reference"
         )
     if not embed and not utf8.is_whole(image.name):
         raise RecordingError(
-            f"image {image.name!r} cannot be named in a recording, as its name is not "
-            f"UTF-8: leave out --by-reference"
+            f"image {quoted_path(image.name)} cannot be named in a recording, as its "
+            f"name is not UTF-8: leave out --by-reference"
         )
     return Header(
         lapis=version("lapis"),

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import RecordingError
+from lapis_sessions.text.visible import quoted
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.budget import Spent
@@ -35,7 +36,7 @@ def _mapping(
     found: dict[str, str] | dict[str, bool | int | str], spent: Spent, part: str
 ) -> None:
     for name in found:
-        spent.name(f"{part}: {name[:20]!r}", name)
+        spent.name(f"{part}: {quoted(name, 20)}", name)
     spent.take("memory", part, spent.value(part, found))
 
 

@@ -23,6 +23,7 @@ from lapis_sessions.recording.format.contents import (
 )
 from lapis_sessions.recording.format.tail import Damage
 from lapis_sessions.regular import FileError, NoNameError
+from lapis_sessions.text.visible import quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,15 +55,20 @@ def _opened(path: str, limits: Budget) -> Iterator[BinaryIO]:
             size = os.fstat(file.fileno()).st_size
             if size > limits.file:
                 raise RecordingError(
-                    f"{path!r} has {size:,} bytes; {limits.file:,} is the most"
+                    f"{quoted_path(path)} has {size:,} bytes; {limits.file:,} is the "
+                    f"most"
                 )
             yield file
     except NoNameError as error:
-        raise RecordingError(f"{path!r} {error.why}") from None
+        raise RecordingError(f"{quoted_path(path)} {error.why}") from None
     except FileError as error:
-        raise RecordingError(f"{path!r} cannot be read: {error.why}") from None
+        raise RecordingError(
+            f"{quoted_path(path)} cannot be read: {error.why}"
+        ) from None
     except OSError as error:
-        raise RecordingError(f"{path!r} cannot be read: {error.strerror}") from None
+        raise RecordingError(
+            f"{quoted_path(path)} cannot be read: {error.strerror}"
+        ) from None
 
 
 def _read(file: BinaryIO, path: str, kind: type[F], limits: Budget) -> F:
@@ -71,11 +77,13 @@ def _read(file: BinaryIO, path: str, kind: type[F], limits: Budget) -> F:
     try:
         found = _chunks(file, path, kind, Spent(limits))
     except RecordingError as error:
-        raise RecordingError(f"{path!r}: {error}") from None
+        raise RecordingError(f"{quoted_path(path)}: {error}") from None
     if found is None:
         raise RecordingError(_no_header(file, path))
     if versions != (found.header.format, found.header.reader):
-        raise RecordingError(f"{path!r} has a damaged header: its versions disagree")
+        raise RecordingError(
+            f"{quoted_path(path)} has a damaged header: its versions disagree"
+        )
     at = file.tell()
     found.lost = size - at
     if found.lost:
@@ -107,25 +115,29 @@ def _chunks(file: BinaryIO, path: str, kind: type[F], spent: Spent) -> F | None:
 
 def _no_header(file: BinaryIO, path: str) -> str:
     if tail.damage(file.read(), file.tell()) is None:
-        return f"{path!r} ends before its header: nothing can be replayed"
-    return f"{path!r} has a damaged header: nothing can be replayed"
+        return f"{quoted_path(path)} ends before its header: nothing can be replayed"
+    return f"{quoted_path(path)} has a damaged header: nothing can be replayed"
 
 
 def _versions(file: BinaryIO, path: str, size: int) -> tuple[int, int]:
     """Return the versions of the format and of the oldest reader."""
     if not size:
-        raise RecordingError(f"{path!r} is empty")
+        raise RecordingError(f"{quoted_path(path)} is empty")
     head = file.read(len(chunks.MAGIC) + chunks.VERSIONS.size)
     if not head.startswith(chunks.MAGIC):
         if chunks.MAGIC.startswith(head):
-            raise RecordingError(f"{path!r} has {size} bytes: its header is cut off")
-        raise RecordingError(f"{path!r} is not a recording of Lapis")
+            raise RecordingError(
+                f"{quoted_path(path)} has {size} bytes: its header is cut off"
+            )
+        raise RecordingError(f"{quoted_path(path)} is not a recording of Lapis")
     if len(head) < len(chunks.MAGIC) + chunks.VERSIONS.size:
-        raise RecordingError(f"{path!r} has {size} bytes: its header is cut off")
+        raise RecordingError(
+            f"{quoted_path(path)} has {size} bytes: its header is cut off"
+        )
     version, reader = chunks.VERSIONS.unpack_from(head, len(chunks.MAGIC))
     if reader > schema.FORMAT:
         raise RecordingError(
-            f"{path!r} is of format {version} and needs a reader of format {reader}; "
-            f"this one knows {schema.FORMAT}: a newer Lapis reads it"
+            f"{quoted_path(path)} is of format {version} and needs a reader of format "
+            f"{reader}; this one knows {schema.FORMAT}: a newer Lapis reads it"
         )
     return version, reader

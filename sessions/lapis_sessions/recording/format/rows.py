@@ -17,6 +17,7 @@ from lapis_engine.replay.entries import TIME_MOVING
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import schema
 from lapis_sessions.recording.format.schema import ActRow, Row
+from lapis_sessions.text.visible import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,18 +97,18 @@ def _shape(key: Key, spent: Spent, part: str) -> Shape:
     verb, packed, reason = key
     if len(packed) > LARGEST:
         raise RecordingError(
-            f"{part}: the arguments of act {verb[:40]!r} have {len(packed):,} bytes; "
+            f"{part}: the arguments of act {quoted(verb)} have {len(packed):,} bytes; "
             f"{LARGEST:,} is the most"
         )
     args = _decoder.decode(packed)
     spent.args(part, args)
-    spent.name(f"{part}: the reason of act {verb[:40]!r}", reason)
+    spent.name(f"{part}: the reason of act {quoted(verb)}", reason)
     try:
         replay.check(Act(verb, args))
     except ActError as error:
         raise RecordingError(f"{part}: {error}") from None
     if bool(reason) != (verb in TIME_MOVING):
-        raise RecordingError(f"{part}: act {verb} with reason {reason[:40]!r}")
+        raise RecordingError(f"{part}: act {verb} with reason {quoted(reason)}")
     return verb, args, reason
 
 

@@ -29,6 +29,7 @@ from lapis_sessions.recording.format.stored import (
     StoredCheckpoint,
     entries_of,
 )
+from lapis_sessions.text.visible import quoted, short
 from lapis_sessions.timeline.branches import FIRST, LISTED, listed
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ _fields = msgspec.msgpack.Decoder(Fields)
 def header(chunk: Chunk, spent: Spent) -> Header:
     """Return the header; raise `RecordingError` for what is none."""
     if chunk.type != "HEAD":
-        raise RecordingError(f"it begins with chunk {chunk.type} and not with HEAD")
+        raise RecordingError(
+            f"it begins with chunk {short(chunk.type)} and not with HEAD"
+        )
     spent.take("chunks", chunk.part)
     head = _decode(chunk, spent, Header)
     check(head, spent, chunk.part)
@@ -119,7 +122,7 @@ class Taker:
         number = self._numbers.get(row.name)
         if number is None:
             raise RecordingError(
-                f"{chunk.part}: it goes on with branch {row.name[:40]!r}: there are "
+                f"{chunk.part}: it goes on with branch {quoted(row.name)}: there are "
                 f"{listed(self._numbers)}"
             )
         self._found.turn = number
@@ -128,8 +131,8 @@ class Taker:
         found, numbers = self._found, self._numbers
         if row.name in numbers or row.parent not in numbers:
             raise RecordingError(
-                f"{chunk.part}: branch {row.name[:40]!r} of {row.parent[:40]!r}: there "
-                f"are {listed(numbers)}"
+                f"{chunk.part}: branch {quoted(row.name)} of {quoted(row.parent)}: "
+                f"there are {listed(numbers)}"
             )
         self._spent.branch(chunk.part, row.name)
         found.turn = numbers[row.name] = len(found.outlines)
@@ -171,7 +174,7 @@ class Taker:
         what = "an annotation" if isinstance(row, Annotation) else "a hash"
         if not 0 <= row.acts <= outline.acts:
             raise RecordingError(
-                f"{chunk.part}: {what} is of act {row.acts}; {outline.name} has "
+                f"{chunk.part}: {what} is of act {row.acts}; {short(outline.name)} has "
                 f"{outline.acts}"
             )
         if row.retired < 0:
@@ -199,5 +202,5 @@ def _decoding(chunk: Chunk, work: Callable[[], T]) -> T:
         return work()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordingError(
-            f"{chunk.part} is not what it should be: {error}"
+            f"{chunk.part} is not what it should be: {short(str(error), 300)}"
         ) from None

@@ -27,6 +27,7 @@ from lapis_sessions.recording.format.schema import (
     Trailer,
     TurnRow,
 )
+from lapis_sessions.text.visible import quoted_path
 from lapis_sessions.timeline.branches import FIRST, continues
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ class Writer:
         self._file.begin(head)
         if self._file.others:
             tell(
-                f"{self._file.others[-1]!r} is there, of a recording that was not "
-                f"closed or is still made, and is left alone: this one is "
-                f"{self._file.name!r} until it is closed"
+                f"{quoted_path(self._file.others[-1])} is there, of a recording that "
+                f"was not closed or is still made, and is left alone: this one is "
+                f"{quoted_path(self._file.name)} until it is closed"
             )
         self._begin()
 
@@ -245,8 +246,8 @@ class Writer:
 
     def _stop(self, because: str) -> bool:
         self.failed = (
-            f"recording to {str(self.path)!r} stopped: {because}; what is on disk up "
-            f"to there can be replayed from {self._file.name!r}"
+            f"recording to {quoted_path(str(self.path))} stopped: {because}; what is "
+            f"on disk up to there can be replayed from {quoted_path(self._file.name)}"
         )
         self._silence()
         self._file.give_up()

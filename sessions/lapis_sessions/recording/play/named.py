@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import reader
+from lapis_sessions.text.visible import quoted, quoted_path
 from lapis_sessions.timeline.branches import FIRST, listed
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def branch_of(recording: Recording, name: str) -> RecordedBranch:
         if branch.name == name:
             return branch
     known = listed([branch.name for branch in recording.branches])
-    raise RecordingError(f"{recording.name!r} has no branch {name[:40]!r}: {known}")
+    raise RecordingError(
+        f"{quoted_path(recording.name)} has no branch {quoted(name)}: {known}"
+    )
 
 
 def _is_file(text: str) -> bool:

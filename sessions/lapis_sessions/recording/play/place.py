@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.text import numerals
+from lapis_sessions.text.visible import short
 
 if TYPE_CHECKING:
     from lapis_engine.replay.capture import Position
@@ -38,7 +39,9 @@ def check(branch: RecordedBranch, text: str, what: str) -> None:
     number = numerals.number(text.removeprefix(prefix), f"{what}: {unit}")
     if number > most:
         ends = f"{unit} {most}" if most >= 0 else "no event at all"
-        raise RecordingError(f"{what} {text}: {branch.name} ends with {ends}")
+        raise RecordingError(
+            f"{what} {short(text)}: {short(branch.name)} ends with {ends}"
+        )
 
 
 def _prefix(text: str) -> str:

@@ -14,6 +14,7 @@ from lapis_sessions.errors import RecordingError
 from lapis_sessions.guests import Image
 from lapis_sessions.opening import build
 from lapis_sessions.origin import Origin, SessionOptions
+from lapis_sessions.text.visible import quoted, quoted_path, short, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,10 +89,10 @@ def _lints(head: Header, extensions: Extensions) -> dict[str, Lint]:
 
 def _missing(head: Header, what: str, name: str) -> RecordingError:
     plugin = head.plugins.get(f"{what} {name}")
-    who = "no plug-in here" if plugin is None else f"plug-in {plugin[:40]!r}"
+    who = "no plug-in here" if plugin is None else f"plug-in {quoted(plugin)}"
     tail = "" if plugin is None else ", and that is not here"
     return RecordingError(
-        f"it was recorded with the {what} {name[:40]!r}, which {who} has{tail}"
+        f"it was recorded with the {what} {quoted(name)}, which {who} has{tail}"
     )
 
 
@@ -108,8 +109,10 @@ def _same_devices(head: Header, found: list[str]) -> None:
             raise _missing(head, "device", name)
     more = [name for name in found if name not in head.devices]
     what = f"there is {more[0]!r} as well" if more else f"they are {', '.join(found)}"
-    was = ", ".join(name[:40] for name in head.devices)
-    raise RecordingError(f"it was recorded with the devices {was!r:.400}; here {what}")
+    was = ", ".join(short(name, 40) for name in head.devices)
+    raise RecordingError(
+        f"it was recorded with the devices {quoted(was, 400)}; here {what}"
+    )
 
 
 def image_of(head: Header) -> Image:
@@ -127,7 +130,7 @@ def image_of(head: Header) -> Image:
     found = hashlib.sha256(data).hexdigest()
     if found != row.sha256:
         raise RecordingError(
-            f"image {row.name!r} is not the one that was recorded: its SHA-256 is "
-            f"{found[:16]}... and was {row.sha256[:16]}..."
+            f"image {quoted_path(row.name)} is not the one that was recorded: its "
+            f"SHA-256 is {found[:16]}... and was {visible(row.sha256[:16])}..."
         )
     return Image(row.name, data, row.is_flat, tuple(map(tuple, row.symbols)))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from lapis_engine.replay.schema import STATE_SCHEMA, repairs_since
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.schema import HashRow
 from lapis_sessions.recording.play.rebuild import rebuild
+from lapis_sessions.text.visible import quoted, short
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class Divergence:
     def text(self) -> str:
         """The divergence in words."""
         return (
-            f"{self.branch} diverges after act {self.acts} (instruction "
-            f"{self.retired}): {self.field} was {self.recorded} and is "
-            f"{self.replayed}; the event before it is {self.event}{self._why}"
+            f"{short(self.branch)} diverges after act {self.acts} (instruction "
+            f"{self.retired}): {short(self.field)} was {short(self.recorded)} and is "
+            f"{short(self.replayed)}; the event before it is {self.event}{self._why}"
         )
 
     @property
@@ -96,10 +97,12 @@ def _profile_notices(session: Session, extensions: Extensions) -> list[str]:
     was = session.machine.config.profile
     now = extensions.profiles.get(was.name)
     if now is None:
-        name = repr(was.name[:40])
-        return [f"profile {name} is not known here; it is what was recorded"]
+        return [
+            f"profile {quoted(was.name)} is not known here; it is what was recorded"
+        ]
     return [
-        f"profile {was.name} has changed since: {change.text}; it is what was recorded"
+        f"profile {short(was.name)} has changed since: {change.text}; it is what was "
+        f"recorded"
         for change in changes(was, now)
     ]
 
@@ -138,7 +141,7 @@ def _rows(branch: RecordedBranch) -> list[Mark]:
     for row in rows:
         if not 0 <= row.acts <= len(acts):
             raise RecordingError(
-                f"a hash is of act {row.acts}; {branch.name} has {len(acts)}"
+                f"a hash is of act {row.acts}; {short(branch.name)} has {len(acts)}"
             )
     return sorted(rows, key=lambda row: row.acts)
 
