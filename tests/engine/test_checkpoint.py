@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 CORE = {
     # The processor library and what lies around it.
     "_uc", "_bare", "_flat", "_pristine", "_stale", "_vmcb", "_counter", "_control",
-    "_restarts", "_is_closed",
+    "_restarts", "_marks", "_is_closed",
     # Mean nothing between two runs.
-    "_loaded", "_event", "_before", "_begun", "_pre", "_fetching", "_skip", "retired",
+    "_loaded", "_event", "_before", "_begun", "_pre", "_fetching", "_skip", "_budget",
+    "retired",
     # The debugger's.
-    "_breakpoints", "_watches",
+    "_stops",
 }  # fmt: skip
 LOG = {"_clock", "_events", "next_seq", "observers", "observers_of"}
 MACHINE = {

@@ -9,11 +9,14 @@ from __future__ import annotations
 import ctypes as c
 from typing import TYPE_CHECKING
 
-from lapis_engine.cpu.layout import HEADER, MSRS, STATE_SIZE, Head, Tail
+from lapis_engine.cpu.layout import HEADER, HF_CS64, MSRS, STATE_SIZE, Head, Tail
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
     from unicorn import Uc
+
+CS = 1
+"""Index of the code segment in `Head.segs`."""
 
 
 class Context:
@@ -42,6 +45,13 @@ class Context:
         }
         self.flush = True
         """The TLB holds translations that are no longer this vCPU's."""
+
+    def linear_rip(self) -> int:
+        """Return RIP as a linear address."""
+        head = self.head
+        if head.hflags & HF_CS64:
+            return int(head.eip)
+        return int((head.segs[CS].base + head.eip) & 0xFFFF_FFFF)
 
     def state_bytes(self) -> bytes:
         """Return the raw state, for comparing two contexts and for nothing else."""

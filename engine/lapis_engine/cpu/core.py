@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import ctypes as c
 import mmap
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from unicorn import (
     UC_ARCH_X86,
-    UC_HOOK_CODE,
     UC_HOOK_INSN,
     UC_HOOK_INTR,
     UC_HOOK_MEM_UNMAPPED,
-    UC_HOOK_MEM_WRITE,
     UC_MODE_64,
     UC_PROT_ALL,
     UC_PROT_EXEC,
@@ -36,6 +35,7 @@ from unicorn.unicorn_const import (
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
 from lapis_engine.cpu import flags, intercepts, layout
+from lapis_engine.cpu.arming import arm, arm_one
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.fault import DB, PF_
 from lapis_engine.cpu.intercepts import (
@@ -45,45 +45,31 @@ from lapis_engine.cpu.intercepts import (
     Hole,
     HwExit,
     Intercepted,
+    Marked,
     PortAccess,
+    Resumed,
     SoftwareInterrupt,
     Unknown,
     Window,
 )
 from lapis_engine.cpu.library import Bare
 from lapis_engine.cpu.loan import Loan
+from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
-from lapis_engine.cpu.registers import DR6_BS, STATUS_FLAGS, Registers
+from lapis_engine.cpu.registers import DR6_BS, RF, STATUS_FLAGS, Registers
 from lapis_engine.cpu.restart import Restarts
+from lapis_engine.cpu.stale import Stale
+from lapis_engine.cpu.stops import Stops
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from lapis_engine.memory.physical import Region
 
-INTERCEPTS = sum(
-    1 << (code - 0x60)
-    for code in (
-        intercepts.RDTSC,
-        intercepts.CPUID,
-        intercepts.HLT,
-        intercepts.MSR,
-        intercepts.SHUTDOWN,
-        intercepts.RDTSCP,
-        intercepts.MONITOR,
-        intercepts.MWAIT,
-        intercepts.VINTR,
-    )
-)
-"""VMCB intercept bits, from exit code 0x60 up."""
-EXCEPTIONS = 0xFFFF_FFF7
-"""All but #BP, which arrives by its own door."""
 INTERRUPT_VIRQ = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
-MOST_STORED = 64
-"""Bytes that one access of the processor stores, at most."""
 EXCEPTION_EXIT = 0x40
 """SVM exit code of exception 0."""
 
@@ -101,25 +87,23 @@ class Core:
         """A processor without paging."""
         self._bare = Bare(self._uc)
         self._pristine = self._flat.state_bytes()
-        self._stale: list[tuple[int, int]] = []
+        self._stale = Stale()
         self._vmcb = mmap.mmap(-1, 0x8000)
         self._map(CONTROL_PAGE, self._vmcb, UC_PROT_ALL)
         self._vmcb[0x48:0x50] = (CONTROL_PAGE + 0x4000).to_bytes(8, "little")
         self._vmcb[0x4000:0x6000] = b"\xff" * 0x2000  # MSR bitmap: intercept them all
-        self._uc.ctl_exits_enabled(True)  # noqa: FBT003 - unicorn's signature
-        self._uc.ctl_set_exits([])
         self._counter = find_counter(self._uc)
         self._control: Control = find_control(self._uc)
+        self._marks = Marks(self._uc, self._control.state)
         self._restarts = Restarts(self._uc, self._bare, self._counter, self._control)
         self._loaded: Context | None = None
-        self._event: HwExit | None = None
+        self._event: HwExit | Resumed | None = None
         self._before = 0
         """Instructions of the present run that were retired by earlier starts."""
-        self._begun = 0
+        self._begun = self._budget = 0
         self._pre = 1
         self._fetching = False
-        self._breakpoints: dict[int, int] = {}
-        self._watches: list[int] = []
+        self._stops = Stops(self._uc)
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
@@ -134,8 +118,7 @@ class Core:
         if self._is_closed:
             return
         self._is_closed = True
-        self._breakpoints.clear()
-        self._watches.clear()
+        self._stops.close()
         self._bare.close()
         del self._uc
         self._vmcb.close()
@@ -176,40 +159,17 @@ class Core:
         """Return a new vCPU's registers, intercepts armed, everything else zero."""
         context = Context(self._uc)
         context.load_bytes(self._pristine)
-        head, tail = context.head, context.tail
-        head.hflags = layout.HF_GUEST
-        head.hflags2 = layout.HF2_GIF
-        tail.vm_vmcb = CONTROL_PAGE
-        tail.intercept = INTERCEPTS
-        tail.intercept_cr_read = 1 << 8
-        tail.intercept_cr_write = (1 << 8) | 1
-        tail.intercept_dr_write = 1 << 7
-        tail.intercept_exceptions = EXCEPTIONS
-        tail.old_exception, tail.exception_is_int = -1, 0
+        arm(context)
         context.msrs[layout.EFER].value = 0
         return Registers(context)
 
     def intercept(self, regs: Registers, code: int, *, on: bool) -> None:
         """Report an instruction from now on, or no more: IRET or PAUSE."""
-        bit = 1 << (code - 0x60)
-        now = regs.context.tail.intercept
-        if bool(now & bit) != on:
-            regs.context.tail.intercept = now ^ bit
+        arm_one(regs.context, code, on=on)
 
     def forget_code(self, gpa: int, size: int) -> None:
         """Drop translations of memory that was written from outside."""
-        if self._stale:
-            first, length = self._stale[-1]
-            if gpa in {first + length, first - size}:  # as a stack or a string grows
-                self._stale[-1] = min(first, gpa), length + size
-                return
-        self._stale.append((gpa, size))
-
-    def _drop_stale(self) -> None:
-        """Do what `forget_code` has put off; nothing that pages is loaded."""
-        for gpa, size in self._stale:
-            self._bare.forget(gpa, gpa + size)
-        self._stale.clear()
+        self._stale.add(gpa, size)
 
     def _leave_paging(self) -> None:
         """Unload the vCPU, so that linear addresses are guest-physical ones.
@@ -225,19 +185,10 @@ class Core:
     def set_breakpoints(self, linears: Iterable[int]) -> None:
         """Stop before the instruction at each of these linear addresses, and no other.
 
-        Hooks are translated into the code, so a change drops all translations.
+        Drops all translations if that is a change.
         """
-        wanted = set(linears)
-        if wanted == set(self._breakpoints):
-            return
-        for linear in sorted(set(self._breakpoints) - wanted):
-            self._uc.hook_del(self._breakpoints.pop(linear))
-        for linear in sorted(wanted - set(self._breakpoints)):
-            hook = self._uc.hook_add(
-                UC_HOOK_CODE, self._on_breakpoint, None, linear, linear
-            )
-            self._breakpoints[linear] = hook
-        self._forget_all()
+        if self._stops.put(linears, self._on_breakpoint):
+            self._forget_all()
 
     def watch(
         self, places: Iterable[tuple[int, int]], tell: Callable[[int], None]
@@ -246,26 +197,7 @@ class Core:
 
         `tell` gets the number, from 1, of the writing instruction in the present run.
         """
-        for hook in self._watches:
-            self._uc.hook_del(hook)
-
-        def written(
-            _uc: Uc, _access: int, at: int, size: int, _value: int, where: Any
-        ) -> None:
-            first, length = where
-            if at < first + length and first < at + size:
-                tell(self._before + self._counter.value)
-
-        self._watches = [
-            self._uc.hook_add(
-                UC_HOOK_MEM_WRITE,
-                written,
-                (at, size),
-                max(at - MOST_STORED, 0),
-                at + size - 1,
-            )
-            for at, size in places
-        ]
+        self._stops.watch(places, lambda: tell(self._before + self._counter.value))
         self._forget_all()
 
     def _forget_all(self) -> None:
@@ -282,18 +214,43 @@ class Core:
         `window` asks for `Window` as soon as an interrupt could be taken, `past`
         ignores a breakpoint on the very first instruction.
         """
-        self._skip = regs.linear_rip if past and self._breakpoints else None
-        event = self._start(regs, budget, window=window)
-        retired = self.retired
+        self._skip = regs.linear_rip if past and self._stops.breakpoints else None
+        event = self._run(regs, budget, window=window)
+        while isinstance(event, Resumed):
+            event = self._resume(regs, budget, window=window)
+        return event
+
+    def _run(
+        self, regs: Registers, budget: int, *, window: bool, before: int = 0
+    ) -> HwExit | Resumed:
+        """Run until `budget` instructions have retired, `before` of them already."""
+        event = self._start(regs, budget, window=window, before=before)
         if self._fetching:
             # The processor translates ahead: the fetch that failed may be of a later
             # instruction than the one at RIP. In a shadow it takes one at a time.
+            before = self.retired
             shadow, regs.shadow = regs.shadow, True
-            event = self._start(regs, 1, window=window)
-            retired += self.retired
+            event = self._start(regs, before + 1, window=window, before=before)
             if self._fetching:
                 regs.shadow = shadow
-        self.retired = retired
+        return event
+
+    def _resume(
+        self, regs: Registers, budget: int, *, window: bool
+    ) -> HwExit | Resumed:
+        """Go on where RF is set: it is cleared as soon as one instruction has retired.
+
+        SDM Vol. 3B "Instruction-Breakpoint Exception Condition"; the processor itself
+        would clear it where the translated block ends.
+        # Differs from the SDM: a REP that is not done yet clears it all the same.
+        """
+        before = self.retired
+        regs.rflags &= ~RF
+        event = self._run(regs, before + 1, window=window, before=before)
+        if self.retired == before:
+            regs.rflags |= RF
+        elif isinstance(event, Budget) and self.retired < budget:
+            event = self._run(regs, budget, window=window, before=self.retired)
         return event
 
     def attempt(
@@ -309,7 +266,7 @@ class Core:
         Returns what ended it, and the loan with every access that it made. A
         single-step trap is not reported: it comes after the instruction.
         """
-        self._skip = regs.linear_rip if self._breakpoints else None
+        self._skip = regs.linear_rip if self._stops.breakpoints else None
         rip = regs.rip
         # Accesses are seen only by code that is translated under the loan's hook.
         self.forget_code(*code)
@@ -317,7 +274,9 @@ class Core:
             self._loaded = None  # the TLB has to see the pages
             self._restarts.on_restart = loan.over
             try:
-                event = self._start(regs, 1, window=False)
+                with self._alone(regs):
+                    event = self._start(regs, 1, window=False)
+                assert not isinstance(event, Resumed), "it is alone"
             finally:
                 self._restarts.on_restart = None
             self._leave_paging()
@@ -326,6 +285,31 @@ class Core:
         if trap or (isinstance(event, (Faulted, Hole)) and regs.rip != rip):
             event = Budget()  # it is done, and the fault is of the next one's fetch
         return event, loan
+
+    def unmarked(self, regs: Registers, gpa: int, size: int) -> HwExit:
+        """Let the processor itself carry out the marked instruction at RIP.
+
+        It stands at `gpa` and is at most so many bytes long.
+        """
+        self.forget_code(gpa, size)
+        with self._alone(regs):
+            event = self.run(regs, 1, past=True)
+        self.forget_code(gpa, size)
+        return event
+
+    @contextmanager
+    def _alone(self, regs: Registers) -> Iterator[None]:
+        """Let the one instruction at RIP through though it is marked, or RF set."""
+        flag = regs.rflags & RF
+        if flag:
+            regs.rflags &= ~RF
+        self._marks.past = regs.linear_rip
+        try:
+            yield
+        finally:
+            self._marks.past = None
+        if flag and not self.retired:
+            regs.rflags |= RF
 
     def native(self, regs: Registers, event: Intercepted) -> HwExit:
         """Let the processor itself carry out the instruction that it reported."""
@@ -341,12 +325,15 @@ class Core:
         tail.intercept, tail.intercept_cr_read, tail.intercept_cr_write = saved
         return result
 
-    def _start(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
+    def _start(
+        self, regs: Registers, budget: int, *, window: bool, before: int = 0
+    ) -> HwExit | Resumed:
         """Run for `budget` instructions, in several starts if too much is translated.
 
-        Nothing of that shows: a start that is broken off ends between two blocks.
+        Nothing of that shows: a start that is broken off ends between two blocks. Those
+        that have retired `before` count, in the budget and in `retired`.
         """
-        self._before = 0
+        self._before = before
         while True:
             event = self._once(regs, budget - self._before, window=window)
             if self._event is not None or not self._restarts.is_full:
@@ -358,7 +345,7 @@ class Core:
         self.retired += self._before
         return event
 
-    def _once(self, regs: Registers, budget: int, *, window: bool) -> HwExit:
+    def _once(self, regs: Registers, budget: int, *, window: bool) -> HwExit | Resumed:
         if self._is_closed:
             raise ProcessorError("the machine is closed: it does not run any more")
         context = regs.context
@@ -366,15 +353,15 @@ class Core:
             self._forget_all()
         if self._stale and regs.paging:
             self._leave_paging()
-            self._drop_stale()
+            self._stale.drop(self._bare)
         self._bare.load(context.saved)
         if context.flush or self._loaded is not context:
             self._bare.flush_tlb()
             context.flush = False
             self._loaded = context
         if self._stale:
-            self._drop_stale()
-        self._event, self._fetching = None, False
+            self._stale.drop(self._bare)
+        self._event, self._fetching, self._budget = None, False, budget
         self._control.request.value = INTERRUPT_VIRQ if window else 0
         failed = self._bare.start(context.head.eip, budget)
         self._control.request.value = 0
@@ -382,7 +369,9 @@ class Core:
         self._control.wanted.value = layout.ANY_BLOCK
         return self._finish(context, budget, failed)
 
-    def _finish(self, context: Context, budget: int, failed: str | None) -> HwExit:
+    def _finish(
+        self, context: Context, budget: int, failed: str | None
+    ) -> HwExit | Resumed:
         """Sort out what ended a start, and how many instructions it retired."""
         event = self._event
         if event is None:
@@ -435,10 +424,22 @@ class Core:
         elif number - 0x100 == intercepts.VINTR:
             self._pre = 0
             self._event = Window()
+        elif number - 0x100 == intercepts.HLT and self._marks.at(context.linear_rip()):
+            self._event = self._marked(context)
         elif EXCEPTION_EXIT <= number - 0x100 < EXCEPTION_EXIT + 32:
             self._event = self._exception(context, number - 0x140, error & 0xFFFF_FFFF)
         else:
             self._event = Intercepted(number - 0x100, error)
+
+    def _marked(self, context: Context) -> HwExit | Resumed:
+        """Return what a stop before a marked instruction is: it was not begun."""
+        begun, self._pre = self._begun, 0
+        linear = context.linear_rip()
+        if begun == self._budget:
+            return Budget()
+        if linear in self._stops.breakpoints and (begun or linear != self._skip):
+            return Breakpoint(linear)
+        return Resumed() if context.head.eflags & RF else Marked()
 
     def _exception(self, context: Context, vector: int, error: int) -> Faulted:
         cr2 = 0

@@ -42,6 +42,16 @@ class Intercepted:
 
 
 @dataclass(slots=True)
+class Marked:
+    """An instruction that the processor must not carry out as it would (`marked`)."""
+
+
+@dataclass(slots=True)
+class Resumed:
+    """An instruction before which RFLAGS.RF is set; no more than the core sees it."""
+
+
+@dataclass(slots=True)
 class Faulted:
     """The instruction at RIP raised an exception (for #DB traps: RIP is the next)."""
 
@@ -101,6 +111,7 @@ class Unknown:
 HwExit = (
     Budget
     | Intercepted
+    | Marked
     | Faulted
     | SoftwareInterrupt
     | Hole

@@ -96,6 +96,19 @@ def block_slot(linear: int) -> int:
     return mixed >> 6 & 0xFC0 | mixed & 0x3F
 
 
+class Tree(c.Structure):
+    """GLib `GTree`."""
+
+    _fields_ = (
+        ("root", c.c_size_t),
+        ("compare", c.c_size_t),
+        ("free_key", c.c_size_t),
+        ("free_value", c.c_size_t),
+        ("data", c.c_size_t),
+        ("nodes", c.c_uint32),
+    )
+
+
 EFER = 0xC000_0080
 MSRS = {
     EFER: 0x250,
@@ -115,6 +128,9 @@ MSRS = {
 CPU_POINTER = 0x1B8
 """Offset in `struct uc_struct` of the pointer to `CPUState`."""
 
+EXITS = 0x798
+"""Offset in `struct uc_struct` of the pointer to the tree of addresses to stop at."""
+
 CFLAGS_NEXT_TB = 0x18
 """Offset in `CPUState` of a u32, the `Block.cflags` that the next block shall have."""
 
@@ -123,6 +139,9 @@ ANY_BLOCK = 0xFFFF_FFFF
 
 INTERRUPT_REQUEST = 0x1C
 """Offset in `CPUState` of the u32 with pending interrupts."""
+
+STATE_POINTER = 0x128
+"""Offset in `CPUState` of the pointer to the state in use, `Head` first."""
 
 BLOCKS = 0x138
 """Offset in `CPUState` of `tb_jmp_cache`, pointers to the blocks last translated."""

@@ -39,6 +39,8 @@ class Control(NamedTuple):
     """`tb_jmp_cache`, which it reads."""
     wanted: c.c_uint32
     """`cflags_next_tb`, which it takes back."""
+    state: layout.Head
+    """The state in use, which it reads."""
 
 
 def _handle(uc: Uc) -> int:
@@ -91,4 +93,8 @@ def find_control(uc: Uc) -> Control:
     if wanted.value != layout.ANY_BLOCK or request.value:
         raise ProcessorError(f"this build of unicorn is laid out otherwise. {ADVICE}")
     slots = c.c_uint64 * layout.BLOCK_SLOTS
-    return Control(request, slots.from_address(pointer + layout.BLOCKS), wanted)
+    blocks = slots.from_address(pointer + layout.BLOCKS)
+    state = c.c_size_t.from_address(pointer + layout.STATE_POINTER).value
+    if not state or state % 8:
+        raise ProcessorError(f"this build of unicorn is laid out otherwise. {ADVICE}")
+    return Control(request, blocks, wanted, layout.Head.from_address(state))

@@ -283,10 +283,7 @@ class Registers:
     @property
     def linear_rip(self) -> int:
         """RIP as a linear address."""
-        head = self._head
-        if head.hflags & layout.HF_CS64:
-            return int(head.eip)
-        return int((head.segs[CS].base + head.eip) & 0xFFFF_FFFF)
+        return self.context.linear_rip()
 
     def sync(self) -> None:
         """Derive `hflags` anew (QEMU `cpu_sync_bndcs_hflags` and kin)."""

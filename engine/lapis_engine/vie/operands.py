@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cpu.registers import DF, FS, RDI
+from lapis_engine.cpu.registers import DF, FS, RDI, RF
 from lapis_engine.units import PAGE
 from lapis_engine.vie.checks import Operand, check
 
@@ -89,8 +89,10 @@ def step_index(regs: Registers, instruction: Stringlike, index: int, size: int) 
 def advance(regs: Registers, bits: int, length: int) -> None:
     """Step over an instruction that is done (bhyve `vie_advance_pc`).
 
-    The shadow of STI or MOV SS ends with it.
+    The shadow of STI or MOV SS ends with it, and so does RF.
     """
     regs.rip = (regs.rip + length) & RIP_MASK[bits]
     if regs.shadow:
         regs.shadow = False
+    if regs.rflags & RF:
+        regs.rflags &= ~RF

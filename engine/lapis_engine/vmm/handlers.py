@@ -20,6 +20,7 @@ from lapis_engine.cpu.intercepts import (
     Hole,
     HwExit,
     Intercepted,
+    Marked,
     PortAccess,
     SoftwareInterrupt,
     Unknown,
@@ -37,6 +38,7 @@ from lapis_engine.vmm import (
     exits,
     fabric,
     intercepted,
+    marked,
     msr,
     traps,
 )
@@ -67,6 +69,9 @@ def handle(run: Run, hw: HwExit) -> exits.Exit | None:
             vector = intercepted.exact_vector(vm.memory, vcpu, hw.vector, error)
             vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
             return None
+        case Marked():
+            result = marked.carry_out(run)
+            return None if result is None else handle(run, result)
         case SoftwareInterrupt():
             return _software_interrupt(run, hw)
         case Breakpoint():

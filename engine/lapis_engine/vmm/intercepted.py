@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GP
+from lapis_engine.cpu.registers import RF
 from lapis_engine.events import ModeChanged
 from lapis_engine.vie import fetch, reach
 from lapis_engine.vie.prefixes import LEGACY
@@ -58,10 +59,16 @@ def skip(run: Run) -> None:
     One byte for HLT, three with a ModRM or for RDTSCP, else two; prefixes beside.
     """
     regs = run.vcpu.regs
-    bits = regs.code_bits
-    length = _length(code_at(run.vm.memory, run.vcpu), bits)
-    regs.rip = (regs.rip + length) & ((1 << bits) - 1)
+    retire(run, _length(code_at(run.vm.memory, run.vcpu), regs.code_bits))
+
+
+def retire(run: Run, length: int) -> None:
+    """Retire an instruction of so many bytes that the engine has carried out."""
+    regs = run.vcpu.regs
+    regs.rip = (regs.rip + length) & ((1 << regs.code_bits) - 1)
     regs.shadow = False
+    if regs.rflags & RF:
+        regs.rflags &= ~RF
     clock.account(run, 1)
 
 

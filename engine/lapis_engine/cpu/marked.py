@@ -1,0 +1,126 @@
+"""Which instructions the processor must not carry out as it would.
+
+By their bytes alone: what is wrong with each, and what is done in its place, is the
+business of `vmm.marked`. A row more here, and a handler there, is all that another one
+takes.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+LEGACY: Final = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2, 0xF3})
+"""Prefixes but LOCK and REX (SDM Vol. 2A "Instruction Prefixes")."""
+LOCK: Final = 0xF0
+REX: Final = frozenset(range(0x40, 0x50))
+TWO_BYTE: Final = 0x0F
+REGISTERS: Final = 0xC0
+"""ModRM from here on names a register, and no memory."""
+LONGEST: Final = 15
+"""Bytes of an instruction (SDM Vol. 2A "Instruction Format")."""
+
+
+class Kind(Enum):
+    """Why an instruction is marked."""
+
+    LOCK = auto()
+    """LOCK stands before what cannot be locked."""
+    ICEBP = auto()
+    UNTOLD = auto()
+    """Too little of it is there to say: the rest is in the next page."""
+
+
+class Mark(NamedTuple):
+    """A marked instruction."""
+
+    kind: Kind
+    opcode_at: int
+    """Bytes of prefixes, which stand before the opcode."""
+
+
+EITHER: Final = {code for first in range(0, 0x38, 8) for code in (first, first + 1)}
+ONE_LOCKABLE: Final = {
+    **dict.fromkeys(EITHER, range(8)),  # ADD OR ADC SBB AND SUB XOR
+    **dict.fromkeys((0x80, 0x81, 0x82, 0x83), range(7)),  # the same, less CMP
+    **dict.fromkeys((0x86, 0x87), range(8)),  # XCHG
+    **dict.fromkeys((0xF6, 0xF7), (2, 3)),  # NOT NEG
+    **dict.fromkeys((0xFE, 0xFF), (0, 1)),  # INC DEC
+}
+TWO_LOCKABLE: Final = {
+    **dict.fromkeys((0xAB, 0xB3, 0xBB), range(8)),  # BTS BTR BTC
+    0xBA: (5, 6, 7),  # the same
+    **dict.fromkeys((0xB0, 0xB1), range(8)),  # CMPXCHG
+    **dict.fromkeys((0xC0, 0xC1), range(8)),  # XADD
+    0xC7: (1,),  # CMPXCHG8B CMPXCHG16B
+}
+"""Opcode -> ModRM.reg: what takes LOCK, with memory (SDM Vol. 2A "LOCK")."""
+
+ONE: Final = {0xF1: Kind.ICEBP}
+"""Opcode of one byte -> why it is marked."""
+TWO: Final[dict[int, Kind]] = {}
+"""Opcode after 0F -> why it is marked."""
+ONE_GROUPS: Final[dict[tuple[int, int], Kind]] = {}
+"""(Opcode of one byte, ModRM.reg) -> why it is marked."""
+TWO_GROUPS: Final[dict[tuple[int, int], Kind]] = {}
+"""(Opcode after 0F, ModRM.reg) -> why it is marked."""
+GROUPED: Final = (
+    frozenset(code for code, _ in ONE_GROUPS),
+    frozenset(code for code, _ in TWO_GROUPS),
+)
+FIRST_BYTES: Final = {
+    bits: LEGACY | {LOCK, TWO_BYTE, *ONE, *GROUPED[0]} | (REX if bits == 64 else set())
+    for bits in (16, 32, 64)
+}
+"""First bytes of an instruction that may be a marked one, by the bits of CS."""
+
+
+def look(code: bytes, bits: int) -> Mark | None:
+    """Return what is marked at the begin of `code`, or None for all the rest.
+
+    `bits` are those of CS: 16, 32 or 64. Without a byte it is the processor's to say
+    why none can be fetched; and fifteen bytes that do not tell are too many for it.
+    """
+    if not code or code[0] not in FIRST_BYTES[bits]:
+        return None
+    at, locked = _prefixes(code, bits)
+    try:
+        kind = _kind(code, at, locked=locked)
+    except IndexError:
+        kind = Kind.UNTOLD if len(code) < LONGEST else None
+    return None if kind is None else Mark(kind, at)
+
+
+def _prefixes(code: bytes, bits: int) -> tuple[int, bool]:
+    """Return how many bytes of prefixes there are, and whether LOCK is one."""
+    locked = False
+    for at, byte in enumerate(code):
+        if byte == LOCK:
+            locked = True
+        elif byte not in LEGACY and not (bits == 64 and byte in REX):
+            return at, locked
+    return len(code), locked
+
+
+def _kind(code: bytes, at: int, *, locked: bool) -> Kind | None:
+    """Tell why the opcode at `at` is marked; IndexError when too little is there."""
+    if locked and not _is_lockable(code, at):
+        return Kind.LOCK
+    opcode, alone, groups, grouped = code[at], ONE, ONE_GROUPS, GROUPED[0]
+    if opcode == TWO_BYTE:
+        at += 1
+        opcode, alone, groups, grouped = code[at], TWO, TWO_GROUPS, GROUPED[1]
+    if opcode in grouped:
+        return groups.get((opcode, code[at + 1] >> 3 & 7))
+    return alone.get(opcode)
+
+
+def _is_lockable(code: bytes, at: int) -> bool:
+    """Tell whether the opcode at `at` with its ModRM may follow LOCK."""
+    lockable = ONE_LOCKABLE
+    if code[at] == TWO_BYTE:
+        lockable, at = TWO_LOCKABLE, at + 1
+    if code[at] not in lockable:
+        return False
+    modrm = code[at + 1]
+    return modrm < REGISTERS and modrm >> 3 & 7 in lockable[code[at]]

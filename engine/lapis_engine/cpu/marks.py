@@ -1,0 +1,96 @@
+"""Marked instructions: the processor stops before them, and the engine has a look.
+
+Stock Unicorn asks of each instruction that it is about to translate whether a run ends
+there (`uc_addr_is_exit`): it looks the linear address up in a tree of the addresses
+that were given to it. The tree compares by a function of its own, and here that
+function looks at the instruction instead. What it marks is never translated; the code
+around it runs as fast as ever, for nothing is asked of a block that was translated.
+
+An instruction of which the telling bytes lie on the next page is marked, too: to look
+there might fault. Whoever is told of a marked instruction looks at all of it. And where
+RFLAGS.RF is set, each is: such blocks are translated for that flag alone, and the flag
+shall hold for one instruction.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+from typing import TYPE_CHECKING
+
+from unicorn import UC_PROT_EXEC
+from unicorn.unicorn_py3.unicorn import uclib
+
+from lapis_engine.cpu import layout
+from lapis_engine.cpu.marked import LONGEST, look
+from lapis_engine.cpu.registers import RF
+from lapis_engine.errors import ProcessorError
+from lapis_engine.units import PAGE
+
+if TYPE_CHECKING:
+    from unicorn import Uc
+
+NOWHERE = 0x8000_0000_0000
+"""An address that is no instruction's: the one that stands in the tree."""
+COMPARE = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_uint64), c.c_void_p, c.c_void_p)
+SAME, BEHIND = 0, 1
+
+
+class Marks:
+    """Looks at each instruction that one Unicorn instance is about to translate."""
+
+    __slots__ = ("_buffer", "_compare", "_handle", "_state", "past")
+
+    def __init__(self, uc: Uc, state: layout.Head) -> None:
+        """Look from now on; `state` is the processor's, as it is at any time.
+
+        Raises `ProcessorError` for a build of Unicorn that is laid out otherwise.
+        """
+        self.past: int | None = None
+        """Linear address of an instruction that is let through."""
+        self._state = state
+        self._handle = uc._uch  # noqa: SLF001 - the handle has no public name
+        self._buffer = c.create_string_buffer(LONGEST)
+        self._compare = COMPARE(self._look)
+        tree = _tree(uc)
+        tree.compare = c.cast(self._compare, c.c_void_p).value or 0
+
+    def at(self, linear: int) -> bool:
+        """Tell whether the instruction there is marked."""
+        if self._state.eflags & RF:
+            return True
+        return look(self._code(linear), _bits(self._state.hflags)) is not None
+
+    def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
+        linear = address[0]
+        if linear == self.past:
+            return BEHIND
+        return SAME if self.at(linear) else BEHIND
+
+    def _code(self, linear: int) -> bytes:
+        """Return what stands at `linear`, up to the end of its page."""
+        size = min(LONGEST, PAGE - linear % PAGE)
+        failed = uclib.uc_vmem_read(
+            self._handle, c.c_uint64(linear), UC_PROT_EXEC, self._buffer, size
+        )
+        return b"" if failed else self._buffer.raw[:size]
+
+
+def _bits(hflags: int) -> int:
+    """Return those of CS."""
+    if hflags & layout.HF_CS64:
+        return 64
+    return 32 if hflags & layout.HF_CS32 else 16
+
+
+def _tree(uc: Uc) -> layout.Tree:
+    """Return the tree of `ctl_set_exits`, after checking what it holds."""
+    uc.ctl_exits_enabled(True)  # noqa: FBT003 - unicorn's signature
+    uc.ctl_set_exits([NOWHERE])
+    handle = c.cast(uc._uch, c.c_void_p).value or 0  # noqa: SLF001
+    place = c.c_size_t.from_address(handle + layout.EXITS).value
+    if not place or place % 8:
+        raise ProcessorError("this build of unicorn keeps its exits elsewhere")
+    tree = layout.Tree.from_address(place)
+    if tree.nodes != 1 or not tree.compare or tree.compare % 4:
+        raise ProcessorError("this build of unicorn keeps its exits elsewhere")
+    return tree

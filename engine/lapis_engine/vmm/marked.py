@@ -1,0 +1,61 @@
+"""What is done in place of an instruction that the processor must not carry out.
+
+Which those are is in `cpu.marked`, and how the processor comes to stop before them in
+`cpu.marks`. One that turns out to be no matter of ours is the processor's after all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.cpu import fault as faults
+from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.marked import LONGEST, Kind, Mark, look
+from lapis_engine.vmm import clock, intercepted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.cpu.intercepts import HwExit
+    from lapis_engine.vmm.vm import Run
+
+
+def carry_out(run: Run) -> HwExit | None:
+    """Do the marked instruction at RIP; return what the processor says, if it does it.
+
+    An instruction of which not even the telling bytes can be fetched faults there.
+    """
+    vcpu = run.vcpu
+    code = intercepted.code_at(run.vm.memory, vcpu)
+    mark = look(code, vcpu.regs.code_bits)
+    handler = None if mark is None else HANDLERS.get(mark.kind)
+    if mark is None or handler is None:
+        return by_processor(run)
+    return handler(run, mark)
+
+
+def by_processor(run: Run) -> HwExit:
+    """Let the processor itself do the marked instruction, and count it."""
+    vcpu, core = run.vcpu, run.vm.core
+    gpa = vcpu.linear.peek(vcpu.regs.linear_rip) or 0
+    result = core.unmarked(vcpu.regs, gpa, LONGEST)
+    clock.account(run, core.retired)
+    return result
+
+
+def _undefined(run: Run, _mark: Mark) -> None:
+    """LOCK before what cannot be locked (SDM Vol. 2A "LOCK")."""
+    run.vm.raise_fault(run.vcpu, GuestFault(faults.UD))
+
+
+def _debug_trap(run: Run, mark: Mark) -> None:
+    """INT1, once ICEBP: a #DB that is a trap (SDM Vol. 2A "INT n/INTO/INT3/INT1")."""
+    intercepted.retire(run, mark.opcode_at + 1)
+    run.vm.raise_fault(run.vcpu, GuestFault(faults.DB))
+
+
+HANDLERS: dict[Kind, Callable[[Run, Mark], HwExit | None]] = {
+    Kind.LOCK: _undefined,
+    Kind.ICEBP: _debug_trap,
+}
+"""Why it is marked -> what is done; None when the engine has done it."""
