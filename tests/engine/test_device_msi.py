@@ -66,6 +66,19 @@ def test_logical_is_bit_2_and_for_some_bit_3_as_well(
 
 
 @pytest.mark.parametrize(
+    ("low_bits", "data", "mode"),
+    [(0b1100, 0x0041, "lowest"), (0b1100, 0xC041, "lowest"), (0b0100, 0x0041, "fixed"),
+     (0b1000, 0x0041, "fixed"), (0b1100, 0x0141, "lowest"), (0b0100, 0x0141, "lowest"),
+     (0b1100, 0x0400, "nmi")],
+)  # fmt: skip
+def test_the_hint_redirects_a_fixed_message_to_a_logical_destination(
+    low_bits: int, data: int, mode: str
+) -> None:
+    assert decode(BASE | low_bits, data, redirects=True).mode == mode  # type: ignore[union-attr]
+    assert message(BASE | low_bits, 0x41).mode == "fixed"
+
+
+@pytest.mark.parametrize(
     ("encoding", "mode", "level"),
     [(0, "fixed", True), (1, "lowest", True), (2, "smi", False), (3, "reserved", False),
      (4, "nmi", False), (5, "init", False), (6, "reserved", False),

@@ -103,13 +103,14 @@ def read_icr(icr: int, *, wide: bool) -> Request:
 def refused(ask: Request, *, bhyve: bool = False) -> str:
     """Name the reason why nothing is sent, or give nothing.
 
-    INIT level de-assert is for processors before the Pentium 4. SMI and remote read are
+    INIT level de-assert is for processors before the Pentium 4, and from there on the
+    level bit of an edge means nothing; `bhyve` wants it set. SMI and remote read are
     not there to be sent; for `bhyve` lowest priority neither, and it drops a level
     de-assert that the manual sends as an edge (note 2 of the table).
     """
     if ask.mode == "reserved" or (ask.mode, ask.shorthand) not in ALLOWED:
         return "combination"
-    if ask.mode == "init" and not ask.assert_:
+    if ask.mode == "init" and not ask.assert_ and (ask.level or bhyve):
         return "de-assert"
     if bhyve and ask.mode != "sipi" and ask.level and not ask.assert_:
         return "de-assert"

@@ -58,6 +58,10 @@ def _level_off(ipi: Ipi, profile: Profile) -> bool:
     return off and ipi.mode != "sipi" and not profile.ipi_always_edge
 
 
+def _has_no_level_bit(ipi: Ipi, profile: Profile) -> bool:
+    return ipi.mode == "init" and not ipi.assert_ and profile.init_needs_level_bit
+
+
 def _legal_shorthands(ipi: Ipi) -> str:
     legal = SHORTHAND_RULES[ipi.mode]
     others = " or ".join([*sorted(legal - {"none"}), "an id"])
@@ -79,9 +83,14 @@ RULES: Final = (
     ),
     IcrRule(
         "init-deassert",
-        lambda ipi, _: ipi.mode == "init" and not ipi.assert_,
+        lambda ipi, _: ipi.mode == "init" and ipi.level and not ipi.assert_,
         lambda _: "INIT de-assert is ignored",
         lambda _: "an INIT de-assert is ignored by every APIC",
+    ),
+    IcrRule(
+        "init-level-bit",
+        _has_no_level_bit,
+        lambda _: "INIT with the level bit clear is ignored, edge-triggered or not",
     ),
     IcrRule(
         "level-deassert",
@@ -114,8 +123,9 @@ RULES: Final = (
 )
 """In the order in which they are looked at: an IPI is dropped by the first.
 
-# As bhyve: an invalid combination is dropped without a trace (`vlapic_is_icr_valid`),
-as is INIT without the level bit; the SDM leaves it undefined. The vector comes last: an
+# As bhyve: an invalid combination is dropped without a trace (`vlapic_is_icr_valid`);
+the SDM leaves it undefined. INIT level de-assert is not supported from Pentium 4 on
+("Interrupt Command Register (ICR)", delivery mode 101). The vector comes last: an
 ICR that is valid but for it sets ESR bit 5.
 """
 

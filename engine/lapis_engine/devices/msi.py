@@ -37,23 +37,32 @@ TRIGGER: Final = bit(15)
 
 
 def decode(
-    address: int, data: int, *, needs_hint: bool = False, source: str = "msi"
+    address: int,
+    data: int,
+    *,
+    needs_hint: bool = False,
+    redirects: bool = False,
+    source: str = "msi",
 ) -> InterruptMessage | str:
     """Return the message of a write of `data` to `address`, or why there is none.
 
     With `needs_hint` the destination is logical only when the redirection hint is set
-    as well (`profile.msi_needs_hint`).
+    as well (`profile.msi_needs_hint`). With `redirects` that hint has a fixed interrupt
+    to a logical destination go to the lowest priority there
+    (`profile.msi_hint_redirects`).
     """
     if address >> 20 != WINDOW:
         return f"{address:#x} is not an address of messages: they are 0xfeexxxxx"
     if data & TRIGGER and not data & ASSERT:
         return f"data {data:#x} is a level de-assert, which no APIC takes"
-    mode = MODES[MODE.get(data)]
+    mode, hint = MODES[MODE.get(data)], address & HINT
+    logical = bool(address & LOGICAL and (hint or not needs_hint))
+    if redirects and hint and logical and mode == "fixed":
+        mode = "lowest"
     return InterruptMessage(
         source=source,
         destination=DESTINATION.get(address),
-        # As bhyve: the hint redirects nothing; lowest priority is a delivery mode.
-        logical=bool(address & LOGICAL and (address & HINT or not needs_hint)),
+        logical=logical,
         mode=mode,
         vector=VECTOR.get(data),
         # Differs from bhyve: it takes every MSI for an edge (`lapic_intr_msi`).

@@ -228,6 +228,14 @@ class Profile:
         source='SDM Vol. 3A "Interrupt Command Register (ICR)", valid combinations, '
         "note 2; bhyve vlapic_is_icr_valid",
     )
+    init_needs_level_bit: bool = _switch(
+        default=False,
+        doc="an edge-triggered INIT with the level bit clear is dropped; else it acts",
+        source='SDM Vol. 3A "Interrupt Command Register (ICR)", Level: no meaning from '
+        "Pentium 4 on; bhyve vlapic_is_icr_valid drops it",
+        since=2,
+        before=True,
+    )
     ipi_unimplemented_fails: bool = _switch(
         default=False,
         doc="lowest priority, SMI and remote read by ICR make vm_run fail, and are not "
@@ -336,10 +344,28 @@ class Profile:
         "has it so, processors do not",
     )
 
+    msi_hint_redirects: bool = _switch(
+        default=True,
+        doc="a fixed MSI to a logical destination with the redirection hint set goes "
+        "to the lowest processor priority among those named; else to all of them",
+        source='SDM Vol. 3A "Message Address Register Format", RH; bhyve '
+        "lapic_intr_msi",
+        since=2,
+        before=False,
+    )
     messages_of_all_modes: bool = _switch(
         default=True,
         doc="IOAPIC and MSI can send NMI and INIT; else fixed, lowest and ExtINT only",
         source='SDM Vol. 3A "Message Data Register Format"; bhyve vlapic_deliver_intr',
+    )
+
+    # The processor.
+    tsc_adjust: bool = _switch(
+        default=True,
+        doc="IA32_TSC_ADJUST is there, and CPUID offers it; else it is no MSR",
+        source='SDM Vol. 3B "IA32_TSC_ADJUST Register Support"; bhyve has none',
+        since=2,
+        before=False,
     )
 
     # What the user is asked for.

@@ -169,7 +169,8 @@ def _report(vm: Vm, ipi: Ipi, targets: tuple[int, ...], why: Cause | None) -> Ip
         vcpu = vm.vcpus[number]
         reached = number in targets
         if reached:
-            vcpu.unreached = ""
+            if ipi.mode == "init":  # a SIPI does not make up for an INIT that is lost
+                vcpu.unreached = ""
             continue
         first = vcpu.unreached if ipi.mode == "sipi" else ""
         vcpu.unreached = "; ".join(filter(None, [first, _unreached(vm, vcpu, sent)]))

@@ -138,7 +138,7 @@ def _msr(run: Run, hw: Intercepted) -> exits.Exit | None:
     if hw.error:
         value = (gpr[RDX] & MASK32) << 32 | gpr[RAX] & MASK32
     if (vm.traps.msr and traps.hits(vm.traps.msr, number, 1)) or (
-        vm.profile.unknown_msr_exits and not msr.is_known(vcpu, number)
+        vm.profile.unknown_msr_exits and not msr.is_known(vcpu, number, vm.profile)
     ):
         request = MsrRequest(number, value is None, value or 0)
         pending.start_msr(vcpu.vie, intercepted.code_at(vm.memory, vcpu), request)

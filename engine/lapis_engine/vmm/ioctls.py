@@ -104,7 +104,13 @@ def set_line(vm: Vm, irq: int, *, asserted: bool) -> None:
 
 def send_msi(vm: Vm, address: int, data: int) -> MessageSent:
     """Send what a device would by writing `data` to `address`; raise `EntryError`."""
-    found = msi.decode(address, data, needs_hint=vm.profile.msi_needs_hint)
+    profile = vm.profile
+    found = msi.decode(
+        address,
+        data,
+        needs_hint=profile.msi_needs_hint,
+        redirects=profile.msi_hint_redirects,
+    )
     if not isinstance(found, device.InterruptMessage):
         raise EntryError("EINVAL", found)
     return fabric.message(vm, found)

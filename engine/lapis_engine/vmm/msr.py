@@ -19,7 +19,7 @@ from lapis_engine.cpu.registers import (
     FS,
     GS,
 )
-from lapis_engine.units import NS
+from lapis_engine.units import MASK64, NS
 
 if TYPE_CHECKING:
     from lapis_engine.apic.outcome import Outcome
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
 
 TSC, APICBASE = 0x10, 0x1B
+TSC_ADJUST = 0x3B
 TSC_DEADLINE = 0x6E0
 FS_BASE, GS_BASE = 0xC000_0100, 0xC000_0101
 EFER_WRITABLE = EFER_SCE | EFER_LME | EFER_NXE
@@ -57,8 +58,10 @@ def is_x2apic(msr: int) -> bool:
     return 0x800 <= msr <= 0x8FF
 
 
-def is_known(vcpu: Vcpu, msr: int) -> bool:
+def is_known(vcpu: Vcpu, msr: int, profile: Profile) -> bool:
     """Tell whether the engine serves `msr` at all, be it with #GP(0)."""
+    if msr == TSC_ADJUST:
+        return profile.tsc_adjust
     reserved = X2APIC_FIRST <= msr <= X2APIC_LAST
     return reserved or msr in SERVED or msr in vcpu.regs.context.msrs
 
@@ -71,7 +74,9 @@ def read(vcpu: Vcpu, msr: int, now: int, tsc: int, profile: Profile) -> int | No
     if msr == TSC_DEADLINE:
         return vcpu.apic.tsc_deadline if profile.tsc_deadline else None
     if msr == TSC:
-        return (tsc + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
+        return (tsc + vcpu.tsc_offset) & MASK64
+    if msr == TSC_ADJUST:
+        return vcpu.tsc_offset & MASK64 if profile.tsc_adjust else None
     if msr == APICBASE:
         return vcpu.apic.apicbase
     if msr in {FS_BASE, GS_BASE}:
@@ -103,8 +108,9 @@ def write(
         return apicbase.write(vcpu.apic, value, profile)
     if msr == TSC_DEADLINE:
         return _arm(vcpu, value, clock, profile) if profile.tsc_deadline else None
-    if msr == TSC:
-        vcpu.tsc_offset = value - clock.tsc
+    if msr == TSC or (msr == TSC_ADJUST and profile.tsc_adjust):
+        # What was added to the counter, by either, is what IA32_TSC_ADJUST holds.
+        vcpu.tsc_offset = value - (clock.tsc if msr == TSC else value >> 63 << 64)
         armed = vcpu.apic.tsc_deadline
         return _arm(vcpu, armed, clock, profile) if armed else ()
     return () if _write_plain(vcpu, msr, value) else None
