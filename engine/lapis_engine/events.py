@@ -310,6 +310,8 @@ class ExceptionRaised:
     cr2: int | None
     """Faulting linear address, for #PF only."""
     software: bool
+    rule: str | None = None
+    """Code of the rule of the manual that the instruction broke, if it is known."""
 
 
 @record

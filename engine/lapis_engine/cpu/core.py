@@ -424,14 +424,16 @@ class Core:
         elif number - 0x100 == intercepts.VINTR:
             self._pre = 0
             self._event = Window()
-        elif number - 0x100 == intercepts.HLT and self._marks.at(context.linear_rip()):
-            self._event = self._marked(context)
+        elif number - 0x100 == intercepts.HLT and (
+            marked := self._marks.at(context.linear_rip())
+        ):
+            self._event = self._marked(context, marked)
         elif EXCEPTION_EXIT <= number - 0x100 < EXCEPTION_EXIT + 32:
             self._event = self._exception(context, number - 0x140, error & 0xFFFF_FFFF)
         else:
             self._event = Intercepted(number - 0x100, error)
 
-    def _marked(self, context: Context) -> HwExit | Resumed:
+    def _marked(self, context: Context, marked: Marked) -> HwExit | Resumed:
         """Return what a stop before a marked instruction is: it was not begun."""
         begun, self._pre = self._begun, 0
         linear = context.linear_rip()
@@ -439,7 +441,7 @@ class Core:
             return Budget()
         if linear in self._stops.breakpoints and (begun or linear != self._skip):
             return Breakpoint(linear)
-        return Resumed() if context.head.eflags & RF else Marked()
+        return Resumed() if context.head.eflags & RF else marked
 
     def _exception(self, context: Context, vector: int, error: int) -> Faulted:
         cr2 = 0

@@ -67,7 +67,9 @@ def combine(first: Pending, second: GuestFault) -> Pending | None:
         )
         if double:
             return Pending(DF_, "exception", 0)
-    return Pending(second.vector, "exception", second.error, second.cr2)
+    return Pending(
+        second.vector, "exception", second.error, second.cr2, rule=second.rule
+    )
 
 
 def deliver_all(

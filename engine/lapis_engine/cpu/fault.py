@@ -6,7 +6,10 @@ An access made on behalf of a guest instruction can fault in the middle of anyth
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.breach import Breach
 
 DE, DB, BP, UD, DF_, TS, NP, SS_, GP, PF_, AC_ = 0, 1, 3, 6, 8, 10, 11, 12, 13, 14, 17
 """Vectors (SDM Vol. 3A "Exceptions and Interrupts"); DF_, SS_, PF_ and AC_ carry a
@@ -23,9 +26,19 @@ PF_P, PF_W, PF_U, PF_RSVD, PF_I = 1, 2, 4, 8, 16
 class GuestFault(Exception):  # noqa: N818 - it is the guest's fault, not an error of ours
     """An exception of the processor that the present instruction or event causes."""
 
-    def __init__(self, vector: int, error: int | None = None, cr2: int = 0) -> None:
-        """Carry `vector`, its error code if it has one, and for #PF the address."""
+    def __init__(
+        self,
+        vector: int,
+        error: int | None = None,
+        cr2: int = 0,
+        rule: Breach | None = None,
+    ) -> None:
+        """Carry `vector`, its error code if it has one, and for #PF the address.
+
+        `rule` is the one that was broken, if somebody can tell.
+        """
         super().__init__(vector, error, cr2)
         self.vector = vector
         self.error = error
         self.cr2 = cr2
+        self.rule = rule

@@ -69,6 +69,8 @@ class Pending:
     """For #PF."""
     return_rip: int | None = None
     """RIP to push where it is not RIP itself: after a software interrupt."""
+    rule: str | None = None
+    """Code of the rule that an instruction broke (`cpu.breach`), if it is known."""
 
     @property
     def ext(self) -> int:

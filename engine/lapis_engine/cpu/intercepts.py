@@ -6,7 +6,11 @@ says otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.marked import Mark
 
 # SVM exit codes (APM Vol. 2 "SVM Intercept Codes").
 CR0_WRITE = 0x10
@@ -44,6 +48,9 @@ class Intercepted:
 @dataclass(slots=True)
 class Marked:
     """An instruction that the processor must not carry out as it would (`marked`)."""
+
+    mark: Mark | None = field(default=None, compare=False)
+    """What it is, if it was seen, which a page's end may cut short."""
 
 
 @dataclass(slots=True)

@@ -27,6 +27,8 @@ class Kind(Enum):
     LOCK = auto()
     """LOCK stands before what cannot be locked."""
     ICEBP = auto()
+    SYSTEM_CALL = auto()
+    """SYSCALL, SYSRET, SYSENTER or SYSEXIT."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -37,6 +39,8 @@ class Mark(NamedTuple):
     kind: Kind
     opcode_at: int
     """Bytes of prefixes, which stand before the opcode."""
+    code: bytes
+    """The instruction, and what follows it."""
 
 
 EITHER: Final = {code for first in range(0, 0x38, 8) for code in (first, first + 1)}
@@ -58,7 +62,7 @@ TWO_LOCKABLE: Final = {
 
 ONE: Final = {0xF1: Kind.ICEBP}
 """Opcode of one byte -> why it is marked."""
-TWO: Final[dict[int, Kind]] = {}
+TWO: Final[dict[int, Kind]] = dict.fromkeys((0x05, 0x07, 0x34, 0x35), Kind.SYSTEM_CALL)
 """Opcode after 0F -> why it is marked."""
 ONE_GROUPS: Final[dict[tuple[int, int], Kind]] = {}
 """(Opcode of one byte, ModRM.reg) -> why it is marked."""
@@ -88,7 +92,7 @@ def look(code: bytes, bits: int) -> Mark | None:
         kind = _kind(code, at, locked=locked)
     except IndexError:
         kind = Kind.UNTOLD if len(code) < LONGEST else None
-    return None if kind is None else Mark(kind, at)
+    return None if kind is None else Mark(kind, at, code)
 
 
 def _prefixes(code: bytes, bits: int) -> tuple[int, bool]:

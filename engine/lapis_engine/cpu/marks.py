@@ -21,6 +21,7 @@ from unicorn import UC_PROT_EXEC
 from unicorn.unicorn_py3.unicorn import uclib
 
 from lapis_engine.cpu import layout
+from lapis_engine.cpu.intercepts import Marked
 from lapis_engine.cpu.marked import LONGEST, look
 from lapis_engine.cpu.registers import RF
 from lapis_engine.errors import ProcessorError
@@ -54,17 +55,18 @@ class Marks:
         tree = _tree(uc)
         tree.compare = c.cast(self._compare, c.c_void_p).value or 0
 
-    def at(self, linear: int) -> bool:
-        """Tell whether the instruction there is marked."""
+    def at(self, linear: int) -> Marked | None:
+        """Return what is marked there, or None."""
         if self._state.eflags & RF:
-            return True
-        return look(self._code(linear), _bits(self._state.hflags)) is not None
+            return Marked()
+        mark = look(self._code(linear), _bits(self._state.hflags))
+        return None if mark is None else Marked(mark)
 
     def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
         linear = address[0]
         if linear == self.past:
             return BEHIND
-        return SAME if self.at(linear) else BEHIND
+        return BEHIND if self.at(linear) is None else SAME
 
     def _code(self, linear: int) -> bytes:
         """Return what stands at `linear`, up to the end of its page."""

@@ -207,6 +207,14 @@ class Registers:
         head.eip, head.regs[RSP] = rip, rsp
         self.rflags = rflags
 
+    def call(self, cs: Segment, ss: Segment, rip: int, rflags: int) -> None:
+        """Load CS:RIP, SS and RFLAGS together, as a system call does."""
+        head = self._head
+        _put(head.segs[CS], cs)
+        _put(head.segs[SS], ss)
+        head.eip = rip
+        self.rflags = rflags
+
     def set_segment(self, index: int, value: Segment) -> None:
         """Load segment register `index`, hidden part and all."""
         _put(self._head.segs[index], value)

@@ -43,6 +43,7 @@ from lapis_engine.events import (
     VectorRefused,
     Woken,
 )
+from lapis_engine.explain.rules import rule_text
 
 VECTOR_NAMES = {
     0: "#DE", 1: "#DB", 2: "NMI", 3: "#BP", 4: "#OF", 5: "#BR", 6: "#UD", 7: "#NM",
@@ -198,4 +199,5 @@ def _exception(event: ExceptionRaised) -> str:
         return f"INT {event.vector:#04x} at {event.rip:#x}"
     error = "" if event.error is None else f"({event.error:#x})"
     at = "" if event.cr2 is None else f", CR2 {event.cr2:#x}"
-    return f"{name}{error} at {event.rip:#x}{at}"
+    rule = "" if event.rule is None else f": {rule_text(event.rule)}"
+    return f"{name}{error} at {event.rip:#x}{at}{rule}"

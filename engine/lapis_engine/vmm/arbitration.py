@@ -148,9 +148,8 @@ def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> exits.TaskSwitch | None:
         if item.kind in {"exception", "software"}:
             cr2 = item.cr2 if item.vector == PF_ else None
             software = item.kind == "software"
-            vm.note(
-                ExceptionRaised(vcpu.id, item.vector, item.error, rip, cr2, software)
-            )
+            what = vcpu.id, item.vector, item.error, rip, cr2, software, item.rule
+            vm.note(ExceptionRaised(*what))
     if triple:
         vm.triple_fault(vcpu)
     return None

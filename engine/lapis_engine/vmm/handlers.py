@@ -70,7 +70,7 @@ def handle(run: Run, hw: HwExit) -> exits.Exit | None:
             vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
             return None
         case Marked():
-            result = marked.carry_out(run)
+            result = marked.carry_out(run, hw)
             return None if result is None else handle(run, result)
         case SoftwareInterrupt():
             return _software_interrupt(run, hw)

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.marked import LONGEST, Kind, Mark, look
-from lapis_engine.vmm import clock, intercepted
+from lapis_engine.vmm import clock, intercepted, system_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lapis_engine.cpu.intercepts import HwExit
+    from lapis_engine.cpu.intercepts import HwExit, Marked
     from lapis_engine.vmm.vm import Run
 
 
-def carry_out(run: Run) -> HwExit | None:
+def carry_out(run: Run, hw: Marked) -> HwExit | None:
     """Do the marked instruction at RIP; return what the processor says, if it does it.
 
     An instruction of which not even the telling bytes can be fetched faults there.
     """
-    vcpu = run.vcpu
-    code = intercepted.code_at(run.vm.memory, vcpu)
-    mark = look(code, vcpu.regs.code_bits)
+    vcpu, mark = run.vcpu, hw.mark
+    if mark is None or len(mark.code) < LONGEST:
+        code = intercepted.code_at(run.vm.memory, vcpu)
+        mark = look(code, vcpu.regs.code_bits)
     handler = None if mark is None else HANDLERS.get(mark.kind)
     if mark is None or handler is None:
         return by_processor(run)
@@ -57,5 +58,6 @@ def _debug_trap(run: Run, mark: Mark) -> None:
 HANDLERS: dict[Kind, Callable[[Run, Mark], HwExit | None]] = {
     Kind.LOCK: _undefined,
     Kind.ICEBP: _debug_trap,
+    Kind.SYSTEM_CALL: system_calls.carry_out,
 }
 """Why it is marked -> what is done; None when the engine has done it."""

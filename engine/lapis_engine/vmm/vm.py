@@ -130,7 +130,9 @@ class Vm:
     def raise_fault(self, vcpu: Vcpu, fault: GuestFault) -> None:
         """Owe the guest an exception at the next entry."""
         self._faults += 1
-        vcpu.event = Pending(fault.vector, "exception", fault.error, cr2=fault.cr2)
+        vcpu.event = Pending(
+            fault.vector, "exception", fault.error, cr2=fault.cr2, rule=fault.rule
+        )
 
     def faults_in_a_row(self, most: int) -> int:
         """Return the exceptions without an instruction between; from `most` on anew."""
