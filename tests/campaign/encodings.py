@@ -27,11 +27,6 @@ ROWS = 8
 STEPS = 6
 SECONDS = 0.5
 AT = 0x300
-LOCK_BT = "LOCK BT"
-KNOWN = {
-    LOCK_BT: "LOCK BT, BTS, BTR and BTC with a register are #UD and kill the process: "
-    "the processor underneath aborts while it translates them",
-}
 
 
 class Trial(NamedTuple):
@@ -69,24 +64,12 @@ def one(case: Case) -> None:
     case.doing(f"{trials[0]} and {len(trials) - 1} more like it")
     worlds()
     for trial, what in forked.each(trials, attempt, case.folder):
-        case.find(kind_of(trial, what), f"{trial}: {what}")
+        case.find(kind_of(what), f"{trial}: {what}")
 
 
-def kind_of(trial: Trial, what: str) -> str:
+def kind_of(what: str) -> str:
     """Sort what happened."""
-    if what == "SIGABRT" and is_lock_bt(trial.code):
-        return LOCK_BT
     return what if what.startswith("SIG") else what.strip().splitlines()[-1][:80]
-
-
-def is_lock_bt(code: bytes) -> bool:
-    """Tell whether it is LOCK BT, BTS, BTR or BTC of a register (SDM Vol. 2A)."""
-    prefix, _, rest = code.partition(b"\x0f")
-    if b"\xf0" not in prefix or len(rest) < 2 or rest[1] >> 6 != 3:
-        return False
-    return rest[0] in {0xA3, 0xAB, 0xB3, 0xBB} or (
-        rest[0] == 0xBA and rest[1] >> 3 & 7 >= 4
-    )
 
 
 def in_registers(code: bytes) -> bool:

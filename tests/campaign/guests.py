@@ -5,7 +5,6 @@ However a run is cut, it comes to the same state; nothing raises, hangs or grows
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from time import process_time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,22 +29,6 @@ if TYPE_CHECKING:
 SECONDS = 20.0
 MEMORY = "2M"
 ANSWERS = (0, 1, 0x31, 0xFF, 0x1234_5678)
-RF = 1 << 16
-LOCK_BT = "LOCK BT"
-HOST_BYTES = "host bytes in the digest"
-RESUME_FLAG = "RFLAGS.RF"
-KNOWN = {
-    LOCK_BT: "LOCK BT, BTS, BTR and BTC with a register kill the process",
-    HOST_BYTES: "PSHUFB and MPSADBW of XMM, and FLD of a NaN, leave bytes of the host",
-    RESUME_FLAG: "IRET sets RF, and where a run is cut decides when it is cleared",
-}
-"""Faults of the processor underneath that have an issue of their own."""
-WIDE = re.compile(rb"\x0f\x38\x00|\x0f\x3a\x42|[\xd9\xdb\xdd]")
-"""PSHUFB, MPSADBW, and what may load a NaN."""
-LOCKED = re.compile(
-    rb"\xf0[\x26-\x67\xf2\xf3]*\x0f(?:[\xa3\xab\xb3\xbb]|\xba)[\xc0-\xff]"
-)
-WIDE = re.compile(rb"\x0f\x38\x00|\x0f\x3a\x42|[\xd8-\xdf]|\x0f\xae|\x0f\x01")
 
 
 class Ran(NamedTuple):
@@ -75,8 +58,7 @@ def one(case: Case) -> None:
     )  # fmt: skip
     case.doing(
         f"{bits} bits, {options.cpus} vCPUs, {options.profile}, quantum "
-        f"{options.quantum}, {options.ports}: {image[:400].hex()}",
-        LOCK_BT if LOCKED.search(image) else "",
+        f"{options.quantum}, {options.ports}: {image[:400].hex()}"
     )
     many = rng.choice((50, 300, 300, 1000))
     begun = process_time()
@@ -90,8 +72,8 @@ def one(case: Case) -> None:
     for name, cut in cuts.items():
         ways[name] = run_as(options, many, cut, record if name == "pieces" else None)
     for name in ("pieces", "steps"):
-        _compare(case, image, ways["whole"], name, ways[name])
-    _replay(case, record, ways["pieces"], image)
+        _compare(case, ways["whole"], name, ways[name])
+    _replay(case, record, ways["pieces"])
     case.tally(f"{bits} bits")
     case.tally("instructions", sum(ran.retired for ran in ways.values()))
     took = process_time() - begun
@@ -137,37 +119,21 @@ def differences(one: Ran, other: Ran) -> list[tuple[str, str, str]]:
     return [(name, a, b) for name, a, b in pairs if a != b]
 
 
-def _compare(case: Case, image: bytes, whole: Ran, way: str, other: Ran) -> None:
+def _compare(case: Case, whole: Ran, way: str, other: Ran) -> None:
     if whole.digest == other.digest:
         case.tally("equal")
         return
     unequal = differences(whole, other)
     text = "; ".join(f"{n}: {a[:80]} and {b[:80]}" for n, a, b in unequal[:8])
-    kind = kind_of(unequal, image)
-    case.find(kind, f"whole and {way}: {text}; {case.journal.tally.doing}")
+    case.find("different", f"whole and {way}: {text}; {case.journal.tally.doing}")
 
 
-def kind_of(unequal: list[tuple[str, str, str]], image: bytes) -> str:
-    """Sort a difference."""
-    if all(name.endswith("rflags") and _is_rf(a, b) for name, a, b in unequal):
-        return RESUME_FLAG
-    if all(name.endswith(".fpu") for name, *_ in unequal) and WIDE.search(image):
-        return HOST_BYTES
-    return "different"
-
-
-def _is_rf(one: str, other: str) -> bool:
-    return int(one, 16) ^ int(other, 16) == RF
-
-
-def _replay(case: Case, path: Path, ran: Ran, image: bytes) -> None:
+def _replay(case: Case, path: Path, ran: Ran) -> None:
     """Do the recording again."""
     recording = reader.read(str(path))
     session: Session = replaying.session_of(recording, extensions())
     verdict: Any = replaying.verify(session, recording)
     if verdict.divergence is not None:
-        field = verdict.divergence.field
-        kind = kind_of([(field, "", "")], image) if ".fpu" in field else "diverged"
-        case.find(kind, f"{verdict.divergence.text}; {case.journal.tally.doing}")
+        case.find("diverged", f"{verdict.divergence.text}; {case.journal.tally.doing}")
     elif verdict.digest != ran.digest:
         case.find("replayed differently", case.journal.tally.doing)

@@ -7,22 +7,28 @@ What the window shows is only meaningful while the vCPU is *not* loaded in the c
 from __future__ import annotations
 
 import ctypes as c
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
+from lapis_engine.cpu import layout
 from lapis_engine.cpu.layout import HEADER, HF_CS64, MSRS, STATE_SIZE, Head, Tail
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from unicorn import Uc
 
-CS = 1
+WORDS: Final = {2: c.c_uint16, 4: c.c_uint32, 8: c.c_uint64}
+CODES: Final[Mapping[int, Literal["H", "I", "Q"]]] = {2: "H", 4: "I", 8: "Q"}
+"""Bytes of a word -> what `memoryview` calls it."""
+CODE_SEGMENT = 1
 """Index of the code segment in `Head.segs`."""
 
 
 class Context:
     """A saved context: `head`, `tail` and `msrs` alias its bytes."""
 
-    __slots__ = ("_address", "flush", "head", "msrs", "saved", "tail")
+    __slots__ = ("_address", "_idle", "flush", "head", "msrs", "saved", "tail")
 
     def __init__(self, uc: Uc) -> None:
         """Save the state of `uc`; raise `ProcessorError` on a strange layout."""
@@ -43,6 +49,7 @@ class Context:
             msr: c.c_uint64.from_address(self._address + offset)
             for msr, offset in MSRS.items()
         }
+        self._idle = _idle(self._address)
         self.flush = True
         """The TLB holds translations that are no longer this vCPU's."""
 
@@ -51,14 +58,27 @@ class Context:
         head = self.head
         if head.hflags & HF_CS64:
             return int(head.eip)
-        return int((head.segs[CS].base + head.eip) & 0xFFFF_FFFF)
+        return int((head.segs[CODE_SEGMENT].base + head.eip) & 0xFFFF_FFFF)
+
+    def settle(self) -> None:
+        """Clear what is no part of the architectural state: it holds bytes of the host.
+
+        QEMU makes results of PSHUFB and MPSADBW, among others, on its stack and copies
+        whole slots; an x87 register goes with its padding. It takes 2 us, which is why
+        it is done where the state is read and not behind each run.
+        """
+        for part, blank in self._idle:
+            part[:] = blank
+        self.tail.retaddr = 0  # an address in translated code
 
     def state_bytes(self) -> bytes:
         """Return the raw state, for comparing two contexts and for nothing else."""
+        self.settle()
         return c.string_at(self._address, STATE_SIZE)
 
     def vector_bytes(self) -> bytes:
         """Return what lies between `head` and `tail`: x87, SSE and AVX state, MSRs."""
+        self.settle()
         middle = STATE_SIZE - c.sizeof(Head) - c.sizeof(Tail)
         return c.string_at(self._address + c.sizeof(Head), middle)
 
@@ -68,3 +88,26 @@ class Context:
             raise ProcessorError(f"{len(state)} bytes of state, not {STATE_SIZE}")
         c.memmove(self._address, state, STATE_SIZE)
         self.flush = True
+
+
+def _idle(state: int) -> tuple[tuple[memoryview, memoryview], ...]:
+    """Return views of the unused parts of slots, and zeros to put there.
+
+    Each takes one word of so many bytes out of every slot of its kind.
+    """
+    found = []
+    for first, slots, size, at, word in (
+        (layout.X87, 8, layout.X87_SLOT, layout.X87_BYTES, 2),
+        (layout.X87, 8, layout.X87_SLOT, layout.X87_BYTES + 2, 4),
+        (layout.X87_OPERAND, 1, layout.X87_SLOT, layout.X87_BYTES, 2),
+        (layout.X87_OPERAND, 1, layout.X87_SLOT, layout.X87_BYTES + 2, 4),
+        *(
+            (layout.XMM, layout.XMM_SLOTS, layout.XMM_SLOT, at, 8)
+            for at in range(layout.XMM_BYTES, layout.XMM_SLOT, 8)
+        ),
+    ):
+        words = (WORDS[word] * (slots * size // word)).from_address(state + first)
+        view = memoryview(words).cast("B").cast(CODES[word])
+        part = view[at // word :: size // word]
+        found.append((part, memoryview(bytes(slots * word)).cast(CODES[word])))
+    return tuple(found)

@@ -125,6 +125,17 @@ MSRS = {
 }
 """MSRs that the processor itself uses: number -> offset of a u64 in the state."""
 
+X87 = 0x270
+"""`fpregs`: eight slots, each with ten bytes of a register and a padding."""
+X87_OPERAND = 0x310
+"""`ft0`, such a slot: what the last x87 instruction read."""
+X87_SLOT, X87_BYTES = 16, 10
+XMM = 0x338
+"""`xmm_regs`, and `xmm_t0` behind them: slots wide enough for AVX-512."""
+XMM_SLOTS = 33
+XMM_SLOT, XMM_BYTES = 64, 16
+"""There is no AVX: what lies above XMM is no register of the guest."""
+
 CPU_POINTER = 0x1B8
 """Offset in `struct uc_struct` of the pointer to `CPUState`."""
 

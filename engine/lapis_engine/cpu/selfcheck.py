@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 from lapis_engine.cpu import intercepts, layout
 from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import Budget, Intercepted, Window
-from lapis_engine.cpu.registers import CF, CS, DS, IF, RAX, RBX, RCX, RDX, Segment
+from lapis_engine.cpu.registers import (
+    CF,
+    CR4_OSFXSR,
+    CS,
+    DS,
+    IF,
+    RAX,
+    RBX,
+    RCX,
+    RDX,
+    Segment,
+)
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
@@ -31,12 +42,26 @@ OWN_CODE = 0x60
 OVERWRITES = bytes.fromhex("c606650090 40 ebf8")
 """mov byte [OWN_CODE + 5], nop; inc ax, which is overwritten; jmp OWN_CODE."""
 
+SLOTS = 0x80
+FILLS_SLOTS = bytes.fromhex(
+    "dbe3 db2eb000 d816c000 0f1006d000 0f103ed000 660fdb06d000"
+).ljust(0x30, b"\x90")
+"""fninit; fld tbyte [0xb0]; fcom dword [0xc0]; movups xmm0, [0xd0]; movups xmm7,
+[0xd0]; pand xmm0, [0xd0]."""
+X87_VALUE = bytes.fromhex("1122334455667788 aa3f")
+XMM_VALUE = bytes(range(1, 17))
+SLOT_DATA = X87_VALUE.ljust(16) + bytes.fromhex("0000803f").ljust(16) + XMM_VALUE
+ONE = bytes.fromhex("0000000000000080 ff3f")
+"""1.0 in ten bytes; with four it is 3f80_0000."""
+
 
 def open_core() -> Core:
     """Return a processor that was proved; raise `ProcessorError` for one unknown."""
     core = Core()
     code = CODE.ljust(MSR_CODE, b"\x90") + WRMSR
-    core.try_out(PLACE, code.ljust(OWN_CODE, b"\x90") + OVERWRITES, check)
+    code = code.ljust(OWN_CODE, b"\x90") + OVERWRITES
+    code = code.ljust(SLOTS, b"\x90") + FILLS_SLOTS + SLOT_DATA
+    core.try_out(PLACE, code, check)
     return core
 
 
@@ -51,6 +76,7 @@ def check(core: Core) -> None:
     for msr in layout.MSRS:
         _msr(core, regs, msr)
     _own_code(core, regs)
+    _slots(core, regs)
 
 
 def _prepare(regs: Registers) -> None:
@@ -102,6 +128,27 @@ def _own_code(core: Core, regs: Registers) -> None:
             _expect(f"{what} over its own code", core.run(regs, budget), Budget())
         end = OWN_CODE + (6 if len(budgets) == 1 else 5)
         _expect(f"what {what} overwrote", (regs.rip, regs.gpr[RAX] & 0xFFFF), (end, 0))
+
+
+def _slots(core: Core, regs: Registers) -> None:
+    """Have x87 and SSE registers loaded, and what the processor works with."""
+    regs.cr4, regs.rip = CR4_OSFXSR, SLOTS
+    _expect("a run of six", core.run(regs, 6), Budget())
+    state = regs.context.state_bytes()
+    last = layout.XMM_SLOTS - 1
+    for what, first, size, wanted in (
+        ("ST0", layout.X87 + 7 * layout.X87_SLOT, layout.X87_SLOT, X87_VALUE),
+        ("the x87 operand", layout.X87_OPERAND, layout.X87_SLOT, ONE),
+        ("XMM0", layout.XMM, layout.XMM_SLOT, XMM_VALUE),
+        ("XMM7", layout.XMM + 7 * layout.XMM_SLOT, layout.XMM_SLOT, XMM_VALUE),
+        (
+            "its operand",
+            layout.XMM + last * layout.XMM_SLOT,
+            layout.XMM_SLOT,
+            XMM_VALUE,
+        ),
+    ):
+        _expect(what, state[first : first + size], wanted.ljust(size, b"\0"))
 
 
 def _expect(what: str, found: object, wanted: object) -> None:

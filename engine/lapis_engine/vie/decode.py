@@ -15,8 +15,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from lapis_engine.cpu.marked import LONGEST
 from lapis_engine.cpu.registers import DS, ES, RAX, RBP, RDI, RSI, RSP, SS
-from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.instruction import (
     Instruction,
     MemoryOperand,

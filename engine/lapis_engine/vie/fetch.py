@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.cpu.marked import LONGEST
 from lapis_engine.errors import UnmappedError
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.world import Memory, Peeker
-
-LONGEST = 15
-"""Bytes of the longest instruction (SDM Vol. 2A "Instruction Format")."""
 
 
 def fetch(regs: Registers, linear: Peeker, memory: Memory) -> bytes:

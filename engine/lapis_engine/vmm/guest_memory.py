@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu.disasm import Line, disassemble
+from lapis_engine.cpu.marked import LONGEST
 from lapis_engine.errors import EntryError, UnmappedError
 from lapis_engine.events import KernemuAccessed
 from lapis_engine.units import PAGE
-from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import address_map
 from lapis_engine.vmm.bus import untrapped

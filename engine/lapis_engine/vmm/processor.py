@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lapis_engine.cpu.marked import LONGEST
 from lapis_engine.units import PAGE
 from lapis_engine.vie import reach
-from lapis_engine.vie.fetch import LONGEST
 from lapis_engine.vie.operands import linear_address
 
 if TYPE_CHECKING:
