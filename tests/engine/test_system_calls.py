@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from conformance.rig import CODE, Rig
 
-from lapis_engine.cpu.registers import CS, SS, Registers, Segment
 from lapis_engine.cpu.breach import Breach
+from lapis_engine.cpu.registers import CS, SS, Registers, Segment
 from lapis_engine.events import ExceptionRaised
 from lapis_engine.explain.rules import SENTENCES, rule_text
 from lapis_engine.vmm import system_calls

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import fault as faults
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.registers import (
     CR0_PE,
@@ -25,7 +26,6 @@ from lapis_engine.cpu.registers import (
     VM,
     Segment,
 )
-from lapis_engine.cpu.breach import Breach
 from lapis_engine.units import MASK32
 from lapis_engine.vmm import clock
 from lapis_engine.vmm.msr import is_canonical
