@@ -1,6 +1,7 @@
 """Run guests of this folder under QEMU's TCG, for a second opinion on their checks.
 
-`python tests/guests/qemu.py` runs every `fabric-*` that has one to ask for;
+`python tests/guests/qemu.py` runs every `fabric-*` and `processor-*` that has one to
+ask for;
 `python tests/guests/qemu.py fabric-nesting` one of them, and prints all its lines.
 A guest is assembled with QEMU defined. A tiny ROM starts it as the engine does: at
 1000:0000 in real mode, everything else as after reset. An instruction takes 1 ns.
@@ -30,7 +31,7 @@ CODE = bytes.fromhex(
 )
 RESET = bytes.fromhex("ea00f000f0")  # jmp 0xf000:START
 MACHINE = (
-    *("-machine", "pc", "-accel", "tcg", "-cpu", "max", "-m", "16"),
+    *("-machine", "pc", "-accel", "tcg", "-cpu", "max,vendor=GenuineIntel", "-m", "16"),
     *("-icount", "shift=0,sleep=off", "-net", "none", "-display", "none"),
     *("-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot"),
 )
@@ -66,7 +67,8 @@ def run(name: str, seconds: float = 20) -> tuple[str, bool]:
 def run_all() -> int:
     """Run every guest, say how it went; return how many found a fault."""
     faulty = 0
-    names = {path.stem for path in GUESTS.glob("fabric-*.asm")} - WITHOUT
+    kinds = "fabric-*.asm", "processor-*.asm"
+    names = {path.stem for kind in kinds for path in GUESTS.glob(kind)} - WITHOUT
     for name in sorted(names):
         text, is_well = run(name)
         lines = text.splitlines()
