@@ -81,6 +81,15 @@ class Before(NamedTuple):
     given_up: dict[str, int]
 
 
+class Begun(NamedTuple):
+    """A branch, as it was last seen."""
+
+    given_up: int
+    gone: list[Entry]
+    """What it had before its beginning."""
+    entries: list[Entry]
+
+
 class WrongError(AssertionError):
     """A walk came to what must not be."""
 
@@ -93,8 +102,8 @@ class Walk:
         self.options = given
         self.folder = folder
         self.files = 0
-        self.begun: dict[str, list[Entry]] = {}
-        """All that each branch ever had, with what was given up of it."""
+        self.begun: dict[str, Begun] = {}
+        """All that each branch ever had."""
         self.lines: list[str] = []
         """What was done, for who rebuilds it."""
         self._luck = Random(seed)
@@ -128,9 +137,10 @@ class Walk:
             case "close and replay":
                 self._close_and_replay()
             case _:
-                self._type(kind, deeds.DEEDS[kind](self.session, rng))
+                self.say(kind, deeds.DEEDS[kind](self.session, rng))
 
-    def _type(self, kind: str, line: str) -> None:
+    def say(self, kind: str, line: str) -> None:
+        """Type a line of a kind, and compare."""
         self.lines.append(line)
         before = self._now()
         outcome = self.session.execute(line)
@@ -211,12 +221,12 @@ class Walk:
     def compare(self) -> None:
         """Hold the machine against a shadow."""
         timeline = self.session.timeline
-        entries = self._all_of(timeline.branch)
+        gone, entries = self._gone_of(timeline.branch), timeline.branch.entries
         done, at = timeline.spot
-        done += timeline.branch.given_up
-        path = entries[:done]
         if done < len(entries) and at > entries[done].start:
-            path = entries[: done + 1]
+            done += 1
+        path = joined(gone[-1:] + entries[:1]) if done else gone[-1:]
+        path = gone[:-1] + path + entries[1:done]
         shadow = self.shadows.at(path, at)
         found = differences(self.session.machine, shadow.machine)
         if found:
@@ -224,14 +234,20 @@ class Walk:
         if self._luck.random() < RENEWED:
             self.shadows.forget(shadow)
 
-    def _all_of(self, branch: Branch) -> list[Entry]:
-        """Return the entries of a branch, with those that it has given up."""
-        known = self.begun.get(branch.name) or self.begun.get(branch.parent) or []
-        gone, entries = branch.given_up, [*branch.entries]
-        if gone and entries:
-            entries[0] = replace(entries[0], start=known[gone].start)
-        found = self.begun[branch.name] = known[:gone] + entries
-        return found
+    def _gone_of(self, branch: Branch) -> list[Entry]:
+        """Return what a branch has given up; the last of it may go on in the rest."""
+        gone: list[Entry] = []
+        if branch.given_up:
+            known = self.begun.get(branch.name) or self.begun[branch.parent]
+            more, begin = branch.given_up - known.given_up, branch.kept[0].spot.at
+            gone = known.gone + known.entries[:more]
+            if more < len(known.entries) and known.entries[more].start < begin:
+                gone.append(known.entries[more])
+            if gone[-1].end > begin:
+                gone[-1] = replace(gone[-1], end=begin, reason="budget")
+            gone = joined(gone)
+        self.begun[branch.name] = Begun(branch.given_up, gone, [*branch.entries])
+        return gone
 
     def wrong(self, text: str) -> WrongError:
         """Return what to raise."""
@@ -241,10 +257,10 @@ class Walk:
 
     def _record(self, rng: Random) -> None:
         if self.session.writer is not None:
-            self._type("record", rng.choice(("record stop", "annotate hello")))
+            self.say("record", rng.choice(("record stop", "annotate hello")))
             return
         self.files += 1
-        self._type("record", f"record start {self.folder / f'{self.files}.lapis'}")
+        self.say("record", f"record start {self.folder / f'{self.files}.lapis'}")
 
     def _close_and_replay(self) -> None:
         """Close the file, compare what is in it, and go on in its replay."""

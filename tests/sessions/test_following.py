@@ -206,3 +206,56 @@ def test_what_may_not_leave_fails_and_changes_nothing(
     assert session.machine.pending()
     assert session.execute("answer 0x1234", may_leave=False).ok
     assert session.run().reason == "end-of-branch"
+
+
+def test_a_breakpoint_within_a_run_gives_no_turn_that_the_run_does_not(
+    opened: Opened, done: Done
+) -> None:
+    """The turn is past a sleeping vCPU; one that is woken here would be next."""
+    session = opened(cpus=3, quantum=7)
+    machine, timeline = session.machine, session.timeline
+    done(session, "run-state 1 --vcpu 1")
+    done(session, "ipi sipi 0x20 --to 1 --from 0")
+    done(session, "run 100")
+    stopped = 0
+    for retired in range(1, 100):
+        done(session, f"goto {retired}")
+        digest, rip = Digester(machine).digest(), machine.vcpu(0).regs.linear_rip
+        if machine.schedule.current != 2:
+            continue
+        done(session, f"goto {retired - 1}")
+        done(session, f"break {rip:#x}")
+        stop = session.run()
+        done(session, f"delete {rip:#x}")
+        assert (stop.reason, stop.retired, stop.vcpu) == ("breakpoint", 1, 0)
+        assert Digester(machine).digest() == digest
+        stopped += 1
+    assert stopped > 3
+    done(session, "run-state 1 --vcpu 2")
+    done(session, "run 30")
+    spot, digest = timeline.spot, Digester(machine).digest()
+    assert timeline.branch.name == "branch-1"
+    assert _led_to(session, spot) == digest
+
+
+def test_a_live_breakpoint_is_come_to_whatever_stops_before_it(
+    opened: Opened, done: Done
+) -> None:
+    """The recorded run ends in the turn that the breakpoint was met in."""
+    session = opened(cpus=3, quantum=7)
+    done(session, "run-state 1 --vcpu 1")
+    done(session, "ipi sipi 0x20 --to 1 --from 0")
+    done(session, "run 14")
+    assert session.machine.schedule.current == 2
+    done(session, f"break {session.machine.vcpu(0).regs.linear_rip:#x}")
+    done(session, "goto start")
+    done(session, "nmi 2")
+    assert session.run().reason == "breakpoint"
+    spot, digest = session.timeline.spot, Digester(session.machine).digest()
+    for _ in range(2):
+        done(session, "goto start")
+        while not session.timeline.at_end:
+            session.run()
+        assert session.timeline.spot == spot
+        assert Digester(session.machine).digest() == digest
+        session.machine.break_only_at(())

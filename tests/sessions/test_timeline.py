@@ -485,9 +485,30 @@ def test_a_long_past_gives_up_its_beginning(
     done(session, "goto end")
     assert place_of(session) == end
     text = refused(session, "record start /tmp/never.lapis")
-    assert text.startswith(f"the first {timeline.given_up} acts of this session are no")
+    assert text.startswith(f"the first {timeline.given_up} acts of 'main' are no")
     done(session, f"reverse-step {3100 - first}")
     assert session.timeline.spot == Spot(0, session.timeline.spot.at)
+
+
+def test_no_recording_begins_with_a_branch_that_has_lost_its_beginning(
+    opened: Opened, done: Done, refused: Refused, tmp_path: Path
+) -> None:
+    """It would hold the rest of that branch as if it were the whole of it."""
+    session = opened(cpus=2, memory="4M")
+    session.timeline.most = 20
+    done(session, "run 10")
+    done(session, "goto start")
+    for count in range(30):
+        done(session, f"quantum {900 + count}")
+    done(session, "branch main")
+    assert session.timeline.given_up == 0
+    path = tmp_path / "x.lapis"
+    lost = session.timeline.branches["branch-1"].given_up
+    assert lost
+    text = refused(session, f"record start {path}")
+    assert text.startswith(f"the first {lost} acts of 'branch-1' are no longer known")
+    assert session.writer is None
+    assert not path.exists()
 
 
 def test_what_is_recorded_to_a_file_is_not_given_up(

@@ -23,6 +23,8 @@ from hypothesis.stateful import (
 )
 from rigs import deeds, walks
 
+from lapis_sessions.origin import SessionOptions
+
 STEPS, PARTS = 20_000, 16
 WALKS, LONG, EACH = 10, 42, 3
 """Walks of a part, what Hypothesis draws in each, and steps for a draw."""
@@ -98,6 +100,27 @@ def test_every_walk_is_what_only_going_forward_comes_to(part: int) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_fork_at_a_beginning_that_lies_within_a_run(tmp_path: Path) -> None:
+    """The shadow of a walk goes through what was given up, to where that was cut."""
+    walk = walks.Walk(SessionOptions("ap-bringup", cpus=2, memory="1M"), 0, tmp_path)
+    timeline = walk.session.timeline
+    timeline.most, timeline.slice = 8, 3
+    timeline.keeper.is_due = lambda **_: True  # type: ignore[method-assign]
+    for count in range(4):
+        walk.say("schedule", f"quantum {900 + count}")
+    walk.say("run", "run 40")
+    walk.say("step", "step 10")
+    for count in range(3):
+        walk.say("schedule", f"quantum {910 + count}")
+    assert timeline.given_up == 5
+    assert timeline.branch.entries[0].moves
+    walk.say("goto", "goto start")
+    assert 40 < timeline.spot.at.retired < 50
+    walk.say("nmi", "nmi 0")
+    assert timeline.branch.name == "branch-1"
+    walk.say("run", "run 10")
 
 
 def test_so_many_steps_were_done() -> None:

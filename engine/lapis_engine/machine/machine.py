@@ -139,6 +139,7 @@ class Machine:
         attention.forget_stop()
         self.catches.forget()
         while ran < limit:
+            turn, seq = self.schedule.turn, self.log.next_seq
             vcpu = self.schedule.choose()
             if vcpu is None:
                 return self._all_asleep(ran)
@@ -152,7 +153,9 @@ class Machine:
             self.schedule.charge(vcpu, done, alone=alone)
             out = done.exit
             if not isinstance(out, QUIET) and not self._for_userspace(vcpu, out):
-                return self._stop(vcpu, out, ran)
+                stop = self._stop(vcpu, out, ran)
+                has_moved = done.ran or self.log.next_seq != seq
+                return stop if has_moved else replace(stop, turn=turn)
             if attention.must_stop():
                 return self._asked(vcpu, ran)
         current = self.schedule.current

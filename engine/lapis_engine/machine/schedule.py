@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.machine.stop import Turn
 from lapis_engine.vie import pending
 from lapis_engine.vmm import arbitration, clock, run_state
 
@@ -37,6 +38,15 @@ class Schedule:
         self.current = 0
         """The vCPU whose turn it is."""
         self._left = quantum
+
+    @property
+    def turn(self) -> Turn:
+        """How far the present turn has come."""
+        return Turn(self.current, self._left)
+
+    def put_back(self, turn: Turn) -> None:
+        """Take `choose` back, after which nothing ran."""
+        self.current, self._left = turn
 
     def choose(self) -> Vcpu | None:
         """Return the vCPU whose turn it is, letting time pass while all sleep."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.errors import EngineError
 
@@ -15,6 +15,15 @@ class NotRunnableError(EngineError):
     """A vCPU was to be stepped that cannot run."""
 
     title = "Not runnable"
+
+
+class Turn(NamedTuple):
+    """How far a turn has come."""
+
+    number: int
+    """The vCPU whose turn it is."""
+    left: int
+    """Instructions of it that are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +40,6 @@ class Stop:
     text: str = ""
     catch: int | None = None
     """Number of the catch that stopped it, where one did."""
+    turn: Turn | None = None
+    """How the turn stood before it moved on to a vCPU that stood at a breakpoint, and
+    nothing else moved; None for every other stop."""

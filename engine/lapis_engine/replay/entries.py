@@ -126,6 +126,9 @@ def _past_hits(
 
     Each vCPU in turn may stand at a breakpoint without a step between: when nothing
     moved for longer than that, nothing ever will, and this comes back.
+
+    Who is led here without those breakpoints has given no turn there either, so that is
+    taken back: what is done next may wake another vCPU, whose turn it would be.
     """
     here = position(machine)
     idle = 0
@@ -135,6 +138,8 @@ def _past_hits(
         here = position(machine)
         if stop is None or stop.reason not in HITS:
             break
+        if stop.turn is not None:
+            machine.schedule.put_back(stop.turn)
         if here.seq >= seq:
             break
         if hit is not None:

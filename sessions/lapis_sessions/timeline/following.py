@@ -155,6 +155,8 @@ class _Walk:
                 timeline.through(entry, to, self._hit)
             except _Came:
                 came = True
+        if came:
+            timeline.end_entry()
         if not entry.moves:
             self._acts.append(entry.act.verb)
         if not self._stops or self._stops[-1].reason not in HITS:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from lapis_engine.machine.stop import Stop
 from lapis_engine.replay import capture
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.machine.stop import Stop
     from lapis_engine.replay.entries import Entry, Hit
     from lapis_sessions.timeline.branches import Kept
 
@@ -125,7 +125,7 @@ class Timeline:
         here = capture.position(self.machine)
         entry = replay.entry(act, result, self.spot.at, here)
         if not self.at_end:
-            if self._follows(entry):
+            if self._follows(entry, result):
                 return
             self._leave()
         self.made += 1
@@ -143,7 +143,7 @@ class Timeline:
             if len(entries) > self.most and not self.listeners:
                 self._give_up()
 
-    def _follows(self, entry: Entry) -> bool:
+    def _follows(self, entry: Entry, result: object) -> bool:
         """Go along if an act in the past did what was done then; say if it did."""
         known = self.branch.entries[self.spot.done]
         if known.act != entry.act:
@@ -151,11 +151,15 @@ class Timeline:
         reached = zip(entry.end, known.end, strict=True)
         if any(mine > theirs for mine, theirs in reached):
             return False
-        if entry.end != known.end:
-            if entry.moves:
-                self.spot = Spot(self.spot.done, entry.end)
-            return entry.moves
-        self.spot = Spot(self.spot.done + 1, entry.end)
+        if not entry.moves:
+            if entry.end != known.end:
+                return False
+            self.spot = Spot(self.spot.done + 1, entry.end)
+        else:
+            if isinstance(result, Stop) and result.turn is not None:
+                self.machine.schedule.put_back(result.turn)
+            self.spot = Spot(self.spot.done, entry.end)
+            self.end_entry()
         self._settle()
         return True
 
@@ -384,7 +388,7 @@ class Timeline:
             self._settle()
 
     @contextmanager
-    def following(self, heard: Callable[[Act, object], None]) -> Iterator[None]:
+    def following(self, heard: Callable[[Act, object], None] | None) -> Iterator[None]:
         """Nothing is recorded, but the user's stops stay; `heard` is told every act."""
         machine = self.machine
         machine.on_act, machine.before_act = heard, None
@@ -392,10 +396,17 @@ class Timeline:
             yield
         finally:
             machine.on_act, machine.before_act = self._done, self._insist
-            entries, (done, at) = self.branch.entries, self.spot
-            if done < len(entries) and entries[done].moves and at == entries[done].end:
-                self.spot = Spot(done + 1, at)
             self._settle()
+
+    def end_entry(self) -> None:
+        """Count the present entry as over if the machine has come to its end.
+
+        A stop of the user's may have kept it from the turn that the entry ends with.
+        """
+        entries, (done, at) = self.branch.entries, self.spot
+        if done < len(entries) and entries[done].moves and at == entries[done].end:
+            with self.following(None):
+                self._finish(entries[done])
 
     def _settle(self) -> None:
         """Call the end of the branch what it is called."""

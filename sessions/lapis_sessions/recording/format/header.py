@@ -13,7 +13,7 @@ from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.chunks import MOST
 from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
 from lapis_sessions.text import utf8
-from lapis_sessions.text.visible import quoted_path
+from lapis_sessions.text.visible import quoted, quoted_path
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -38,11 +38,11 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         raise RecordingError(
             "this session was not made from an image, and cannot be recorded"
         )
-    given_up = timeline.given_up
-    if given_up:
+    short = next((each for each in timeline.branches.values() if each.given_up), None)
+    if short is not None:
         raise RecordingError(
-            f"the first {given_up} acts of this session are no longer known, and a "
-            f"recording begins with the machine: start one with --record"
+            f"the first {short.given_up} acts of {quoted(short.name)} are no longer "
+            f"known, and a recording begins with the machine: start one with --record"
         )
     odd = unfit(timeline.machine)
     if odd is not None:
