@@ -80,8 +80,11 @@ class Rig:
         """Start vCPU 0 in 64-bit mode, or in flat 32-bit mode without `wide`."""
         config = MachineConfig(cpus, MEMORY, profile_named(profile))
         devices = [
-            pit.device(),
-            pic.device(modes_checked=config.profile.pic_modes_checked),
+            pit.device(pulses=config.profile.pic_keeps_edges),
+            pic.device(
+                modes_checked=config.profile.pic_modes_checked,
+                keeps_edges=config.profile.pic_keeps_edges,
+            ),
             ioapic.device(config.profile),
             pmtimer.device(),
         ]

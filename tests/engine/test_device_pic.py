@@ -514,3 +514,62 @@ def test_without_the_check_all_of_it_is_taken() -> None:
         assert write(device, 0x21, word) == ()
     assert read(device, 0x21) == 0xFE
     assert device.access.read(device.state, 0x20, 2, 0) == 0xFE00
+
+
+# A line that falls before INTA (8259A "Edge and Level Triggered Modes").
+
+
+def forgetful() -> Device:
+    device = ready()
+    device.state.keeps_edges = False
+    return device
+
+
+@pytest.mark.parametrize("level", [0x00, 0xFF])
+@pytest.mark.parametrize(("irq", "vector", "isr"), [(3, 0x0F, 0), (10, 0x77, 0x04)])
+def test_a_request_that_has_gone_gives_the_spurious_vector(
+    irq: int, vector: int, isr: int, level: int
+) -> None:
+    """IR7 of its chip, with INT up until INTA and none of that chip in service."""
+    device = forgetful()
+    write(device, 0x4D0 + (irq >= 8), level)
+    assert pulse(device, irq) == RAISED
+    assert peek(device.state) == vector
+    assert acknowledge(device.state) == vector
+    assert not pending(device.state)
+    for port, wanted in ((0x20, isr), (0xA0, 0x00)):
+        write(device, port, 0x0B)
+        assert read(device, port) == wanted
+
+
+def test_a_line_that_stays_is_served_and_one_that_went_is_forgotten() -> None:
+    device = forgetful()
+    line(device, 5)
+    pulse(device, 3)
+    assert peek(device.state) == 0x0D
+    assert acknowledge(device.state) == 0x0D
+    assert not pending(device.state)
+    write(device, 0x20, 0x20)
+    assert not pending(device.state)
+
+
+def test_a_new_request_takes_the_place_of_one_that_has_gone() -> None:
+    """INT falls and rises, for who waits for its edge."""
+    device = forgetful()
+    pulse(device, 3)
+    assert line(device, 5) == LOWERED + RAISED
+    assert acknowledge(device.state) == 0x0D
+
+
+def test_a_masked_request_that_goes_leaves_nothing() -> None:
+    device = forgetful()
+    write(device, 0x21, 0x08)
+    assert pulse(device, 3) == ()
+    assert write(device, 0x21, 0x00) == ()
+    assert not pending(device.state)
+
+
+def test_icw1_ends_what_has_gone() -> None:
+    device = forgetful()
+    pulse(device, 3)
+    assert write(device, 0x20, 0x11) == LOWERED

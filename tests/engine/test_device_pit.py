@@ -87,6 +87,32 @@ def test_mode_0_on_channel_0_pulses_once() -> None:
     assert deadline(device) is None
 
 
+UP, DOWN = LineChanged(0, asserted=True), LineChanged(0, asserted=False)
+
+
+def written(device: Device, port: int, value: int, tick: int) -> Signals:
+    return device.access.write(device.state, port, 1, value, ns(tick))
+
+
+def test_irq_0_stays_up_until_it_rises_anew() -> None:
+    """8254 "Mode 2": OUT is high but for the last tick of each period."""
+    device = pit.device(pulses=False)
+    program(device, 0, 2, 1000)
+    assert advance(device, ns(1001)) == (UP,)
+    assert advance(device, ns(2001)) == (DOWN, UP)
+
+
+def test_out_goes_low_with_the_control_word_and_the_count_of_mode_0() -> None:
+    """8254 "Mode 0": OUT is low from the control word until the count is over."""
+    device = pit.device(pulses=False)
+    program(device, 0, 0, 100)
+    assert advance(device, ns(101)) == (UP,)
+    assert written(device, 0x40, 100, 200) == (DOWN,)  # the low byte stops the counter
+    assert written(device, 0x40, 0, 200) == ()
+    assert advance(device, ns(301)) == (UP,)
+    assert written(device, 0x43, 0x30, 400) == (DOWN,)
+
+
 def test_mode_4_pulses_when_its_strobe_ends() -> None:
     device = pit.device()
     program(device, 0, 4, 100)

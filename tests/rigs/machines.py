@@ -34,8 +34,11 @@ def machine(
         fw_cfg.device(MEMORY, cpus),
         uart.device(),
         isa_debug_exit.device(),
-        pit.device(),
-        pic.device(modes_checked=config.profile.pic_modes_checked),
+        pit.device(pulses=config.profile.pic_keeps_edges),
+        pic.device(
+            modes_checked=config.profile.pic_modes_checked,
+            keeps_edges=config.profile.pic_keeps_edges,
+        ),
         ioapic.device(config.profile),
         pmtimer.device(),
     ]

@@ -54,6 +54,7 @@ ILLUMOS = replace(
     ioapic_version=0x11,
     ioapic_entry=0x0001_0000_0001_0000,
     pic_modes_checked=True,
+    pic_keeps_edges=True,
     msi_hint_redirects=False,
     messages_of_all_modes=False,
     tsc_adjust=False,

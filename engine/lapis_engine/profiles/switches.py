@@ -337,6 +337,16 @@ class Profile:
         source="bhyve vatpic_icw1, vatpic_icw4, vatpic_master_handler: -1, which is "
         "INST_EMUL",
     )
+    pic_keeps_edges: bool = _switch(
+        default=False,
+        doc="the 8259 keeps an edge whose line has fallen, and the 8254 pulses IRQ 0; "
+        "else a line must stay up until INTA, or it gives the spurious vector, and IRQ "
+        "0 is up from one period to the next",
+        source='Intel 8259A "Edge and Level Triggered Modes", 8254 "Mode Definitions"; '
+        "bhyve vatpic_set_pinstate, vatpit_callout",
+        since=2,
+        before=True,
+    )
     msi_needs_hint: bool = _switch(
         default=False,
         doc="an MSI is logical only with the redirection hint set as well",

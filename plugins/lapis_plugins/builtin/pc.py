@@ -34,8 +34,11 @@ def lapis_devices(config: MachineConfig) -> list[Device]:
     return [
         fw_cfg.device(config.memory, config.cpus),
         cmos.device(config.memory, config.cpus),
-        pit.device(),
-        pic.device(modes_checked=config.profile.pic_modes_checked),
+        pit.device(pulses=config.profile.pic_keeps_edges),
+        pic.device(
+            modes_checked=config.profile.pic_modes_checked,
+            keeps_edges=config.profile.pic_keeps_edges,
+        ),
         ioapic.device(config.profile),
         pmtimer.device(),
         uart.device(),

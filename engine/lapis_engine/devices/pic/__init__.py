@@ -14,15 +14,16 @@ from lapis_engine.devices.pic import access, regs, timer
 from lapis_engine.devices.pic.state import PicState
 
 
-def device(*, modes_checked: bool = False) -> Device:
+def device(*, modes_checked: bool = False, keeps_edges: bool = True) -> Device:
     """Return the pair at ports 0x20, 0xA0 and 0x4D0.
 
     With `modes_checked` (`profile.pic_modes_checked`) it refuses what bhyve's refuses:
     single mode, ICW1 without IC4, other than 8086 mode, and more than a byte at a time.
+    With `keeps_edges` (`profile.pic_keeps_edges`) a line may fall before INTA.
     """
     return Device(
         "pic",
-        PicState(modes_checked=modes_checked),
+        PicState(modes_checked=modes_checked, keeps_edges=keeps_edges),
         access,
         regs.PORTS,
         timer=timer,

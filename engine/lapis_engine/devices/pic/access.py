@@ -95,7 +95,7 @@ def _write(state: PicState, port: int, value: int, now: int) -> Signals:  # noqa
 
 def _start(chip: ChipState, value: int) -> None:
     """Take ICW1: forget all but the inputs and ELCR, and expect ICW2."""
-    chip.ready = False
+    chip.ready = chip.gone = False
     chip.edges = chip.isr = chip.imr = 0
     chip.lowest = 7
     chip.auto_eoi = chip.nested = chip.rotating = False

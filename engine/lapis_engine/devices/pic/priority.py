@@ -29,30 +29,50 @@ def set_line(state: PicState, irq: int, asserted: bool) -> Signals:  # noqa: FBT
     count, odd = wired.step(chip.counts[pin], f"ISA line {irq}", asserted=asserted)
     if odd is not None:
         return (odd,)
+    fell: Signals = ()
+    if count == 0 and not state.keeps_edges:
+        _lose(state, chip, pin)
+    elif asserted and chip.gone and not chip.counts[pin]:
+        chip.gone = False  # a new request takes its place
+        fell = settle(state)
     chip.counts = (*chip.counts[:pin], count, *chip.counts[pin + 1 :])
     _drive(chip, pin, high=count > 0)
-    return settle(state)
+    return fell + settle(state)
+
+
+def _lose(state: PicState, chip: ChipState, pin: int) -> None:
+    """Let a request go whose line falls before INTA: INT stays, and is spurious.
+
+    Intel 8259A "Edge and Level Triggered Modes": the inputs must remain high until
+    after the falling edge of the first INTA.
+    """
+    if _candidate(state, chip) == pin:
+        chip.gone = True
+    chip.edges &= ~(1 << pin)
 
 
 def _drive(chip: ChipState, pin: int, *, high: bool) -> None:
     """Give an input its level, and remember a rising edge."""
     mask = 1 << pin
     if high and not chip.lines & mask:
-        # As bhyve: an edge is remembered even if the line falls again before INTA
-        # (`vatpic_set_pinstate`); the 8259A would give the spurious vector.
         chip.edges |= mask
     chip.lines = chip.lines | mask if high else chip.lines & ~mask
 
 
 def _cascade(state: PicState) -> None:
     """Let the master's input 2 follow the slave's INT output."""
-    high = _candidate(state, state.slave) is not None
+    high = _asks(state, state.slave)
     _drive(state.master, regs.CASCADE, high=high)
 
 
 def pending(state: PicState) -> bool:
     """Return the INTR output."""
-    return _candidate(state, state.master) is not None
+    return _asks(state, state.master)
+
+
+def _asks(state: PicState, chip: ChipState) -> bool:
+    """Return the INT output of one chip."""
+    return chip.gone or _candidate(state, chip) is not None
 
 
 def peek(state: PicState) -> int | None:
@@ -61,7 +81,9 @@ def peek(state: PicState) -> int | None:
     if irq == regs.CASCADE:
         below = _candidate(state, state.slave)
         return state.slave.base + (regs.SPURIOUS if below is None else below)
-    return None if irq is None else state.master.base + irq
+    if irq is None:
+        return state.master.base + regs.SPURIOUS if state.master.gone else None
+    return state.master.base + irq
 
 
 def acknowledge(state: PicState) -> int:
@@ -83,7 +105,10 @@ def acknowledge(state: PicState) -> int:
 def accept(state: PicState, chip: ChipState) -> int | None:
     """Put the winner of one chip in service and return its input, or None."""
     irq = _candidate(state, chip)
+    chip.gone = False
     if irq is None:
+        if chip is state.slave:
+            _cascade_anew(state)
         return None
     # Differs from bhyve: an input that stays high is no second edge.
     chip.edges &= ~(1 << irq)
@@ -92,10 +117,14 @@ def accept(state: PicState, chip: ChipState) -> int | None:
     elif chip.rotating:
         chip.lowest = irq
     if chip is state.slave:
-        # INT falls with every INTA, and rises anew for what is still requested.
-        _drive(state.master, regs.CASCADE, high=False)
-        _cascade(state)
+        _cascade_anew(state)
     return irq
+
+
+def _cascade_anew(state: PicState) -> None:
+    """Let the slave's INT fall, as with every INTA, and rise for what still asks."""
+    _drive(state.master, regs.CASCADE, high=False)
+    _cascade(state)
 
 
 def settle(state: PicState) -> Signals:

@@ -41,6 +41,8 @@ class ChipState:
     """Reads with A0 = 0 give the ISR."""
     poll: bool = False
     """The next read is a poll."""
+    gone: bool = False
+    """A request has gone before INTA; INT stays up, and INTA gives the spurious one."""
     expected: tuple[int, ...] = ()
     """Initialisation command words still to come (2, 3, 4)."""
 
@@ -51,6 +53,8 @@ class PicState:
 
     modes_checked: bool = False
     """Modes that are not modelled are refused, and not taken for others."""
+    keeps_edges: bool = True
+    """An edge is remembered though its line has fallen, as in bhyve."""
     master: ChipState = field(default_factory=ChipState)
     """IRQ 0 to 7."""
     slave: ChipState = field(default_factory=ChipState)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices import bytewise
-from lapis_engine.devices.pit import counter, regs
+from lapis_engine.devices.pit import counter, regs, timer
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -19,7 +19,8 @@ def read(state: PitState, address: int, size: int, now: int) -> int:
 
 def write(state: PitState, address: int, size: int, value: int, now: int) -> Signals:
     """Write a count, a control word, or port 0x61."""
-    return bytewise.write(_write, regs.PORTS, state, address, size, value, now)
+    written = bytewise.write(_write, regs.PORTS, state, address, size, value, now)
+    return written + timer.settle(state, now)
 
 
 def _read(state: PitState, port: int, now: int) -> int:

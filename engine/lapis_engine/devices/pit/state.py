@@ -46,6 +46,10 @@ def _channels() -> tuple[ChannelState, ChannelState, ChannelState]:
 class PitState:
     """Three channels and port 0x61; the reset values are the defaults."""
 
+    pulses: bool = True
+    """IRQ 0 falls as soon as it has risen, as in bhyve."""
+    up: bool = False
+    """IRQ 0 is held up."""
     channels: tuple[ChannelState, ChannelState, ChannelState] = field(
         default_factory=_channels
     )

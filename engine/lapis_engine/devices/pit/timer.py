@@ -1,6 +1,6 @@
-"""Channel 0 against time: each rising edge of OUT is a pulse of IRQ 0.
+"""Channel 0 against time: with each rising edge of OUT IRQ 0 rises.
 
-Edges are exact; edges that were missed do not stack: `advance` gives one pulse for all
+Edges are exact; edges that were missed do not stack: `advance` gives one for all
 of them and stays in phase.
 """
 
@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices.device import LineChanged
-from lapis_engine.devices.pit.counter import next_edge, skip_to, tick_at, time_of
+from lapis_engine.devices.pit.counter import (
+    next_edge,
+    output,
+    skip_to,
+    tick_at,
+    time_of,
+)
+from lapis_engine.devices.pit.regs import TERMINAL_COUNT
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -26,8 +33,23 @@ def deadline(state: PitState) -> int | None:
 
 
 def advance(state: PitState, now: int) -> Signals:
-    """Pulse IRQ 0 if it has risen by `now`."""
-    # Not modelled: IRQ 0 as the level of OUT; it falls as soon as it has risen.
+    """Let IRQ 0 rise if OUT has risen by `now`."""
     if not skip_to(state.channels[0], tick_at(now)):
         return ()
-    return (LineChanged(IRQ, asserted=True), LineChanged(IRQ, asserted=False))
+    rises = LineChanged(IRQ, asserted=True)
+    if state.pulses:
+        return (rises, LineChanged(IRQ, asserted=False))
+    # Not modelled: how long OUT is low. IRQ 0 falls just before it rises anew.
+    falls = (LineChanged(IRQ, asserted=False),) if state.up else ()
+    state.up = True
+    return (*falls, rises)
+
+
+def settle(state: PitState, now: int) -> Signals:
+    """Let IRQ 0 fall when a control word or a count has taken OUT down (mode 0)."""
+    channel = state.channels[0]
+    is_low = channel.mode == TERMINAL_COUNT and not output(channel, now)
+    if not state.up or not is_low:
+        return ()
+    state.up = False
+    return (LineChanged(IRQ, asserted=False),)
