@@ -21,3 +21,13 @@ class Breach(StrEnum):
     SYSENTER_CS = "sysenter-cs"
     RETURN_RIP = "return-rip"
     RETURN_RSP = "return-rsp"
+
+    # Loads of segment and table registers (SDM Vol. 2A "MOV", "LLDT", "LTR", "LGDT").
+    NULL_SS_RPL = "null-ss-rpl"
+    NULL_TR = "null-tr"
+    LOCAL_SELECTOR = "local-selector"
+    TABLE_LIMIT = "table-limit"
+    DESCRIPTOR_TYPE = "descriptor-type"
+    DESCRIPTOR_TOP = "descriptor-top"
+    DESCRIPTOR_BASE = "descriptor-base"
+    TABLE_BASE = "table-base"

@@ -29,6 +29,14 @@ class Kind(Enum):
     ICEBP = auto()
     SYSTEM_CALL = auto()
     """SYSCALL, SYSRET, SYSENTER or SYSEXIT."""
+    NULL_SS = auto()
+    """A load of SS in 64-bit code, where a null selector has its rule."""
+    TASK_OR_LDT = auto()
+    """LTR or LLDT."""
+    TABLE_BASE = auto()
+    """LGDT or LIDT in 64-bit code, of a base that must be canonical."""
+    SMSW = auto()
+    """SMSW to a register."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -62,16 +70,27 @@ TWO_LOCKABLE: Final = {
 
 ONE: Final = {0xF1: Kind.ICEBP}
 """Opcode of one byte -> why it is marked."""
-TWO: Final[dict[int, Kind]] = dict.fromkeys((0x05, 0x07, 0x34, 0x35), Kind.SYSTEM_CALL)
+TWO: Final[dict[int, Kind]] = {
+    **dict.fromkeys((0x05, 0x07, 0x34, 0x35), Kind.SYSTEM_CALL),
+    0xB2: Kind.NULL_SS,  # LSS
+}
 """Opcode after 0F -> why it is marked."""
-ONE_GROUPS: Final[dict[tuple[int, int], Kind]] = {}
+ONE_GROUPS: Final = {(0x8E, 2): Kind.NULL_SS}
 """(Opcode of one byte, ModRM.reg) -> why it is marked."""
-TWO_GROUPS: Final[dict[tuple[int, int], Kind]] = {}
+TWO_GROUPS: Final = {
+    (0x00, 2): Kind.TASK_OR_LDT,
+    (0x00, 3): Kind.TASK_OR_LDT,
+}
 """(Opcode after 0F, ModRM.reg) -> why it is marked."""
+TWO_MEMORY: Final = {(0x01, 2): Kind.TABLE_BASE, (0x01, 3): Kind.TABLE_BASE}
+TWO_REGISTER: Final = {(0x01, 4): Kind.SMSW}
+"""The same, for the forms with memory, or without it, alone."""
 GROUPED: Final = (
     frozenset(code for code, _ in ONE_GROUPS),
-    frozenset(code for code, _ in TWO_GROUPS),
+    frozenset(code for code, _ in (*TWO_GROUPS, *TWO_MEMORY, *TWO_REGISTER)),
 )
+ONLY_64: Final = frozenset({Kind.NULL_SS, Kind.TABLE_BASE})
+"""What is marked in 64-bit code alone."""
 FIRST_BYTES: Final = {
     bits: LEGACY | {LOCK, TWO_BYTE, *ONE, *GROUPED[0]} | (REX if bits == 64 else set())
     for bits in (16, 32, 64)
@@ -92,7 +111,9 @@ def look(code: bytes, bits: int) -> Mark | None:
         kind = _kind(code, at, locked=locked)
     except IndexError:
         kind = Kind.UNTOLD if len(code) < LONGEST else None
-    return None if kind is None else Mark(kind, at, code)
+    if kind is None or (kind in ONLY_64 and bits != 64):
+        return None
+    return Mark(kind, at, code)
 
 
 def _prefixes(code: bytes, bits: int) -> tuple[int, bool]:
@@ -110,13 +131,18 @@ def _kind(code: bytes, at: int, *, locked: bool) -> Kind | None:
     """Tell why the opcode at `at` is marked; IndexError when too little is there."""
     if locked and not _is_lockable(code, at):
         return Kind.LOCK
-    opcode, alone, groups, grouped = code[at], ONE, ONE_GROUPS, GROUPED[0]
-    if opcode == TWO_BYTE:
-        at += 1
-        opcode, alone, groups, grouped = code[at], TWO, TWO_GROUPS, GROUPED[1]
-    if opcode in grouped:
-        return groups.get((opcode, code[at + 1] >> 3 & 7))
-    return alone.get(opcode)
+    opcode = code[at]
+    if opcode != TWO_BYTE:
+        if opcode in GROUPED[0]:
+            return ONE_GROUPS.get((opcode, code[at + 1] >> 3 & 7))
+        return ONE.get(opcode)
+    opcode = code[at + 1]
+    if opcode not in GROUPED[1]:
+        return TWO.get(opcode)
+    modrm = code[at + 2]
+    key = opcode, modrm >> 3 & 7
+    form = TWO_MEMORY if modrm < REGISTERS else TWO_REGISTER
+    return TWO_GROUPS.get(key) or form.get(key)
 
 
 def _is_lockable(code: bytes, at: int) -> bool:

@@ -15,6 +15,15 @@ SENTENCES: Final = {
     Breach.SYSENTER_CS: "IA32_SYSENTER_CS holds a null selector",
     Breach.RETURN_RIP: "the RIP to return to is not canonical",
     Breach.RETURN_RSP: "the RSP to return with is not canonical",
+    Breach.NULL_SS_RPL: "the RPL of a null selector for SS must be the CPL",
+    Breach.NULL_TR: "LTR takes no null selector",
+    Breach.LOCAL_SELECTOR: "the selector must name the GDT",
+    Breach.TABLE_LIMIT: "the descriptor is beyond the limit of the GDT",
+    Breach.DESCRIPTOR_TYPE: "the descriptor is of another type: LLDT takes an LDT, LTR "
+    "an available TSS, in long mode a 64-bit one",
+    Breach.DESCRIPTOR_TOP: "bits 12:8 of the last dword of a 16-byte descriptor are 0",
+    Breach.DESCRIPTOR_BASE: "the base in the descriptor is not canonical",
+    Breach.TABLE_BASE: "the base for GDTR or IDTR is not canonical",
 }
 
 

@@ -6,18 +6,22 @@ Which those are is in `cpu.marked`, and how the processor comes to stop before t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.marked import LONGEST, Kind, Mark, look
-from lapis_engine.vmm import clock, intercepted, system_calls
+from lapis_engine.vmm import clock, intercepted, segment_loads, system_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.cpu.intercepts import HwExit, Marked
     from lapis_engine.vmm.vm import Run
+
+
+Handler: TypeAlias = "Callable[[Run, Mark], HwExit | None]"
+"""Does a marked instruction; returns what the processor says, if it does it."""
 
 
 def carry_out(run: Run, hw: Marked) -> HwExit | None:
@@ -55,9 +59,29 @@ def _debug_trap(run: Run, mark: Mark) -> None:
     run.vm.raise_fault(run.vcpu, GuestFault(faults.DB))
 
 
-HANDLERS: dict[Kind, Callable[[Run, Mark], HwExit | None]] = {
+def _checked(
+    check: Callable[[Run, Mark], None],
+) -> Callable[[Run, Mark], HwExit | None]:
+    """Return a handler: the processor does it, if `check` raises no `GuestFault`."""
+
+    def handle(run: Run, mark: Mark) -> HwExit | None:
+        try:
+            check(run, mark)
+        except GuestFault as fault:
+            run.vm.raise_fault(run.vcpu, fault)
+            return None
+        return by_processor(run)
+
+    return handle
+
+
+HANDLERS: dict[Kind, Handler] = {
     Kind.LOCK: _undefined,
     Kind.ICEBP: _debug_trap,
     Kind.SYSTEM_CALL: system_calls.carry_out,
+    Kind.NULL_SS: _checked(segment_loads.check_null_ss),
+    Kind.TASK_OR_LDT: _checked(segment_loads.check_task_or_ldt),
+    Kind.TABLE_BASE: _checked(segment_loads.check_table_base),
+    Kind.SMSW: segment_loads.store_cr0,
 }
 """Why it is marked -> what is done; None when the engine has done it."""
