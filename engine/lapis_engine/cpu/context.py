@@ -25,10 +25,16 @@ CODE_SEGMENT = 1
 """Index of the code segment in `Head.segs`."""
 
 
+XCR0_RESET, XCR0_ONCE = 1, 3
+"""x87 (SDM Vol. 3A "Processor State After Reset"); and what it was once."""
+
+
 class Context:
     """A saved context: `head`, `tail` and `msrs` alias its bytes."""
 
-    __slots__ = ("_address", "_idle", "flush", "head", "msrs", "saved", "tail")
+    __slots__ = (
+        "_address", "_idle", "flush", "head", "msrs", "saved", "tail", "xcr0",
+    )  # fmt: skip
 
     def __init__(self, uc: Uc) -> None:
         """Save the state of `uc`; raise `ProcessorError` on a strange layout."""
@@ -50,6 +56,7 @@ class Context:
             for msr, offset in MSRS.items()
         }
         self._idle = _idle(self._address)
+        self.xcr0 = c.c_uint64.from_address(self._address + layout.XCR0)
         self.flush = True
         """The TLB holds translations that are no longer this vCPU's."""
 
@@ -77,10 +84,16 @@ class Context:
         return c.string_at(self._address, STATE_SIZE)
 
     def vector_bytes(self) -> bytes:
-        """Return what lies between `head` and `tail`: x87, SSE and AVX state, MSRs."""
+        """Return what lies between `head` and `tail`: x87, SSE and AVX state, MSRs.
+
+        It is for hashes: XCR0 is told by what differs from its reset value, which was 3
+        when the oldest recordings were made.
+        """
         self.settle()
         middle = STATE_SIZE - c.sizeof(Head) - c.sizeof(Tail)
-        return c.string_at(self._address + c.sizeof(Head), middle)
+        found = bytearray(c.string_at(self._address + c.sizeof(Head), middle))
+        found[layout.XCR0 - c.sizeof(Head)] ^= XCR0_ONCE ^ XCR0_RESET
+        return bytes(found)
 
     def load_bytes(self, state: bytes) -> None:
         """Overwrite the raw state with `state_bytes` of a context of the same build."""

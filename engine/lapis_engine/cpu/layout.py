@@ -136,6 +136,9 @@ XMM_SLOTS = 33
 XMM_SLOT, XMM_BYTES = 64, 16
 """There is no AVX: what lies above XMM is no register of the guest."""
 
+XCR0 = 0x1328
+"""Offset in the state of the u64 of XCR0."""
+
 CPU_POINTER = 0x1B8
 """Offset in `struct uc_struct` of the pointer to `CPUState`."""
 

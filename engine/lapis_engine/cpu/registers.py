@@ -34,6 +34,7 @@ STATUS_FLAGS: Final = CF | PF | AF | ZF | SF | OF
 # Control registers and EFER (SDM Vol. 3A "Control Registers").
 CR0_PE, CR0_TS, CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (0, 3, 16, 18, 31))
 CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_OSXMMEXCPT = (1 << n for n in (4, 5, 9, 10))
+CR4_OSXSAVE: Final = 1 << 18
 CR4_SMEP, CR4_SMAP = 1 << 20, 1 << 21
 EFER_SCE, EFER_LME, EFER_LMA, EFER_NXE = (1 << n for n in (0, 8, 10, 11))
 
@@ -172,6 +173,15 @@ class Registers:
         self.context.msrs[layout.EFER].value = value
         self.context.flush = True
         self.sync()
+
+    @property
+    def xcr0(self) -> int:
+        """XCR0, which XSETBV sets."""
+        return int(self.context.xcr0.value)
+
+    @xcr0.setter
+    def xcr0(self, value: int) -> None:
+        self.context.xcr0.value = value
 
     @property
     def dr(self) -> Array[c_uint64]:

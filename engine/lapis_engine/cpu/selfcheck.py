@@ -15,6 +15,7 @@ from lapis_engine.cpu.intercepts import Budget, Intercepted, Window
 from lapis_engine.cpu.registers import (
     CF,
     CR4_OSFXSR,
+    CR4_OSXSAVE,
     CS,
     DS,
     IF,
@@ -38,6 +39,8 @@ MSR_CODE = 0x40
 MSR_VALUES = {layout.EFER: 1, 0x174: 0x11, 0xC000_0103: 0x55, 0x277: 0x0106_0400}
 """Values that the processor takes; the others take any canonical address."""
 ANY_ADDRESS = 0x1234_5678
+XSETBV = bytes.fromhex("0f01d1")
+XSETBV_CODE = 0x50
 OWN_CODE = 0x60
 OVERWRITES = bytes.fromhex("c606650090 40 ebf8")
 """mov byte [OWN_CODE + 5], nop; inc ax, which is overwritten; jmp OWN_CODE."""
@@ -59,6 +62,7 @@ def open_core() -> Core:
     """Return a processor that was proved; raise `ProcessorError` for one unknown."""
     core = Core()
     code = CODE.ljust(MSR_CODE, b"\x90") + WRMSR
+    code = code.ljust(XSETBV_CODE, b"\x90") + XSETBV
     code = code.ljust(OWN_CODE, b"\x90") + OVERWRITES
     code = code.ljust(SLOTS, b"\x90") + FILLS_SLOTS + SLOT_DATA
     core.try_out(PLACE, code, check)
@@ -75,6 +79,7 @@ def check(core: Core) -> None:
     _intercepts(core, regs)
     for msr in layout.MSRS:
         _msr(core, regs, msr)
+    _xcr0(core, regs)
     _own_code(core, regs)
     _slots(core, regs)
 
@@ -118,6 +123,14 @@ def _msr(core: Core, regs: Registers, msr: int) -> None:
     assert isinstance(event, Intercepted)
     _expect(f"WRMSR {msr:#x} by itself", core.native(regs, event), Budget())
     _expect(f"MSR {msr:#x}", regs.context.msrs[msr].value, value)
+
+
+def _xcr0(core: Core, regs: Registers) -> None:
+    for value in (1, 3):
+        regs.gpr[RAX], regs.gpr[RDX], regs.gpr[RCX] = value, 0, 0
+        regs.cr4, regs.rip = CR4_OSXSAVE, XSETBV_CODE
+        _expect(f"XSETBV {value}", core.run(regs, 1), Budget())
+        _expect("XCR0", regs.xcr0, value)
 
 
 def _own_code(core: Core, regs: Registers) -> None:

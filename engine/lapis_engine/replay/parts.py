@@ -19,8 +19,8 @@ VM = (
     "consoles", "suspended", "_faults", "watch_at",
 )  # fmt: skip
 VM_ELSEWHERE = (
-    "profile", "note", "float_ports", "tsc_hz", "core", "memory", "ports", "mmio",
-    "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference",
+    "profile", "note", "float_ports", "tsc_hz", "cpu", "core", "memory", "ports",
+    "mmio", "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference",
     "traps", "attention", "timers", "entered", "on_round", "on_watch",
 )  # fmt: skip
 """Fields of `Vm` that do not change, are parts of their own, mean nothing between two

@@ -15,6 +15,8 @@ from lapis_engine.boot.image import (
     RealEntry,
     ResetEntry,
 )
+from lapis_engine.cpu.context import XCR0_RESET
+from lapis_engine.cpu.model.catalog import DEFAULT
 from lapis_engine.cpu.paging import Linear
 from lapis_engine.cpu.registers import (
     CR0_PE,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lapis_engine.cpu.core import Core
+    from lapis_engine.cpu.model.catalog import Cpu
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.devices.device import Device
     from lapis_engine.profiles.switches import Profile
@@ -64,6 +67,7 @@ def make(
     *,
     float_ports: bool = False,
     tsc_hz: int = NS,
+    cpu: Cpu = DEFAULT,
 ) -> Vm:
     """Return a machine without memory, every vCPU in run-state HALT.
 
@@ -82,7 +86,7 @@ def make(
     found = [_vcpu(number, core, memory, profile) for number in range(vcpus)]
     vm = Vm(
         profile, note, core, memory, ports, mmio, list(devices), found,
-        float_ports=float_ports, tsc_hz=tsc_hz,
+        float_ports=float_ports, tsc_hz=tsc_hz, cpu=cpu,
     )  # fmt: skip
     roles = {device.role: device.state for device in devices}
     vm.pic, vm.ioapic = roles.get("pic"), roles.get("ioapic")
@@ -95,6 +99,7 @@ def make(
 def _vcpu(number: int, core: Core, memory: PhysicalMemory, profile: Profile) -> Vcpu:
     regs = core.new_registers()
     reset.reset(regs)
+    regs.xcr0 = XCR0_RESET  # which INIT keeps
     linear = Linear(regs, memory)
     vcpu = Vcpu(number, regs, linear, apic_state.reset(number, profile))
     vcpu.active = profile.aps_active or number == 0

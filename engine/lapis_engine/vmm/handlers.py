@@ -26,7 +26,7 @@ from lapis_engine.cpu.intercepts import (
     Unknown,
     Window,
 )
-from lapis_engine.cpu.registers import RAX, RCX, RDX
+from lapis_engine.cpu.registers import RAX, RBX, RCX, RDX
 from lapis_engine.events import Halted, MsrAccessed
 from lapis_engine.units import MASK32
 from lapis_engine.vie import pending
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     from lapis_engine.vmm.vm import Run
 
+RDTSCP = 0xF9
+"""ModRM, after 0F 01."""
 SHORT_BREAKPOINTS = frozenset({3, 4})
 """INT3 and INTO have one-byte forms."""
 
@@ -110,22 +112,20 @@ def _hlt(run: Run, _hw: Intercepted) -> None:
     vm.note(Halted(vcpu.id, vcpu.regs.interrupts))
 
 
-def _cpuid(run: Run, hw: Intercepted) -> exits.Exit | None:
-    vm, vcpu = run.vm, run.vcpu
-    leaf = vcpu.regs.gpr[RAX] & MASK32
-    result = intercepted.native(run, hw)
-    if isinstance(result, Budget):
-        cpuid.patch(vcpu, leaf, len(vm.vcpus), vm.profile)
-        return None
-    return handle(run, result)
+def _cpuid(run: Run, _hw: Intercepted) -> None:
+    gpr = run.vcpu.regs.gpr
+    found = cpuid.answer(run.vm, run.vcpu, gpr[RAX] & MASK32, gpr[RCX] & MASK32)
+    gpr[RAX], gpr[RBX], gpr[RCX], gpr[RDX] = found
+    intercepted.skip(run)
 
 
-def _rdtsc(run: Run, hw: Intercepted) -> None:
+def _rdtsc(run: Run, _hw: Intercepted) -> None:
     vm, vcpu = run.vm, run.vcpu
     gpr = vcpu.regs.gpr
     value = (clock.tsc(vm) + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
-    if hw.code == intercepts.RDTSCP:
+    # QEMU reports RDTSCP under the code of RDTSC.
+    if intercepted.modrm(vm.memory, vcpu) == RDTSCP:
         gpr[RCX] = vcpu.regs.context.msrs[0xC000_0103].value & MASK32
     intercepted.skip(run)
 

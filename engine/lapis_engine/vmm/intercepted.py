@@ -53,6 +53,13 @@ def modrm_rm(memory: PhysicalMemory, vcpu: Vcpu) -> int:
     return (code[at + 2] & 7) | (8 if rex_b else 0)
 
 
+def modrm(memory: PhysicalMemory, vcpu: Vcpu) -> int | None:
+    """Return the ModRM byte of 0F 01 at RIP, or None for another opcode."""
+    code = code_at(memory, vcpu)
+    at = _opcode_at(code, vcpu.regs.code_bits)
+    return code[at + 2] if code[at : at + 2] == b"\x0f\x01" else None
+
+
 def skip(run: Run) -> None:
     """Retire the intercepted instruction at RIP: HLT, CPUID, RDMSR, MOV CR8 ...
 

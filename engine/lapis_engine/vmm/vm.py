@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lapis_engine.cpu.delivery import Pending
+from lapis_engine.cpu.model.catalog import DEFAULT
 from lapis_engine.events import Suspended
 from lapis_engine.units import NS
 from lapis_engine.vmm import exits
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.core import Core
     from lapis_engine.cpu.fault import GuestFault
+    from lapis_engine.cpu.model.catalog import Cpu
     from lapis_engine.devices.device import Device
     from lapis_engine.devices.ioapic.state import IoapicState
     from lapis_engine.devices.pic.state import PicState
@@ -87,6 +89,7 @@ class Vm:
     """A port that no device claims reads all ones, as on an ISA bus; else it is a
     request to the user."""
     tsc_hz: int = NS
+    cpu: Cpu = DEFAULT
     pic: PicState | None = None
     ioapic: IoapicState | None = None
     buses: list[AnyBus] = field(default_factory=list)
