@@ -56,7 +56,7 @@ from lapis_engine.cpu.library import Bare
 from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
-from lapis_engine.cpu.registers import DR6_BS, RF, STATUS_FLAGS, Registers
+from lapis_engine.cpu.registers import DR6_BS, RF, Registers
 from lapis_engine.cpu.restart import Restarts
 from lapis_engine.cpu.stale import Stale
 from lapis_engine.cpu.stops import Stops
@@ -102,6 +102,7 @@ class Core:
         """Instructions of the present run that were retired by earlier starts."""
         self._begun = self._budget = 0
         self._pre = 1
+        """Instructions counted and not retired when the event came: one, or none."""
         self._fetching = False
         self._stops = Stops(self._uc)
         self._skip: int | None = None
@@ -384,6 +385,7 @@ class Core:
         if isinstance(event, Hole) and event.access == "fetch":
             self._bare.save(context.saved)
             self._fetching, self._pre = True, 0
+            self._join_flags(context, begun=False)
             self._begun = self._counter.value
         self.retired = self._begun - self._pre
         return event
@@ -395,16 +397,19 @@ class Core:
         context = self._loaded
         assert context is not None, "an event without a vCPU"
         self._bare.save(context.saved)
-        # In flight the flags are split; what starts again takes them from `eflags`.
-        head, rflags = context.head, self._bare.rflags(context.saved)
-        if head.cc_op in flags.FROM_SOURCE:
-            settled = flags.settled(head)
-            rflags = rflags if settled is None else rflags & ~STATUS_FLAGS | settled
-        head.eflags = rflags
         self._begun = self._counter.value  # more may begin before the stop
         return context
 
+    def _join_flags(self, context: Context, *, begun: bool) -> None:
+        """Make `eflags` of the parts that RFLAGS is split in while it is in flight.
+
+        `begun`: the hooks of the instruction at RIP are through.
+        """
+        head, rflags = context.head, self._bare.rflags(context.saved)
+        head.eflags = flags.of_begun(head, rflags) if begun else rflags
+
     def _capture(self) -> Context:
+        """Take the state over, and stop."""
         context = self._save()
         self._uc.emu_stop()
         return context
@@ -432,6 +437,7 @@ class Core:
             self._event = self._exception(context, number - 0x140, error & 0xFFFF_FFFF)
         else:
             self._event = Intercepted(number - 0x100, error)
+        self._join_flags(context, begun=bool(self._pre))
 
     def _marked(self, context: Context, marked: Marked) -> HwExit | Resumed:
         """Return what a stop before a marked instruction is: it was not begun."""
@@ -468,8 +474,8 @@ class Core:
         if kind != "fetch":
             # Now, for an instruction that stores by a helper of QEMU's goes on to its
             # end, and into the next one.
-            self._save()
             self._pre = 1
+            self._join_flags(self._save(), begun=True)
         self._event = Hole(gpa, size, kind)
         return False
 
@@ -481,14 +487,14 @@ class Core:
         self._on_port(port, size, value=value, write=True)
 
     def _on_port(self, port: int, size: int, *, value: int, write: bool) -> None:
-        self._capture()
         self._pre = 1
+        self._join_flags(self._capture(), begun=True)
         mask = (1 << (8 * size)) - 1
         self._event = PortAccess(port & 0xFFFF, size, write, value & mask)
 
     def _on_breakpoint(self, _uc: Uc, linear: int, _size: int, _data: object) -> None:
         if linear == self._skip and self._before + self._counter.value == 1:
             return
-        self._capture()
         self._pre = 1
+        self._join_flags(self._capture(), begun=False)
         self._event = Breakpoint(linear)
