@@ -94,6 +94,8 @@ def _digest(chunks: Chunks, rng: Random) -> bool:
     row = pick(chunks, rng.choice((b"CKPT", b"hash")), rng)
     if row is None:
         return False
+    if not row[2]:
+        return False
     digit = rng.randrange(len(row[2]))
     other = "0" if row[2][digit] != "0" else "1"
     row[2] = row[2][:digit] + other + row[2][digit + 1 :]

@@ -50,6 +50,13 @@ CASES: dict[str, tuple[Callable[[int], list[bytes]], int, str, str]] = {
                    chunk(b"FORK", ["b", "main", [nmi()]])],
         7, "chunk FORK at byte", "there are 8 acts in the file; 7 is the most",
     ),
+    "unlike": (
+        lambda n: [chunk(b"ACTS", [
+            ["touch", {"number": 0, "address": i // 3, "size": 8}, 0, 0, 0, ""]
+            for i in range(3 * n)
+        ])],
+        6, "chunk ACTS at byte", "7 acts unlike others in the file; 6 is the most",
+    ),
     "branches": (
         lambda n: [chunk(b"FORK", [f"b{i}", "main", []]) for i in range(n - 1)],
         5, "chunk FORK at byte", "6 branches in the file; 5 is the most",

@@ -13,7 +13,6 @@ is closed opens to the same branches and verifies; the walk goes on in its repla
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from itertools import zip_longest
 from random import Random
@@ -244,7 +243,7 @@ class Walk:
             if more < len(known.entries) and known.entries[more].start < begin:
                 gone.append(known.entries[more])
             if gone[-1].end > begin:
-                gone[-1] = replace(gone[-1], end=begin, reason="budget")
+                gone[-1] = gone[-1]._replace(end=begin, reason="budget")
             gone = joined(gone)
         self.begun[branch.name] = Begun(branch.given_up, gone, [*branch.entries])
         return gone
@@ -294,7 +293,7 @@ def joined(entries: list[Entry]) -> list[Entry]:
     for entry in entries:
         last = found[-1] if found else None
         if last and last.act == entry.act and last.moves and last.reason == "budget":
-            found[-1] = replace(last, end=entry.end, reason=entry.reason)
+            found[-1] = last._replace(end=entry.end, reason=entry.reason)
         else:
             found.append(entry)
     return found

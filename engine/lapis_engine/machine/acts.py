@@ -116,17 +116,21 @@ def check(act: Act) -> None:
     for name, value in act.args.items():
         if name not in parameters:
             raise ActError(f"act {act.verb} has no {name[:40]!r}")
-        _check_value(f"act {act.verb}: {name}", value, parameters[name])
+        _check_value(act, name, value, parameters[name])
     for name, parameter in parameters.items():
         if parameter.required and name not in act.args:
             raise ActError(f"act {act.verb}: it needs {name}")
 
 
-def _check_value(what: str, value: object, wanted: Parameter) -> None:
+def _check_value(act: Act, name: str, value: object, wanted: Parameter) -> None:
     if type(value) not in wanted.kinds:
-        raise ActError(f"{what} is {repr(value)[:40]} and must be {wanted.words}")
+        raise ActError(
+            f"act {act.verb}: {name} is {repr(value)[:40]} and must be {wanted.words}"
+        )
     if isinstance(value, int) and abs(value) >> WIDEST:
-        raise ActError(f"{what} is {value} and must be within {WIDEST} bits")
+        raise ActError(
+            f"act {act.verb}: {name} is {value} and must be within {WIDEST} bits"
+        )
 
 
 def perform(machine: Actor, again: Act) -> None:

@@ -7,8 +7,7 @@ instructions, and so many events. A run that is cut in two does what the whole d
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.errors import EngineError
 from lapis_engine.machine import acts
@@ -47,9 +46,11 @@ class DivergedError(EngineError):
         self.came = came
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An act, and where the machine was before and after it."""
+class Entry(NamedTuple):
+    """An act, and where the machine was before and after it.
+
+    A tuple, as a recording may have a million of them and a tuple is soon made.
+    """
 
     act: Act
     start: Position

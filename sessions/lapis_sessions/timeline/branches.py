@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -113,7 +113,7 @@ class Branch:
         self.kept = kept[index:]
         self.entries = self.entries[gone:]
         if self.entries and self.entries[0].start != at:
-            self.entries[0] = replace(self.entries[0], start=at)
+            self.entries[0] = self.entries[0]._replace(start=at)
         self.given_up += gone
 
     def _after(self, spot: Spot) -> int:

@@ -32,9 +32,11 @@ class Budget:
     """Bytes of all bodies when they are expanded."""
     memory: int = 352 * MIB
     """Bytes that all that is kept takes, as a session of it too."""
-    chunks: int = 400_000
-    """A day of running without a pause, at four a second."""
+    chunks: int = 100_000
+    """A day of running without a pause, as the writer takes longer for the later."""
     acts: int = 1_000_000
+    unlike: int = 100_000
+    """Acts that were asked for like none of the last ones (`rows.Shapes`)."""
     branches: int = 10_000
     notes: int = 100_000
     hashes: int = 200_000
@@ -64,13 +66,16 @@ BRANCH, NOTE, HASH = 2000, 300, 300
 
 @dataclass(slots=True)
 class Spent:
-    """What one file has used up of a budget; each method raises `RecordingError`."""
+    """What one file has used up of a budget; each method raises `RecordingError`.
+
+    `part` is what of the file asks for it: it is put into words for a refusal only.
+    """
 
     budget: Budget = DEFAULT
     used: dict[str, int] = field(default_factory=dict)
 
-    def take(self, what: str, part: str, count: int = 1) -> None:
-        """Use up `count` of the limit `what`; `part` of the file asks for it."""
+    def take(self, what: str, part: object, count: int = 1) -> None:
+        """Use up `count` of the limit `what`."""
         used = self.used[what] = self.used.get(what, 0) + count
         most = getattr(self.budget, what)
         if used > most:
@@ -79,7 +84,7 @@ class Spent:
                 f"{most:,} is the most"
             )
 
-    def room(self, part: str, size: int) -> None:
+    def room(self, part: object, size: int) -> None:
         """Refuse what is only looked at, where there is not that much left."""
         if self.used.get("memory", 0) + size > self.budget.memory:
             raise RecordingError(
@@ -87,42 +92,43 @@ class Spent:
                 f"{self.budget.memory:,} is the most in all"
             )
 
-    def act(self, part: str, count: int) -> None:
+    def act(self, part: object, count: int) -> None:
         """Take so many acts."""
         self.take("acts", part, count)
         self.take("memory", part, count * ACT)
 
-    def branch(self, part: str, name: str) -> None:
+    def branch(self, part: object, name: str) -> None:
         """Take a branch."""
-        self.name(f"{part}: the name of a branch", name)
+        self.name(part, name, "the name of a branch")
         self.take("branches", part)
         self.take("memory", part, BRANCH + sys.getsizeof(name))
 
-    def note(self, part: str, texts: Iterable[str]) -> None:
+    def note(self, part: object, texts: Iterable[str]) -> None:
         """Take an annotation."""
         size = 0
         for text in texts:
-            self.text(f"{part}: a text", text)
+            self.text(part, text)
             size += sys.getsizeof(text)
         self.take("notes", part)
         self.take("memory", part, NOTE + size)
 
-    def hash(self, part: str, digest: str, packed: int = 0, fields: int = 0) -> None:
+    def hash(self, part: object, digest: str, packed: int = 0, fields: int = 0) -> None:
         """Take a hash, or a checkpoint of so many bytes when packed."""
-        self.name(f"{part}: a digest", digest)
+        self.name(part, digest, "a digest")
         self.take("hashes", part)
         self.take("fields", part, fields)
         self.take("memory", part, HASH + packed)
 
-    def args(self, part: str, args: object) -> None:
-        """Take the arguments of an act, with all that is within them."""
+    def args(self, part: object, args: object) -> None:
+        """Take an act unlike others: its arguments, with all that is within them."""
+        self.take("unlike", part)
         self.take("memory", part, ARGS + self.value(part, args))
 
-    def value(self, part: str, value: object, depth: int = 0) -> int:
+    def value(self, part: object, value: object, depth: int = 0) -> int:
         """Take a value with all that is within it; return the bytes that it takes."""
+        if isinstance(value, str):
+            self.text(part, value)
         if not isinstance(value, (dict, list)):
-            if isinstance(value, str):
-                self.text(f"{part}: a text", value)
             return sys.getsizeof(value)
         if depth >= self.budget.depth:
             raise RecordingError(
@@ -133,36 +139,45 @@ class Spent:
             self.take("values", part, len(value))
         size = sys.getsizeof(value) + VALUE
         for each in [*value, *value.values()] if isinstance(value, dict) else value:
-            size += self.value(part, each, depth + 1)
+            is_short = type(each) is str and len(each) <= self.budget.text
+            if is_short or type(each) is int:
+                size += sys.getsizeof(each)
+            else:
+                size += self.value(part, each, depth + 1)
         return size
 
-    def name(self, part: str, name: str) -> None:
-        """Look at a name."""
-        self._length(part, name, self.budget.name)
+    def name(self, part: object, name: str, what: str | None = None) -> None:
+        """Look at a name, which is its own where it is not said of `what`."""
+        if len(name) > self.budget.name:
+            what = quoted(name, 20) if what is None else what
+            raise _too_long(part, what, name, self.budget.name)
 
-    def names(self, part: str, names: Collection[str]) -> None:
+    def names(self, part: object, names: Collection[str]) -> None:
         """Look at a list of names."""
         self.take("values", part, len(names))
         for each in names:
-            self.name(f"{part}: {quoted(each, 20)}", each)
+            self.name(part, each)
         self.take("memory", part, sum(VALUE + sys.getsizeof(each) for each in names))
 
-    def text(self, part: str, text: str) -> None:
+    def text(self, part: object, text: str, what: str = "a text") -> None:
         """Look at a text."""
-        self._length(part, text, self.budget.text)
+        if len(text) > self.budget.text:
+            raise _too_long(part, what, text, self.budget.text)
 
-    def _length(self, part: str, text: str, most: int) -> None:
-        if len(text) > most:
-            raise RecordingError(
-                f"{part} has {len(text):,} letters; {most:,} is the most"
-            )
+
+def _too_long(part: object, what: str, text: str, most: int) -> RecordingError:
+    return RecordingError(
+        f"{part}: {what} has {len(text):,} letters; {most:,} is the most"
+    )
 
 
 WORDS = {
+    "file": "bytes",
     "expanded": "bytes when expanded",
     "memory": "bytes of memory to keep what is",
     "chunks": "chunks",
     "acts": "acts",
+    "unlike": "acts unlike others",
     "branches": "branches",
     "notes": "annotations",
     "hashes": "hashes and checkpoints",

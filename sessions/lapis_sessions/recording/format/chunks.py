@@ -52,6 +52,10 @@ class Chunk:
         """What it is called in a refusal."""
         return f"chunk {visible(self.type)} at byte {self.at}"
 
+    def __str__(self) -> str:
+        """Return the same."""
+        return self.part
+
     def body(self, left: int = MOST) -> bytes:
         """Return the body; raise `RecordingError` when it cannot be expanded.
 
@@ -116,8 +120,8 @@ def scan(file: BinaryIO) -> Iterator[Chunk]:
     The file then stands where that one begins. Raises `RecordingError` for a critical
     chunk of an unknown type.
     """
+    at = file.tell()
     while True:
-        at = file.tell()
         chunk = _next(file, at)
         if chunk is None:
             file.seek(at)
@@ -128,6 +132,7 @@ def scan(file: BinaryIO) -> Iterator[Chunk]:
                 f"and must not skip"
             )
         yield chunk
+        at += LEADER.size + len(chunk.raw) + TRAILER.size
 
 
 def _next(file: BinaryIO, at: int) -> Chunk | None:

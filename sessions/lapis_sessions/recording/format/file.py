@@ -26,6 +26,8 @@ class File:
         """Open it beside `path`; raise `RecordingError` if that must not be written."""
         self.path = Path(path)
         self.chunks = 0
+        self.size = 0
+        """Bytes that were written."""
         self._draft = Draft(look(path, force=force), PARTIAL)
 
     @property
@@ -42,8 +44,7 @@ class File:
         """Put the header on disk; raise `RecordingError`, with no file left behind."""
         try:
             versions = chunks.VERSIONS.pack(schema.FORMAT, schema.READER)
-            self._draft.write(chunks.MAGIC + versions)
-            self.chunk("HEAD", head)
+            self.chunk(chunks.MAGIC + versions + packed("HEAD", head)[1])
             self._draft.sync()
         except OSError as error:
             self._draft.drop()
@@ -51,10 +52,11 @@ class File:
                 f"{quoted_path(str(self.path))} cannot be written: {why(error)}"
             ) from None
 
-    def chunk(self, kind: str, body: Row | list[ActRow]) -> None:
+    def chunk(self, data: bytes) -> None:
         """Write a chunk and hand it to the system; raise `OSError`."""
-        self._draft.write(chunks.encode(kind, msgspec.msgpack.encode(body)))
+        self._draft.write(data)
         self.chunks += 1
+        self.size += len(data)
 
     def give_up(self) -> None:
         """Close what cannot be written any more."""
@@ -63,3 +65,9 @@ class File:
     def close(self) -> None:
         """Close it under its own name; raise `RecordingError`."""
         self._draft.land()
+
+
+def packed(kind: str, body: Row | list[ActRow]) -> tuple[int, bytes]:
+    """Return how many bytes a body has when it is expanded, and its chunk."""
+    raw = msgspec.msgpack.encode(body)
+    return len(raw), chunks.encode(kind, raw)

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import RecordingError
-from lapis_sessions.text.visible import quoted
 
 if TYPE_CHECKING:
     from lapis_sessions.recording.format.budget import Spent
@@ -23,8 +22,8 @@ def check(head: Header, spent: Spent, part: str) -> None:
         if not 1 <= value < 1 << 63:
             raise RecordingError(f"{part}: {name} is {value} and at least 1")
     for name in NAMES:
-        spent.name(f"{part}: {name}", getattr(head, name))
-    spent.text(f"{part}: append", head.append)
+        spent.name(part, getattr(head, name), name)
+    spent.text(part, head.append, "append")
     spent.names(f"{part}: the names of devices", head.devices)
     spent.names(f"{part}: the names of lints", head.lints)
     _mapping(head.plugins, spent, f"{part}: plugins")
@@ -36,16 +35,16 @@ def _mapping(
     found: dict[str, str] | dict[str, bool | int | str], spent: Spent, part: str
 ) -> None:
     for name in found:
-        spent.name(f"{part}: {quoted(name, 20)}", name)
+        spent.name(part, name)
     spent.take("memory", part, spent.value(part, found))
 
 
 def _image(head: Header, spent: Spent, part: str) -> None:
     image, what = head.image, f"{part}: image"
-    spent.text(f"{what}: its name", image.name)
-    spent.name(f"{what}: its SHA-256", image.sha256)
+    spent.text(what, image.name, "its name")
+    spent.name(what, image.sha256, "its SHA-256")
     for name, _ in image.symbols:
-        spent.text(f"{what}: the name of a symbol", name)
+        spent.text(what, name, "the name of a symbol")
     size = sum(200 + sys.getsizeof(name) for name, _ in image.symbols)
     spent.take("values", what, len(image.symbols))
     spent.take("memory", what, size + len(image.data or b""))

@@ -15,6 +15,7 @@ from lapis_sessions import regular
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format import budget, chunks, schema, tail, taking
 from lapis_sessions.recording.format.budget import Spent
+from lapis_sessions.recording.format.collecting import unwatched
 from lapis_sessions.recording.format.contents import (
     Outline,
     RecordedBranch,
@@ -37,14 +38,14 @@ F = TypeVar("F", bound=Outline)
 
 def read(path: str, limits: Budget = budget.DEFAULT) -> Recording:
     """Read a recording; raise `RecordingError` saying what is wrong with it."""
-    with _opened(path, limits) as file:
+    with unwatched(), _opened(path, limits) as file:
         found: Recording = _read(file, path, Recording, limits)
         return found
 
 
 def outline(path: str, limits: Budget = budget.DEFAULT) -> Outline:
     """Look through a recording as `read` does, and keep only how much there is."""
-    with _opened(path, limits) as file:
+    with unwatched(), _opened(path, limits) as file:
         return _read(file, path, Outline, limits)
 
 

@@ -65,7 +65,7 @@ class Shapes(dict[Key, Shape]):
         """Begin with none."""
         super().__init__()
         self._spent = spent
-        self.part = ""
+        self.part: object = ""
         """Of the file, for refusals."""
 
     def __missing__(self, key: Key) -> Shape:
@@ -75,7 +75,9 @@ class Shapes(dict[Key, Shape]):
         found = self[key] = _shape(key, self._spent, self.part)
         return found
 
-    def acts(self, rows: Sequence[RawAct], begin: Position, part: str) -> list[ActRow]:
+    def acts(
+        self, rows: Sequence[RawAct], begin: Position, part: object
+    ) -> list[ActRow]:
         """Return acts that can be: each ends no sooner than the one before."""
         self._spent.act(part, len(rows))
         self.part = part
@@ -92,7 +94,7 @@ class Shapes(dict[Key, Shape]):
         return list(map(ActRow, verbs, args, *columns, [shape[2] for shape in asked]))
 
 
-def _shape(key: Key, spent: Spent, part: str) -> Shape:
+def _shape(key: Key, spent: Spent, part: object) -> Shape:
     """Check what was asked; return (verb, arguments, reason)."""
     verb, packed, reason = key
     if len(packed) > LARGEST:
@@ -102,7 +104,7 @@ def _shape(key: Key, spent: Spent, part: str) -> Shape:
         )
     args = _decoder.decode(packed)
     spent.args(part, args)
-    spent.name(f"{part}: the reason of act {quoted(verb)}", reason)
+    spent.name(part, reason, "the reason of an act")
     try:
         replay.check(Act(verb, args))
     except ActError as error:
@@ -112,7 +114,7 @@ def _shape(key: Key, spent: Spent, part: str) -> Shape:
     return verb, args, reason
 
 
-def _refuse_order(rows: Sequence[RawAct], begin: Position, part: str) -> None:
+def _refuse_order(rows: Sequence[RawAct], begin: Position, part: object) -> None:
     """Raise `RecordingError` for the first act that ends before it began."""
     at: tuple[int, int, int] = begin
     for row in rows:

@@ -50,7 +50,7 @@ def header(chunk: Chunk, spent: Spent) -> Header:
         raise RecordingError(
             f"it begins with chunk {short(chunk.type)} and not with HEAD"
         )
-    spent.take("chunks", chunk.part)
+    spent.take("chunks", chunk)
     head = _decode(chunk, spent, Header)
     check(head, spent, chunk.part)
     return head
@@ -76,7 +76,7 @@ class Taker:
     def take(self, chunk: Chunk) -> None:
         """Take one up; raise `RecordingError` saying what is wrong with it."""
         found, spent = self._found, self._spent
-        spent.take("chunks", chunk.part)
+        spent.take("chunks", chunk)
         match chunk.type:
             case "ACTS":
                 self._add(chunk, self._decode(chunk, rows.RawActs))
@@ -109,7 +109,7 @@ class Taker:
 
     def _add(self, chunk: Chunk, raw: list[RawAct]) -> None:
         outline, kept = self._outline, self._kept
-        acts = _decoding(chunk, lambda: self._shapes.acts(raw, outline.end, chunk.part))
+        acts = _decoding(chunk, lambda: self._shapes.acts(raw, outline.end, chunk))
         if acts:
             last = acts[-1]
             outline.end = Position(last.retired, last.seq, last.now)
@@ -134,7 +134,7 @@ class Taker:
                 f"{chunk.part}: branch {quoted(row.name)} of {quoted(row.parent)}: "
                 f"there are {listed(numbers)}"
             )
-        self._spent.branch(chunk.part, row.name)
+        self._spent.branch(chunk, row.name)
         found.turn = numbers[row.name] = len(found.outlines)
         found.outlines.append(BranchOutline(row.name, row.parent))
         if isinstance(found, Recording):
@@ -144,8 +144,8 @@ class Taker:
     def _checkpoint(self, chunk: Chunk) -> None:
         row = self._decode(chunk, RawCheckpoint)
         fields = entries_of(row.fields)
-        self._spent.hash(chunk.part, row.digest, len(chunk.raw), fields)
-        self._spent.room(chunk.part, fields * FIELD)
+        self._spent.hash(chunk, row.digest, len(chunk.raw), fields)
+        self._spent.room(chunk, fields * FIELD)
         _decoding(chunk, lambda: _fields.decode(row.fields))
         self._within(chunk, row)
         self._outline.hashes += 1
@@ -154,7 +154,7 @@ class Taker:
             kept.checkpoints.append(StoredCheckpoint.read(row, chunk))
 
     def _hash(self, chunk: Chunk, row: HashRow) -> None:
-        self._spent.hash(chunk.part, row.digest)
+        self._spent.hash(chunk, row.digest)
         self._within(chunk, row)
         self._outline.hashes += 1
         kept = self._kept
@@ -162,7 +162,7 @@ class Taker:
             kept.hashes.append(row)
 
     def _note(self, chunk: Chunk, row: Annotation) -> None:
-        self._spent.note(chunk.part, (row.text, row.ask, row.answer))
+        self._spent.note(chunk, (row.text, row.ask, row.answer))
         self._within(chunk, row)
         self._outline.notes += 1
         kept = self._kept
@@ -193,7 +193,7 @@ class Taker:
 def _decode(chunk: Chunk, spent: Spent, kind: type[T]) -> T:
     left = spent.budget.expanded - spent.used.get("expanded", 0)
     body = chunk.body(left)
-    spent.take("expanded", chunk.part, len(body))
+    spent.take("expanded", chunk, len(body))
     return _decoding(chunk, lambda: msgspec.msgpack.decode(body, type=kind))
 
 

@@ -14,9 +14,8 @@ from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import Entry
 from lapis_sessions.draft import why
 from lapis_sessions.errors import RecordingError
-from lapis_sessions.recording.format import spending
-from lapis_sessions.recording.format.budget import Spent
-from lapis_sessions.recording.format.file import File
+from lapis_sessions.recording.format import budget
+from lapis_sessions.recording.format.file import File, packed
 from lapis_sessions.recording.format.header import header
 from lapis_sessions.recording.format.schema import (
     ActRow,
@@ -27,6 +26,7 @@ from lapis_sessions.recording.format.schema import (
     Trailer,
     TurnRow,
 )
+from lapis_sessions.recording.format.spending import Spending
 from lapis_sessions.text.visible import quoted_path
 from lapis_sessions.timeline.branches import FIRST, continues
 
@@ -35,12 +35,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lapis_sessions.origin import Origin
+    from lapis_sessions.recording.format.budget import Budget
     from lapis_sessions.recording.format.schema import Row
     from lapis_sessions.timeline.branches import Branch
     from lapis_sessions.timeline.timeline import Timeline
 
 SECONDS = 0.25
-"""What was done goes out at least so often."""
+"""What was done goes out at least so often,"""
+SLOWER = 10_000
+"""and as much later again after so many chunks: a file holds a day of running, and its
+end is not lost for much."""
 AT_ONCE = 4096
 """Acts that wait at most, and acts of a chunk."""
 PATIENCE = 150
@@ -61,6 +65,7 @@ class Writer:
         *,
         force: bool = False,
         embed: bool = True,
+        limits: Budget = budget.DEFAULT,
     ) -> None:
         """Begin, with all that was done so far; raise `RecordingError`.
 
@@ -71,6 +76,7 @@ class Writer:
             tell: Told, in a sentence, when the disk ends the recording.
             force: Replace the file if it is there.
             embed: Put the image into it.
+            limits: What the file may hold.
         """
         self.failed = ""
         """Why it ended before it was closed, or nothing."""
@@ -84,10 +90,11 @@ class Writer:
         self._hashes = 0
         self._flushed = self._hashed = monotonic()
         self._cost = 0.0
-        self._spent = Spent()
         head = header(origin, timeline, embed=embed)
+        self._spending = Spending(head, limits)
         self._file = File(path, force=force)
         self._file.begin(head)
+        self._spending.spent.take("file", "chunk HEAD", self._file.size)
         if self._file.others:
             tell(
                 f"{quoted_path(self._file.others[-1])} is there, of a recording that "
@@ -135,9 +142,14 @@ class Writer:
             self._waiting[-1] = Entry(last.act, last.start, entry.end, entry.reason)
         else:
             self._waiting.append(entry)
-        if len(self._waiting) >= AT_ONCE or monotonic() - self._flushed > SECONDS:
+        if len(self._waiting) >= AT_ONCE or self._is_due:
             self.flush()
             self._hash()
+
+    @property
+    def _is_due(self) -> bool:
+        seconds = SECONDS * (1 + self._file.chunks / SLOWER)
+        return monotonic() - self._flushed > seconds
 
     def _all_of(self, branch: Branch) -> None:
         """Begin a branch, with all that it has."""
@@ -196,9 +208,10 @@ class Writer:
         if self.failed or not is_there:
             return
         fields, digest = self._digester.fields(), self._digester.digest()
-        if spending.has_room(self._spent, len(fields)):
-            row = CheckpointRow(self.acts, self._retired, digest, fields)
-            self._chunk("CKPT", row)
+        row = CheckpointRow(self.acts, self._retired, digest, fields)
+        chunk = packed("CKPT", row)
+        if self._spending.has_room(len(fields), chunk[0]):
+            self._put("CKPT", row, chunk)
         else:
             self._chunk("hash", HashRow(self.acts, self._retired, digest))
 
@@ -229,17 +242,17 @@ class Writer:
 
         Tells whether it is written.
         """
-        if self.failed:
-            return False
+        return not self.failed and self._put(kind, body, packed(kind, body))
+
+    def _put(
+        self, kind: str, body: Row | list[ActRow], chunk: tuple[int, bytes]
+    ) -> bool:
+        expanded, data = chunk
         try:
-            spending.take(self._spent, kind, body)
+            self._spending.take(kind, body, expanded, len(data))
+            self._file.chunk(data)
         except RecordingError as error:
             return self._stop(str(error))
-        return self._guarded(lambda: self._file.chunk(kind, body))
-
-    def _guarded(self, write: Callable[[], None]) -> bool:
-        try:
-            write()
         except OSError as error:
             return self._stop(why(error))
         return True
