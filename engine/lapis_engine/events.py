@@ -315,6 +315,23 @@ class ExceptionRaised:
 
 
 @record
+class DebugHit:
+    """A debug exception is due, and what for (SDM Vol. 3B "Debug Exceptions")."""
+
+    kind: ClassVar[str] = "debug"
+    vcpu: int
+    what: str
+    """execute, write, access (of data), io, task-switch, or dr-access (DR7.GD)."""
+    dr: int | None
+    """0 to 3: the debug register that was hit; None where it was none of these."""
+    address: int | None
+    """Its linear address, or the port."""
+    size: int
+    """Bytes that it watches; 0 where there is no address."""
+    rip: int
+
+
+@record
 class MsrAccessed:
     """RDMSR or WRMSR of a register that the engine serves."""
 
@@ -444,6 +461,7 @@ ProcessorEvent = (
     RunStateChanged
     | ModeChanged
     | ExceptionRaised
+    | DebugHit
     | MsrAccessed
     | Halted
     | Woken

@@ -30,6 +30,8 @@ CORE = {
     "retired",
     # The debugger's.
     "_stops",
+    # Follows from the debug registers: `arm_guest` is asked at each entry.
+    "_guest",
 }  # fmt: skip
 LOG = {"_clock", "_events", "next_seq", "observers", "observers_of"}
 MACHINE = {

@@ -33,7 +33,7 @@ EXCEPTIONS = 0xFFFF_FFF7
 """All but #BP, which arrives by its own door."""
 CR_READS = 1 << 8
 CR_WRITES = 1 << 8 | 1 << 0
-DR_WRITES = 1 << 7
+DRS = 0xFF
 """One bit a register."""
 
 
@@ -46,7 +46,7 @@ def arm(context: Context) -> None:
     tail.intercept = INTERCEPTS
     tail.intercept_cr_read = CR_READS
     tail.intercept_cr_write = CR_WRITES
-    tail.intercept_dr_write = DR_WRITES
+    tail.intercept_dr_read = tail.intercept_dr_write = DRS
     tail.intercept_exceptions = EXCEPTIONS
     tail.old_exception, tail.exception_is_int = -1, 0
 

@@ -27,36 +27,31 @@ from unicorn import (
 )
 from unicorn.unicorn_const import (
     UC_HOOK_MEM_PROT,
-    UC_MEM_FETCH_PROT,
-    UC_MEM_FETCH_UNMAPPED,
-    UC_MEM_WRITE_PROT,
-    UC_MEM_WRITE_UNMAPPED,
 )
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
-from lapis_engine.cpu import flags, intercepts, layout
+from lapis_engine.cpu import layout
 from lapis_engine.cpu.arming import arm, arm_one
 from lapis_engine.cpu.context import Context
-from lapis_engine.cpu.fault import DB, PF_
+from lapis_engine.cpu.debug_registers import armed
+from lapis_engine.cpu.fault import DB
+from lapis_engine.cpu.guest_stops import GuestStops
 from lapis_engine.cpu.intercepts import (
-    Breakpoint,
     Budget,
     Faulted,
     Hole,
     HwExit,
     Intercepted,
-    Marked,
-    PortAccess,
     Resumed,
-    SoftwareInterrupt,
     Unknown,
-    Window,
+    Watched,
 )
 from lapis_engine.cpu.library import Bare
 from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
-from lapis_engine.cpu.registers import DR6_BS, RF, Registers
+from lapis_engine.cpu.registers import RF, Registers
+from lapis_engine.cpu.reports import Reports
 from lapis_engine.cpu.restart import Restarts
 from lapis_engine.cpu.stale import Stale
 from lapis_engine.cpu.stops import Stops
@@ -70,11 +65,9 @@ if TYPE_CHECKING:
 
 INTERRUPT_VIRQ = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
-EXCEPTION_EXIT = 0x40
-"""SVM exit code of exception 0."""
 
 
-class Core:
+class Core(Reports):
     """The processor that every vCPU runs on, one at a time.
 
     `selfcheck.open_core` makes one that is proved to be as we think it is.
@@ -105,6 +98,7 @@ class Core:
         """Instructions counted and not retired when the event came: one, or none."""
         self._fetching = False
         self._stops = Stops(self._uc)
+        self._guest = GuestStops(self._uc, self._counter, self._save)
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
@@ -120,6 +114,7 @@ class Core:
             return
         self._is_closed = True
         self._stops.close()
+        self._guest.close()
         self._bare.close()
         del self._uc
         self._vmcb.close()
@@ -201,6 +196,21 @@ class Core:
         self._stops.watch(places, lambda: tell(self._before + self._counter.value))
         self._forget_all()
 
+    def arm_guest(self, regs: Registers, peek: Callable[[int], int | None]) -> None:
+        """Take over what a vCPU's debug registers wait for, if anything has changed.
+
+        Drops all translations if it stops anew for that. `peek` is `GuestStops.arm`'s.
+        """
+        if self._guest or regs.is_armed:
+            if self._guest.arm(regs.context, armed(regs), peek):
+                self._forget_all()
+            self._marks.armed = self._guest.instructions
+
+    @property
+    def hits(self) -> int:
+        """What of the guest's watched data the last start hit: bits 3:0 of DR6."""
+        return self._guest.hits
+
     def _forget_all(self) -> None:
         self._bare.forget_all()
         self._restarts.begin_anew()
@@ -242,15 +252,16 @@ class Core:
         """Go on where RF is set: it is cleared as soon as one instruction has retired.
 
         SDM Vol. 3B "Instruction-Breakpoint Exception Condition"; the processor itself
-        would clear it where the translated block ends.
-        # Differs from the SDM: a REP that is not done yet clears it all the same.
+        would clear it where the translated block ends. A REP keeps it to its end.
         """
-        before = self.retired
+        before, at = self.retired, regs.linear_rip
         regs.rflags &= ~RF
         event = self._run(regs, before + 1, window=window, before=before)
-        if self.retired == before:
+        if self._keeps_rf(regs, at, before):
             regs.rflags |= RF
-        elif isinstance(event, Budget) and self.retired < budget:
+        if self.retired == before:
+            return event
+        if isinstance(event, Budget) and self.retired < budget:
             event = self._run(regs, budget, window=window, before=self.retired)
         return event
 
@@ -264,8 +275,8 @@ class Core:
     ) -> tuple[HwExit, Loan]:
         """Run one instruction, or one iteration, on pages lent to it (`attempt.Loan`).
 
-        Returns what ended it, and the loan with every access that it made. A
-        single-step trap is not reported: it comes after the instruction.
+        Returns what ended it, and the loan with every access that it made. Traps of the
+        debugger's kind are not reported: they come after the instruction.
         """
         self._skip = regs.linear_rip if self._stops.breakpoints else None
         rip = regs.rip
@@ -283,7 +294,11 @@ class Core:
             self._leave_paging()
         self.forget_code(*code)
         trap = isinstance(event, Faulted) and event.vector == DB
-        if trap or (isinstance(event, (Faulted, Hole)) and regs.rip != rip):
+        if (
+            trap
+            or isinstance(event, Watched)
+            or (isinstance(event, (Faulted, Hole)) and regs.rip != rip)
+        ):
             event = Budget()  # it is done, and the fault is of the next one's fetch
         return event, loan
 
@@ -301,16 +316,22 @@ class Core:
     @contextmanager
     def _alone(self, regs: Registers) -> Iterator[None]:
         """Let the one instruction at RIP through though it is marked, or RF set."""
-        flag = regs.rflags & RF
+        flag, at = regs.rflags & RF, regs.linear_rip
         if flag:
             regs.rflags &= ~RF
-        self._marks.past = regs.linear_rip
+        self._marks.past = at
         try:
             yield
         finally:
             self._marks.past = None
-        if flag and not self.retired:
+        if flag and self._keeps_rf(regs, at, 0):
             regs.rflags |= RF
+
+    def _keeps_rf(self, regs: Registers, at: int, before: int) -> bool:
+        """Tell whether the instruction at `at` is not done yet, or was not begun."""
+        if self.retired == before:
+            return True
+        return regs.linear_rip == at and self._marks.is_repeated(at)
 
     def native(self, regs: Registers, event: Intercepted) -> HwExit:
         """Let the processor itself carry out the instruction that it reported."""
@@ -322,7 +343,13 @@ class Core:
             tail.intercept_cr_write &= ~(1 << (event.code - 0x10))
         else:
             tail.intercept &= ~(1 << (event.code - 0x60))
-        result = self.run(regs, 1, past=True)
+        if regs.linear_rip in self._marks.armed:
+            self._forget_all()
+            with self._alone(regs):
+                result = self.run(regs, 1, past=True)
+            self._forget_all()
+        else:
+            result = self.run(regs, 1, past=True)
         tail.intercept, tail.intercept_cr_read, tail.intercept_cr_write = saved
         return result
 
@@ -363,6 +390,7 @@ class Core:
         if self._stale:
             self._stale.drop(self._bare)
         self._event, self._fetching, self._budget = None, False, budget
+        self._guest.begin(context)
         self._control.request.value = INTERRUPT_VIRQ if window else 0
         failed = self._bare.start(context.head.eip, budget)
         self._control.request.value = 0
@@ -374,11 +402,23 @@ class Core:
         self, context: Context, budget: int, failed: str | None
     ) -> HwExit | Resumed:
         """Sort out what ended a start, and how many instructions it retired."""
+        event = self._ended(context, budget, failed)
+        if self._guest.hits and self.retired >= self._guest.at:
+            # It is done: whatever else was found is of the next instruction.
+            stepped = isinstance(event, Faulted) and event.vector == DB
+            self._event = event = Watched(self._guest.hits, stepped)
+            self._fetching = False
+        return event
+
+    def _ended(
+        self, context: Context, budget: int, failed: str | None
+    ) -> HwExit | Resumed:
         event = self._event
         if event is None:
             self._bare.save(context.saved)
             if failed is None:
-                self.retired = min(self._counter.value, budget)
+                most = self._guest.at if self._guest.hits else budget
+                self.retired = min(self._counter.value, most)
                 return Budget()
             self.retired = max(self._counter.value - 1, 0)
             return Unknown(failed)
@@ -389,112 +429,3 @@ class Core:
             self._begun = self._counter.value
         self.retired = self._begun - self._pre
         return event
-
-    # What the processor calls while it runs.
-
-    def _save(self) -> Context:
-        """Take over the state that the processor is in at this moment."""
-        context = self._loaded
-        assert context is not None, "an event without a vCPU"
-        self._bare.save(context.saved)
-        self._begun = self._counter.value  # more may begin before the stop
-        return context
-
-    def _join_flags(self, context: Context, *, begun: bool) -> None:
-        """Make `eflags` of the parts that RFLAGS is split in while it is in flight.
-
-        `begun`: the hooks of the instruction at RIP are through.
-        """
-        head, rflags = context.head, self._bare.rflags(context.saved)
-        head.eflags = flags.of_begun(head, rflags) if begun else rflags
-
-    def _capture(self) -> Context:
-        """Take the state over, and stop."""
-        context = self._save()
-        self._uc.emu_stop()
-        return context
-
-    def _on_event(self, _uc: Uc, number: int, _data: object) -> None:
-        if self._event is not None:
-            return
-        self._control.request.value = 0  # or it would be reported without end
-        context = self._capture()
-        tail = context.tail
-        error = tail.error_code
-        tail.old_exception, tail.exception_is_int = -1, 0
-        self._pre = 1
-        if number < 0x100:
-            self._pre = 0
-            self._event = SoftwareInterrupt(number)
-        elif number - 0x100 == intercepts.VINTR:
-            self._pre = 0
-            self._event = Window()
-        elif number - 0x100 == intercepts.HLT and (
-            marked := self._marks.at(context.linear_rip())
-        ):
-            self._event = self._marked(context, marked)
-        elif EXCEPTION_EXIT <= number - 0x100 < EXCEPTION_EXIT + 32:
-            self._event = self._exception(context, number - 0x140, error & 0xFFFF_FFFF)
-        else:
-            self._event = Intercepted(number - 0x100, error)
-        self._join_flags(context, begun=bool(self._pre))
-
-    def _marked(self, context: Context, marked: Marked) -> HwExit | Resumed:
-        """Return what a stop before a marked instruction is: it was not begun."""
-        begun, self._pre = self._begun, 0
-        linear = context.linear_rip()
-        if begun == self._budget:
-            return Budget()
-        if linear in self._stops.breakpoints and (begun or linear != self._skip):
-            return Breakpoint(linear)
-        return Resumed() if context.head.eflags & RF else marked
-
-    def _exception(self, context: Context, vector: int, error: int) -> Faulted:
-        cr2 = 0
-        if vector == PF_:
-            cr2 = int.from_bytes(self._vmcb[0x80:0x88], "little")
-            # A fetch fails while translating, before the count: no return address.
-            self._fetching = not context.tail.retaddr
-            self._pre = 0 if self._fetching else 1
-        elif vector == DB and context.tail.dr[6] & DR6_BS:
-            self._pre = 0  # a single-step trap comes after its instruction
-        return Faulted(vector, error, cr2)
-
-    def _on_hole(
-        self, _uc: Uc, access: int, gpa: int, size: int, _value: int, _data: object
-    ) -> bool:
-        if self._event is not None:
-            return False  # the further bytes of a write that crosses pages
-        if access in {UC_MEM_WRITE_UNMAPPED, UC_MEM_WRITE_PROT}:
-            kind = "write"
-        elif access in {UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT}:
-            kind = "fetch"
-        else:
-            kind = "read"
-        if kind != "fetch":
-            # Now, for an instruction that stores by a helper of QEMU's goes on to its
-            # end, and into the next one.
-            self._pre = 1
-            self._join_flags(self._save(), begun=True)
-        self._event = Hole(gpa, size, kind)
-        return False
-
-    def _on_in(self, _uc: Uc, port: int, size: int, _data: object) -> int:
-        self._on_port(port, size, value=0, write=False)
-        return 0
-
-    def _on_out(self, _uc: Uc, port: int, size: int, value: int, _data: object) -> None:
-        self._on_port(port, size, value=value, write=True)
-
-    def _on_port(self, port: int, size: int, *, value: int, write: bool) -> None:
-        self._pre = 1
-        self._join_flags(self._capture(), begun=True)
-        mask = (1 << (8 * size)) - 1
-        self._event = PortAccess(port & 0xFFFF, size, write, value & mask)
-
-    def _on_breakpoint(self, _uc: Uc, linear: int, _size: int, _data: object) -> None:
-        if linear == self._skip and self._before + self._counter.value == 1:
-            return
-        self._pre = 1
-        self._join_flags(self._capture(), begun=False)
-        self._event = Breakpoint(linear)

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from lapis_engine.cpu import descriptors
+from lapis_engine.cpu.debug_registers import DR7_GD
 from lapis_engine.cpu.descriptors import Descriptor, OpenBus
-from lapis_engine.cpu.fault import GP, NP, PF_, GuestFault
+from lapis_engine.cpu.fault import DB, GP, NP, PF_, GuestFault
 from lapis_engine.cpu.registers import (
     IF,
     NT,
@@ -246,5 +247,8 @@ def commit(d: Delivery, entry: GateEntry) -> None:
 def finish(d: Delivery) -> None:
     """Do what every delivery ends with, in real mode too."""
     d.regs.shadow = False
-    if d.event.kind == "exception" and d.event.vector == PF_:
-        d.regs.cr2 = d.event.cr2
+    if d.event.kind == "exception":
+        if d.event.vector == PF_:
+            d.regs.cr2 = d.event.cr2
+        elif d.event.vector == DB:  # its handler may use the debug registers
+            d.regs.dr[7] &= ~DR7_GD

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # SVM exit codes (APM Vol. 2 "SVM Intercept Codes").
 CR0_WRITE = 0x10
-DR7_WRITE = 0x37
+DR_READ, DR_WRITE = 0x20, 0x30
+"""Of DR0; the others follow."""
 CR8_READ = 0x08
 CR8_WRITE = 0x18
 VINTR = 0x64
@@ -109,6 +110,16 @@ class Breakpoint:
 
 
 @dataclass(slots=True)
+class Watched:
+    """The instruction before RIP hit data that the guest's debug registers watch."""
+
+    hits: int
+    """Bits 3:0 of DR6."""
+    stepped: bool = False
+    """It was a single step, too."""
+
+
+@dataclass(slots=True)
 class Unknown:
     """The processor gave up for a reason of its own."""
 
@@ -125,6 +136,7 @@ HwExit = (
     | PortAccess
     | Window
     | Breakpoint
+    | Watched
     | Unknown
 )
 """The closed union of reasons."""

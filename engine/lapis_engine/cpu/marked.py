@@ -14,6 +14,12 @@ LEGACY: Final = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2,
 """Prefixes but LOCK and REX (SDM Vol. 2A "Instruction Prefixes")."""
 LOCK: Final = 0xF0
 REX: Final = frozenset(range(0x40, 0x50))
+REPEATS: Final = frozenset({0xF2, 0xF3})
+STRINGS: Final = frozenset(
+    bytes([code])
+    for code in (*range(0x6C, 0x70), *range(0xA4, 0xA8), *range(0xAA, 0xB0))
+)
+"""INS, OUTS, MOVS, CMPS, STOS, LODS and SCAS."""
 TWO_BYTE: Final = 0x0F
 REGISTERS: Final = 0xC0
 """ModRM from here on names a register, and no memory."""
@@ -114,6 +120,12 @@ def look(code: bytes, bits: int) -> Mark | None:
     if kind is None or (kind in ONLY_64 and bits != 64):
         return None
     return Mark(kind, at, code)
+
+
+def is_repeated(code: bytes, bits: int) -> bool:
+    """Tell whether `code` is a string instruction that REP or REPNE repeats."""
+    at, _ = _prefixes(code, bits)
+    return bool(REPEATS & set(code[:at])) and code[at : at + 1] in STRINGS
 
 
 def _prefixes(code: bytes, bits: int) -> tuple[int, bool]:

@@ -7,9 +7,9 @@ function looks at the instruction instead. What it marks is never translated; th
 around it runs as fast as ever, for nothing is asked of a block that was translated.
 
 An instruction of which the telling bytes lie on the next page is marked, too: to look
-there might fault. Whoever is told of a marked instruction looks at all of it. And where
-RFLAGS.RF is set, each is: such blocks are translated for that flag alone, and the flag
-shall hold for one instruction.
+there might fault. So is one that a vCPU's debug registers have armed. Whoever is told
+of a marked instruction looks at all of it. And where RFLAGS.RF is set, each is: such
+blocks are translated for that flag alone, and the flag shall hold for one instruction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from lapis_engine.cpu import layout
 from lapis_engine.cpu.intercepts import Marked
-from lapis_engine.cpu.marked import LONGEST, look
+from lapis_engine.cpu.marked import LONGEST, is_repeated, look
 from lapis_engine.cpu.registers import RF
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
@@ -39,7 +39,7 @@ SAME, BEHIND = 0, 1
 class Marks:
     """Looks at each instruction that one Unicorn instance is about to translate."""
 
-    __slots__ = ("_buffer", "_compare", "_handle", "_state", "past")
+    __slots__ = ("_buffer", "_compare", "_handle", "_state", "armed", "past")
 
     def __init__(self, uc: Uc, state: layout.Head) -> None:
         """Look from now on; `state` is the processor's, as it is at any time.
@@ -48,6 +48,8 @@ class Marks:
         """
         self.past: int | None = None
         """Linear address of an instruction that is let through."""
+        self.armed: frozenset[int] = frozenset()
+        """Linear addresses at which a guest's debug register waits."""
         self._state = state
         self._handle = uc._uch  # noqa: SLF001 - the handle has no public name
         self._buffer = c.create_string_buffer(LONGEST)
@@ -57,16 +59,19 @@ class Marks:
 
     def at(self, linear: int) -> Marked | None:
         """Return what is marked there, or None."""
-        if self._state.eflags & RF:
+        if linear == self.past:
+            return None
+        if linear in self.armed or self._state.eflags & RF:
             return Marked()
         mark = look(self._code(linear), _bits(self._state.hflags))
         return None if mark is None else Marked(mark)
 
     def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
-        linear = address[0]
-        if linear == self.past:
-            return BEHIND
-        return BEHIND if self.at(linear) is None else SAME
+        return BEHIND if self.at(address[0]) is None else SAME
+
+    def is_repeated(self, linear: int) -> bool:
+        """Tell whether a string instruction with REP stands there."""
+        return is_repeated(self._code(linear), _bits(self._state.hflags))
 
     def _code(self, linear: int) -> bytes:
         """Return what stands at `linear`, up to the end of its page."""

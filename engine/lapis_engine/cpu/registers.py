@@ -189,6 +189,11 @@ class Registers:
         drs: Array[c_uint64] = self._tail.dr
         return drs
 
+    @property
+    def is_armed(self) -> bool:
+        """Tell whether DR7 enables a breakpoint, globally or locally."""
+        return bool(self._tail.dr[7] & 0xFF)
+
     # Segments and tables.
 
     def segment(self, index: int) -> Segment:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from lapis_engine.events import (
     Answered,
     ApicError,
     ApicImported,
     ApicModeChanged,
+    DebugHit,
     EngineFault,
     Event,
     ExceptionRaised,
@@ -168,6 +169,8 @@ def _processor(event: ProcessorEvent) -> str:  # noqa: C901, PLR0912 - one arm a
             return f"{event.before} -> {event.after} mode at {event.rip:#x}"
         case ExceptionRaised():
             return _exception(event)
+        case DebugHit():
+            return _debug(event)
         case MsrAccessed():
             verb = "WRMSR" if event.write else "RDMSR"
             tail = " -> #GP(0)" if event.fault else ""
@@ -201,3 +204,21 @@ def _exception(event: ExceptionRaised) -> str:
     at = "" if event.cr2 is None else f", CR2 {event.cr2:#x}"
     rule = "" if event.rule is None else f": {rule_text(event.rule)}"
     return f"{name}{error} at {event.rip:#x}{at}{rule}"
+
+
+DEBUG: Final = {
+    "execute": "reached",
+    "write": "wrote",
+    "access": "read or wrote",
+    "io": "used port",
+    "dr-access": "MOV DR under DR7.GD",
+    "task-switch": "to a task with T set",
+}
+
+
+def _debug(event: DebugHit) -> str:
+    if event.dr is None or event.address is None:
+        return f"{DEBUG[event.what]}, RIP {event.rip:#x}"
+    size = f"/{event.size}" if event.size > 1 else ""
+    verb = DEBUG[event.what]
+    return f"DR{event.dr}: {verb} {event.address:#x}{size}, RIP {event.rip:#x}"

@@ -15,6 +15,7 @@ from lapis_engine.cpu.fault import NMI_VECTOR
 from lapis_engine.errors import EngineError
 from lapis_engine.events import (
     ApicModeChanged,
+    DebugHit,
     EngineFault,
     ExceptionRaised,
     Exited,
@@ -53,6 +54,7 @@ EVENTS: Final[dict[str, tuple[type, ...]]] = {
     "msr": (MsrAccessed,),
     "mode": (ModeChanged, ApicModeChanged),
     "exception": (ExceptionRaised,),
+    "debug": (DebugHit,),
     "fault": (EngineFault,),
     "lint": (Linted,),
     "interfere": (Interfered,),

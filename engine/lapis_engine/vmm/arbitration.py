@@ -48,7 +48,7 @@ def _init(vm: Vm, vcpu: Vcpu) -> None:
     vm.core.intercept(vcpu.regs, IRET, on=False)
     apic_state.init(vcpu.apic, vm.profile)
     vcpu.vie.reset()
-    vcpu.event, vcpu.stopped_at = None, None
+    vcpu.event, vcpu.stopped_at, vcpu.debug_due = None, None, 0
     vcpu.mode, vcpu.mode_watch = vcpu.regs.mode, 0
     vcpu.nmi_pending = vcpu.nmi_blocked = vcpu.halted = False
     vcpu.extint_pending = False

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.cpu.fault import DB, GuestFault
+from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import PortAccess
-from lapis_engine.cpu.registers import DR6_BS, RAX, RDX, TF
+from lapis_engine.cpu.registers import RAX, RDX, TF
 from lapis_engine.errors import EntryError
 from lapis_engine.events import EngineFault
 from lapis_engine.units import MASK32, PAGE
@@ -25,7 +25,7 @@ from lapis_engine.vie import pending as context
 from lapis_engine.vie.repeat import Result
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import clock, exits, intercepted, permission
+from lapis_engine.vmm import clock, debug, exits, intercepted, permission, watched
 from lapis_engine.vmm.entry import (
     Default,
     DiscardInstr,
@@ -37,6 +37,7 @@ from lapis_engine.vmm.entry import (
     answered,
 )
 from lapis_engine.vmm.processor import LentProcessor
+from lapis_engine.vmm.watched import PORTS_MASK
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import Hole
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Run, Vm
 
 PROT_EXEC = 4
-PORTS_MASK = 0xFFFF
 
 
 def hole(run: Run, hw: Hole) -> exits.Exit | None:
@@ -106,8 +106,8 @@ def go_on(run: Run) -> exits.Exit | None:
     """Run, or run again after an answer, the instruction that `vie` holds."""
     vm, vcpu = run.vm, run.vcpu
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
-    single = regs.rflags & TF
-    limit = 1 if single else clock.left(run)
+    single, hits = bool(regs.rflags & TF), watched.hits(vcpu)
+    limit = 1 if single or hits else clock.left(run)
     try:
         if state.port is not None:
             out = ports.emulate_port(
@@ -129,10 +129,9 @@ def go_on(run: Run) -> exits.Exit | None:
         clock.account(run, out.iterations or 1)
     elif out.iterations:
         clock.account(run, out.iterations)
-    # POP SS and MOV to SS hold the trap off, as they do interrupts.
-    if single and out.result in {Result.DONE, Result.REPEAT} and not regs.shadow:
-        regs.dr[6] |= DR6_BS
-        vm.raise_fault(vcpu, GuestFault(DB))
+    if (single or hits) and out.result in {Result.DONE, Result.REPEAT}:
+        hits = vm.core.hits if hits == watched.BY_PROCESSOR else hits
+        debug.after(run, hits=hits, single=single)
     return pending(vcpu, vm.profile)
 
 

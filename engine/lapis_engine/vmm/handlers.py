@@ -24,6 +24,7 @@ from lapis_engine.cpu.intercepts import (
     PortAccess,
     SoftwareInterrupt,
     Unknown,
+    Watched,
     Window,
 )
 from lapis_engine.cpu.registers import RAX, RBX, RCX, RDX
@@ -34,11 +35,13 @@ from lapis_engine.vie.request import MsrRequest
 from lapis_engine.vmm import (
     clock,
     cpuid,
+    debug,
     emulation,
     exits,
     fabric,
     intercepted,
     marked,
+    mov_dr,
     msr,
     traps,
 )
@@ -56,7 +59,7 @@ SHORT_BREAKPOINTS = frozenset({3, 4})
 
 def handle(run: Run, hw: HwExit) -> exits.Exit | None:
     """Deal with one report of the processor."""
-    vm, vcpu = run.vm, run.vcpu
+    vcpu = run.vcpu
     match hw:
         case Budget() | Window():
             return None
@@ -66,10 +69,8 @@ def handle(run: Run, hw: HwExit) -> exits.Exit | None:
             return emulation.port(run, hw)
         case Intercepted():
             return _intercepted(run, hw)
-        case Faulted():
-            error = hw.error if hw.vector in HAS_ERROR_CODE else None
-            vector = intercepted.exact_vector(vm.memory, vcpu, hw.vector, error)
-            vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
+        case Faulted() | Watched():
+            _exception(run, hw)
             return None
         case Marked():
             result = marked.carry_out(run, hw)
@@ -83,6 +84,20 @@ def handle(run: Run, hw: HwExit) -> exits.Exit | None:
             return exits.Processor(hw.text)
         case _:
             assert_never(hw)
+
+
+def _exception(run: Run, hw: Faulted | Watched) -> None:
+    """Raise it; the only #DB of the processor's own is the single step."""
+    vm, vcpu = run.vm, run.vcpu
+    if isinstance(hw, Watched):
+        debug.after(run, hits=hw.hits, single=hw.stepped)
+        return
+    if hw.vector == faults.DB:
+        debug.after(run, hits=0, single=True)
+        return
+    error = hw.error if hw.vector in HAS_ERROR_CODE else None
+    vector = intercepted.exact_vector(vm.memory, vcpu, hw.vector, error)
+    vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
 
 
 def _software_interrupt(run: Run, hw: SoftwareInterrupt) -> exits.Exit | None:
@@ -209,22 +224,6 @@ def _cr8(run: Run, hw: Intercepted) -> None:
     intercepted.skip(run)
 
 
-def _dr7(run: Run, _hw: Intercepted) -> None:
-    """MOV to DR7: kept, but never armed.
-
-    # Not modelled: the guest's own breakpoints. The processor keeps armed ones in
-    # lists outside a vCPU's context, which would mix the vCPUs up.
-    """
-    vm, vcpu = run.vm, run.vcpu
-    register = intercepted.modrm_rm(vm.memory, vcpu)
-    value = vcpu.regs.gpr[register]
-    if vcpu.regs.code_bits == 64 and value >> 32:
-        vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
-        return
-    vcpu.regs.dr[7] = (value & 0xFFFF_27FF) | 0x400
-    intercepted.skip(run)
-
-
 def _cr0(run: Run, hw: Intercepted) -> exits.Exit | None:
     result = intercepted.native(run, hw)
     intercepted.see_mode(run.vm, run.vcpu)
@@ -242,7 +241,7 @@ def _iret(run: Run, hw: Intercepted) -> exits.Exit | None:
 def _pause(run: Run, _hw: Intercepted) -> None:
     """PAUSE: a spinning vCPU gives the rest of its quantum away."""
     intercepted.skip(run)
-    run.yielded = True
+    run.yielded = run.pause_yields
 
 
 def _undefined(run: Run, _hw: Intercepted) -> None:
@@ -265,11 +264,12 @@ INTERCEPTED: dict[int, Callable[[Run, Intercepted], exits.Exit | None]] = {
     intercepts.CR8_READ: _cr8,
     intercepts.CR8_WRITE: _cr8,
     intercepts.CR0_WRITE: _cr0,
-    intercepts.DR7_WRITE: _dr7,
     intercepts.IRET: _iret,
     intercepts.PAUSE: _pause,
     intercepts.MONITOR: _undefined,
     intercepts.MWAIT: _undefined,
     intercepts.SHUTDOWN: _shutdown,
+    **{intercepts.DR_READ + n: mov_dr.carry_out for n in range(8)},
+    **{intercepts.DR_WRITE + n: mov_dr.carry_out for n in range(8)},
 }
 """SVM exit code -> handler."""

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GP
-from lapis_engine.cpu.registers import RF
+from lapis_engine.cpu.registers import RF, TF
 from lapis_engine.events import ModeChanged
 from lapis_engine.vie import fetch, reach
 from lapis_engine.vie.prefixes import LEGACY
-from lapis_engine.vmm import clock
+from lapis_engine.vmm import clock, debug
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import HwExit, Intercepted
@@ -77,6 +77,9 @@ def retire(run: Run, length: int) -> None:
     if regs.rflags & RF:
         regs.rflags &= ~RF
     clock.account(run, 1)
+    single = bool(regs.rflags & TF)
+    if single or run.vcpu.debug_due:
+        debug.after(run, hits=0, single=single)
 
 
 def native(run: Run, hw: Intercepted) -> HwExit:
@@ -115,5 +118,5 @@ def _length(code: bytes, bits: int) -> int:
     at = _opcode_at(code, bits)
     if code[at] != 0x0F:
         return at + 1
-    has_modrm = code[at + 1] in {0x01, 0x20, 0x22, 0x23}
+    has_modrm = code[at + 1] in {0x01, *range(0x20, 0x24)}
     return at + (THREE_BYTES if has_modrm else TWO_BYTES)

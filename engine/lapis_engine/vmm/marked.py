@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.marked import LONGEST, Kind, Mark, look
-from lapis_engine.vmm import clock, intercepted, segment_loads, system_calls
+from lapis_engine.vmm import clock, debug, intercepted, segment_loads, system_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,8 @@ def carry_out(run: Run, hw: Marked) -> HwExit | None:
 
     An instruction of which not even the telling bytes can be fetched faults there.
     """
+    if debug.is_broken_at(run):
+        return None
     vcpu, mark = run.vcpu, hw.mark
     if mark is None or len(mark.code) < LONGEST:
         code = intercepted.code_at(run.vm.memory, vcpu)

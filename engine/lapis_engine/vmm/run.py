@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.intercepts import PAUSE
+from lapis_engine.cpu.registers import TF
 from lapis_engine.errors import EntryError
 from lapis_engine.vmm import (
     arbitration,
     clock,
+    debug,
     emulation,
     exits,
     handlers,
@@ -54,6 +56,7 @@ def run(
         raise EntryError("EINVAL", f"the machine is suspended ({vm.suspended.how})")
     this = Run(vm, vcpu, budget, pause_yields)
     vm.entered = vcpu.id
+    vm.core.arm_guest(vcpu.regs, vcpu.linear.peek)
     try:
         out = None if entry is DEFAULT else emulation.enter(this, entry, by)
         while out is None:
@@ -76,6 +79,8 @@ def _round(run: Run, *, is_consistent_asked: bool) -> exits.Exit | None:
     over = run.ran >= run.budget or run.yielded
     if (over or attention.stop_asked) and vcpu.event is None:
         return exits.BOGUS
+    if vcpu.debug_due:
+        debug.release(run)
     window = arbitration.inject(vm, vcpu)
     if isinstance(window, exits.TaskSwitch):
         return window
@@ -83,6 +88,8 @@ def _round(run: Run, *, is_consistent_asked: bool) -> exits.Exit | None:
         return vm.suspended or exits.BOGUS
     if vm.suspended is not None or vm.panic is not None:
         return None  # reported by the next round
+    if vcpu.debug_due and debug.release(run):
+        return None
     return _execute(run, window=window)
 
 
@@ -125,9 +132,11 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     vm, vcpu = run.vm, run.vcpu
     linear, vcpu.stopped_at = vcpu.stopped_at, None
     past = linear is not None and linear == vcpu.regs.linear_rip
-    vm.core.intercept(vcpu.regs, PAUSE, on=run.pause_yields)
-    # An NMI that is still pending here waits for the end of a shadow.
-    shadowed = vcpu.nmi_pending and not vcpu.nmi_blocked
+    # The processor underneath forgets a single-step trap after PAUSE.
+    is_stepped = bool(vcpu.regs.rflags & TF)
+    vm.core.intercept(vcpu.regs, PAUSE, on=run.pause_yields or is_stepped)
+    # An NMI or #DB that is still pending here waits for the end of a shadow.
+    shadowed = (vcpu.nmi_pending and not vcpu.nmi_blocked) or vcpu.debug_due
     left = 1 if vcpu.mode_watch or shadowed else clock.left(run)
     hw = vm.core.run(vcpu.regs, left, window=window, past=past)
     clock.account(run, vm.core.retired)

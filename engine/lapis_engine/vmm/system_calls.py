@@ -13,7 +13,6 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.registers import (
     CR0_PE,
-    DR6_BS,
     EFER_LMA,
     EFER_SCE,
     IF,
@@ -27,7 +26,7 @@ from lapis_engine.cpu.registers import (
     Segment,
 )
 from lapis_engine.units import MASK32
-from lapis_engine.vmm import clock
+from lapis_engine.vmm import clock, debug
 from lapis_engine.vmm.msr import is_canonical
 
 if TYPE_CHECKING:
@@ -88,8 +87,7 @@ def carry_out(run: Run, mark: Mark) -> None:
     regs.call(target.cs, target.ss, target.rip, target.rflags)
     clock.account(run, 1)
     if target.rflags & TF:
-        regs.dr[6] |= DR6_BS
-        vm.raise_fault(vcpu, GuestFault(faults.DB))
+        debug.after(run, hits=0, single=True)
 
 
 def _syscall(regs: Registers, length: int, _opsize: int) -> Target:
