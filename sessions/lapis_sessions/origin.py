@@ -40,6 +40,10 @@ class SessionOptions:
     quantum: int = 1000
     ports: str = ""
     """What an unclaimed port does: ask or float. Firmware floats, others ask."""
+    cpu: str = "lapis"
+    """Model of the processor."""
+    hypervisor: str = "none"
+    """What CPUID says of one."""
 
 
 def configuration(
@@ -56,6 +60,8 @@ def configuration(
         profile=profile_named(options.profile, profiles),
         quantum=options.quantum,
         float_ports=floats,
+        cpu=options.cpu,
+        hypervisor=options.hypervisor,
     )
     config.check()
     return config

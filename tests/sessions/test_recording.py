@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "b270e73e343fc17be44ac7eb862193e68a4282235ad73536d0e8464001040698"
-"""Of format 2. A change here is a change of format: raise FORMAT, and READER if those
+SCHEMA = "281cbf4ab509e3197323f65b1c2bb59c160c0aa371e862b9ddc55158eb5dcefa"
+"""Of format 3. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")
 MAGIC = bytes.fromhex("89 4c 41 50 49 53 0d 0a")
@@ -80,7 +80,7 @@ def pieces(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def test_the_schema_is_the_one_that_was_agreed_on() -> None:
-    assert (schema.FORMAT, schema.READER) == (2, 2)
+    assert (schema.FORMAT, schema.READER) == (3, 3)
     assert schema.schema_hash() == SCHEMA, schema.schema_text()
 
 
@@ -89,7 +89,7 @@ def test_a_file_is_a_header_chunks_with_their_length_at_both_ends_and_a_trailer(
 ) -> None:
     data = made.read_bytes()
     assert data[:8] == MAGIC
-    assert struct.unpack_from("<HH", data, 8) == (2, 2)
+    assert struct.unpack_from("<HH", data, 8) == (3, 3)
     kinds = [kind for kind, _, _ in pieces(data)]
     assert (kinds[0], kinds[-1], kinds[-2]) == (b"HEAD", b"DONE", b"CKPT")
     assert b"ACTS" in kinds
@@ -297,8 +297,8 @@ def test_what_is_no_recording_is_told_apart(tmp_path: Path) -> None:
         (MAGIC[:5], "FILE has 5 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1", "FILE has 11 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1\0", "FILE ends before its header: nothing can be replayed"),
-        (MAGIC + b"\x04\0\x03\0" + bytes(40), ("FILE is of format 4 and needs a reader "
-         "of format 3; this one knows 2: a newer Lapis reads it")),
+        (MAGIC + b"\x05\0\x04\0" + bytes(40), ("FILE is of format 5 and needs a reader "
+         "of format 4; this one knows 3: a newer Lapis reads it")),
         (MAGIC + b"\1\0\1\0" + chunk(b"ACTS", b"\x90"), ("FILE: it begins with chunk "
          "ACTS and not with HEAD")),
     ):  # fmt: skip
@@ -313,7 +313,7 @@ def test_a_newer_format_that_this_reader_understands_is_read(
 ) -> None:
     def newer(kind: bytes, value: Any) -> Any:
         if kind == b"HEAD":
-            assert value[12:14] == [2, 2]
+            assert value[12:14] == [3, 3]
             value[12] = 9
         return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lapis_engine.cpu.model.catalog import cpu_named
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.catalog import SDM
 from lapis_engine.units import MIB
@@ -32,6 +33,11 @@ class MachineConfig:
     tsc_hz: int = 1_000_000_000
     """TSC ticks in a second of virtual time; an instruction takes 1 ns."""
 
+    cpu: str = "lapis"
+    """Model of the processor (`cpu.model.catalog`)."""
+    hypervisor: str = "none"
+    """What CPUID says of one: none, kvm or timing."""
+
     def check(self) -> None:
         """Raise `ConfigError` naming the first value that cannot be."""
         if not 1 <= self.cpus <= self.profile.max_vcpus:
@@ -48,3 +54,4 @@ class MachineConfig:
             raise ConfigError(f"quantum {self.quantum}: at least 1 instruction")
         if self.tsc_hz < 1:
             raise ConfigError(f"TSC frequency {self.tsc_hz}: at least 1 Hz")
+        cpu_named(self.cpu, self.hypervisor)

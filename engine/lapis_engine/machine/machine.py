@@ -13,6 +13,7 @@ from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
 from lapis_engine.cause import sentence
+from lapis_engine.cpu.model.catalog import cpu_named
 from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
 from lapis_engine.lints.catalog import LINTS
@@ -89,6 +90,7 @@ class Machine:
             self.log.note,
             float_ports=config.float_ports,
             tsc_hz=config.tsc_hz,
+            cpu=cpu_named(config.cpu, config.hypervisor),
         )
         build.load(self.vm, plan, config.memory)
         self.schedule = Schedule(self.vm, config.quantum)

@@ -40,6 +40,14 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         "--ports", default="", metavar="ask|float",
         help="What an unclaimed port does; firmware floats, guests ask.",
     ),
+    click.option(
+        "--cpu", default="lapis", show_default=True, metavar="NAME",
+        help="Model of the processor: lapis, or base for x86-64-v1.",
+    ),
+    click.option(
+        "--hypervisor", default="none", show_default=True, metavar="none|kvm|timing",
+        help="What CPUID says of a hypervisor.",
+    ),
     plugged.OPTION,
 )  # fmt: skip
 """All of them; but for the plug-ins they are fields of `SessionOptions`."""

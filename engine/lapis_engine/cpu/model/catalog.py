@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu.model.base import BASE
 from lapis_engine.cpu.model.consistency import check
+from lapis_engine.cpu.model.first import FIRST
 from lapis_engine.cpu.model.lapis import LAPIS
+from lapis_engine.cpu.model.leaves import HYPERVISORS
 from lapis_engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 MODELS: Final[Mapping[str, CpuModel]] = MappingProxyType(
     {model.name: model for model in (LAPIS, BASE)}
 )
+"""Those to choose from."""
 
 
 class Cpu(NamedTuple):
@@ -32,8 +35,21 @@ class Cpu(NamedTuple):
 DEFAULT: Final = Cpu()
 
 
+def cpu_named(name: str, hypervisor: str) -> Cpu:
+    """Return a processor; raise `ConfigError` for an unknown model or hypervisor."""
+    for known in HYPERVISORS:
+        if hypervisor == known:
+            return Cpu(model_named(name), known)
+    raise ConfigError(f"hypervisor {hypervisor!r}: one of {', '.join(HYPERVISORS)}")
+
+
 def model_named(name: str) -> CpuModel:
-    """Return a model; raise `ConfigError` for one that is unknown, or contradicts."""
+    """Return a model, or that of old recordings.
+
+    Raises `ConfigError` for one that is unknown, or contradicts itself.
+    """
+    if name == FIRST.name:
+        return FIRST
     if name not in MODELS:
         known = ", ".join(MODELS)
         raise ConfigError(f"unknown CPU model {name!r}: there are {known}")

@@ -86,7 +86,6 @@ def _features(row: CpuidLeaf, facts: Facts) -> CpuidLeaf:
         "X2APIC": facts.has_x2apic,
         "TSC_DEADLINE": facts.has_deadline,
         "OSXSAVE": facts.has_osxsave,
-        "HYPERVISOR": facts.hypervisor != "none",
         "APIC": facts.is_apic_on,
         "HTT": facts.vcpus > 1,
     }
@@ -95,6 +94,8 @@ def _features(row: CpuidLeaf, facts: Facts) -> CpuidLeaf:
         feature = FEATURES[name]
         found[feature.register] &= ~(1 << feature.bit)
         found[feature.register] |= is_on << feature.bit
+    if facts.hypervisor != "none":
+        found["ecx"] |= 1 << FEATURES["HYPERVISOR"].bit
     return CpuidLeaf(row.eax, ebx, found["ecx"], found["edx"])
 
 

@@ -142,6 +142,8 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "quantum": head.quantum,
         "ports": head.ports,
         "append": head.append,
+        "cpu": head.cpu,
+        "hypervisor": head.hypervisor,
         "devices": " ".join(head.devices),
     }
     for name in (switch.name for switch in SWITCHES):

@@ -112,6 +112,8 @@ def options(head: Header) -> list[str]:
     words += ["--profile", head.profile, "--quantum", str(head.quantum)]
     words += ["--append", head.append] if head.append else []
     words += ["--ports", head.ports] if head.ports else []
+    words += ["--cpu", head.cpu] if head.cpu != "lapis" else []
+    words += ["--hypervisor", head.hypervisor] if head.hypervisor != "none" else []
     return [shlex.quote(word) for word in words]
 
 

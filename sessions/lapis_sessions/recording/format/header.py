@@ -82,5 +82,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         reader=READER,
         state_schema=STATE_SCHEMA,
         engine=ENGINE,
+        cpu=options.cpu,
+        hypervisor=options.hypervisor,
         lints=list(timeline.machine.lints.lints),
     )

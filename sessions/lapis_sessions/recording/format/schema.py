@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-FORMAT = 2
+FORMAT = 3
 """Version of the format that is written, and the newest that is read."""
-READER = 2
+READER = 3
 """Oldest version of a reader that understands what is written."""
 
 
@@ -76,6 +76,9 @@ class Header(Row, frozen=True):
     plugins: Annotated[dict[str, str], Meta(max_length=MANY)] = {}
     """What plug-ins put on the machine, as `device mailbox` or `lint chatty`, and the
     plug-in of each."""
+    cpu: str = "first"
+    """Model of the processor; so the next."""
+    hypervisor: str = "none"
 
 
 class ActRow(Row, frozen=True, gc=False):

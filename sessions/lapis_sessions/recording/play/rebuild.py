@@ -44,6 +44,8 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
         append=head.append,
         quantum=head.quantum,
         ports=head.ports,
+        cpu=head.cpu,
+        hypervisor=head.hypervisor,
     )
     profiles = dict(extensions.profiles)
     if not profile:
