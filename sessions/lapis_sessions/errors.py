@@ -41,6 +41,13 @@ class TurnedBackError(SessionError):
     title = "Broken off"
 
 
+class LeftError(TurnedBackError):
+    """A way was broken off by who ends: the machine stands on the way, at a checkpoint.
+
+    To bring it back to where it was may take as long as the way, and nobody looks.
+    """
+
+
 class MemoryLimitError(SessionError):
     """A way along what was done took the process over its memory limit."""
 

@@ -143,5 +143,7 @@ def test_machines_that_are_closed_leave_nothing_for_the_garbage_collector() -> N
             assert taken() == before
         with pytest.raises(ProcessorError, match="the machine is closed"):
             machine.run(100)
+        with pytest.raises(ProcessorError, match="the machine is closed"):
+            machine.break_only_at([0x1000])
     finally:
         gc.enable()

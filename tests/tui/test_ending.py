@@ -162,3 +162,65 @@ def test_a_thread_that_fails_ends_the_debugger_and_is_told(tmp_path: Path) -> No
     assert not app.busy
     session.close()
     assert reader.read(str(path)).state == "whole"
+
+
+def test_a_signal_on_the_way_back_does_not_wait_for_the_way(tmp_path: Path) -> None:
+    path = tmp_path / "r.lapis"
+    command = [
+        *LAPIS, "exec", SPIN, "--record", str(path),
+        "-c", "run 3000000", "-c", "goto 2999999", "-c", "run 7",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as it:
+        assert it.stderr is not None
+        while "> goto" not in it.stderr.readline():
+            pass
+        it.send_signal(signal.SIGTERM)
+        rest = it.stderr.read()
+        assert it.wait() == -signal.SIGTERM
+    assert "> run 7" not in rest
+    assert f"lapis: SIGTERM: recorded to {str(path)!r}\n" in rest
+    found = reader.read(str(path))
+    assert found.state == "whole"
+    assert found.branches[0].acts[-1].retired == 3_000_000
+
+
+def test_a_way_that_is_left_leaves_the_machine_at_a_checkpoint() -> None:
+    session = open_session(SessionOptions(SPIN), discover().extensions)
+    assert session.execute("run 300000").ok
+    end = ending.Ending()
+    end.ask(signal.SIGTERM)
+    outcome = session.execute("goto 299999", pace=end.pace, watch=end.watch)
+    assert not outcome.ok
+    assert "the machine is left on the way" in outcome.error
+    # It is where it says it is, and goes on from there.
+    at = session.timeline.spot.at
+    assert at.retired < 300_000
+    assert sum(vcpu.retired for vcpu in session.machine.vcpus) == at.retired
+    assert session.execute("goto end").ok
+    assert session.timeline.at_end
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_an_export_and_leaves_no_draft(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    made, out = tmp_path / "r.lapis", tmp_path / "out.json"
+    session = open_session(SessionOptions(SPIN), discover().extensions)
+    start_recording(session, str(made))
+    assert session.execute("run 2000000").ok
+    session.close()
+    session.release()
+    command = [*LAPIS, "session", "export", str(made), "perfetto", "-o", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as it:
+        assert it.stderr is not None
+        while not Path(f"{out}.new").exists():
+            assert it.poll() is None
+        it.send_signal(number)
+        rest = it.stderr.read()
+        assert it.wait() == -number
+    assert (
+        rest == f"lapis: {number.name}: broken off, and {str(out)!r} is not written\n"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.lapis"]

@@ -16,14 +16,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.errors import RecordingError
+from lapis_sessions.errors import LeftError, RecordingError
 from lapis_tui import output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
     from lapis_sessions.session import Session
+    from lapis_sessions.timeline.timeline import Way
 
 NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 SIGNALS: Final = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
@@ -35,6 +36,15 @@ a slow machine. By count and not by time, so that not even what is noticed betwe
 slices differs from one run to the next."""
 BY_SIGNAL: Final = 128
 """A status above this says which signal it was."""
+
+
+class EndedError(Exception):
+    """A signal broke off what can be left at any time."""
+
+    def __init__(self, ending: Ending) -> None:
+        """Tell which end was asked for."""
+        super().__init__(f"{named(ending.number)}: broken off")
+        self.ending = ending
 
 
 @dataclass(slots=True)
@@ -59,6 +69,14 @@ class Ending:
     def pace(self, left: int) -> int:
         """Return the size of the next slice, 0 when the run is to be broken off."""
         return 0 if self.asked else min(left, SLICE)
+
+    def watch(self, way: Way) -> bool:
+        """Tell that a way goes on; raise `LeftError` when it is to be broken off."""
+        if self.asked:
+            raise LeftError(
+                f"broken off at instruction {way.at}; the machine is left on the way"
+            )
+        return True
 
     def ask(self, number: int) -> None:
         """Ask for the end, as signal `number` does."""
@@ -96,6 +114,18 @@ def listening() -> Iterator[Ending]:
         for number, handler in before.items():
             if handler is not None:
                 signal.signal(number, handler)
+
+
+def until_asked(pieces: Iterable[bytes], ending: Ending) -> Iterator[bytes]:
+    """Yield `pieces` until an end is asked for; raise `EndedError` then.
+
+    It is looked at between two pieces: what a signal raises while the processor calls
+    back is lost there.
+    """
+    for piece in pieces:
+        if ending.asked:
+            raise EndedError(ending)
+        yield piece
 
 
 @contextmanager

@@ -178,11 +178,17 @@ class Core(Reports):
         self._bare.flush_tlb()
         self._loaded = None
 
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            raise ProcessorError("the machine is closed: it does not run any more")
+
     def set_breakpoints(self, linears: Iterable[int]) -> None:
         """Stop before the instruction at each of these linear addresses, and no other.
 
-        Drops all translations if that is a change.
+        Drops all translations if that is a change. Raises `ProcessorError` when it is
+        closed.
         """
+        self._refuse_closed()
         if self._stops.put(linears, self._on_breakpoint):
             self._forget_all()
 
@@ -374,8 +380,7 @@ class Core(Reports):
         return event
 
     def _once(self, regs: Registers, budget: int, *, window: bool) -> HwExit | Resumed:
-        if self._is_closed:
-            raise ProcessorError("the machine is closed: it does not run any more")
+        self._refuse_closed()
         context = regs.context
         if self._restarts.is_full:
             self._forget_all()

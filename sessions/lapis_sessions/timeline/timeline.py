@@ -16,7 +16,12 @@ from lapis_engine.replay import capture
 from lapis_engine.replay import entries as replay
 from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import DivergedError
-from lapis_sessions.errors import CommandError, LeavesBranchError, MisplacedError
+from lapis_sessions.errors import (
+    CommandError,
+    LeavesBranchError,
+    LeftError,
+    MisplacedError,
+)
 from lapis_sessions.text.visible import quoted, short
 from lapis_sessions.timeline.branches import (
     FIRST,
@@ -321,6 +326,11 @@ class Timeline:
         branch, spot = self.branch, self.spot
         try:
             yield
+        except LeftError:
+            self.branch = branch
+            with self.travelling():
+                self.put(branch.before(spot))
+            raise
         except BaseException:  # a user who breaks it off, too
             self._return_to(branch, spot)
             raise

@@ -67,7 +67,7 @@ def perform(
         if ending.asked:
             break
         output.say(f"> {visible(line)}", err=True)
-        outcome = session.execute(line, pace=ending.pace)
+        outcome = session.execute(line, pace=ending.pace, watch=ending.watch)
         _print(outcome, as_json=as_json)
         _notices(session)
         status = status if outcome.ok else FAILED

@@ -15,11 +15,14 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.format.schema import Annotation
 from lapis_sessions.recording.play import named
 from lapis_sessions.text import utf8
-from lapis_sessions.text.visible import json_text, shown, visible
-from lapis_tui import output
+from lapis_sessions.text.visible import json_text, quoted_path, shown, visible
+from lapis_tui import ending, output
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lapis_sessions.draft import Target
     from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.recording.play.named import Named
 
@@ -46,9 +49,18 @@ def _find(text: str) -> Named:
     return found
 
 
-def _written(out: str, size: int) -> int:
-    output.say(f"{visible(out)}: {size:,} bytes")
-    return headless.OK
+def _written(
+    out: str, target: str | Target, pieces: Iterable[bytes], *, force: bool = False
+) -> int:
+    """Write a file, which a signal breaks off with nothing left; return the status."""
+    with ending.listening() as end:
+        try:
+            size = files.write(target, ending.until_asked(pieces, end), force=force)
+        except ending.EndedError as error:
+            ending.tell(f"{error}, and {quoted_path(out)} is not written")
+        else:
+            output.say(f"{visible(out)}: {size:,} bytes")
+    return end.status if end.asked else headless.OK
 
 
 @click.command("dump")
@@ -74,7 +86,7 @@ def dumped(
     lines = (json_text(row) if ndjson else dump.text(shown(row)) for row in rows)
     if out:
         pieces = (utf8.encode(f"{line}\n") for line in lines)
-        return _written(out, files.write(out, pieces, force=force))
+        return _written(out, out, pieces, force=force)
     for line in lines:
         output.say(line)
     return headless.OK
@@ -97,7 +109,7 @@ def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT00
     place = files.check(out, force=force)
     branch = cut.cut(found, wanted, plugged.extensions())
     pieces = compose.compose(found.recording.header, [branch])
-    return _written(out, files.write(place, pieces))
+    return _written(out, place, pieces)
 
 
 @click.command("pack")
@@ -108,7 +120,7 @@ def packing(file: str, out: str, force: bool) -> int:  # noqa: FBT001 - click
     """Make a recording ready to travel: the image within, runs in one piece."""
     recording = reader.read(file)
     _warn(recording)
-    return _written(out, files.write(out, pack.pack(recording), force=force))
+    return _written(out, out, pack.pack(recording), force=force)
 
 
 @click.command("annotate")
@@ -142,7 +154,7 @@ def annotating(
     branches = annotate.annotated(found, at, Annotation(0, 0, text, ask, answer))
     recording = found.recording
     pieces = compose.compose(recording.header, branches, recording.last.name)
-    return _written(target, files.write(place, pieces))
+    return _written(target, place, pieces)
 
 
 def _check_whole(recording: Recording) -> None:
@@ -193,7 +205,7 @@ def exporting(
         raise click.UsageError("Missing option '-o' / '--output'.")
     place = files.check(out, force=force)
     pieces = export.export(found, form, extensions, out if by_reference else "")
-    return _written(out, files.write(place, pieces))
+    return _written(out, place, pieces)
 
 
 COMMANDS = (dumped, cutting, packing, annotating, exporting)
