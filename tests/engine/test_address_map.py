@@ -78,3 +78,11 @@ def test_a_device_is_the_pic_by_its_role_and_not_by_its_name() -> None:
     assert machine.kernemu_read(0, IOAPIC, 4) == 0
     plain = Machine(config, plan, [debugcon.device()])
     assert (plain.vm.pic, plain.vm.ioapic) == (None, None)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 4097, 1 << 62])
+def test_a_touch_of_no_bytes_or_too_many_is_refused(size: int) -> None:
+    machine = Rig().machine
+    for physical in (True, False):
+        with pytest.raises(EntryError, match="1 to 4096 at once"):
+            machine.touch(0, 0x1000, size, physical=physical)

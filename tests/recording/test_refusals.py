@@ -43,6 +43,7 @@ def act(verb: str = "inject_nmi", args: Any = None, reason: str = "") -> bytes:
 REFUSED: dict[str, list[bytes]] = {
     "a fork of what is not there": [FORK, chunk(b"FORK", ["b", f"{EVIL}?", []])],
     "a fork that is there": [FORK, FORK],
+    "a fork without a name": [chunk(b"FORK", ["", "main", []])],
     "a fork with a long name": [chunk(b"FORK", [EVIL * 9, "main", []])],
     "a turn": [FORK, chunk(b"TURN", [f"{EVIL}?"])],
     "a hash": [FORK, chunk(b"hash", [3, 0, "00"])],

@@ -12,7 +12,7 @@ import msgspec
 
 from rigs import recordings
 
-BEGIN = b"\x89LAPIS\r\n\x02\0\x02\0"
+BEGIN = b"\x89LAPIS\r\n\x03\0\x03\0"
 GUEST = Path(__file__).parents[1] / "guests" / "hlt-loop.bin"
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Vm
 
 WIDTHS: Final = (4, 2, 1)
+MOST_TOUCHED: Final = PAGE
+"""Bytes that are read through the bus at once."""
 WHOLE: Final = (1, 2, 4, 8)
 """Lengths that are one access when they are aligned."""
 
@@ -89,8 +91,10 @@ def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
     """Read `size` bytes at a linear, or `physical`, address through the bus.
 
     Raises `UnmappedError` where the page tables or the machine have nothing, before
-    anything was read, and `EntryError` where a device refuses.
+    anything was read, and `EntryError` where a device refuses or of that many bytes.
     """
+    if not 1 <= size <= MOST_TOUCHED:
+        raise EntryError("EINVAL", f"{size} bytes: 1 to {MOST_TOUCHED} at once")
     pieces = [
         (_gpa(vcpu, address, physical=physical), n) for address, n in _pieces(at, size)
     ]

@@ -129,6 +129,8 @@ class Taker:
 
     def _fork(self, chunk: Chunk, row: rows.RawFork) -> None:
         found, numbers = self._found, self._numbers
+        if not row.name:  # what elsewhere means the branch that one is on
+            raise RecordingError(f"{chunk.part}: a branch has no name")
         if row.name in numbers or row.parent not in numbers:
             raise RecordingError(
                 f"{chunk.part}: branch {quoted(row.name)} of {quoted(row.parent)}: "
