@@ -3,6 +3,7 @@
 import pytest
 from rigs.machines import machine
 
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.profiles.catalog import ILLUMOS, SDM
 from lapis_engine.vmm import msr
 
@@ -29,14 +30,14 @@ def test_what_is_added_to_the_tsc_is_in_tsc_adjust(
     """SDM Vol. 3B "IA32_TSC_ADJUST Register Support": each adds to the other."""
     vcpu = machine(b"\xf4").vcpus[0]
     for number, value in writes:
-        assert msr.write(vcpu, number, value, CLOCK, SDM) is not None
+        assert msr.write(vcpu, number, value, CLOCK, SDM) == ()
     assert msr.read(vcpu, TSC, 5000, 5000, SDM) == tsc
     assert msr.read(vcpu, TSC_ADJUST, 5000, 5000, SDM) == adjust
 
 
 def test_bhyve_has_no_tsc_adjust() -> None:
     vcpu = machine(b"\xf4").vcpus[0]
-    assert msr.read(vcpu, TSC_ADJUST, 0, 0, ILLUMOS) is None
-    assert msr.write(vcpu, TSC_ADJUST, 1, CLOCK, ILLUMOS) is None
-    assert not msr.is_known(vcpu, TSC_ADJUST, ILLUMOS)
-    assert msr.is_known(vcpu, TSC_ADJUST, SDM)
+    assert msr.read(vcpu, TSC_ADJUST, 0, 0, ILLUMOS) is Breach.MSR_UNKNOWN
+    assert msr.write(vcpu, TSC_ADJUST, 1, CLOCK, ILLUMOS) is Breach.MSR_UNKNOWN
+    assert not msr.is_known(TSC_ADJUST, ILLUMOS)
+    assert msr.is_known(TSC_ADJUST, SDM)

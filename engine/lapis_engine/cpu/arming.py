@@ -32,7 +32,7 @@ INTERCEPTS = sum(
 EXCEPTIONS = 0xFFFF_FFF7
 """All but #BP, which arrives by its own door."""
 CR_READS = 1 << 8
-CR_WRITES = 1 << 8 | 1 << 0
+CR_WRITES = 1 << 8 | 1 << 4 | 1 << 3 | 1 << 0
 DRS = 0xFF
 """One bit a register."""
 

@@ -31,3 +31,27 @@ class Breach(StrEnum):
     DESCRIPTOR_TOP = "descriptor-top"
     DESCRIPTOR_BASE = "descriptor-base"
     TABLE_BASE = "table-base"
+
+    # Control registers (SDM Vol. 2B "MOV - Move to/from Control Registers").
+    CR0_HIGH = "cr0-high"
+    CR0_PG_PE = "cr0-pg-pe"
+    CR0_NW_CD = "cr0-nw-cd"
+    CR0_PAE = "cr0-pae"
+    CR0_CS_L = "cr0-cs-l"
+    CR0_64 = "cr0-64"
+    CR3_RESERVED = "cr3-reserved"
+    CR4_RESERVED = "cr4-reserved"
+    CR4_PAE = "cr4-pae"
+    CR8_RESERVED = "cr8-reserved"
+
+    # MSRs (SDM Vol. 2B "RDMSR", "WRMSR"; Vol. 4).
+    MSR_UNKNOWN = "msr-unknown"
+    MSR_READ_ONLY = "msr-read-only"
+    MSR_RESERVED = "msr-reserved"
+    MSR_ADDRESS = "msr-address"
+    MSR_MEMORY_TYPE = "msr-memory-type"
+    EFER_RESERVED = "efer-reserved"
+    EFER_LME = "efer-lme"
+    APICBASE = "apicbase"
+    X2APIC_OFF = "x2apic-off"
+    X2APIC_ACCESS = "x2apic-access"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # SVM exit codes (APM Vol. 2 "SVM Intercept Codes").
 CR0_WRITE = 0x10
+CR3_WRITE = 0x13
+CR4_WRITE = 0x14
 DR_READ, DR_WRITE = 0x20, 0x30
 """Of DR0; the others follow."""
 CR8_READ = 0x08

@@ -24,6 +24,29 @@ SENTENCES: Final = {
     Breach.DESCRIPTOR_TOP: "bits 12:8 of the last dword of a 16-byte descriptor are 0",
     Breach.DESCRIPTOR_BASE: "the base in the descriptor is not canonical",
     Breach.TABLE_BASE: "the base for GDTR or IDTR is not canonical",
+    Breach.CR0_HIGH: "bits 63:32 of CR0 are reserved",
+    Breach.CR0_PG_PE: "CR0.PG, paging, needs CR0.PE, protected mode",
+    Breach.CR0_NW_CD: "CR0.NW needs CR0.CD",
+    Breach.CR0_PAE: "with EFER.LME paging needs CR4.PAE",
+    Breach.CR0_CS_L: "long mode cannot begin in a CS whose L bit is set",
+    Breach.CR0_64: "paging cannot end in 64-bit code",
+    Breach.CR3_RESERVED: "the address in CR3 has more bits than physical memory has",
+    Breach.CR4_RESERVED: "a bit of CR4 that is reserved, or of what CPUID does not "
+    "offer",
+    Breach.CR4_PAE: "long mode needs CR4.PAE",
+    Breach.CR8_RESERVED: "bits 63:4 of CR8 are reserved",
+    Breach.MSR_UNKNOWN: "there is no such MSR",
+    Breach.MSR_READ_ONLY: "the MSR is read-only",
+    Breach.MSR_RESERVED: "a bit of the MSR that is reserved, or read-only",
+    Breach.MSR_ADDRESS: "the MSR takes canonical addresses alone",
+    Breach.MSR_MEMORY_TYPE: "a memory type that is reserved",
+    Breach.EFER_RESERVED: "a bit of IA32_EFER that is reserved",
+    Breach.EFER_LME: "EFER.LME cannot change while paging is on",
+    Breach.APICBASE: "IA32_APIC_BASE: a reserved bit, or a way between modes of the "
+    "APIC that there is not",
+    Breach.X2APIC_OFF: "a register of the x2APIC, and the APIC is not in x2APIC mode",
+    Breach.X2APIC_ACCESS: "no such register of the x2APIC, or it is not to be read or "
+    "written like this",
 }
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from lapis_engine.apic import access as apic
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu import intercepts
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.delivery import Pending
 from lapis_engine.cpu.fault import HAS_ERROR_CODE, GuestFault
 from lapis_engine.cpu.intercepts import (
@@ -34,6 +34,7 @@ from lapis_engine.vie import pending
 from lapis_engine.vie.request import MsrRequest
 from lapis_engine.vmm import (
     clock,
+    control,
     cpuid,
     debug,
     emulation,
@@ -153,7 +154,8 @@ def _msr(run: Run, hw: Intercepted) -> exits.Exit | None:
     if hw.error:
         value = (gpr[RDX] & MASK32) << 32 | gpr[RAX] & MASK32
     if (vm.traps.msr and traps.hits(vm.traps.msr, number, 1)) or (
-        vm.profile.unknown_msr_exits and not msr.is_known(vcpu, number, vm.profile)
+        vm.profile.unknown_msr_exits
+        and not msr.is_known(number, vm.profile, vm.cpu.model)
     ):
         request = MsrRequest(number, value is None, value or 0)
         pending.start_msr(vcpu.vie, intercepted.code_at(vm.memory, vcpu), request)
@@ -172,12 +174,13 @@ def serve_msr(run: Run, number: int, value: int | None) -> exits.Exit | None:
 def _rdmsr(run: Run, number: int) -> None:
     vm, vcpu = run.vm, run.vcpu
     gpr = vcpu.regs.gpr
-    value = msr.read(vcpu, number, vm.now, clock.tsc(vm), vm.profile)
-    failed = value is None
-    vm.note(MsrAccessed(vcpu.id, number, False, value or 0, failed))  # noqa: FBT003
-    if value is None:
-        vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
+    model = vm.cpu.model
+    value = msr.read(vcpu, number, vm.now, clock.tsc(vm), vm.profile, model)
+    if isinstance(value, Breach):
+        vm.note(MsrAccessed(vcpu.id, number, write=False, value=0, fault=True))
+        vm.raise_fault(vcpu, GuestFault(faults.GP, 0, rule=value))
         return
+    vm.note(MsrAccessed(vcpu.id, number, write=False, value=value, fault=False))
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
     intercepted.skip(run)
 
@@ -189,10 +192,11 @@ def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
         intercepted.skip(run)
         return exits.Wrmsr(number, value)
     time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
-    outcome = msr.write(vcpu, number, value, time, vm.profile)
-    vm.note(MsrAccessed(vcpu.id, number, True, value, outcome is None))  # noqa: FBT003
-    if outcome is None:
-        vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
+    outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
+    failed = isinstance(outcome, Breach)
+    vm.note(MsrAccessed(vcpu.id, number, write=True, value=value, fault=failed))
+    if isinstance(outcome, Breach):
+        vm.raise_fault(vcpu, GuestFault(faults.GP, 0, rule=outcome))
         return None
     intercepted.skip(run)
     refused = fabric.route(vm, outcome, "critical")
@@ -208,26 +212,16 @@ def _is_users(run: Run, number: int, value: int) -> bool:
     return changes and vm.profile.apicbase_exits
 
 
-def _cr8(run: Run, hw: Intercepted) -> None:
-    """MOV to and from CR8: the register is in ModRM.rm, extended by REX.B."""
-    vm, vcpu = run.vm, run.vcpu
-    register = intercepted.modrm_rm(vm.memory, vcpu)
-    gpr = vcpu.regs.gpr
-    if hw.code == intercepts.CR8_READ:
-        gpr[register] = apic.read_cr8(vcpu.apic)
-    else:
-        outcome = apic.write_cr8(vcpu.apic, gpr[register])
-        if outcome is None:
-            vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
-            return
-        fabric.route(vm, outcome)
-    intercepted.skip(run)
+def _control(
+    write: Callable[[Run, Intercepted], HwExit | None],
+) -> Callable[[Run, Intercepted], exits.Exit | None]:
+    """Return a handler: what the processor says of a MOV is dealt with as ever."""
 
+    def handler(run: Run, hw: Intercepted) -> exits.Exit | None:
+        result = write(run, hw)
+        return None if result is None else handle(run, result)
 
-def _cr0(run: Run, hw: Intercepted) -> exits.Exit | None:
-    result = intercepted.native(run, hw)
-    intercepted.see_mode(run.vm, run.vcpu)
-    return handle(run, result)
+    return handler
 
 
 def _iret(run: Run, hw: Intercepted) -> exits.Exit | None:
@@ -261,9 +255,11 @@ INTERCEPTED: dict[int, Callable[[Run, Intercepted], exits.Exit | None]] = {
     intercepts.RDTSC: _rdtsc,
     intercepts.RDTSCP: _rdtsc,
     intercepts.MSR: _msr,
-    intercepts.CR8_READ: _cr8,
-    intercepts.CR8_WRITE: _cr8,
-    intercepts.CR0_WRITE: _cr0,
+    intercepts.CR8_READ: _control(control.cr8),
+    intercepts.CR8_WRITE: _control(control.cr8),
+    intercepts.CR0_WRITE: _control(control.cr0),
+    intercepts.CR3_WRITE: _control(control.cr3),
+    intercepts.CR4_WRITE: _control(control.cr4),
     intercepts.IRET: _iret,
     intercepts.PAUSE: _pause,
     intercepts.MONITOR: _undefined,

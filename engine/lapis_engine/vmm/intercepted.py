@@ -53,6 +53,12 @@ def modrm_rm(memory: PhysicalMemory, vcpu: Vcpu) -> int:
     return (code[at + 2] & 7) | (8 if rex_b else 0)
 
 
+def two_byte(memory: PhysicalMemory, vcpu: Vcpu) -> int:
+    """Return the opcode after 0F at RIP."""
+    code = code_at(memory, vcpu)
+    return code[_opcode_at(code, vcpu.regs.code_bits) + 1]
+
+
 def modrm(memory: PhysicalMemory, vcpu: Vcpu) -> int | None:
     """Return the ModRM byte of 0F 01 at RIP, or None for another opcode."""
     code = code_at(memory, vcpu)

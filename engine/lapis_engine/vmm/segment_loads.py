@@ -13,6 +13,7 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.descriptors import OpenBus
 from lapis_engine.cpu.fault import GP, GuestFault
 from lapis_engine.cpu.marked import REGISTERS, TWO_BYTE
+from lapis_engine.cpu.model.contents import is_canonical
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import CR0_PE, EFER_LMA, VM
 from lapis_engine.units import MASK32
@@ -20,7 +21,6 @@ from lapis_engine.vie import reach
 from lapis_engine.vie.operands import linear_address
 from lapis_engine.vie.prefixes import read_prefixes
 from lapis_engine.vmm import intercepted
-from lapis_engine.vmm.msr import is_canonical
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.descriptors import Descriptor

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.model.contents import is_canonical
 from lapis_engine.cpu.registers import (
     CR0_PE,
     EFER_LMA,
@@ -27,7 +28,6 @@ from lapis_engine.cpu.registers import (
 )
 from lapis_engine.units import MASK32
 from lapis_engine.vmm import clock, debug
-from lapis_engine.vmm.msr import is_canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable

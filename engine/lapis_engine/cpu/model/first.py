@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Final
 
 from lapis_engine.cpu.model.lapis import INTEL, LAPIS, LEAVES, vendor_leaf
-from lapis_engine.cpu.model.record import CpuidLeaf
+from lapis_engine.cpu.model.record import CpuidLeaf, Msr
+from lapis_engine.cpu.model.tables import MSRS
 
 FIRST: Final = replace(
     LAPIS,
@@ -27,4 +28,5 @@ FIRST: Final = replace(
             (0xD, 2): CpuidLeaf(0x100, 0x240),
         }
     ),
+    msrs=MappingProxyType({**MSRS, 0x1A0: Msr("IA32_MISC_ENABLE", 1)}),
 )
