@@ -409,6 +409,18 @@ class Suspended:
 
 
 @record
+class Rebooted:
+    """A reset started the machine again."""
+
+    kind: ClassVar[str] = "reset"
+    vcpu: int
+    """Cause, or -1 when it was no vCPU."""
+    how: str
+    """reset or triple-fault."""
+    text: str
+
+
+@record
 class Oddity:
     """Legal but unlikely guest behaviour, or what a real host would count."""
 
@@ -468,6 +480,7 @@ ProcessorEvent = (
     | Exited
     | Answered
     | Suspended
+    | Rebooted
     | Oddity
     | Linted
     | EngineFault

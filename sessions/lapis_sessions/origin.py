@@ -44,6 +44,8 @@ class SessionOptions:
     """Model of the processor."""
     hypervisor: str = "none"
     """What CPUID says of one."""
+    on_reset: str = "stop"
+    """What a reset does to the machine: stop or reboot."""
 
 
 def configuration(
@@ -62,6 +64,7 @@ def configuration(
         float_ports=floats,
         cpu=options.cpu,
         hypervisor=options.hypervisor,
+        on_reset=options.on_reset,
     )
     config.check()
     return config

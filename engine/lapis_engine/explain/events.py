@@ -33,6 +33,7 @@ from lapis_engine.events import (
     Oddity,
     PinChanged,
     ProcessorEvent,
+    Rebooted,
     RunStateChanged,
     SipiReceived,
     Suspended,
@@ -186,6 +187,8 @@ def _processor(event: ProcessorEvent) -> str:  # noqa: C901, PLR0912 - one arm a
             return f"{event.command}: {event.text}{by}"
         case Suspended():
             return f"suspended ({event.how}): {event.text}"
+        case Rebooted():
+            return f"{event.how}: {event.text}; the machine starts again"
         case Oddity():
             return f"{event.name}: {event.text}"
         case Linted():

@@ -18,6 +18,9 @@ MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
 # Not modelled: RAM above 4 GiB."""
 
 
+ON_RESET = ("stop", "reboot")
+
+
 @dataclass(frozen=True, slots=True)
 class MachineConfig:
     """What a machine is made of, beside its image and its devices."""
@@ -32,6 +35,8 @@ class MachineConfig:
     """Unclaimed ports read all ones instead of asking the user."""
     tsc_hz: int = 1_000_000_000
     """TSC ticks in a second of virtual time; an instruction takes 1 ns."""
+    on_reset: str = "stop"
+    """stop or reboot: what a reset or a triple fault does to the machine."""
 
     cpu: str = "lapis"
     """Model of the processor (`cpu.model.catalog`)."""
@@ -52,6 +57,10 @@ class MachineConfig:
             )
         if self.quantum < 1:
             raise ConfigError(f"quantum {self.quantum}: at least 1 instruction")
+        if self.on_reset not in ON_RESET:
+            raise ConfigError(
+                f"on reset {self.on_reset!r}: {' or '.join(ON_RESET)} is expected"
+            )
         if self.tsc_hz < 1:
             raise ConfigError(f"TSC frequency {self.tsc_hz}: at least 1 Hz")
         cpu_named(self.cpu, self.hypervisor)

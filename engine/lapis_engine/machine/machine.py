@@ -39,7 +39,7 @@ from lapis_engine.vmm import (
 from lapis_engine.vmm.entry import DEFAULT
 from lapis_engine.vmm.interference import Rule
 from lapis_engine.vmm.run import run as vm_run
-from lapis_engine.vmm.startup import userspace
+from lapis_engine.vmm.startup import power_on, userspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +93,8 @@ class Machine:
             cpu=cpu_named(config.cpu, config.hypervisor),
         )
         build.load(self.vm, plan, config.memory)
+        if config.on_reset == "reboot":
+            self.vm.power_on = power_on.keep(self.vm, plan)
         self.schedule = Schedule(self.vm, config.quantum)
         self.breakpoints: list[int] = []
         self.catches = Catches(self.log.observers, self.vm.attention.ask_stop)

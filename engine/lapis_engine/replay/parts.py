@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 VM = (
     "now", "panic", "debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due",
-    "consoles", "suspended", "_faults", "watch_at",
+    "consoles", "suspended", "_faults", "watch_at", "rebooted_at",
 )  # fmt: skip
 VM_ELSEWHERE = (
     "profile", "note", "float_ports", "tsc_hz", "cpu", "core", "memory", "ports",
     "mmio", "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference",
-    "traps", "attention", "timers", "entered", "on_round", "on_watch",
+    "traps", "power_on", "attention", "timers", "entered", "on_round", "on_watch",
 )  # fmt: skip
 """Fields of `Vm` that do not change, are parts of their own, mean nothing between two
 runs, or follow from the others."""

@@ -22,7 +22,7 @@ from lapis_engine.vmm import (
     run_state,
 )
 from lapis_engine.vmm.entry import DEFAULT, Default, Entry
-from lapis_engine.vmm.startup import spinup_ap, startup_cpus
+from lapis_engine.vmm.startup import power_on, spinup_ap, startup_cpus
 from lapis_engine.vmm.vm import Run
 
 if TYPE_CHECKING:
@@ -100,6 +100,9 @@ def _blocked(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
         waiting = emulation.pending(vcpu, vm.profile)
     if vm.exit_due or vm.boot_ipi_due or vm.spinup.request:
         waiting = waiting or _filled(vm, vcpu)
+    if waiting is None and power_on.is_due(vm):
+        power_on.again(vm)
+        return exits.BOGUS
     waiting = waiting or vm.suspended
     if waiting is not None:
         return waiting

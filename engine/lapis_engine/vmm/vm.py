@@ -15,6 +15,7 @@ from lapis_engine.events import Suspended
 from lapis_engine.units import NS
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.interference import InterferenceState
+from lapis_engine.vmm.power import RESETS
 from lapis_engine.vmm.run_state import SpinupState
 from lapis_engine.vmm.traps import TrapState
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from lapis_engine.memory.physical import PhysicalMemory
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vie.world import AnyBus
+    from lapis_engine.vmm.power import PowerOn
     from lapis_engine.vmm.run_state import BootIpi
     from lapis_engine.vmm.vcpu import Vcpu
 
@@ -113,6 +115,10 @@ class Vm:
     """Exit record that a handler has filled, for the next entry to return."""
     interference: InterferenceState = field(default_factory=InterferenceState)
     """The user's rules on IPIs, and the IPIs that they hold back."""
+    power_on: PowerOn | None = None
+    """What a reset starts the machine again with; None when it stops for one."""
+    rebooted_at: int | None = None
+    """Instructions of all vCPUs at the last reset; None before the first."""
     traps: TrapState = field(default_factory=TrapState)
     """What goes to the user though a device serves it."""
     watch_at: int | None = None
@@ -148,7 +154,8 @@ class Vm:
         """Stop the whole machine for good; the first cause wins (`vm_suspend`)."""
         if self.suspended is None:
             self.suspended = exits.SuspendedExit(how, source, self.now, status, why)
-            self.note(Suspended(source, how, why))
+            if self.power_on is None or how not in RESETS:
+                self.note(Suspended(source, how, why))
 
     def fault(self, event: EngineFault) -> None:
         """Report what was a panic of the host; nothing runs after the first one."""

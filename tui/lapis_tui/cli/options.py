@@ -48,6 +48,10 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         "--hypervisor", default="none", show_default=True, metavar="none|kvm|timing",
         help="What CPUID says of a hypervisor.",
     ),
+    click.option(
+        "--on-reset", default="stop", metavar="stop|reboot", show_default=True,
+        help="What a reset or a triple fault does to the machine.",
+    ),
     plugged.OPTION,
 )  # fmt: skip
 """All of them; but for the plug-ins they are fields of `SessionOptions`."""

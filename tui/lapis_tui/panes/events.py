@@ -31,7 +31,7 @@ MARKS = {
     "exit": ("?", "changed"), "answer": ("=", "changed"), "suspend": ("#", "bad"),
     "oddity": ("!", "warn"), "fault": ("#", "bad"), "exception": ("!", "bad"),
     "halt": ("z", "dim"), "wake": ("^", "dim"), "mode": ("%", "symbol"),
-    "apic-mode": ("%", "symbol"),
+    "apic-mode": ("%", "symbol"), "debug": ("D", "warn"), "reset": ("R", "warn"),
 }  # fmt: skip
 """A glyph and a role for each kind of event."""
 

@@ -141,6 +141,7 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "profile": side.profile or head.profile,
         "quantum": head.quantum,
         "ports": head.ports,
+        "on reset": head.on_reset,
         "append": head.append,
         "cpu": head.cpu,
         "hypervisor": head.hypervisor,

@@ -85,4 +85,5 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         cpu=options.cpu,
         hypervisor=options.hypervisor,
         lints=list(timeline.machine.lints.lints),
+        on_reset=options.on_reset,
     )

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.format.schema import Header
 
 NUMBERS = ("cpus", "quantum", "format", "reader", "state_schema", "engine")
-NAMES = ("lapis", "unicorn", "memory", "profile", "ports", "cpu", "hypervisor")
+NAMES = (
+    "lapis", "unicorn", "memory", "profile", "ports", "cpu", "hypervisor",
+    "on_reset",
+)  # fmt: skip
 
 
 def check(head: Header, spent: Spent, part: str) -> None:

@@ -79,6 +79,8 @@ class Header(Row, frozen=True):
     cpu: str = "first"
     """Model of the processor; so the next."""
     hypervisor: str = "none"
+    on_reset: str = "stop"
+    """stop or reboot."""
 
 
 class ActRow(Row, frozen=True, gc=False):

@@ -46,6 +46,7 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
         ports=head.ports,
         cpu=head.cpu,
         hypervisor=head.hypervisor,
+        on_reset=head.on_reset,
     )
     profiles = dict(extensions.profiles)
     if not profile:
