@@ -29,6 +29,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
     profile: str = "sdm",
     firmware: str | PathLike[str] | None = None,
     append: str = "",
+    strict: bool = False,
     record: str | PathLike[str] | None = None,
     plugins: Iterable[str | PathLike[str]] = (),
 ) -> Session:
@@ -42,6 +43,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         profile: Whose behaviour it is, as `lapis profiles` lists them.
         firmware: ROM to start instead of a guest.
         append: Command line for a kernel that takes one.
+        strict: Check alignment and segment limits of memory operands, too.
         record: File to record into, which must not be there yet.
         plugins: Python files of plug-ins, beside those that are installed.
 
@@ -58,6 +60,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         profile=profile,
         firmware=fspath(firmware) if firmware is not None else "",
         append=append,
+        strict=strict,
     )
     host = _host(plugins)
     live = open_session(options, host.extensions)

@@ -38,6 +38,8 @@ class SessionOptions:
     append: str = ""
     """Command line for a kernel that takes one."""
     quantum: int = 1000
+    strict: bool = False
+    """Check alignment and limits of memory operands, too."""
     ports: str = ""
     """What an unclaimed port does: ask or float. Firmware floats, others ask."""
     cpu: str = "lapis"
@@ -65,6 +67,7 @@ def configuration(
         cpu=options.cpu,
         hypervisor=options.hypervisor,
         on_reset=options.on_reset,
+        strict=options.strict,
     )
     config.check()
     return config

@@ -75,7 +75,7 @@ def test_bytes_in_the_next_page_are_left_to_who_is_told() -> None:
     rig.regs.rip, rig.regs.gpr[3] = at - 1, 0x600
     assert rig.core.run(rig.regs, 10) == Marked()
     assert rig.regs.rip == at
-    assert rig.core.unmarked(rig.regs, at, 15) == Budget()
+    assert rig.core.unmarked(rig.regs) == Budget()
     assert (rig.core.retired, rig.regs.rip) == (1, at + 3)
 
 

@@ -4,8 +4,7 @@ SDM Vol. 2B, the "Operation" of each; APM Vol. 3 where a row is AMD's. Hidden pa
 written as the high dword of a descriptor: 0xA09B00 is present, code of type 11, L, G.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from conformance.rig import CODE, Rig
@@ -14,7 +13,6 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.registers import CS, SS, Registers, Segment
 from lapis_engine.events import ExceptionRaised
 from lapis_engine.explain.rules import SENTENCES, rule_text
-from lapis_engine.vmm import system_calls
 from lapis_engine.vmm.run import run
 
 RCX, RDX, RSP, R11 = 1, 2, 4, 11
@@ -32,14 +30,12 @@ TARGET, STACK_64 = 0xFFFF_8000_1234_5000, 0xFFFF_9000_0000_8000
 HOLE, FIRST_HOLE, LAST_LOW = 0x1234_5678_9ABC_DEF0, 1 << 47, (1 << 47) - 1
 
 
-@contextmanager
-def vendor(name: str) -> Iterator[None]:
-    before = system_calls.VENDOR
-    system_calls.VENDOR = name
-    try:
-        yield
-    finally:
-        system_calls.VENDOR = before
+def by_vendor(found: Rig, vendor: str) -> Rig:
+    """The same with a processor of a vendor."""
+    assert vendor in {"intel", "amd"}
+    kind = replace(found.vm.cpu.model, vendor="amd" if vendor == "amd" else "intel")
+    found.vm.cpu = found.vm.cpu._replace(model=kind)
+    return found
 
 
 def rig(mode: str, code: str, *, cpl: int = 0, flags: int = 2) -> tuple[Rig, Registers]:
@@ -239,8 +235,7 @@ def test_checks(
             assert isinstance(key, int)
             regs.gpr[key] = value
     before = regs.rip, regs.gpr[RCX]
-    with vendor(who):
-        raised = fault(found)
+    raised = fault(by_vendor(found, who))
     if vector is None:
         assert raised is None
         return
@@ -252,8 +247,7 @@ def test_checks(
 def test_amd_syscall_in_compatibility_mode_goes_by_cstar() -> None:
     found, regs = rig("compat", SYSCALL, cpl=3, flags=IF | CF | 2)
     regs.gpr[RCX] = HOLE
-    with vendor("amd"):
-        assert fault(found) is None
+    assert fault(by_vendor(found, "amd")) is None
     assert loaded(regs) == (flat(0x10, 0xA0_9B00), flat(0x1B, 0xC0_9300))
     assert (regs.rip, regs.gpr[RCX]) == (0x7000_0000, CODE + 2)
     assert (regs.gpr[R11], regs.rflags) == (IF | CF | 2, CF | 2)
@@ -261,8 +255,7 @@ def test_amd_syscall_in_compatibility_mode_goes_by_cstar() -> None:
 
 def test_amd_syscall_in_legacy_mode_goes_by_star() -> None:
     found, regs = rig("protected", SYSCALL, cpl=3, flags=IF | CF | DF | 2)
-    with vendor("amd"):
-        assert fault(found) is None
+    assert fault(by_vendor(found, "amd")) is None
     assert loaded(regs) == (flat(0x10, 0xC0_9B00), flat(0x1B, 0xC0_9300))
     assert (regs.rip, regs.gpr[RCX]) == (0x0040_5060, CODE + 2)
     assert (regs.gpr[R11], regs.rflags) == (0, CF | DF | 2)
@@ -273,8 +266,7 @@ def test_amd_sysret_in_legacy_mode_sets_if_and_leaves_the_hidden_ss() -> None:
     found, regs = rig("protected", SYSRET, flags=CF | 2)
     regs.set_segment(SS, Segment(0x18, 0x1000, 0xFFFF, 0x9300))
     regs.gpr[RCX] = 0x5000
-    with vendor("amd"):
-        assert fault(found) is None
+    assert fault(by_vendor(found, "amd")) is None
     cs, ss = loaded(regs)
     assert (cs, ss[:3]) == (flat(0x33, 0xC0_FB00), (0x3B, 0x1000, 0xFFFF))
     assert (regs.rip, regs.rflags, regs.cpl) == (0x5000, IF | CF | 2, 3)

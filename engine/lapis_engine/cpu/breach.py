@@ -55,3 +55,7 @@ class Breach(StrEnum):
     APICBASE = "apicbase"
     X2APIC_OFF = "x2apic-off"
     X2APIC_ACCESS = "x2apic-access"
+
+    # Memory operands, of a strict machine.
+    UNALIGNED = "unaligned"
+    SEGMENT = "segment"

@@ -30,7 +30,7 @@ from unicorn.unicorn_const import (
 )
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
-from lapis_engine.cpu import layout
+from lapis_engine.cpu import layout, strict
 from lapis_engine.cpu.arming import arm, arm_one
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.debug_registers import armed
@@ -61,6 +61,7 @@ from lapis_engine.units import PAGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from lapis_engine.cpu.marked import Mark
     from lapis_engine.memory.physical import Region
 
 INTERRUPT_VIRQ = 0x100
@@ -308,16 +309,25 @@ class Core(Reports):
             event = Budget()  # it is done, and the fault is of the next one's fetch
         return event, loan
 
-    def unmarked(self, regs: Registers, gpa: int, size: int) -> HwExit:
-        """Let the processor itself carry out the marked instruction at RIP.
-
-        It stands at `gpa` and is at most so many bytes long.
-        """
-        self.forget_code(gpa, size)
+    def unmarked(self, regs: Registers) -> HwExit:
+        """Let the processor itself carry out the marked instruction at RIP."""
         with self._alone(regs):
-            event = self.run(regs, 1, past=True)
-        self.forget_code(gpa, size)
-        return event
+            return self.run(regs, 1, past=True)
+
+    @property
+    def is_strict(self) -> bool:
+        """Tell whether what `strict` has is marked, too; it is set before a run."""
+        return self._marks.is_strict
+
+    @is_strict.setter
+    def is_strict(self, value: bool) -> None:
+        self._marks.is_strict = value
+
+    def mark(self, regs: Registers, code: bytes) -> Mark | None:
+        """Return what is marked at the begin of `code`, which is at RIP, or None."""
+        head = regs.context.head
+        limited = layout.HF_LIMITED if strict.is_limited(head) else 0
+        return self._marks.find(code, head.hflags | limited)
 
     @contextmanager
     def _alone(self, regs: Registers) -> Iterator[None]:
@@ -326,10 +336,13 @@ class Core(Reports):
         if flag:
             regs.rflags &= ~RF
         self._marks.past = at
+        head = regs.context.head
+        head.hflags |= layout.HF_ALONE  # translated, and kept, apart from all else
         try:
             yield
         finally:
             self._marks.past = None
+            head.hflags &= ~layout.HF_ALONE
         if flag and self._keeps_rf(regs, at, 0):
             regs.rflags |= RF
 
@@ -384,6 +397,8 @@ class Core(Reports):
         context = regs.context
         if self._restarts.is_full:
             self._forget_all()
+        if self._marks.is_strict and strict.is_limited(context.head):
+            context.head.hflags |= layout.HF_LIMITED
         if self._stale and regs.paging:
             self._leave_paging()
             self._stale.drop(self._bare)
@@ -401,7 +416,10 @@ class Core(Reports):
         self._control.request.value = 0
         # A second start that was asked for is not wanted any more: INS to its own code.
         self._control.wanted.value = layout.ANY_BLOCK
-        return self._finish(context, budget, failed)
+        result = self._finish(context, budget, failed)
+        if self._marks.is_strict:
+            context.head.hflags &= ~layout.HF_LIMITED
+        return result
 
     def _finish(
         self, context: Context, budget: int, failed: str | None

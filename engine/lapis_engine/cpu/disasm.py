@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import capstone
@@ -12,6 +13,11 @@ _MODES = {
     64: capstone.CS_MODE_64,
 }
 _ENGINES = {bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()}
+
+
+_DETAILED = {bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()}
+for _engine in _DETAILED.values():
+    _engine.detail = True
 
 
 class Line(NamedTuple):
@@ -43,3 +49,16 @@ def disassemble(code: bytes, linear: int, bits: int, count: int) -> list[Line]:
             lines.append(Line(linear + at, code[at : at + 1], "db", f"{code[at]:#04x}"))
             at += 1
     return lines[:count]
+
+
+@lru_cache(maxsize=4096)
+def memory_access(code: bytes, bits: int) -> tuple[int, bool] | None:
+    """Return size in bytes of the explicit memory operand, and whether it is written.
+
+    None for an instruction without one.
+    """
+    found = next(_DETAILED[bits].disasm(code, 0, 1), None)
+    for operand in found.operands if found is not None else ():
+        if operand.type == capstone.x86.X86_OP_MEM:
+            return operand.size, bool(operand.access & capstone.CS_AC_WRITE)
+    return None

@@ -185,6 +185,11 @@ HF_VM = 1 << 17
 HF_GUEST = 1 << 21
 HF_OSFXSR = 1 << 22
 HF_SMAP = 1 << 23
+HF_ALONE = 1 << 24
+HF_LIMITED = 1 << 26
+"""Bits that keep translations apart, and that QEMU uses for nothing that is here
+(IOBPT_MASK, and MPX_IU_MASK without MPX_EN_MASK): of an instruction that is let through
+alone, and of code where a segment is limited. They are set while it runs only."""
 HF_DERIVED = (
     HF_CPL | HF_CS32 | HF_SS32 | HF_ADDSEG | HF_PE | HF_TF | HF_MP_EM_TS
     | HF_IOPL | HF_LMA | HF_CS64 | HF_VM | HF_OSFXSR

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 LEGACY: Final = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2, 0xF3})
 """Prefixes but LOCK and REX (SDM Vol. 2A "Instruction Prefixes")."""
 LOCK: Final = 0xF0
+HLT: Final = b"\xf4"
 REX: Final = frozenset(range(0x40, 0x50))
 REPEATS: Final = frozenset({0xF2, 0xF3})
 STRINGS: Final = frozenset(
@@ -20,6 +21,7 @@ STRINGS: Final = frozenset(
     for code in (*range(0x6C, 0x70), *range(0xA4, 0xA8), *range(0xAA, 0xB0))
 )
 """INS, OUTS, MOVS, CMPS, STOS, LODS and SCAS."""
+ANY_PREFIX: Final = bytes(LEGACY | REX)
 TWO_BYTE: Final = 0x0F
 REGISTERS: Final = 0xC0
 """ModRM from here on names a register, and no memory."""
@@ -43,6 +45,8 @@ class Kind(Enum):
     """LGDT or LIDT in 64-bit code, of a base that must be canonical."""
     SMSW = auto()
     """SMSW to a register."""
+    STRICT = auto()
+    """It is checked by a strict machine alone (`strict`)."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -112,7 +116,7 @@ def look(code: bytes, bits: int) -> Mark | None:
     """
     if not code or code[0] not in FIRST_BYTES[bits]:
         return None
-    at, locked = _prefixes(code, bits)
+    at, locked = prefixes(code, bits)
     try:
         kind = _kind(code, at, locked=locked)
     except IndexError:
@@ -122,13 +126,18 @@ def look(code: bytes, bits: int) -> Mark | None:
     return Mark(kind, at, code)
 
 
+def halts(code: bytes) -> bool:
+    """Tell whether `code` is HLT, of which no prefix but LOCK makes another."""
+    return code.lstrip(ANY_PREFIX)[:1] == HLT
+
+
 def is_repeated(code: bytes, bits: int) -> bool:
     """Tell whether `code` is a string instruction that REP or REPNE repeats."""
-    at, _ = _prefixes(code, bits)
+    at, _ = prefixes(code, bits)
     return bool(REPEATS & set(code[:at])) and code[at : at + 1] in STRINGS
 
 
-def _prefixes(code: bytes, bits: int) -> tuple[int, bool]:
+def prefixes(code: bytes, bits: int) -> tuple[int, bool]:
     """Return how many bytes of prefixes there are, and whether LOCK is one."""
     locked = False
     for at, byte in enumerate(code):

@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING
 from unicorn import UC_PROT_EXEC
 from unicorn.unicorn_py3.unicorn import uclib
 
-from lapis_engine.cpu import layout
+from lapis_engine.cpu import layout, strict
 from lapis_engine.cpu.intercepts import Marked
-from lapis_engine.cpu.marked import LONGEST, is_repeated, look
+from lapis_engine.cpu.marked import LONGEST, halts, is_repeated, look
 from lapis_engine.cpu.registers import RF
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from unicorn import Uc
+
+    from lapis_engine.cpu.marked import Mark
 
 NOWHERE = 0x8000_0000_0000
 """An address that is no instruction's: the one that stands in the tree."""
@@ -39,7 +41,9 @@ SAME, BEHIND = 0, 1
 class Marks:
     """Looks at each instruction that one Unicorn instance is about to translate."""
 
-    __slots__ = ("_buffer", "_compare", "_handle", "_state", "armed", "past")
+    __slots__ = (
+        "_buffer", "_compare", "_handle", "_state", "armed", "is_strict", "past",
+    )  # fmt: skip
 
     def __init__(self, uc: Uc, state: layout.Head) -> None:
         """Look from now on; `state` is the processor's, as it is at any time.
@@ -50,6 +54,8 @@ class Marks:
         """Linear address of an instruction that is let through."""
         self.armed: frozenset[int] = frozenset()
         """Linear addresses at which a guest's debug register waits."""
+        self.is_strict = False
+        """What `strict` has is marked, too."""
         self._state = state
         self._handle = uc._uch  # noqa: SLF001 - the handle has no public name
         self._buffer = c.create_string_buffer(LONGEST)
@@ -58,16 +64,28 @@ class Marks:
         tree.compare = c.cast(self._compare, c.c_void_p).value or 0
 
     def at(self, linear: int) -> Marked | None:
-        """Return what is marked there, or None."""
+        """Return what is marked there, or None.
+
+        What is let through was met as a marked one before, unless it is a HLT.
+        """
         if linear == self.past:
-            return None
+            return None if halts(self._code(linear)) else Marked()
         if linear in self.armed or self._state.eflags & RF:
             return Marked()
-        mark = look(self._code(linear), _bits(self._state.hflags))
+        mark = self.find(self._code(linear), self._state.hflags)
         return None if mark is None else Marked(mark)
 
+    def find(self, code: bytes, hflags: int) -> Mark | None:
+        """Return what is marked at the begin of `code`, or None."""
+        bits = _bits(hflags)
+        mark = look(code, bits)
+        if mark is None and self.is_strict:
+            mark = strict.look(code, bits, hflags)
+        return mark
+
     def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
-        return BEHIND if self.at(address[0]) is None else SAME
+        linear = address[0]
+        return BEHIND if linear == self.past or self.at(linear) is None else SAME
 
     def is_repeated(self, linear: int) -> bool:
         """Tell whether a string instruction with REP stands there."""

@@ -32,7 +32,7 @@ NT, RF, VM, AC, VIF, VIP, ID = (1 << n for n in range(14, 22) if n != 15)
 STATUS_FLAGS: Final = CF | PF | AF | ZF | SF | OF
 
 # Control registers and EFER (SDM Vol. 3A "Control Registers").
-CR0_PE, CR0_TS, CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (0, 3, 16, 18, 31))
+CR0_PE, CR0_EM, CR0_TS, CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (0, 2, 3, 16, 18, 31))
 CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_OSXMMEXCPT = (1 << n for n in (4, 5, 9, 10))
 CR4_OSXSAVE: Final = 1 << 18
 CR4_SMEP, CR4_SMAP = 1 << 20, 1 << 21
@@ -47,6 +47,9 @@ SEG_G, SEG_DB, SEG_L, SEG_P, SEG_S = (1 << n for n in (23, 22, 21, 15, 12))
 SEG_CODE, SEG_CONFORMING, SEG_WRITABLE, SEG_ACCESSED = (1 << n for n in (11, 10, 9, 8))
 SEG_EXPAND_DOWN: Final = SEG_CONFORMING
 """The same bit in a data segment."""
+SEG_KIND: Final = SEG_P | SEG_S | SEG_CODE | SEG_EXPAND_DOWN | SEG_WRITABLE
+SEG_FLAT: Final = SEG_P | SEG_S | SEG_WRITABLE
+"""Of a segment with a limit of 4 GiB: it is writable data that does not grow down."""
 SEG_FLAGS: Final = 0x00F0_FF00
 """The bits that belong to `flags`; the limit and base bits are masked."""
 
@@ -207,9 +210,7 @@ class Registers:
     def is_flat(self, index: int) -> bool:
         """Tell whether a segment register is writable data from 0 to 4 GiB - 1."""
         cache = self._head.segs[index]
-        kind = SEG_P | SEG_S | SEG_CODE | SEG_CONFORMING | SEG_WRITABLE
-        flat = SEG_P | SEG_S | SEG_WRITABLE
-        return bool(cache.limit == 0xFFFF_FFFF and cache.flags & kind == flat)
+        return bool(cache.limit == 0xFFFF_FFFF and cache.flags & SEG_KIND == SEG_FLAT)
 
     def selector(self, index: int) -> int:
         """Return the selector in segment register `index`, and nothing else of it."""

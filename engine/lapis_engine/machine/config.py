@@ -42,6 +42,8 @@ class MachineConfig:
     """Model of the processor (`cpu.model.catalog`)."""
     hypervisor: str = "none"
     """What CPUID says of one: none, kvm or timing."""
+    strict: bool = False
+    """Check what costs too much to be always checked (`cpu.strict`)."""
 
     def check(self) -> None:
         """Raise `ConfigError` naming the first value that cannot be."""

@@ -92,6 +92,7 @@ class Machine:
             tsc_hz=config.tsc_hz,
             cpu=cpu_named(config.cpu, config.hypervisor),
         )
+        self.vm.core.is_strict = config.strict
         build.load(self.vm, plan, config.memory)
         if config.on_reset == "reboot":
             self.vm.power_on = power_on.keep(self.vm, plan)

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu.fault import GuestFault
-from lapis_engine.cpu.marked import LONGEST, Kind, Mark, look
-from lapis_engine.vmm import clock, debug, intercepted, segment_loads, system_calls
+from lapis_engine.cpu.intercepts import Marked
+from lapis_engine.cpu.marked import LONGEST, Kind, Mark
+from lapis_engine.vmm import (
+    clock,
+    debug,
+    intercepted,
+    operand_checks,
+    segment_loads,
+    system_calls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lapis_engine.cpu.intercepts import HwExit, Marked
+    from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.vmm.vm import Run
 
 
@@ -34,7 +42,7 @@ def carry_out(run: Run, hw: Marked) -> HwExit | None:
     vcpu, mark = run.vcpu, hw.mark
     if mark is None or len(mark.code) < LONGEST:
         code = intercepted.code_at(run.vm.memory, vcpu)
-        mark = look(code, vcpu.regs.code_bits)
+        mark = run.vm.core.mark(vcpu.regs, code)
     handler = None if mark is None else HANDLERS.get(mark.kind)
     if mark is None or handler is None:
         return by_processor(run)
@@ -42,10 +50,17 @@ def carry_out(run: Run, hw: Marked) -> HwExit | None:
 
 
 def by_processor(run: Run) -> HwExit:
-    """Let the processor itself do the marked instruction, and count it."""
-    vcpu, core = run.vcpu, run.vm.core
-    gpa = vcpu.linear.peek(vcpu.regs.linear_rip) or 0
-    result = core.unmarked(vcpu.regs, gpa, LONGEST)
+    """Let the processor itself do the marked instruction, and count it.
+
+    It may have been met behind another one that was let through alone, and still be
+    known as a marked one there: then that is dropped.
+    """
+    core, vcpu = run.vm.core, run.vcpu
+    result = core.unmarked(vcpu.regs)
+    if isinstance(result, Marked) and not core.retired:
+        gpa = vcpu.linear.peek(vcpu.regs.linear_rip) or 0
+        core.forget_code(gpa, LONGEST)
+        result = core.unmarked(vcpu.regs)
     clock.account(run, core.retired)
     return result
 
@@ -84,6 +99,7 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.NULL_SS: _checked(segment_loads.check_null_ss),
     Kind.TASK_OR_LDT: _checked(segment_loads.check_task_or_ldt),
     Kind.TABLE_BASE: _checked(segment_loads.check_table_base),
+    Kind.STRICT: _checked(operand_checks.check),
     Kind.SMSW: segment_loads.store_cr0,
 }
 """Why it is marked -> what is done; None when the engine has done it."""

@@ -16,6 +16,7 @@ from lapis_engine.cpu.marked import REGISTERS, TWO_BYTE
 from lapis_engine.cpu.model.contents import is_canonical
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import CR0_PE, EFER_LMA, VM
+from lapis_engine.cpu.strict import LSS
 from lapis_engine.units import MASK32
 from lapis_engine.vie import reach
 from lapis_engine.vie.operands import linear_address
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vmm.vm import Run
 
-LSS: Final = 0xB2
 LTR: Final = 3
 """ModRM.reg; LLDT is 2."""
 LDT, TSS_16, TSS_32 = 2, 1, 9

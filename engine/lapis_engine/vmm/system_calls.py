@@ -33,11 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.cpu.marked import Mark
+    from lapis_engine.cpu.model.record import Vendor
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vmm.vm import Run
-
-VENDOR = "intel"
-"""Whose manual is followed where the two differ: intel or amd."""
 
 STAR, LSTAR, CSTAR, FMASK = 0xC000_0081, 0xC000_0082, 0xC000_0083, 0xC000_0084
 SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
@@ -77,7 +75,8 @@ def carry_out(run: Run, mark: Mark) -> None:
     regs = vcpu.regs
     rex_w = regs.code_bits == 64 and at > 0 and code[at - 1] & 0xF8 == 0x48
     try:
-        target = INSTRUCTIONS[code[at + 1]](regs, at + LENGTH, 8 if rex_w else 4)
+        perform, opsize = INSTRUCTIONS[code[at + 1]], 8 if rex_w else 4
+        target = perform(regs, at + LENGTH, opsize, vm.cpu.model.vendor)
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
         return
@@ -90,12 +89,12 @@ def carry_out(run: Run, mark: Mark) -> None:
         debug.after(run, hits=0, single=True)
 
 
-def _syscall(regs: Registers, length: int, _opsize: int) -> Target:
+def _syscall(regs: Registers, length: int, _opsize: int, vendor: Vendor) -> Target:
     """SYSCALL: only in 64-bit code, or by AMD everywhere else too.
 
     R11 holds RF as 0 (APM Vol. 3 "SYSCALL"; SDM says nothing, and kernels know).
     """
-    _check_enabled(regs)
+    _check_enabled(regs, vendor)
     msrs, gpr = regs.context.msrs, regs.gpr
     star = msrs[STAR].value
     selector = star >> 32 & 0xFFFC
@@ -113,19 +112,19 @@ def _syscall(regs: Registers, length: int, _opsize: int) -> Target:
     return Target(Segment(selector, 0, MASK32, CODE_64), ss, rip, flags)
 
 
-def _sysret(regs: Registers, _length: int, opsize: int) -> Target:
+def _sysret(regs: Registers, _length: int, opsize: int, vendor: Vendor) -> Target:
     """SYSRET: to 64-bit code with REX.W, else to 32-bit code.
 
     SS keeps its hidden part on AMD (APM Vol. 3 "SYSRET").
     # Not modelled: there SS.DPL stays, too, and CPL is 3 all the same.
     """
-    _check_enabled(regs)
+    _check_enabled(regs, vendor)
     if not regs.cr0 & CR0_PE:
         raise GuestFault(faults.GP, 0, rule=Breach.CALL_REAL)
     _check_cpl(regs)
     base = regs.context.msrs[STAR].value >> 48
     rip = regs.gpr[RCX] if opsize == 8 else regs.gpr[RCX] & MASK32
-    is_intel = VENDOR == "intel"
+    is_intel = vendor == "intel"
     if is_intel and not is_canonical(rip):
         raise GuestFault(faults.GP, 0, rule=Breach.RETURN_RIP)
     selector = (base + (16 if opsize == 8 else 0)) & 0xFFFF | USER
@@ -142,9 +141,9 @@ def _sysret(regs: Registers, _length: int, opsize: int) -> Target:
     return Target(Segment(selector, 0, MASK32, kind), ss, rip, rflags)
 
 
-def _sysenter(regs: Registers, _length: int, _opsize: int) -> Target:
+def _sysenter(regs: Registers, _length: int, _opsize: int, vendor: Vendor) -> Target:
     """SYSENTER: from any protected mode, into 64-bit code in long mode."""
-    selector = _sysenter_cs(regs)
+    selector = _sysenter_cs(regs, vendor)
     msrs, long_mode = regs.context.msrs, regs.efer & EFER_LMA
     width = (1 << 64) - 1 if long_mode else MASK32
     return Target(
@@ -156,9 +155,9 @@ def _sysenter(regs: Registers, _length: int, _opsize: int) -> Target:
     )
 
 
-def _sysexit(regs: Registers, _length: int, opsize: int) -> Target:
+def _sysexit(regs: Registers, _length: int, opsize: int, vendor: Vendor) -> Target:
     """SYSEXIT: to 64-bit code with REX.W, else to 32-bit code."""
-    selector = _sysenter_cs(regs)
+    selector = _sysenter_cs(regs, vendor)
     _check_cpl(regs)
     width = (1 << 64) - 1 if opsize == 8 else MASK32
     rip, rsp = regs.gpr[RDX] & width, regs.gpr[RCX] & width
@@ -176,20 +175,20 @@ def _sysexit(regs: Registers, _length: int, opsize: int) -> Target:
     )
 
 
-INSTRUCTIONS: Final[dict[int, Callable[[Registers, int, int], Target]]] = {
+INSTRUCTIONS: Final[dict[int, Callable[[Registers, int, int, Vendor], Target]]] = {
     0x05: _syscall,
     0x07: _sysret,
     0x34: _sysenter,
     0x35: _sysexit,
 }
-"""Opcode after 0F -> what does it: registers, length, operand size in bytes."""
+"""Opcode after 0F -> what does it: registers, length, operand size in bytes, vendor."""
 
 
-def _check_enabled(regs: Registers) -> None:
+def _check_enabled(regs: Registers, vendor: Vendor) -> None:
     """Refuse SYSCALL and SYSRET where they are not there."""
     if not regs.efer & EFER_SCE:
         raise GuestFault(faults.UD, rule=Breach.SCE)
-    if VENDOR == "intel" and regs.code_bits != 64:
+    if vendor == "intel" and regs.code_bits != 64:
         raise GuestFault(faults.UD, rule=Breach.CALL_MODE)
 
 
@@ -198,9 +197,9 @@ def _check_cpl(regs: Registers) -> None:
         raise GuestFault(faults.GP, 0, rule=Breach.CALL_CPL)
 
 
-def _sysenter_cs(regs: Registers) -> int:
+def _sysenter_cs(regs: Registers, vendor: Vendor) -> int:
     """Return IA32_SYSENTER_CS without RPL after the checks of it and of the mode."""
-    if VENDOR == "amd" and regs.efer & EFER_LMA:
+    if vendor == "amd" and regs.efer & EFER_LMA:
         raise GuestFault(faults.UD, rule=Breach.CALL_VENDOR)
     if not regs.cr0 & CR0_PE:
         raise GuestFault(faults.GP, 0, rule=Breach.CALL_REAL)

@@ -52,6 +52,10 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         "--on-reset", default="stop", metavar="stop|reboot", show_default=True,
         help="What a reset or a triple fault does to the machine.",
     ),
+    click.option(
+        "--strict", is_flag=True,
+        help="Check alignment and segment limits of memory operands, which is slow.",
+    ),
     plugged.OPTION,
 )  # fmt: skip
 """All of them; but for the plug-ins they are fields of `SessionOptions`."""

@@ -142,6 +142,7 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "quantum": head.quantum,
         "ports": head.ports,
         "on reset": head.on_reset,
+        "strict": head.strict,
         "append": head.append,
         "cpu": head.cpu,
         "hypervisor": head.hypervisor,

@@ -115,6 +115,7 @@ def options(head: Header) -> list[str]:
     words += ["--cpu", head.cpu] if head.cpu != "lapis" else []
     words += ["--hypervisor", head.hypervisor] if head.hypervisor != "none" else []
     words += ["--on-reset", head.on_reset] if head.on_reset != "stop" else []
+    words += ["--strict"] if head.strict else []
     return [shlex.quote(word) for word in words]
 
 

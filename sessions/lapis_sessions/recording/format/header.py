@@ -67,6 +67,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         switches=asdict(timeline.machine.config.profile),
         quantum=options.quantum,
         ports=options.ports,
+        strict=options.strict,
         append=options.append,
         firmware=bool(options.firmware),
         image=ImageRow(

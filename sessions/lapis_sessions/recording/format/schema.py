@@ -81,6 +81,8 @@ class Header(Row, frozen=True):
     hypervisor: str = "none"
     on_reset: str = "stop"
     """stop or reboot."""
+    strict: bool = False
+    """Alignment and limits of memory operands were checked."""
 
 
 class ActRow(Row, frozen=True, gc=False):

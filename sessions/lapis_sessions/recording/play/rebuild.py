@@ -47,6 +47,7 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
         cpu=head.cpu,
         hypervisor=head.hypervisor,
         on_reset=head.on_reset,
+        strict=head.strict,
     )
     profiles = dict(extensions.profiles)
     if not profile:

@@ -1,0 +1,67 @@
+"""What a strict machine checks of memory operands, before the processor does the rest.
+
+SDM Vol. 2A "SIMD Floating-Point Exceptions" and the exception types behind it; Vol. 3A
+"Limit Checking", "Type Checking". A device is checked by who emulates the access.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.cpu import fault as faults
+from lapis_engine.cpu import strict
+from lapis_engine.cpu.breach import Breach
+from lapis_engine.cpu.disasm import memory_access
+from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.registers import CR0_EM, CR0_TS, CR4_OSFXSR
+from lapis_engine.vie import checks, reach
+from lapis_engine.vie.operands import linear_address
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.marked import Mark
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vie.checks import Operand
+    from lapis_engine.vmm.vm import Run
+
+RELATIVE: Final = 0x05
+"""ModRM, without reg, of an operand relative to RIP in 64-bit code."""
+
+
+def check(run: Run, mark: Mark) -> None:
+    """Raise #GP(0) or #SS(0) for the explicit memory operand, if it breaks a rule."""
+    regs, code = run.vcpu.regs, mark.code
+    operand = next(reach.operands(regs, code), None)
+    if operand is None:
+        return
+    if regs.code_bits != 64:
+        _check_segment(regs, code, operand)
+    needed = strict.alignment(code, mark.opcode_at)
+    if needed and _is_sse_on(regs):
+        linear = linear_address(regs, regs.code_bits, *operand)
+        modrm = code[mark.opcode_at + (3 if code[mark.opcode_at + 1] in THREE else 2)]
+        if regs.code_bits == 64 and modrm & 0xC7 == RELATIVE:
+            linear += strict.immediate(code, mark.opcode_at)
+        if linear % needed:
+            raise GuestFault(faults.GP, 0, rule=Breach.UNALIGNED)
+
+
+THREE: Final = (0x38, 0x3A)
+"""Second opcode bytes that a third follows."""
+
+
+def _check_segment(regs: Registers, code: bytes, operand: Operand) -> None:
+    found = memory_access(code, regs.code_bits)
+    if found is None:
+        return
+    size, write = found
+    try:
+        checks.check(regs, operand, size, write=write)
+    except GuestFault as fault:
+        if fault.vector != faults.AC_:
+            fault.rule = Breach.SEGMENT
+        raise
+
+
+def _is_sse_on(regs: Registers) -> bool:
+    """Tell whether the operand is looked at at all: #UD and #NM come before."""
+    return not regs.cr0 & (CR0_EM | CR0_TS) and bool(regs.cr4 & CR4_OSFXSR)
