@@ -23,7 +23,7 @@ from lapis_engine.cpu.intercepts import (
     Window,
 )
 from lapis_engine.cpu.registers import CS, Segment
-from lapis_engine.cpu.selfcheck import open_core
+from lapis_engine.cpu.selfcheck import open_core, prove
 from lapis_engine.errors import ProcessorError
 
 Prepare = Callable[["Rig"], None]
@@ -231,6 +231,7 @@ def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_register_that_lies_elsewhere_is_found_before_a_guest_runs(
     monkeypatch: pytest.MonkeyPatch, msr: int
 ) -> None:
+    prove.cache_clear()
     monkeypatch.setitem(layout.MSRS, msr, 0x800)
     with pytest.raises(ProcessorError, match=r"keeps MSR|keeps"):
         open_core()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from lapis_plugins.host import discover
@@ -14,6 +15,7 @@ from lapis_sessions.recording.start import start_recording
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.play.replaying import Verdict
     from lapis_sessions.session import Session
 
@@ -37,7 +39,7 @@ def record(
 ) -> Session:
     """Do `lines` while recording to `path`; return the session at their end."""
     given = SessionOptions(guest, **({"cpus": 4, "memory": "4M"} | options))  # type: ignore[arg-type] # of the dict
-    session = open_session(given, discover().extensions)
+    session = open_session(given, extensions())
     start_recording(session, str(path), embed=embed)
     for line in lines:
         outcome = session.execute(line)
@@ -47,8 +49,14 @@ def record(
     return session
 
 
+@cache
+def extensions() -> Extensions:
+    """Those of our plug-ins; they are the same for every session."""
+    return discover().extensions
+
+
 def verify(path: Path) -> Verdict:
     """Replay a file and compare all that is in it."""
     recording = reader.read(str(path))
-    session = replaying.session_of(recording, discover().extensions)
+    session = replaying.session_of(recording, extensions())
     return replaying.verify(session, recording)

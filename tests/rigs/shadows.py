@@ -7,6 +7,7 @@ a move back one of them can be led on, and few have to begin anew.
 
 from __future__ import annotations
 
+import ctypes
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.memory.physical import Region
     from lapis_engine.replay.capture import Position
     from lapis_engine.replay.entries import Entry
 
@@ -28,8 +30,8 @@ MANY = 10
 NAMES = ("rip", "rflags", "cr0", "cr2", "cr3", "cr4", "efer", "shadow")
 ROWS = ("ldtr", "tr", "gdtr", "idtr", "dr")
 """Registers beside the numbered ones; those of `ROWS` have several numbers."""
-CHUNK = 64 << 10
-"""Bytes of memory that are compared at a time."""
+MEMCMP = ctypes.CDLL(None).memcmp
+MEMCMP.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 GETTERS: dict[tuple[str, ...], Callable[[object], object]] = {}
 """What reads the fields of those names all at once."""
 EVENTS = 200
@@ -149,14 +151,23 @@ def _values(holder: object, names: tuple[str, ...]) -> object:
 
 def _is_raw_equal(one: Machine, other: Machine) -> bool:
     for mine, its in zip(one.vcpus, other.vcpus, strict=True):
+        ours, theirs = mine.regs.context, its.regs.context
+        if ours.state_bytes() == theirs.state_bytes():
+            continue  # all of the processor's, and the registers are a part of it
         if _registers(mine.regs) != _registers(its.regs):
             return False
     for part, twin in zip(parts(one), parts(other), strict=True):
         if _values(part.holder, part.fields) != _values(twin.holder, part.fields):
             return False
     rows = zip(one.vm.memory.regions, other.vm.memory.regions, strict=True)
-    return all(
-        mine.host[at : at + CHUNK] == its.host[at : at + CHUNK]
-        for mine, its in rows
-        for at in range(0, mine.size, CHUNK)
+    return all(_is_same_memory(mine, its) for mine, its in rows)
+
+
+def _is_same_memory(mine: Region, its: Region) -> bool:
+    """Compare without copying; where both have holes in their files both have zeros."""
+    spans = {*mine.backing.touched(), *its.backing.touched()}
+    one, other = (ctypes.c_char.from_buffer(each.host) for each in (mine, its))
+    at, there = ctypes.addressof(one), ctypes.addressof(other)
+    return mine.size == its.size and not any(
+        MEMCMP(at + first, there + first, end - first) for first, end in spans
     )

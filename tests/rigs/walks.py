@@ -13,12 +13,10 @@ is closed opens to the same branches and verifies; the walk goes on in its repla
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import zip_longest
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.format import reader
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.entries import Entry
-    from lapis_sessions.extensions import Extensions
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.branches import Branch, Spot
 
@@ -57,12 +54,6 @@ def options(rng: Random, cpus: int = 0) -> SessionOptions:
         memory="1M",
         quantum=rng.choice((1, 7, 100, 1000)),
     )
-
-
-@cache
-def extensions() -> Extensions:
-    """Ours; they are the same for every walk."""
-    return discover().extensions
 
 
 class Before(NamedTuple):
@@ -97,7 +88,7 @@ class Walk:
     """One session, and its shadows."""
 
     def __init__(self, given: SessionOptions, seed: int, folder: Path) -> None:
-        self.extensions = extensions()
+        self.extensions = recordings.extensions()
         self.options = given
         self.folder = folder
         self.files = 0
@@ -113,10 +104,19 @@ class Walk:
         return open_session(self.options, self.extensions).machine
 
     def _attended(self, session: Session) -> Session:
-        """Let luck, and not the clock of the host, say when checkpoints are taken."""
+        """Let luck, and not the clock of the host, say when checkpoints are taken.
+
+        A slice is translated anew from where it begins, so those of a few instructions
+        take longer than all else: none is shorter than the shortest that matters.
+        """
         luck, timeline = self._luck, session.timeline
         often, slices = luck.choice(
-            ((0.0, (3, 100_000)), (0.05, (3, 50)), (0.5, (100, 900)), (1.0, (300, 900)))
+            (
+                (0.0, (17, 100_000)),
+                (0.3, (17, 50)),
+                (0.5, (100, 900)),
+                (1.0, (300, 900)),
+            )
         )
         timeline.keeper.is_due = lambda **_: luck.random() < often  # type: ignore[method-assign]
         timeline._learn = lambda *_: None  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ and not met later as a guest that goes wrong.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from lapis_engine.cpu import intercepts, layout
@@ -60,13 +61,24 @@ ONE = bytes.fromhex("0000000000000080 ff3f")
 
 def open_core() -> Core:
     """Return a processor that was proved; raise `ProcessorError` for one unknown."""
+    prove()
+    return Core()
+
+
+@cache
+def prove() -> None:
+    """Prove one processor: all others are of the same library, which is loaded once.
+
+    What differs from one to the next, its addresses, each finds and checks. Raises
+    `ProcessorError`.
+    """
     core = Core()
     code = CODE.ljust(MSR_CODE, b"\x90") + WRMSR
     code = code.ljust(XSETBV_CODE, b"\x90") + XSETBV
     code = code.ljust(OWN_CODE, b"\x90") + OVERWRITES
     code = code.ljust(SLOTS, b"\x90") + FILLS_SLOTS + SLOT_DATA
     core.try_out(PLACE, code, check)
-    return core
+    core.close()
 
 
 def check(core: Core) -> None:

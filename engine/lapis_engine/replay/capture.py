@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lapis_engine.replay import pages
-from lapis_engine.replay.parts import clone, parts
+from lapis_engine.replay.parts import copied, parts
 
 if TYPE_CHECKING:
     from lapis_engine.events import Logged
@@ -53,14 +53,14 @@ class Checkpoint:
 
 def position(machine: Machine) -> Position:
     """Return where a machine is."""
-    retired = sum(vcpu.retired for vcpu in machine.vcpus)
+    retired = sum([vcpu.retired for vcpu in machine.vcpus])
     return Position(retired, machine.log.next_seq, machine.now)
 
 
 def take(machine: Machine, base: Checkpoint | None = None) -> Checkpoint:
     """Return the state; pages that are as in `base` are shared with it."""
     values = tuple(
-        tuple(clone(getattr(part.holder, name)) for name in part.fields)
+        tuple(copied([getattr(part.holder, name) for name in part.fields]))
         for part in parts(machine)
     )
     return Checkpoint(
@@ -77,8 +77,8 @@ def take(machine: Machine, base: Checkpoint | None = None) -> Checkpoint:
 def put(machine: Machine, checkpoint: Checkpoint) -> None:
     """Make the machine what it was; breakpoints stay as they are now."""
     for part, values in zip(parts(machine), checkpoint.parts, strict=True):
-        for name, value in zip(part.fields, values, strict=True):
-            setattr(part.holder, name, clone(value))
+        for name, value in zip(part.fields, copied(values), strict=True):
+            setattr(part.holder, name, value)
     for vcpu, raw in zip(machine.vcpus, checkpoint.registers, strict=True):
         vcpu.regs.context.load_bytes(raw)
         vcpu.stopped_at = None

@@ -10,9 +10,10 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.vmm.vcpu import Vcpu
 
 VM = (
     "now", "panic", "debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due",
@@ -47,8 +48,7 @@ def parts(machine: Machine) -> Iterator[Part]:
     vm = machine.vm
     for vcpu in vm.vcpus:
         name = f"vcpu{vcpu.id}"
-        own = tuple(n for n in _names(vcpu) if n not in VCPU_ELSEWHERE)
-        yield Part(name, vcpu, own)
+        yield Part(name, vcpu, _own_names(vcpu))
         yield Part(f"{name}.apic", vcpu.apic, _names(vcpu.apic))
         yield Part(f"{name}.vie", vcpu.vie, _names(vcpu.vie))
     yield Part("vm", vm, VM)
@@ -75,25 +75,52 @@ _NAMES: dict[type[Any], tuple[str, ...]] = {}
 """What is asked for again and again; classes do not change."""
 
 
+def _own_names(vcpu: Vcpu) -> tuple[str, ...]:
+    """Return the fields of a vCPU that are state and no parts of their own."""
+    if not _OWN:
+        _OWN.extend(name for name in _names(vcpu) if name not in VCPU_ELSEWHERE)
+    return tuple(_OWN)
+
+
+_OWN: list[str] = []
+
+
 def clone(value: Any) -> Any:
     """Return a copy that shares nothing that could change."""
     kind = type(value)
     if kind in _ATOMS:
         return value
     if kind is tuple:
-        return tuple(map(clone, value))
+        return tuple(copied(value))
     if kind is list:
-        return list(map(clone, value))
+        return copied(value)
     if kind is dict:
         return {key: clone(item) for key, item in value.items()}
     if kind is bytearray:
         return bytearray(value)
-    if is_dataclass(value) and not is_frozen(kind):
-        copy = object.__new__(kind)
-        for name in _names(value):
-            setattr(copy, name, clone(getattr(value, name)))
+    if _is_record(kind):
+        copy, names = object.__new__(kind), _names(value)
+        items = copied([getattr(value, name) for name in names])
+        for name, item in zip(names, items, strict=True):
+            setattr(copy, name, item)
         return copy
     return value
+
+
+def copied(values: Iterable[Any]) -> list[Any]:
+    """Return a `clone` of each; most are numbers, which are their own."""
+    return [each if type(each) in _ATOMS else clone(each) for each in values]
+
+
+def _is_record(kind: type[Any]) -> bool:
+    """Tell whether this is a class of records whose fields may change."""
+    found = _RECORDS.get(kind)
+    if found is None:
+        found = _RECORDS[kind] = is_dataclass(kind) and not is_frozen(kind)
+    return found
+
+
+_RECORDS: dict[type[Any], bool] = {}
 
 
 def is_frozen(kind: Any) -> bool:

@@ -144,6 +144,8 @@ def _closed_over(verb: object) -> Iterator[tuple[str, object]]:
     if not isinstance(function, FunctionType):
         return
     names = function.__code__.co_freevars
+    if not names:
+        return
     stored = {
         each.argval for each in dis.get_instructions(function)
         if each.opname == "STORE_DEREF"

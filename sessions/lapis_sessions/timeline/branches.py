@@ -90,10 +90,17 @@ class Branch:
         """Return the last checkpoint at `spot` or before it."""
         return self.kept[max(self._after(spot) - 1, 0)]
 
-    def strictly_before(self, spot: Spot) -> Kept | None:
-        """Return the last checkpoint before `spot`, or None at the beginning."""
+    def strictly_before(self, spot: Spot, near: int = 0) -> Kept | None:
+        """Return the last checkpoint before `spot`, or None at the beginning.
+
+        It is the first of those that lie `near`, by so many instructions at most.
+        """
         at = bisect_left(self.kept, spot, key=lambda each: each.spot)
-        return self.kept[at - 1] if at else None
+        if not at:
+            return None
+        first = spot.at.retired - near
+        nearest = bisect_left(self.kept, first, key=lambda each: each.spot.at.retired)
+        return self.kept[min(nearest, at - 1)]
 
     def before_event(self, index: int, seq: int) -> Kept:
         """Return the last checkpoint before event `seq` of entry `index`."""

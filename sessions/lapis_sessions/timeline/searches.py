@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.capture import Checkpoint
     from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_sessions.timeline.branches import Kept
     from lapis_sessions.timeline.timeline import Timeline
 
     Found = Callable[[Position], None]
@@ -54,12 +55,13 @@ def _back_to_last(
     if within is not None:
         upper = _end_of(timeline, within, here)
     while True:
-        found = _between(timeline, upper, instrument)
+        # To do again what takes a moment is faster than to put many checkpoints back.
+        lower = timeline.branch.strictly_before(upper, timeline.slice)
+        found = _between(timeline, lower, upper, instrument)
         for spot in sorted({each for each in found if each < here}, reverse=True):
             timeline.go(spot)
             if timeline.spot < here:  # and not within the instruction that ends here
                 return True
-        lower = timeline.branch.strictly_before(upper)
         if lower is None or lower.spot == timeline.branch.kept[0].spot:
             timeline.go(here)
             return False
@@ -76,9 +78,10 @@ def _end_of(timeline: Timeline, within: Within, here: Spot) -> Spot:
     return here
 
 
-def _between(timeline: Timeline, upper: Spot, instrument: Instrument) -> list[Spot]:
-    """Return what there is from the last checkpoint before `upper` up to it."""
-    lower = timeline.branch.strictly_before(upper)
+def _between(
+    timeline: Timeline, lower: Kept | None, upper: Spot, instrument: Instrument
+) -> list[Spot]:
+    """Return what there is from a checkpoint, if there is one, up to `upper`."""
     if lower is None:
         return []
     found: list[Spot] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -43,6 +44,7 @@ def cpu_named(name: str, hypervisor: str) -> Cpu:
     raise ConfigError(f"hypervisor {hypervisor!r}: one of {', '.join(HYPERVISORS)}")
 
 
+@cache
 def model_named(name: str) -> CpuModel:
     """Return a model, or that of old recordings.
 
