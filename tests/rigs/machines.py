@@ -24,11 +24,20 @@ MEMORY = 16 << 20
 
 
 def machine(
-    code: bytes, cpus: int = 1, *, profile: str = "sdm", quantum: int = 1000
+    code: bytes,
+    cpus: int = 1,
+    *,
+    profile: str = "sdm",
+    quantum: int = 1000,
+    cpu: str = "lapis",
 ) -> Machine:
     """A machine that starts `code` in real mode at 1000:0000."""
     config = MachineConfig(
-        cpus=cpus, memory=MEMORY, profile=profile_named(profile), quantum=quantum
+        cpus=cpus,
+        memory=MEMORY,
+        profile=profile_named(profile),
+        quantum=quantum,
+        cpu=cpu,
     )
     devices = [
         fw_cfg.device(MEMORY, cpus),

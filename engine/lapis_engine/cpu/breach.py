@@ -59,3 +59,12 @@ class Breach(StrEnum):
     # Memory operands, of a strict machine.
     UNALIGNED = "unaligned"
     SEGMENT = "segment"
+
+    # What CPUID does not offer, XSETBV and RDPMC (SDM Vol. 2).
+    NOT_OFFERED = "not-offered"
+    OSXSAVE = "osxsave"
+    XSETBV_CPL = "xsetbv-cpl"
+    XCR_NUMBER = "xcr-number"
+    XCR0_BITS = "xcr0-bits"
+    RDPMC_PCE = "rdpmc-pce"
+    RDPMC_COUNTER = "rdpmc-counter"

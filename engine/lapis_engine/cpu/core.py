@@ -61,7 +61,7 @@ from lapis_engine.units import PAGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from lapis_engine.cpu.marked import Mark
+    from lapis_engine.cpu.marked import Mark, Offer
     from lapis_engine.memory.physical import Region
 
 INTERRUPT_VIRQ = 0x100
@@ -130,6 +130,15 @@ class Core(Reports):
         trial(self)
         self._uc.mem_unmap(gpa, PAGE)
         self._loaded = None
+
+    @property
+    def offer(self) -> Offer:
+        """What of the model's is marked; it is set before code is translated."""
+        return self._marks.offer
+
+    @offer.setter
+    def offer(self, offer: Offer) -> None:
+        self._marks.offer = offer
 
     def _add_hooks(self) -> None:
         uc = self._uc

@@ -8,7 +8,10 @@ takes.
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LEGACY: Final = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2, 0xF3})
 """Prefixes but LOCK and REX (SDM Vol. 2A "Instruction Prefixes")."""
@@ -47,6 +50,12 @@ class Kind(Enum):
     """SMSW to a register."""
     STRICT = auto()
     """It is checked by a strict machine alone (`strict`)."""
+    NOT_OFFERED = auto()
+    """CPUID does not offer it."""
+    RDPMC = auto()
+    XSETBV = auto()
+    SCAN = auto()
+    """TZCNT or LZCNT, which is BSF or BSR without them."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -108,17 +117,51 @@ FIRST_BYTES: Final = {
 """First bytes of an instruction that may be a marked one, by the bits of CS."""
 
 
-def look(code: bytes, bits: int) -> Mark | None:
+class Row(NamedTuple):
+    """What tells an instruction, beside its opcode."""
+
+    kind: Kind
+    prefixes: tuple[int, ...] | None
+    """66, F2, F3 that select it, 0 for none of these; None for any."""
+    reg: tuple[int, ...] | None
+    form: str | None
+    """memory or register."""
+    rm: int | None
+    """ModRM.rm."""
+    rex_w: bool
+    only_64: bool
+
+
+class Offer(NamedTuple):
+    """What is marked on the processor of one model (`cpu.model.instructions`)."""
+
+    rows: Mapping[tuple[int, int], tuple[Row, ...]]
+    """(Map, opcode) -> rows."""
+    first: frozenset[int]
+    """Opcodes of one byte that are in `rows`, or are VEX prefixes."""
+    vex: frozenset[tuple[int, int]]
+    """(Map, opcode) that are there with a VEX prefix."""
+
+
+NO_OFFER: Final = Offer({}, frozenset(), frozenset())
+"""Marks nothing."""
+THREE_BYTE: Final = frozenset({0x38, 0x3A})
+VEX2, VEX3 = 0xC5, 0xC4
+VEX_LES: Final = 0xC0
+"""Outside 64-bit code these are LDS and LES, of a ModRM below."""
+
+
+def look(code: bytes, bits: int, offer: Offer = NO_OFFER) -> Mark | None:
     """Return what is marked at the begin of `code`, or None for all the rest.
 
     `bits` are those of CS: 16, 32 or 64. Without a byte it is the processor's to say
     why none can be fetched; and fifteen bytes that do not tell are too many for it.
     """
-    if not code or code[0] not in FIRST_BYTES[bits]:
+    if not code or (code[0] not in FIRST_BYTES[bits] and code[0] not in offer.first):
         return None
     at, locked = prefixes(code, bits)
     try:
-        kind = _kind(code, at, locked=locked)
+        kind = _kind(code, at, locked=locked) or _refused(code, at, bits, offer)
     except IndexError:
         kind = Kind.UNTOLD if len(code) < LONGEST else None
     if kind is None or (kind in ONLY_64 and bits != 64):
@@ -164,6 +207,59 @@ def _kind(code: bytes, at: int, *, locked: bool) -> Kind | None:
     key = opcode, modrm >> 3 & 7
     form = TWO_MEMORY if modrm < REGISTERS else TWO_REGISTER
     return TWO_GROUPS.get(key) or form.get(key)
+
+
+def _refused(code: bytes, at: int, bits: int, offer: Offer) -> Kind | None:
+    """Tell why a model does not leave the opcode at `at` to the processor."""
+    opcode, prefixes, table = code[at], code[:at], 1
+    if opcode in {VEX2, VEX3} and opcode in offer.first:
+        return _vex(code, at, bits, offer)
+    if opcode == TWO_BYTE:
+        at, table = at + 1, 2
+        opcode = code[at]
+        if opcode in THREE_BYTE:
+            at, table = at + 1, opcode
+            opcode = code[at]
+    for row in offer.rows.get((table, opcode), ()):
+        if _fits(row, prefixes, code[at + 1 : at + 2], bits):
+            return row.kind
+    return None
+
+
+def _fits(row: Row, prefixes: bytes, modrm: bytes, bits: int) -> bool:
+    if row.only_64 and bits != 64:
+        return False
+    if row.prefixes is not None and _mandatory(prefixes) not in row.prefixes:
+        return False
+    if row.rex_w and not (bits == 64 and prefixes and prefixes[-1] & 0xF8 == 0x48):
+        return False
+    if row.reg is None:
+        return True
+    byte = modrm[0]
+    is_register = byte >= REGISTERS
+    is_form = row.form is None or is_register == (row.form == "register")
+    is_rm = row.rm is None or byte & 7 == row.rm
+    return is_form and is_rm and byte >> 3 & 7 in row.reg
+
+
+def _mandatory(prefixes: bytes) -> int:
+    """Return the prefix that selects: the last of F2 and F3, else 66, else 0."""
+    repeats = [byte for byte in prefixes if byte in REPEATS]
+    return repeats[-1] if repeats else 0x66 if 0x66 in prefixes else 0
+
+
+def _vex(code: bytes, at: int, bits: int, offer: Offer) -> Kind | None:
+    """Tell whether it is VEX, and of what is not there.
+
+    # Differs from the SDM: in 16-bit protected mode the processor underneath takes
+    none, and what is there is #UD.
+    """
+    after = code[at + 1]
+    if bits != 64 and after < VEX_LES:
+        return None
+    if code[at] == VEX3 and (after & 0x1F, code[at + 3]) in offer.vex:
+        return None
+    return Kind.NOT_OFFERED
 
 
 def _is_lockable(code: bytes, at: int) -> bool:

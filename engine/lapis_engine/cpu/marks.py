@@ -22,7 +22,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from lapis_engine.cpu import layout, strict
 from lapis_engine.cpu.intercepts import Marked
-from lapis_engine.cpu.marked import LONGEST, halts, is_repeated, look
+from lapis_engine.cpu.marked import LONGEST, NO_OFFER, halts, is_repeated, look
 from lapis_engine.cpu.registers import RF
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
@@ -42,7 +42,8 @@ class Marks:
     """Looks at each instruction that one Unicorn instance is about to translate."""
 
     __slots__ = (
-        "_buffer", "_compare", "_handle", "_state", "armed", "is_strict", "past",
+        "_buffer", "_compare", "_handle", "_state", "armed", "is_strict", "offer",
+        "past",
     )  # fmt: skip
 
     def __init__(self, uc: Uc, state: layout.Head) -> None:
@@ -56,6 +57,8 @@ class Marks:
         """Linear addresses at which a guest's debug register waits."""
         self.is_strict = False
         """What `strict` has is marked, too."""
+        self.offer = NO_OFFER
+        """What the model of the processor has marked."""
         self._state = state
         self._handle = uc._uch  # noqa: SLF001 - the handle has no public name
         self._buffer = c.create_string_buffer(LONGEST)
@@ -78,7 +81,7 @@ class Marks:
     def find(self, code: bytes, hflags: int) -> Mark | None:
         """Return what is marked at the begin of `code`, or None."""
         bits = _bits(hflags)
-        mark = look(code, bits)
+        mark = look(code, bits, self.offer)
         if mark is None and self.is_strict:
             mark = strict.look(code, bits, hflags)
         return mark

@@ -50,6 +50,13 @@ SENTENCES: Final = {
     Breach.UNALIGNED: "a 16-byte operand of SSE must be aligned",
     Breach.SEGMENT: "the operand is beyond the limit of its segment, or the segment "
     "is null or of another type",
+    Breach.NOT_OFFERED: "CPUID does not offer the instruction",
+    Breach.OSXSAVE: "CR4.OSXSAVE is 0",
+    Breach.XSETBV_CPL: "XSETBV is for CPL 0 alone",
+    Breach.XCR_NUMBER: "there is no extended control register but XCR0",
+    Breach.XCR0_BITS: "a bit of XCR0 that CPUID does not offer, or x87 off",
+    Breach.RDPMC_PCE: "RDPMC is for CPL 0 alone while CR4.PCE is 0",
+    Breach.RDPMC_COUNTER: "there is no performance counter",
 }
 
 

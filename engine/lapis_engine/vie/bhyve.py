@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
-from lapis_engine.cpu.marked import LONGEST
+from lapis_engine.cpu.marked import LONGEST, VEX3
 from lapis_engine.cpu.page_formats import USER, WRITABLE
 from lapis_engine.cpu.paging import Linear
-from lapis_engine.vie.prefixes import VEX3, Cursor, read_prefixes
+from lapis_engine.vie.prefixes import Cursor, read_prefixes
 
 if TYPE_CHECKING:
     from lapis_engine.vie.instruction import PortInstruction

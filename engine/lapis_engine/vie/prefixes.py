@@ -12,9 +12,6 @@ from lapis_engine.cpu.registers import CS, DS, ES, FS, GS, SS
 
 SEGMENTS: Final = {0x26: ES, 0x2E: CS, 0x36: SS, 0x3E: DS, 0x64: FS, 0x65: GS}
 _REX_W: Final = 8
-VEX3: Final = 0xC4
-VEX2: Final = 0xC5
-"""First bytes of the VEX prefixes; LES and LDS outside 64 bits."""
 LEGACY: Final = frozenset({*SEGMENTS, 0x66, 0x67, 0xF0, 0xF2, 0xF3})
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GP, SS_
-from lapis_engine.cpu.marked import LONGEST
+from lapis_engine.cpu.marked import LONGEST, VEX2, VEX3
 from lapis_engine.cpu.registers import DS, ES, RAX, RBP, RBX, RDI, RSI, RSP, SS
 from lapis_engine.units import PAGE
 from lapis_engine.vie.checks import HIGHEST_HOLE, LOWEST_HOLE, Operand
 from lapis_engine.vie.decode import memory_operand
 from lapis_engine.vie.operands import SIZE_MASK, linear_address, operand_offset
-from lapis_engine.vie.prefixes import VEX2, VEX3, Cursor, read_prefixes
+from lapis_engine.vie.prefixes import Cursor, read_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,6 +16,7 @@ from lapis_engine.boot.image import (
     ResetEntry,
 )
 from lapis_engine.cpu.context import XCR0_RESET
+from lapis_engine.cpu.model import instructions
 from lapis_engine.cpu.model.catalog import DEFAULT
 from lapis_engine.cpu.paging import Linear
 from lapis_engine.cpu.registers import (
@@ -76,6 +77,7 @@ def make(
     `ConfigError` when two devices want one address.
     """
     core, memory = open_core(), PhysicalMemory()
+    core.offer = instructions.offer(cpu.model)
     memory.on_write = core.forget_code
     ports, mmio = IoSpace("port"), IoSpace("mmio")
     for device in devices:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from lapis_engine.cpu import fault as faults
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import Marked
 from lapis_engine.cpu.marked import LONGEST, Kind, Mark
 from lapis_engine.vmm import (
     clock,
+    counted,
     debug,
     intercepted,
     operand_checks,
@@ -70,6 +72,11 @@ def _undefined(run: Run, _mark: Mark) -> None:
     run.vm.raise_fault(run.vcpu, GuestFault(faults.UD))
 
 
+def _not_offered(run: Run, _mark: Mark) -> None:
+    """What CPUID does not offer is #UD."""
+    run.vm.raise_fault(run.vcpu, GuestFault(faults.UD, rule=Breach.NOT_OFFERED))
+
+
 def _debug_trap(run: Run, mark: Mark) -> None:
     """INT1, once ICEBP: a #DB that is a trap (SDM Vol. 2A "INT n/INTO/INT3/INT1")."""
     intercepted.retire(run, mark.opcode_at + 1)
@@ -92,6 +99,28 @@ def _checked(
     return handle
 
 
+def _or_processor(
+    perform: Callable[[Run, Mark], bool],
+) -> Handler:
+    """Return a handler: the processor does what `perform` says is not its own."""
+
+    def handle(run: Run, mark: Mark) -> HwExit | None:
+        return None if perform(run, mark) else by_processor(run)
+
+    return handle
+
+
+def _scan(run: Run, mark: Mark) -> HwExit | None:
+    """Do BSF or BSR for F3 0F BC and BD (SDM Vol. 2 "TZCNT", "LZCNT").
+
+    The processor underneath counts; what is found is reckoned from that.
+    """
+    before = counted.before_scan(run, mark)
+    result = by_processor(run)
+    counted.after_scan(run, mark, before)
+    return result
+
+
 HANDLERS: dict[Kind, Handler] = {
     Kind.LOCK: _undefined,
     Kind.ICEBP: _debug_trap,
@@ -100,6 +129,10 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.TASK_OR_LDT: _checked(segment_loads.check_task_or_ldt),
     Kind.TABLE_BASE: _checked(segment_loads.check_table_base),
     Kind.STRICT: _checked(operand_checks.check),
+    Kind.NOT_OFFERED: _not_offered,
+    Kind.RDPMC: counted.rdpmc,
+    Kind.XSETBV: _or_processor(counted.xsetbv),
+    Kind.SCAN: _scan,
     Kind.SMSW: segment_loads.store_cr0,
 }
 """Why it is marked -> what is done; None when the engine has done it."""
