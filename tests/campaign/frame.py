@@ -62,6 +62,12 @@ GENERATORS = {
         slice=1_500,
         share=2,
     ),
+    "native": Generator(
+        "campaign.native",
+        "programs of a user, on the processor of the host and on the engine's",
+        slice=2_000,
+        share=2,
+    ),
     "kills": Generator(
         "campaign.kills",
         "who records is killed, or his disk is full: what is left opens and replays",

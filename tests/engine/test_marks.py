@@ -13,7 +13,7 @@ from lapis_engine.cpu.registers import RF
 LOCKABLE = {
     "add": "0107 00072b 8007 8107 8307",
     "sub, cmp": "2907 802f 812f 832f",
-    "not, neg": "f617 f717 f61f f71f",
+    "not": "f617 f717",
     "inc, dec": "fe07 ff07 fe0f ff0f",
     "xchg": "8607 8707",
     "bts, btr, btc": "0fab07 0fb307 0fbb07 0fba2f 0fba37 0fba3f",
@@ -125,3 +125,16 @@ def test_rf_stays_over_an_access_that_waits() -> None:
     event = rig.core.run(rig.regs, 10)
     assert isinstance(event, Hole)
     assert rig.regs.rflags & RF
+
+
+def test_a_marked_instruction_at_the_start_of_a_page_needs_no_page_before_it() -> None:
+    rig = Rig()
+    rig.page_first_64k()
+    rig.memory.write(0x3000 + 4 * 7, bytes(4))  # not present
+    rig.regs.rip = 0x8000
+    rig.memory.write(0x8000, bytes.fromhex("f1 40 f1"))
+    assert isinstance(rig.core.run(rig.regs, 10), Marked)
+    assert (rig.core.retired, rig.regs.rip) == (0, 0x8000)
+    rig.regs.rip = 0x8001
+    assert isinstance(rig.core.run(rig.regs, 10), Marked)
+    assert (rig.core.retired, rig.regs.rip) == (1, 0x8002)

@@ -67,6 +67,16 @@ class Context:
             return int(head.eip)
         return int((head.segs[CODE_SEGMENT].base + head.eip) & 0xFFFF_FFFF)
 
+    def xmm(self, number: int) -> c.Array[c.c_uint64]:
+        """Return the two halves of an XMM register, the low one first."""
+        at = self._address + layout.XMM + number * layout.XMM_SLOT
+        return (c.c_uint64 * 2).from_address(at)
+
+    def mmx(self, number: int) -> c.Array[c.c_uint32]:
+        """Return the two halves of an MMX register, the low one first."""
+        at = self._address + layout.X87 + number * layout.X87_SLOT
+        return (c.c_uint32 * 2).from_address(at)
+
     def settle(self) -> None:
         """Clear what is no part of the architectural state: it holds bytes of the host.
 

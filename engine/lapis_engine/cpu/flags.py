@@ -20,11 +20,14 @@ from lapis_engine.cpu.registers import STATUS_FLAGS
 if TYPE_CHECKING:
     from lapis_engine.cpu.layout import Head
 
-MUL, ADD, ADC, SUB, SBB, SHL, SAR = 2, 6, 10, 14, 18, 34, 38
+MUL, ADD, ADC, SUB, SBB, SHL, SAR, BMI = 2, 6, 10, 14, 18, 34, 38, 42
 """QEMU `CC_OP_MULB` and so on: each is followed by its 16, 32 and 64-bit forms."""
+POPCNT: Final = 50
 FROM_SOURCE: Final = frozenset(
-    first + size for first in (MUL, ADD, ADC, SUB, SBB, SHL, SAR) for size in range(4)
-)
+    first + size
+    for first in (MUL, ADD, ADC, SUB, SBB, SHL, SAR, BMI)
+    for size in range(4)
+) | {POPCNT}
 """Operations whose flags cannot be worked out once `cc_src` is gone."""
 
 

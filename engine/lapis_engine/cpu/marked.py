@@ -56,6 +56,14 @@ class Kind(Enum):
     XSETBV = auto()
     SCAN = auto()
     """TZCNT or LZCNT, which is BSF or BSR without them."""
+    LOOP = auto()
+    """LOOPE or LOOPNE, which spoils the flags on its way out."""
+    LOCKED_NEG = auto()
+    """LOCK NEG, of which the flags are those of the operand before."""
+    EXPLICIT_LENGTH = auto()
+    """PCMPESTRI or PCMPESTRM, which takes a length that is less than none."""
+    TWICE = auto()
+    """PHADD or PHSUB of a register and itself, which reads what it has written."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -87,7 +95,7 @@ TWO_LOCKABLE: Final = {
 }
 """Opcode -> ModRM.reg: what takes LOCK, with memory (SDM Vol. 2A "LOCK")."""
 
-ONE: Final = {0xF1: Kind.ICEBP}
+ONE: Final = {0xF1: Kind.ICEBP, 0xE0: Kind.LOOP, 0xE1: Kind.LOOP}
 """Opcode of one byte -> why it is marked."""
 TWO: Final[dict[int, Kind]] = {
     **dict.fromkeys((0x05, 0x07, 0x34, 0x35), Kind.SYSTEM_CALL),
@@ -104,6 +112,14 @@ TWO_GROUPS: Final = {
 TWO_MEMORY: Final = {(0x01, 2): Kind.TABLE_BASE, (0x01, 3): Kind.TABLE_BASE}
 TWO_REGISTER: Final = {(0x01, 4): Kind.SMSW}
 """The same, for the forms with memory, or without it, alone."""
+THREE: Final = {
+    **dict.fromkeys(((0x3A, 0x60), (0x3A, 0x61)), Kind.EXPLICIT_LENGTH),
+    **{(0x38, code): Kind.TWICE for code in (1, 2, 3, 5, 6, 7)},
+}
+"""Second and third byte of an opcode -> why it is marked."""
+ESCAPES: Final = frozenset(escape for escape, _ in THREE)
+NEG: Final = 3
+"""ModRM.reg, behind F6 and F7."""
 GROUPED: Final = (
     frozenset(code for code, _ in ONE_GROUPS),
     frozenset(code for code, _ in (*TWO_GROUPS, *TWO_MEMORY, *TWO_REGISTER)),
@@ -196,11 +212,15 @@ def _kind(code: bytes, at: int, *, locked: bool) -> Kind | None:
     if locked and not _is_lockable(code, at):
         return Kind.LOCK
     opcode = code[at]
+    if locked and opcode in {0xF6, 0xF7} and code[at + 1] >> 3 & 7 == NEG:
+        return Kind.LOCKED_NEG
     if opcode != TWO_BYTE:
         if opcode in GROUPED[0]:
             return ONE_GROUPS.get((opcode, code[at + 1] >> 3 & 7))
         return ONE.get(opcode)
     opcode = code[at + 1]
+    if opcode in ESCAPES:
+        return _kind_of_three(code, at)
     if opcode not in GROUPED[1]:
         return TWO.get(opcode)
     modrm = code[at + 2]
@@ -260,6 +280,17 @@ def _vex(code: bytes, at: int, bits: int, offer: Offer) -> Kind | None:
     if code[at] == VEX3 and (after & 0x1F, code[at + 3]) in offer.vex:
         return None
     return Kind.NOT_OFFERED
+
+
+def _kind_of_three(code: bytes, at: int) -> Kind | None:
+    """Tell why the opcode of three bytes at `at` is marked."""
+    kind = THREE.get((code[at + 1], code[at + 2]))
+    if kind is not Kind.TWICE:
+        return kind
+    modrm = code[at + 3]
+    rex = code[at - 1] if at and code[at - 1] in REX else 0
+    is_same = modrm >> 3 & 7 == modrm & 7 and rex >> 2 & 1 == rex & 1
+    return kind if modrm >= REGISTERS and is_same else None
 
 
 def _is_lockable(code: bytes, at: int) -> bool:

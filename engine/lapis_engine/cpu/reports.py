@@ -31,6 +31,7 @@ from lapis_engine.cpu.intercepts import (
     Window,
 )
 from lapis_engine.cpu.registers import DR6_BS, RF
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     import ctypes as c
@@ -124,16 +125,30 @@ class Reports:
             return Breakpoint(linear)
         return Resumed() if context.head.eflags & RF else marked
 
-    def _exception(self, context: Context, vector: int, error: int) -> Faulted:
+    def _exception(self, context: Context, vector: int, error: int) -> HwExit | Resumed:
         cr2 = 0
         if vector == PF_:
             cr2 = int.from_bytes(self._vmcb[0x80:0x88], "little")
             # A fetch fails while translating, before the count: no return address.
             self._fetching = not context.tail.retaddr
             self._pre = 0 if self._fetching else 1
+            if self._fetching and (marked := self._before_page(context, cr2)):
+                self._fetching = False
+                return self._marked(context, marked)
         elif vector == DB and context.tail.dr[6] & DR6_BS:
             self._pre = 0  # a single-step trap comes after its instruction
         return Faulted(vector, error, cr2)
+
+    def _before_page(self, context: Context, cr2: int) -> Marked | None:
+        """Return the marked instruction at RIP if it is all that is wrong.
+
+        A block that begins with one is empty, and QEMU takes the byte before it for its
+        last: where that is in another page, the page must be there.
+        """
+        linear = context.linear_rip()
+        if linear % PAGE or cr2 != linear - PAGE:
+            return None
+        return self._marks.at(linear)
 
     def _on_hole(
         self, _uc: Uc, access: int, gpa: int, size: int, _value: int, _data: object

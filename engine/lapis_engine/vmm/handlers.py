@@ -96,7 +96,9 @@ def _exception(run: Run, hw: Faulted | Watched) -> None:
     if hw.vector == faults.DB:
         debug.after(run, hits=0, single=True)
         return
-    error = hw.error if hw.vector in HAS_ERROR_CODE else None
+    error = None
+    if hw.vector in HAS_ERROR_CODE:
+        error = intercepted.exact_error(vm.memory, vcpu, hw.vector, hw.error, hw.cr2)
     vector = intercepted.exact_vector(vm.memory, vcpu, hw.vector, error)
     vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cpu.fault import GP
+from lapis_engine.cpu.fault import GP, PF_, PF_I, PF_W
 from lapis_engine.cpu.registers import RF, TF
 from lapis_engine.events import ModeChanged
-from lapis_engine.vie import fetch, reach
+from lapis_engine.vie import fetch, reach, updates
 from lapis_engine.vie.prefixes import LEGACY
 from lapis_engine.vmm import clock, debug
 
@@ -42,6 +42,20 @@ def exact_vector(
     if vector != GP:
         return vector
     return reach.exact_vector(vcpu.regs, code_at(memory, vcpu), vector, error)
+
+
+def exact_error(
+    memory: PhysicalMemory, vcpu: Vcpu, vector: int, error: int, cr2: int
+) -> int:
+    """Return the error code of a fault that the processor underneath reported.
+
+    To it an operand that is read, changed and written back is read at first.
+    """
+    if vector != PF_ or error & (PF_W | PF_I):
+        return error
+    if updates.is_of_update(vcpu.regs, code_at(memory, vcpu), cr2):
+        return error | PF_W
+    return error
 
 
 def modrm_rm(memory: PhysicalMemory, vcpu: Vcpu) -> int:

@@ -6,6 +6,7 @@ Which those are is in `cpu.marked`, and how the processor comes to stop before t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from lapis_engine.cpu import fault as faults
@@ -19,6 +20,7 @@ from lapis_engine.vmm import (
     debug,
     intercepted,
     operand_checks,
+    repaired,
     segment_loads,
     system_calls,
 )
@@ -134,5 +136,9 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.XSETBV: _or_processor(counted.xsetbv),
     Kind.SCAN: _scan,
     Kind.SMSW: segment_loads.store_cr0,
+    Kind.LOOP: lambda run, _mark: by_processor(run),  # alone it does no harm
+    Kind.LOCKED_NEG: partial(repaired.put_flags_of_neg, by_processor),
+    Kind.EXPLICIT_LENGTH: partial(repaired.saturate_lengths, by_processor),
+    Kind.TWICE: partial(repaired.repeat_low_half, by_processor),
 }
 """Why it is marked -> what is done; None when the engine has done it."""

@@ -1,0 +1,1 @@
+"""The processor of this host, as an oracle for the one that guests run on."""
