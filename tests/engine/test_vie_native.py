@@ -6,6 +6,7 @@ Expected values are worked out by hand from SDM Vol. 2.
 from __future__ import annotations
 
 import pytest
+from fuzz.layout import WINDOW
 from rigs.vie_rig import CODE, DATA, HIGH, HOLE, Rig, at, read, write
 
 from lapis_engine.cpu.registers import CR4_SMAP, DS, SS
@@ -220,6 +221,24 @@ def test_a_push_that_crosses_from_the_page_before_the_stack_pointer() -> None:
     assert rig.answer() == write(HOLE + PAGE, 4, 0x8877_6655)
     assert rig.answer() is None
     assert rig.gpr[4] == HOLE + PAGE - 4
+
+
+@pytest.mark.parametrize(
+    ("code", "value"), [("50", 0x8877_6655_4433_2211), ("c8100000", 0x1234_5678_9ABC)]
+)
+def test_what_a_push_stores_across_two_pages_that_are_one(
+    code: str, value: int
+) -> None:
+    """PUSH RAX and ENTER; the page behind the hole is the hole once more."""
+    second = list(WINDOW).index(HOLE) + 1
+    rig = Rig(
+        code, base=HIGH, pages={second: HOLE | 7}, rax=value, rbp=value,
+        rsp=at(HOLE, HIGH) + PAGE + 4,
+    )  # fmt: skip
+    assert rig.run() == write(HOLE + PAGE - 4, 4, value & 0xFFFF_FFFF)
+    assert rig.answer() == write(HOLE, 4, value >> 32)
+    assert rig.answer() is None
+    assert rig.done
 
 
 def test_a_bit_string_is_followed_to_where_its_index_points() -> None:

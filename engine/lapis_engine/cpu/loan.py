@@ -60,7 +60,7 @@ class Loan:
         """Lend `holes`, and make `roms` writable.
 
         Both map a page's address to its 4096 bytes; a ROM has them again afterwards.
-        `beyond` returns the gpa of the page that follows another one in linear memory.
+        `beyond` returns the gpa of the page that follows the one of an access at a gpa.
         """
         self._uc = uc
         self._holes, self._roms = holes, roms
@@ -119,7 +119,7 @@ class Loan:
         room = PAGE - gpa % PAGE
         self._note(gpa, min(size, room), write=write)
         if size > room:
-            page = self._beyond(gpa + room - PAGE)
+            page = self._beyond(gpa)
             if page is not None:
                 self._note(page, size - room, write=write)
 

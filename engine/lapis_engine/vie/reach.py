@@ -36,17 +36,24 @@ ESCAPES: Final = (0x38, 0x3A)
 """Second bytes behind 0F that a third opcode byte follows."""
 
 
-def page_beyond(regs: Registers, code: bytes, linear: Peeker, page: int) -> int | None:
-    """Return the gpa of the page that follows `page` where the instruction reaches.
+def page_beyond(regs: Registers, code: bytes, linear: Peeker, gpa: int) -> int | None:
+    """Return the gpa of the page that follows the one of an access at `gpa`.
 
-    None when the page behind it is not mapped, or none of its addresses is in `page`.
+    None when the page behind it is not mapped, or no address of the instruction is near.
+    Where several linear pages are the same memory, the access is in the one that has an
+    address of the instruction nearest to it: a push begins below its stack pointer.
     """
     limit = SIZE_MASK[8] if regs.code_bits == 64 else SIZE_MASK[4]
-    for address in addresses(regs, code):
-        for at in (address, address - PAGE, address + PAGE):
-            start = (at & limit) & ~(PAGE - 1)
-            if linear.peek(start) == page:
-                return linear.peek((start + PAGE) & limit)
+    page = gpa - gpa % PAGE
+    near = [
+        address + (gpa - address + PAGE // 2) % PAGE - PAGE // 2
+        for address in addresses(regs, code)
+    ]
+    far = [at + step for at in addresses(regs, code) for step in (0, -PAGE, PAGE)]
+    for at in (*near, *far):
+        start = (at & limit) & ~(PAGE - 1)
+        if linear.peek(start) == page:
+            return linear.peek((start + PAGE) & limit)
     return None
 
 
