@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 LEGACY: Final = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2, 0xF3})
 """Prefixes but LOCK and REX (SDM Vol. 2A "Instruction Prefixes")."""
 LOCK: Final = 0xF0
+OPSIZE: Final = 0x66
 HLT: Final = b"\xf4"
+PUSHF: Final = b"\x9c"
 REX: Final = frozenset(range(0x40, 0x50))
 REPEATS: Final = frozenset({0xF2, 0xF3})
 STRINGS: Final = frozenset(
@@ -48,6 +50,8 @@ class Kind(Enum):
     """LGDT or LIDT in 64-bit code, of a base that must be canonical."""
     SMSW = auto()
     """SMSW to a register."""
+    PUSHF_V86 = auto()
+    """PUSHFD in virtual-8086 mode, which must not show VM."""
     STRICT = auto()
     """It is checked by a strict machine alone (`strict`)."""
     NOT_OFFERED = auto()
@@ -183,6 +187,14 @@ def look(code: bytes, bits: int, offer: Offer = NO_OFFER) -> Mark | None:
     if kind is None or (kind in ONLY_64 and bits != 64):
         return None
     return Mark(kind, at, code)
+
+
+def look_v86(code: bytes) -> Mark | None:
+    """Return what is marked in 16-bit code of virtual-8086 mode alone, or None."""
+    at, _ = prefixes(code, 16)
+    if OPSIZE in code[:at] and code[at : at + 1] == PUSHF:
+        return Mark(Kind.PUSHF_V86, at, code)
+    return None
 
 
 def halts(code: bytes) -> bool:

@@ -22,7 +22,14 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from lapis_engine.cpu import layout, strict
 from lapis_engine.cpu.intercepts import Marked
-from lapis_engine.cpu.marked import LONGEST, NO_OFFER, halts, is_repeated, look
+from lapis_engine.cpu.marked import (
+    LONGEST,
+    NO_OFFER,
+    halts,
+    is_repeated,
+    look,
+    look_v86,
+)
 from lapis_engine.cpu.registers import RF
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
@@ -82,6 +89,8 @@ class Marks:
         """Return what is marked at the begin of `code`, or None."""
         bits = _bits(hflags)
         mark = look(code, bits, self.offer)
+        if mark is None and hflags & layout.HF_VM and bits == 16:
+            mark = look_v86(code)
         if mark is None and self.is_strict:
             mark = strict.look(code, bits, hflags)
         return mark

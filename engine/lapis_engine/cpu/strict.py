@@ -11,13 +11,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu import layout
-from lapis_engine.cpu.marked import LONGEST, REGISTERS, TWO_BYTE, Kind, Mark, prefixes
+from lapis_engine.cpu.marked import (
+    LONGEST,
+    OPSIZE,
+    REGISTERS,
+    TWO_BYTE,
+    Kind,
+    Mark,
+    prefixes,
+)
 from lapis_engine.cpu.registers import DS, ES, SEG_FLAT, SEG_KIND, SS
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.layout import Head
 
-ALONE, OPSIZE, REPNE, REP = 0, 0x66, 0xF2, 0xF3
+ALONE, REPNE, REP = 0, 0xF2, 0xF3
 """Mandatory prefixes of SSE; 0 is none (SDM Vol. 2A "Instruction Prefixes")."""
 ALIGNED: Final = {
     ALONE: frozenset(

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu.breach import Breach
+from lapis_engine.cpu.descriptors import OpenBus
 from lapis_engine.cpu.fault import GuestFault
-from lapis_engine.cpu.intercepts import Marked
+from lapis_engine.cpu.intercepts import Budget, Marked
 from lapis_engine.cpu.marked import LONGEST, Kind, Mark
+from lapis_engine.cpu.registers import RSP, SS, VM
 from lapis_engine.vmm import (
     clock,
     counted,
@@ -66,6 +68,16 @@ def by_processor(run: Run) -> HwExit:
         core.forget_code(gpa, LONGEST)
         result = core.unmarked(vcpu.regs)
     clock.account(run, core.retired)
+    return result
+
+
+def _pushf_v86(run: Run, _mark: Mark) -> HwExit:
+    """PUSHFD stores VM as 0 (SDM Vol. 2B "PUSHF"), and the processor as 1."""
+    result, regs = by_processor(run), run.vcpu.regs
+    if isinstance(result, Budget):
+        bus = OpenBus(run.vcpu.linear)
+        at = regs.base(SS) + (regs.gpr[RSP] & 0xFFFF) + 2  # bits 23:16
+        bus.write(at, 1, bus.read(at, 1) & ~(VM >> 16))
     return result
 
 
@@ -130,6 +142,7 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.NULL_SS: _checked(segment_loads.check_null_ss),
     Kind.TASK_OR_LDT: _checked(segment_loads.check_task_or_ldt),
     Kind.TABLE_BASE: _checked(segment_loads.check_table_base),
+    Kind.PUSHF_V86: _pushf_v86,
     Kind.STRICT: _checked(operand_checks.check),
     Kind.NOT_OFFERED: _not_offered,
     Kind.RDPMC: counted.rdpmc,
