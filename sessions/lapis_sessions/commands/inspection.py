@@ -9,6 +9,7 @@ from lapis_engine.machine.log import KEPT
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.views import apic as apic_view
+from lapis_sessions.views import cpuid as cpuid_view
 from lapis_sessions.views import events as events_view
 from lapis_sessions.views import machine as machine_view
 from lapis_sessions.views import memory as memory_view
@@ -19,6 +20,7 @@ from lapis_sessions.views.memory import MemoryView
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
     from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.cpuid import CpuidView
     from lapis_sessions.views.events import EventView
     from lapis_sessions.views.machine import VcpuView
     from lapis_sessions.views.memory import InstructionView, RangeView
@@ -46,6 +48,12 @@ def regs(session: Session, bound: Bound) -> RegistersView:
 def apic(session: Session, bound: Bound) -> ApicView:
     """Return the local APIC of a vCPU."""
     return apic_view.of(session.machine, bound.number("vcpu", session.selected))
+
+
+def cpuid(session: Session, bound: Bound) -> list[CpuidView]:
+    """Return what CPUID answers on the chosen vCPU: one leaf, or all of them."""
+    found = (bound.number("leaf"), bound.number("sub", 0)) if "leaf" in bound else None
+    return cpuid_view.of(session.machine, session.selected, found)
 
 
 def pending(session: Session, _bound: Bound) -> list[RequestView]:
@@ -141,6 +149,13 @@ COMMANDS = (
     Command(
         "apic", "show the local APIC of a vCPU", "read-only",
         apic, apic_view.text, (VCPU,), ("lapic", "info lapic"),
+    ),
+    Command(
+        "cpuid",
+        "show what CPUID answers on the vCPU that is chosen: all leaves, or LEAF with "
+        "sub-leaf SUB (0)",
+        "read-only", cpuid, cpuid_view.text,
+        (Argument("leaf", "value"), Argument("sub", "value")), ("info cpuid",),
     ),
     Command(
         "pending", "list the requests that wait for an answer", "read-only",
