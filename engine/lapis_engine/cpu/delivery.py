@@ -1,16 +1,16 @@
 """Delivery of interrupts and exceptions to the guest's handlers, in every mode.
 
 The processor underneath is never asked to: what it would report half-way through a
-delivery could not be undone. Task gates are found, task switches are not made.
+delivery could not be undone.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cpu import delivery_long, delivery_protected, gates
+from lapis_engine.cpu import delivery_long, delivery_protected, gates, tasks
 from lapis_engine.cpu.delivery_protected import Stack
-from lapis_engine.cpu.fault import DE, DF_, GP, NP, PF_, SS_, TS, GuestFault
+from lapis_engine.cpu.fault import DB, DE, DF_, GP, NP, PF_, SS_, TS, GuestFault
 from lapis_engine.cpu.gates import Delivery, Pending, TaskGate
 from lapis_engine.cpu.registers import (
     AC,
@@ -78,20 +78,31 @@ def deliver_all(
     """Deliver `event`, or what becomes of it.
 
     Returns the events tried, in order, and whether it ended in a triple fault; if not,
-    the last of them took effect. `TaskGate` passes through.
+    the last of them took effect.
     """
     tried = []
     following: Pending | None = event
     while following is not None:
         tried.append(following)
         try:
-            deliver(regs, linear, following)
+            trap = _take(regs, linear, following)
         except GuestFault as fault:
             _keep_cr2(regs, following, fault)
             following = combine(following, fault)
         else:
-            return tuple(tried), False
+            if not trap:
+                return tuple(tried), False
+            following = Pending(DB, "exception", None)
     return tuple(tried), True
+
+
+def _take(regs: Registers, linear: Linear, event: Pending) -> bool:
+    """Enter the handler or the task of `event`; tell whether #DB is to follow (T)."""
+    try:
+        deliver(regs, linear, event)
+    except TaskGate as gate:
+        return tasks.enter(Delivery(regs, linear, event), gate.selector)
+    return False
 
 
 def _keep_cr2(regs: Registers, event: Pending, fault: GuestFault) -> None:

@@ -65,6 +65,11 @@ class OpenBus:
         if size > head:
             self._store(at + head, data[head:], user=user)
 
+    def check_write(self, at: int, size: int) -> None:
+        """Raise what a write there would; nothing is stored."""
+        for page in {at, at + size - 1}:
+            self._linear.translate(page, write=True)
+
     def _store(self, at: int, data: bytes, *, user: bool) -> None:
         try:  # dearer with `suppress`, and every interrupt pushes a frame
             self._linear.write(at, data, user=user)

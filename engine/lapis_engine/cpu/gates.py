@@ -80,9 +80,7 @@ class Pending:
 
 
 class TaskGate(Exception):  # noqa: N818 - the guest asks for it; no error of ours
-    """The gate is a task gate. Nothing has changed yet."""
-
-    # Not modelled: switching tasks.
+    """The gate is a task gate. Nothing has changed yet; `tasks` goes on from here."""
 
     def __init__(self, selector: int) -> None:
         """Carry the selector of the TSS that the gate names."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
-from lapis_engine.cpu.delivery import Pending, TaskGate, deliver_all
+from lapis_engine.cpu.delivery import Pending, deliver_all
 from lapis_engine.cpu.fault import NMI_VECTOR, PF_
 from lapis_engine.cpu.intercepts import IRET
 from lapis_engine.devices.device import ExtIntChanged
@@ -21,7 +21,7 @@ from lapis_engine.events import (
     NmiDelivered,
     Woken,
 )
-from lapis_engine.vmm import exits, fabric, run_state
+from lapis_engine.vmm import fabric, run_state
 from lapis_engine.vmm.startup import init_sipi, reset
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def wake_reason(vm: Vm, vcpu: Vcpu) -> str:
     return ""
 
 
-def inject(vm: Vm, vcpu: Vcpu) -> bool | exits.TaskSwitch:
+def inject(vm: Vm, vcpu: Vcpu) -> bool:
     """Deliver one event if one can be; tell whether a window is wanted."""
     regs = vcpu.regs
     if vcpu.apic.isrvec is not None:
@@ -99,22 +99,21 @@ def inject(vm: Vm, vcpu: Vcpu) -> bool | exits.TaskSwitch:
             return False
     if vcpu.event is not None:
         event, vcpu.event = vcpu.event, None
-        return _deliver(vm, vcpu, event) or _wants_window(vm, vcpu)
+        _deliver(vm, vcpu, event)
+        return _wants_window(vm, vcpu)
     if vcpu.nmi_pending and not vcpu.nmi_blocked and not regs.shadow:
         vcpu.nmi_pending, vcpu.nmi_blocked = False, True
         vm.core.intercept(regs, IRET, on=True)
         vm.note(NmiDelivered(vcpu.id))
-        return _deliver(vm, vcpu, Pending(NMI_VECTOR, "nmi", None)) or _wants_window(
-            vm, vcpu
-        )
+        _deliver(vm, vcpu, Pending(NMI_VECTOR, "nmi", None))
+        return _wants_window(vm, vcpu)
     if not _wants_window(vm, vcpu):
         return False
     if not regs.interrupts or regs.shadow:
         return True
     vector = _acknowledge(vm, vcpu)
-    return _deliver(vm, vcpu, Pending(vector, "external", None)) or _wants_window(
-        vm, vcpu
-    )
+    _deliver(vm, vcpu, Pending(vector, "external", None))
+    return _wants_window(vm, vcpu)
 
 
 def _wants_window(vm: Vm, vcpu: Vcpu) -> bool:
@@ -137,13 +136,9 @@ def _acknowledge(vm: Vm, vcpu: Vcpu) -> int:
     return delivered.vector
 
 
-def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> exits.TaskSwitch | None:
+def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> None:
     rip = vcpu.regs.rip
-    try:
-        tried, triple = deliver_all(vcpu.regs, vcpu.linear, event)
-    except TaskGate as switch:
-        vcpu.event = event
-        return exits.TaskSwitch(switch.selector)
+    tried, triple = deliver_all(vcpu.regs, vcpu.linear, event)
     for item in tried:
         if item.kind in {"exception", "software"}:
             cr2 = item.cr2 if item.vector == PF_ else None
@@ -152,4 +147,3 @@ def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> exits.TaskSwitch | None:
             vm.note(ExceptionRaised(*what))
     if triple:
         vm.triple_fault(vcpu)
-    return None

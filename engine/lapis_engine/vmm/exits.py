@@ -114,7 +114,7 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class TaskSwitch:
-    """An interrupt went through a task gate, which the engine does not emulate."""
+    """A task switch for userspace. The engine makes none: it switches by itself."""
 
     code: ClassVar[str] = "TASK_SWITCH"
     tsssel: int

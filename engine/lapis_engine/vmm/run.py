@@ -82,8 +82,6 @@ def _round(run: Run, *, is_consistent_asked: bool) -> exits.Exit | None:
     if vcpu.debug_due:
         debug.release(run)
     window = arbitration.inject(vm, vcpu)
-    if isinstance(window, exits.TaskSwitch):
-        return window
     if over or attention.kick or attention.stop_asked:
         return vm.suspended or exits.BOGUS
     if vm.suspended is not None or vm.panic is not None:

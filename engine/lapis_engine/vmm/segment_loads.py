@@ -17,6 +17,7 @@ from lapis_engine.cpu.model.contents import is_canonical
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import CR0_PE, EFER_LMA, VM
 from lapis_engine.cpu.strict import LSS
+from lapis_engine.cpu.tasks import LDT
 from lapis_engine.units import MASK32
 from lapis_engine.vie import reach
 from lapis_engine.vie.operands import linear_address
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 LTR: Final = 3
 """ModRM.reg; LLDT is 2."""
-LDT, TSS_16, TSS_32 = 2, 1, 9
+TSS_16, TSS_32 = 1, 9
 """Types of descriptors; 9 is that of a 64-bit TSS in long mode."""
 
 
