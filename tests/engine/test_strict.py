@@ -229,3 +229,24 @@ def test_a_segment_that_becomes_limited_is_checked_from_then_on() -> None:
     regs.gdtr, regs.gpr[1], regs.gpr[3] = Segment(0, 0x5000, 0x27, 0), 0x20, 0x2000
     assert fault(found, 10) == LIMIT
     assert found.vcpu(0).retired >= 3
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 7, 1000])
+def test_how_a_run_is_cut_changes_nothing(cut: int) -> None:
+    # movaps xmm1, [rbx]; paddb xmm1, [rbx + 16]; add eax, 1; movaps [rbx], xmm1; jmp
+    code = "0f280b 660ffc4b10 83c001 0f290b ebf0".replace(" ", "")
+    states = []
+    for size in (64, cut):
+        found, regs = rig(code)
+        regs.gpr[3] = 0x6000
+        found.vm.memory.write(0x6010, bytes(range(16)))
+        done = 0
+        while done < 64:
+            done += run(found.vm, found.vcpu(0), budget=min(size, 64 - done)).ran
+            assert not found.vcpu(0).regs.context.head.hflags & 0x0500_0000
+        ram = found.vm.memory.read(0x6000, 16)
+        states.append((regs.gpr[0], regs.rip, regs.rflags, ram, found.vm.now))
+    assert states[0] == states[1]
+    assert states[0][0] == 13
+    # Byte n is added 13 times, modulo 256.
+    assert states[0][3] == bytes(n * 13 & 0xFF for n in range(16))

@@ -158,3 +158,21 @@ def test_a_plug_in_comes_from_a_file_and_one_that_fails_is_a_notice(
         "plug-in 'bad' is disabled: its load failed: RuntimeError: no luck"
     ]
     assert session.notices() == []
+
+
+def test_a_strict_machine_is_recorded_as_one(tmp_path: Path) -> None:
+    guest, path = tmp_path / "limits.bin", tmp_path / "strict.lapis"
+    # mov ax, [0xffff]: beyond the limit of DS, and #GP has no handler but itself.
+    guest.write_bytes(bytes.fromhex("fa a1ffff ebfe"))
+    for strict in (False, True):
+        with lapis.open(guest, cpus=1, memory="2M", strict=strict) as session:
+            session.run(2)
+            kinds = {event.kind for event in session.events()}
+        assert ("exception" in kinds) == strict
+    with lapis.open(guest, cpus=1, memory="2M", strict=True, record=path) as session:
+        session.run(2)
+        texts = [event.text for event in session.events()]
+    assert "the operand is beyond the limit of its segment" in texts[0]
+    with lapis.replay(path) as again:
+        again.goto("end")
+        assert [event.text for event in again.events()] == texts

@@ -59,7 +59,8 @@ class Pending:
     before it reported the instruction.
     """
 
-    # Not modelled: CR4.VME, by which INT n stays within virtual-8086 mode.
+    # Not modelled: CR4.VME, by which INT n stays within virtual-8086 mode; and VIF and
+    # VIP with it, which IRET at CPL 0 does not load.
 
     vector: int
     kind: Kind
