@@ -26,7 +26,7 @@ FLAGS = {REAL: 0x9B00, PROTECTED: 0xCF_9B00, LONG: 0xAF_9B00}
 
 
 def machine(mode: str, code: str, model: str = "lapis") -> Machine:
-    m = machines.machine(bytes.fromhex(code))
+    m = machines.machine(bytes.fromhex(code), strict=True)
     m.vm.cpu = Cpu(MODELS[model])
     regs = m.vcpus[0].regs
     regs.rip = machines.BASE
@@ -121,6 +121,14 @@ def test_base_has_fewer_bits_of_cr4() -> None:
         m = machine(PROTECTED, "0f22e0", "base")
         m.vcpus[0].regs.gpr[RAX] = 1 << bit
         assert ran(m) == "cr4-reserved"
+
+
+def test_cr3_is_checked_by_a_strict_machine_alone() -> None:
+    m = machine(LONG, "0f22d8")
+    plain = machines.machine(b"\xf4")
+    assert m.vm.core.is_strict
+    tails = [each.vcpus[0].regs.context.tail for each in (m, plain)]
+    assert [tail.intercept_cr_write >> 3 & 1 for tail in tails] == [1, 0]
 
 
 def test_clts_and_lmsw_are_done() -> None:

@@ -30,6 +30,7 @@ def machine(
     profile: str = "sdm",
     quantum: int = 1000,
     cpu: str = "lapis",
+    strict: bool = False,
 ) -> Machine:
     """A machine that starts `code` in real mode at 1000:0000."""
     config = MachineConfig(
@@ -38,6 +39,7 @@ def machine(
         profile=profile_named(profile),
         quantum=quantum,
         cpu=cpu,
+        strict=strict,
     )
     devices = [
         fw_cfg.device(MEMORY, cpus),

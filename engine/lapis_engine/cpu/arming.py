@@ -32,7 +32,7 @@ INTERCEPTS = sum(
 EXCEPTIONS = 0xFFFF_FFF7
 """All but #BP, which arrives by its own door."""
 CR_READS = 1 << 8
-CR_WRITES = 1 << 8 | 1 << 4 | 1 << 3 | 1 << 0
+CR_WRITES = 1 << 8 | 1 << 4 | 1 << 0
 DRS = 0xFF
 """One bit a register."""
 
@@ -53,6 +53,9 @@ def arm(context: Context) -> None:
 
 def arm_one(context: Context, code: int, *, on: bool) -> None:
     """Have one more instruction reported, or no more: that of exit `code`."""
+    if code == intercepts.CR3_WRITE:
+        context.tail.intercept_cr_write = CR_WRITES | on << 3
+        return
     bit = 1 << (code - 0x60)
     now = context.tail.intercept
     if bool(now & bit) != on:

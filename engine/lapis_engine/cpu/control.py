@@ -48,7 +48,10 @@ def cr0_breach(regs: Registers, value: int) -> Breach | None:
 
 
 def cr3_breach(regs: Registers, value: int) -> Breach | None:
-    """Return which rule writing `value` to CR3 breaks, or None."""
+    """Return which rule writing `value` to CR3 breaks, or None.
+
+    # Differs from the SDM: only a strict machine looks, as to stop there takes long.
+    """
     is_long = regs.efer & EFER_LMA
     return Breach.CR3_RESERVED if is_long and value >> PHYSICAL_BITS else None
 

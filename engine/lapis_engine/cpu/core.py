@@ -170,7 +170,7 @@ class Core(Reports):
         return Registers(context)
 
     def intercept(self, regs: Registers, code: int, *, on: bool) -> None:
-        """Report an instruction from now on, or no more: IRET or PAUSE."""
+        """Report an instruction from now on, or no more: IRET, PAUSE, MOV to CR3."""
         arm_one(regs.context, code, on=on)
 
     def forget_code(self, gpa: int, size: int) -> None:

@@ -13,6 +13,7 @@ from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
 from lapis_engine.cause import sentence
+from lapis_engine.cpu.intercepts import CR3_WRITE
 from lapis_engine.cpu.model.catalog import cpu_named
 from lapis_engine.errors import ConfigError, EngineError
 from lapis_engine.events import Exited, IpiSent
@@ -93,6 +94,8 @@ class Machine:
             cpu=cpu_named(config.cpu, config.hypervisor),
         )
         self.vm.core.is_strict = config.strict
+        for vcpu in self.vm.vcpus:
+            self.vm.core.intercept(vcpu.regs, CR3_WRITE, on=config.strict)
         build.load(self.vm, plan, config.memory)
         if config.on_reset == "reboot":
             self.vm.power_on = power_on.keep(self.vm, plan)
