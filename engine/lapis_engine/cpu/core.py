@@ -217,7 +217,7 @@ class Core(Reports):
 
         Drops all translations if it stops anew for that. `peek` is `GuestStops.arm`'s.
         """
-        if self._guest or regs.is_armed:
+        if self._guest.known or regs.is_armed:
             if self._guest.arm(regs.context, armed(regs), peek):
                 self._forget_all()
             self._marks.armed = self._guest.instructions
@@ -402,24 +402,26 @@ class Core(Reports):
         return event
 
     def _once(self, regs: Registers, budget: int, *, window: bool) -> HwExit | Resumed:
-        self._refuse_closed()
-        context = regs.context
+        if self._is_closed:
+            self._refuse_closed()
+        context, stale, guest = regs.context, self._stale, self._guest
         if self._restarts.is_full:
             self._forget_all()
         if self._marks.is_strict and strict.is_limited(context.head):
             context.head.hflags |= layout.HF_LIMITED
-        if self._stale and regs.paging:
+        if stale.pieces and regs.paging:
             self._leave_paging()
-            self._stale.drop(self._bare)
+            stale.drop(self._bare)
         self._bare.load(context.saved)
         if context.flush or self._loaded is not context:
             self._bare.flush_tlb()
             context.flush = False
             self._loaded = context
-        if self._stale:
-            self._stale.drop(self._bare)
+        if stale.pieces:
+            stale.drop(self._bare)
         self._event, self._fetching, self._budget = None, False, budget
-        self._guest.begin(context)
+        if guest.known or guest.hits:
+            guest.begin(context)
         self._control.request.value = INTERRUPT_VIRQ if window else 0
         failed = self._bare.start(context.head.eip, budget)
         self._control.request.value = 0

@@ -45,8 +45,8 @@ class GuestStops:
     """What the vCPUs of one Unicorn instance have armed."""
 
     __slots__ = (
-        "_budget", "_counter", "_hook", "_known", "_save", "_uc", "at", "hits",
-        "instructions", "watching",
+        "_budget", "_counter", "_hook", "_save", "_uc", "at", "hits",
+        "instructions", "known", "watching",
     )  # fmt: skip
 
     def __init__(
@@ -55,7 +55,8 @@ class GuestStops:
         """Begin with none; `save` takes the state over that the processor is in."""
         self._uc, self._counter, self._save = uc, counter, save
         self._budget = type(counter).from_address(_after(counter))
-        self._known: dict[Context, Told] = {}
+        self.known: dict[Context, Told] = {}
+        """What each vCPU has armed, of those that have."""
         self._hook = 0
         self.instructions: frozenset[int] = frozenset()
         """Linear addresses of instructions that any of them has armed."""
@@ -65,10 +66,6 @@ class GuestStops:
         """Bits 3:0 of DR6 of what the present start has hit."""
         self.at = 0
         """Number of the instruction that did, as `counter` counts."""
-
-    def __bool__(self) -> bool:
-        """Tell whether any vCPU has armed anything."""
-        return bool(self._known)
 
     def arm(
         self,
@@ -81,10 +78,10 @@ class GuestStops:
         `peek` returns the gpa of one of its linear addresses, and changes nothing.
         """
         if armed:
-            self._known[context] = Told(armed, peek)
+            self.known[context] = Told(armed, peek)
         else:
-            self._known.pop(context, None)
-        every = [it for told in self._known.values() for it in told.armed]
+            self.known.pop(context, None)
+        every = [it for told in self.known.values() for it in told.armed]
         instructions = frozenset(it.address for it in every if it.what == "execute")
         watched = any(it.what in DATA for it in every)
         changed = instructions != self.instructions or watched != bool(self._hook)
@@ -100,14 +97,14 @@ class GuestStops:
     def begin(self, context: Context) -> None:
         """Forget what was hit: `context` is about to run."""
         self.hits = self.at = 0
-        self.watching = context if self._hook and context in self._known else None
+        self.watching = context if self._hook and context in self.known else None
 
     def _on_access(
         self, _uc: Uc, kind: int, gpa: int, size: int, _value: int, _data: object
     ) -> None:
         if self.watching is None:
             return
-        for it in self._known[self.watching].armed:
+        for it in self.known[self.watching].armed:
             if it.what == "access" or (it.what == "write" and kind == UC_MEM_WRITE):
                 ahead, behind = (it.address - gpa) & OFFSET, (gpa - it.address) & OFFSET
                 if ahead < size:
@@ -123,13 +120,13 @@ class GuestStops:
         """
         assert self.watching is not None, "nobody watches"
         self._save()
-        if self._known[self.watching].peek(linear & TOP) == gpa:
+        if self.known[self.watching].peek(linear & TOP) == gpa:
             self.hits |= 1 << it.number
             self.at = self._budget.value = self._counter.value
 
     def close(self) -> None:
         """Let go of the instance, which takes its hook along."""
-        self._known.clear()
+        self.known.clear()
         self._hook = 0
         del self._uc, self._save
 

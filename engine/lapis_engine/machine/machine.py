@@ -176,7 +176,7 @@ class Machine:
         Raises `NotRunnableError` at once, with the reason, when it cannot run.
         """
         vcpu = self.vcpu(number)
-        why = self.why_not_runnable(number)
+        why = asleep.why(self.vm, vcpu)
         if why is not None:
             raise NotRunnableError(f"vCPU {number} cannot be stepped: {why}")
         ran = 0
@@ -404,11 +404,12 @@ class Machine:
 
     def vcpu(self, number: int) -> Vcpu:
         """Return vCPU `number`; raise `EngineError` when there is none."""
-        if not 0 <= number < len(self.vcpus):
+        vcpus = self.vm.vcpus
+        if not 0 <= number < len(vcpus):
             raise EngineError(
-                f"there is no vCPU {number}; they are 0 to {len(self.vcpus) - 1}"
+                f"there is no vCPU {number}; they are 0 to {len(vcpus) - 1}"
             )
-        return self.vcpus[number]
+        return vcpus[number]
 
     def vcpu_state(self, number: int) -> str:
         """Return never-started, wait-for-sipi, running, halted or suspended."""

@@ -98,10 +98,7 @@ def _blocked(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
         waiting = emulation.pending(vcpu, vm.profile)
     if vm.exit_due or vm.boot_ipi_due or vm.spinup.request:
         waiting = waiting or _filled(vm, vcpu)
-    if waiting is None and power_on.is_due(vm):
-        power_on.again(vm)
-        return exits.BOGUS
-    waiting = waiting or vm.suspended
+    waiting = waiting or (vm.suspended and _suspended(vm))
     if waiting is not None:
         return waiting
     if vcpu.event is not None:
@@ -115,6 +112,14 @@ def _blocked(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     if vcpu.halted and not arbitration.wake(vm, vcpu):
         return exits.Hlt(vcpu.regs.interrupts)
     return None
+
+
+def _suspended(vm: Vm) -> exits.Exit | None:
+    """Return what a suspended machine comes back with; a reset may start it again."""
+    if power_on.is_due(vm):
+        power_on.again(vm)
+        return exits.BOGUS
+    return vm.suspended
 
 
 def _filled(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
