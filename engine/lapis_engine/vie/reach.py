@@ -39,7 +39,7 @@ ESCAPES: Final = (0x38, 0x3A)
 def page_beyond(regs: Registers, code: bytes, linear: Peeker, gpa: int) -> int | None:
     """Return the gpa of the page that follows the one of an access at `gpa`.
 
-    None when the page behind it is not mapped, or no address of the instruction is near.
+    None when the page behind it is not mapped, or the instruction has no address near.
     Where several linear pages are the same memory, the access is in the one that has an
     address of the instruction nearest to it: a push begins below its stack pointer.
     """
