@@ -68,6 +68,13 @@ GENERATORS = {
         slice=2_000,
         share=2,
     ),
+    "determinism": Generator(
+        "campaign.determinism",
+        "random programs, each in two processes that share nothing of the host",
+        slice=3,
+        share=2,
+        patience=300.0,
+    ),
     "kills": Generator(
         "campaign.kills",
         "who records is killed, or his disk is full: what is left opens and replays",

@@ -59,6 +59,12 @@ def guest(rng: Random) -> tuple[int, bytes]:
     return bits, bytes(image)
 
 
+def way_in(bits: int) -> int:
+    """Return how many bytes of an image lead to the soup."""
+    size = 0 if bits == 16 else len(_enter_32())
+    return size + (len(_enter_64(size)) if bits == 64 else 0)
+
+
 def soup(rng: Random, bits: int, size: int) -> bytes:
     """Return about so many bytes of instructions."""
     out = bytearray()

@@ -1,0 +1,141 @@
+"""Random programs, each run in two processes that have nothing of the host in common.
+
+Both have another hash seed, another environment (and so another stack) and other
+addresses, and the second is told that its processor has fewer instructions, which makes
+the C library take other code. The digests must be equal, and neither process may die.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from campaign import guests, soup
+from lapis_sessions.origin import SessionOptions
+
+if TYPE_CHECKING:
+    from campaign.case import Case
+
+BATCH = 3
+"""Programs of a case."""
+END = soup.TABLES - 16
+MOST = 1_000
+"""Instructions of one."""
+TESTS = Path(__file__).resolve().parents[1]
+FEWER = ",".join(
+    f"-{name}" for name in ("AVX512F", "AVX2", "AVX", "FMA", "FMA4", "ERMS")
+)
+ENVIRONMENTS = (
+    {"PYTHONHASHSEED": "1"},
+    {
+        "PYTHONHASHSEED": "2",
+        "OTHER": "x" * 5000,
+        "GLIBC_TUNABLES": f"glibc.cpu.hwcaps={FEWER}",
+    },
+)
+LIBM = "results of the C library"
+KNOWN = {
+    LIBM: "FSIN, FCOS, FSINCOS, FPTAN, FPATAN, FYL2X, FYL2XP1 and F2XM1 come from the "
+    "C library, which chooses its code by the processor of the host",
+}
+TRANSCENDENTAL = tuple(
+    bytes((0xD9, code)) for code in (0xF0, 0xF1, 0xF2, 0xF3, 0xF9, 0xFB, 0xFE, 0xFF)
+)
+"""What `LIBM` names (SDM Vol. 2A)."""
+X87 = tuple(bytes.fromhex(code) for code in (
+    "d9eb", "d9ed", "d9e8", "d9ee", "d9ea", "d9ec", "d9e9", "dec1", "dec9", "def1",
+    "d9c0", "d9fa", "d9fc", "d9f8", "d9f5", "d9e0", "d9e1", "d9fd", "d9f4", "d9f7",
+))  # fmt: skip
+
+
+def program(seed: int, number: int, index: int) -> tuple[SessionOptions, bytes, int]:
+    """Return how a program is run, and its image, without a path; and how far."""
+    rng = Random(f"{seed} {number} {index}")
+    bits, image = soup.guest(rng)
+    data = bytearray(image)
+    begin = soup.way_in(bits)
+    kind = rng.random()
+    if kind < 0.4:
+        data[begin:END] = rng.randbytes(END - begin)
+    elif kind < 0.6:
+        words = (*X87, *TRANSCENDENTAL)
+        body = b"".join(rng.choice(words) for _ in range(0x600))
+        data[begin : begin + len(body)] = body
+    options = SessionOptions(
+        "", rng.choice((1, 4)), guests.MEMORY, "sdm",
+        quantum=rng.choice((3, 100, 1000)), ports="float",
+    )  # fmt: skip
+    return options, bytes(data), rng.choice((200, MOST))
+
+
+def _ran(seed: int, number: int, index: int, folder: Path) -> guests.Ran:
+    options, image, many = program(seed, number, index)
+    path = folder / "guest.bin"
+    path.write_bytes(image)
+    options = replace(options, guest=str(path))
+    return guests.run_as(options, many, lambda left: left, None)
+
+
+def one(case: Case) -> None:
+    """Run some programs in two processes."""
+    case.done = BATCH
+    case.doing(f"programs of seed {case.seed}, case {case.number}")
+    told = [_child(case, environment) or [] for environment in ENVIRONMENTS]
+    for index, (first, second) in enumerate(zip(*told, strict=False)):
+        case.tally("instructions", first["retired"] + second["retired"])
+        if first == second:
+            case.tally("equal")
+            continue
+        _tell(case, index)
+
+
+def _tell(case: Case, index: int) -> None:
+    """Find out which fields differ."""
+    told = [_child(case, environment, index) for environment in ENVIRONMENTS]
+    one, other = (rows[0]["fields"] if rows else {} for rows in told)
+    names = sorted(name for name in one | other if one.get(name) != other.get(name))
+    _, image, _ = program(case.seed, case.number, index)
+    is_libm = any(code in image for code in TRANSCENDENTAL)
+    kind = LIBM if is_libm else "different"
+    case.find(kind, f"program {index}: {', '.join(names[:12])}; {image[:300].hex()}")
+
+
+def _child(
+    case: Case, environment: dict[str, str], index: int | None = None
+) -> list[Any] | None:
+    """Run the programs, or one of them; None is a finding."""
+    argv = [sys.executable, "-m", "campaign.determinism", str(case.seed)]
+    argv += [str(case.number), *([] if index is None else [str(index)])]
+    done = subprocess.run(
+        argv, cwd=TESTS, env=os.environ | environment, capture_output=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")[-1500:]
+        case.find(f"ended with {done.returncode}", said)
+        return None
+    rows: list[Any] = json.loads(done.stdout)
+    return rows
+
+
+def main(given: list[str]) -> None:
+    """`SEED NUMBER [INDEX]`: say what each program came to, or that one in full."""
+    seed, number, *index = map(int, given)
+    with tempfile.TemporaryDirectory() as folder:
+        for_all = not index
+        rows = []
+        for each in range(BATCH) if for_all else index:
+            ran = _ran(seed, number, each, Path(folder))
+            row: dict[str, Any] = {"digest": ran.digest, "retired": ran.retired}
+            rows.append(row if for_all else row | {"fields": dict(ran.fields)})
+    sys.stdout.write(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
