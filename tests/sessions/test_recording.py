@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "281cbf4ab509e3197323f65b1c2bb59c160c0aa371e862b9ddc55158eb5dcefa"
+SCHEMA = "54a350648945bab577911a3ffa2526e2b15446a879559fdd9537b583d0bf7fcf"
 """Of format 3. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")
