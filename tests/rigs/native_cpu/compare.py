@@ -19,6 +19,7 @@ PRESENT: Final = 1
 FLAGS_OF_SSE: Final = 0x3F
 """MXCSR: the processor underneath sets no exception flags."""
 DAZ, FTZ = 0x40, 0x8000
+ZF: Final = 0x40
 EQUAL_ORDERED: Final = 0xC
 """Bits 3:2 of the immediate (SDM Vol. 1 "Aggregation Operation")."""
 GP: Final = 13
@@ -31,6 +32,7 @@ DENORMAL = "denormals"
 CANONICAL = "edge of what is canonical"
 CMPXCHG = "flags of CMPXCHG8B"
 ORDERED = "equal ordered"
+NO_BIT = "BSF and BSR of 0"
 KNOWN: Final = {
     NAN: "SSE: of two NaN operands QEMU takes the larger, as x87 does, and not the "
     'first (SDM Vol. 1 "Rules for Handling NaNs"); which NaN comes out differs',
@@ -38,6 +40,8 @@ KNOWN: Final = {
     CANONICAL: "an access that only ends beyond what is canonical gives #PF, not #GP",
     ORDERED: 'PCMPESTRI, PCMPESTRM, PCMPISTRI and PCMPISTRM in mode "equal ordered" '
     "do not find a string of which the begin stands at the end",
+    NO_BIT: 'no departure: the destination is undefined (SDM Vol. 2A "BSF", "BSR"), and '
+    "processors differ in whether 32 bits of it clear the others",
     CMPXCHG: "CMPXCHG8B and CMPXCHG16B may change other flags than ZF",
 }
 """Departures of the processor underneath that are left, by kind. Never compared, and
@@ -80,6 +84,8 @@ def kind_of(name: str, found: list[str], host: Result, ours: Result) -> str | No
         return CANONICAL
     if name.startswith("CMPXCHG8B") and all(x.startswith("rflags") for x in found):
         return CMPXCHG
+    if name.startswith(("BSF", "BSR")) and host.rflags & ZF and len(found) == 1:
+        return NO_BIT
     if name.startswith("PCMPSTR") and int(name[-2:], 16) & 0xC == EQUAL_ORDERED:
         return ORDERED
     if not all(x.startswith(("xmm", "memory")) for x in found):
