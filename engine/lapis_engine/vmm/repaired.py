@@ -1,9 +1,9 @@
 """Instructions that the processor underneath does, but not quite.
 
 Each lets it do the instruction and puts right what it gets wrong; what that is was
-found found by comparing it with real processors (`tests/rigs/native_cpu`).
+found by comparing it with real processors (`tests/rigs/native_cpu`).
 
-What is left, being inside the processor underneath and too common to be done one by one:
+What is left is inside the processor underneath, and too common to be done here:
 
 # Differs from the SDM: SSE sets no exception flags in MXCSR and raises no #XM.
 # Differs from the SDM: of two NaN operands SSE takes the larger, not the first.
