@@ -40,7 +40,7 @@ KNOWN: Final = {
     CANONICAL: "an access that only ends beyond what is canonical gives #PF, not #GP",
     ORDERED: 'PCMPESTRI, PCMPESTRM, PCMPISTRI and PCMPISTRM in mode "equal ordered" '
     "do not find a string of which the begin stands at the end",
-    NO_BIT: 'no departure: the destination is undefined (SDM Vol. 2A "BSF", "BSR"), and '
+    NO_BIT: "no departure: the destination is undefined (SDM Vol. 2A), and "
     "processors differ in whether 32 bits of it clear the others",
     CMPXCHG: "CMPXCHG8B and CMPXCHG16B may change other flags than ZF",
 }
