@@ -56,6 +56,10 @@ class Breach(StrEnum):
     X2APIC_OFF = "x2apic-off"
     X2APIC_ACCESS = "x2apic-access"
 
+    # Far transfers (SDM Vol. 2A "JMP", "CALL", Vol. 2B "RET").
+    CODE_L_AND_D = "code-l-and-d"
+    CODE_LIMIT = "code-limit"
+
     # Memory operands, of a strict machine.
     UNALIGNED = "unaligned"
     SEGMENT = "segment"

@@ -19,6 +19,9 @@ LOCK: Final = 0xF0
 OPSIZE: Final = 0x66
 HLT: Final = b"\xf4"
 PUSHF: Final = b"\x9c"
+GROUP_5: Final = b"\xff"
+FAR_RET: Final = frozenset({b"\xca", b"\xcb"})
+FAR_DIRECT: Final = frozenset({b"\x9a", b"\xea"})
 REX: Final = frozenset(range(0x40, 0x50))
 REPEATS: Final = frozenset({0xF2, 0xF3})
 STRINGS: Final = frozenset(
@@ -52,6 +55,8 @@ class Kind(Enum):
     """SMSW to a register."""
     PUSHF_V86 = auto()
     """PUSHFD in virtual-8086 mode, which must not show VM."""
+    FAR = auto()
+    """A far JMP, CALL or RET in protected mode."""
     STRICT = auto()
     """It is checked by a strict machine alone (`strict`)."""
     NOT_OFFERED = auto()
@@ -195,6 +200,19 @@ def look_v86(code: bytes) -> Mark | None:
     if OPSIZE in code[:at] and code[at : at + 1] == PUSHF:
         return Mark(Kind.PUSHF_V86, at, code)
     return None
+
+
+def look_protected(code: bytes, bits: int) -> Mark | None:
+    """Return what is marked in protected mode alone, or None."""
+    at, _ = prefixes(code, bits)
+    opcode, modrm = code[at : at + 1], code[at + 1 : at + 2]
+    if opcode == GROUP_5:
+        if not modrm:
+            return Mark(Kind.UNTOLD, at, code) if len(code) < LONGEST else None
+        is_far = modrm[0] < REGISTERS and modrm[0] >> 3 & 7 in {3, 5}
+    else:
+        is_far = opcode in FAR_RET or (bits != 64 and opcode in FAR_DIRECT)
+    return Mark(Kind.FAR, at, code) if is_far else None
 
 
 def halts(code: bytes) -> bool:

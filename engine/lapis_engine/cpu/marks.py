@@ -28,6 +28,7 @@ from lapis_engine.cpu.marked import (
     halts,
     is_repeated,
     look,
+    look_protected,
     look_v86,
 )
 from lapis_engine.cpu.registers import RF
@@ -91,6 +92,8 @@ class Marks:
         mark = look(code, bits, self.offer)
         if mark is None and hflags & layout.HF_VM and bits == 16:
             mark = look_v86(code)
+        if mark is None and hflags & (layout.HF_PE | layout.HF_VM) == layout.HF_PE:
+            mark = look_protected(code, bits)
         if mark is None and self.is_strict:
             mark = strict.look(code, bits, hflags)
         return mark

@@ -47,6 +47,8 @@ SENTENCES: Final = {
     Breach.X2APIC_OFF: "a register of the x2APIC, and the APIC is not in x2APIC mode",
     Breach.X2APIC_ACCESS: "no such register of the x2APIC, or it is not to be read or "
     "written like this",
+    Breach.CODE_L_AND_D: "a code segment has L or D, and never both",
+    Breach.CODE_LIMIT: "the target is beyond the limit of its code segment",
     Breach.UNALIGNED: "a 16-byte operand of SSE must be aligned",
     Breach.SEGMENT: "the operand is beyond the limit of its segment, or the segment "
     "is null or of another type",

@@ -1,0 +1,90 @@
+"""What the processor underneath does not check of a far JMP, CALL or RET.
+
+SDM Vol. 2A "JMP", "CALL", Vol. 2B "RET": L and D of the new code segment, and its
+limit. All else it checks itself, and it makes the transfer.
+# Not modelled: these two of IRET; CALL to 64-bit code beyond the segment's limit, which
+# means nothing there and is #GP all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.cpu import descriptors
+from lapis_engine.cpu.breach import Breach
+from lapis_engine.cpu.descriptors import OpenBus, stack_mask
+from lapis_engine.cpu.fault import GP, GuestFault
+from lapis_engine.cpu.marked import FAR_DIRECT, FAR_RET
+from lapis_engine.cpu.registers import EFER_LMA, RSP, SEG_DB, SEG_L, SS
+from lapis_engine.units import MASK32
+from lapis_engine.vie import reach
+from lapis_engine.vie.operands import linear_address
+from lapis_engine.vie.prefixes import read_prefixes
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.descriptors import Descriptor
+    from lapis_engine.cpu.marked import Mark
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vmm.vm import Run
+
+SELECTOR: Final = 0xFFFF
+
+
+def check(run: Run, mark: Mark) -> None:
+    """Raise #GP for the target's descriptor, if the processor would not."""
+    regs = run.vcpu.regs
+    bus = OpenBus(run.vcpu.linear)
+    target = _target(regs, bus, mark)
+    if target is None or descriptors.is_null(target[0]):
+        return
+    selector, offset = target
+    found = descriptors.find(regs, bus, selector)
+    if found is None or not found.code:
+        return
+    if regs.efer & EFER_LMA and found.high & SEG_L:
+        if found.high & SEG_DB:
+            raise GuestFault(GP, selector & 0xFFFC, rule=Breach.CODE_L_AND_D)
+        return
+    is_ret = mark.code[mark.opcode_at : mark.opcode_at + 1] in FAR_RET
+    allowed = _is_allowed(found, regs.cpl, selector & 3, is_ret=is_ret)
+    if allowed and found.present and offset > found.segment.limit:
+        raise GuestFault(GP, 0, rule=Breach.CODE_LIMIT)
+
+
+def _is_allowed(found: Descriptor, cpl: int, rpl: int, *, is_ret: bool) -> bool:
+    """Tell whether privilege allows the transfer to a code segment."""
+    allowed = rpl >= cpl if is_ret else rpl <= cpl or found.conforming
+    level = rpl if is_ret else cpl
+    same = found.dpl <= level if found.conforming else found.dpl == level
+    return allowed and same
+
+
+def _target(regs: Registers, bus: OpenBus, mark: Mark) -> tuple[int, int] | None:
+    """Return selector and offset of the target, or None if they cannot be read."""
+    code, at = mark.code, mark.opcode_at
+    size = read_prefixes(code, regs.code_bits).opsize
+    opcode = code[at : at + 1]
+    if opcode in FAR_DIRECT:
+        raw = int.from_bytes(code[at + 1 : at + 3 + size], "little")
+        return raw >> 8 * size & SELECTOR, raw & ((1 << 8 * size) - 1)
+    if opcode in FAR_RET:
+        place = _top(regs)
+    else:
+        operand = next(reach.operands(regs, code), None)
+        if operand is None:
+            return None
+        place = linear_address(regs, regs.code_bits, *operand)
+    user = regs.cpl == 3
+    try:
+        selector = bus.read(place + size, 2, user=user)
+        return selector, bus.read(place, size, user=user)
+    except GuestFault:
+        return None
+
+
+def _top(regs: Registers) -> int:
+    """Return the linear address of the top of the stack."""
+    if regs.code_bits == 64:
+        return int(regs.gpr[RSP])
+    stack = regs.segment(SS)
+    return (stack.base + (regs.gpr[RSP] & stack_mask(stack))) & MASK32
