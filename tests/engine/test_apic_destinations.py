@@ -151,7 +151,6 @@ REFUSALS = (
     (0x84131, "lowest cannot have the shorthand all"),
     (0xC4300, "remote-read cannot have the shorthand all-but-self"),
     (0xC8500, "INIT de-assert is ignored"),
-    (0xC0500, "INIT de-assert is ignored"),
     (0x0400F, "vector 0x0f is illegal: below 16"),
     (0x04200, "smi is not implemented"),
     (0x04300, "remote-read is not implemented"),

@@ -72,6 +72,7 @@ def numbered(found: list[OracleApic]) -> list[ApicState]:
 REASONS = {
     "combination": ("is reserved", "cannot have the shorthand"),
     "de-assert": ("de-assert is ignored",),
+    "level bit": ("with the level bit clear is ignored",),
     "unimplemented": ("is not implemented",),
     "vector": ("is illegal: below 16",),
 }

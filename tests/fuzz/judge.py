@@ -15,7 +15,7 @@ from fuzz import ports
 from fuzz.layout import HOLE, PAGE
 from fuzz.worlds import World
 from lapis_engine.cpu.intercepts import Budget, Faulted
-from lapis_engine.vmm import emulation, exits, handlers
+from lapis_engine.vmm import emulation, exits, handlers, intercepted
 from lapis_engine.vmm.entry import FulfillInout, FulfillMmio
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Judge:
             if _is_next(hw, regs.rip, case):
                 return step, None
             if isinstance(hw, Faulted):
-                return step, _fault(hw)
+                return step, _fault(world, hw)
             if not isinstance(hw, Budget):
                 return step, type(hw).__name__
             if regs.rip != case.rip:
@@ -168,8 +168,12 @@ def _is_next(hw: HwExit, rip: int, case: Case) -> bool:
     return not isinstance(hw, Budget) and not trap and rip != case.rip
 
 
-def _fault(hw: Faulted) -> Fault:
-    error = hw.error if hw.vector in HAS_ERROR_CODE else None
+def _fault(world: World, hw: Faulted) -> Fault:
+    if hw.vector not in HAS_ERROR_CODE:
+        return hw.vector, None, hw.cr2
+    error = intercepted.exact_error(
+        world.vm.memory, world.vcpu, hw.vector, hw.error, hw.cr2
+    )
     return hw.vector, error, hw.cr2
 
 

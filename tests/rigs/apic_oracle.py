@@ -111,7 +111,7 @@ def refused(ask: Request, *, bhyve: bool = False) -> str:
     if ask.mode == "reserved" or (ask.mode, ask.shorthand) not in ALLOWED:
         return "combination"
     if ask.mode == "init" and not ask.assert_ and (ask.level or bhyve):
-        return "de-assert"
+        return "de-assert" if ask.level else "level bit"
     if bhyve and ask.mode != "sipi" and ask.level and not ask.assert_:
         return "de-assert"
     if ask.mode in ("smi", "remote-read") or (bhyve and ask.mode == "lowest"):

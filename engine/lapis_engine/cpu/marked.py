@@ -186,7 +186,7 @@ def look(code: bytes, bits: int, offer: Offer = NO_OFFER) -> Mark | None:
         return None
     at, locked = prefixes(code, bits)
     try:
-        kind = _kind(code, at, locked=locked) or _refused(code, at, bits, offer)
+        kind = _refused(code, at, bits, offer) or _kind(code, at, locked=locked)
     except IndexError:
         kind = Kind.UNTOLD if len(code) < LONGEST else None
     if kind is None or (kind in ONLY_64 and bits != 64):

@@ -32,6 +32,7 @@ from lapis_engine.vie.prefixes import read_prefixes
 from lapis_engine.vie.reach import exact_vector
 from lapis_engine.vie.repeat import Progress, Result
 from lapis_engine.vie.state import Kept
+from lapis_engine.vie.updates import exact_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -207,7 +208,9 @@ def _give_up(regs: Registers, code: bytes, event: HwExit) -> None:
     """Raise the processor's fault; anything else it reports is INST_EMUL."""
     if not isinstance(event, Faulted):
         return
-    error = event.error if event.vector in HAS_ERROR_CODE else None
+    error = None
+    if event.vector in HAS_ERROR_CODE:
+        error = exact_error(regs, code, event.vector, event.error, event.cr2)
     vector = exact_vector(regs, code, event.vector, error)
     raise GuestFault(vector, error, event.cr2)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu.fault import PF_, PF_I, PF_W
 from lapis_engine.cpu.marked import (
     LONGEST,
     ONE_LOCKABLE,
@@ -48,3 +49,13 @@ def is_of_update(regs: Registers, code: bytes, cr2: int) -> bool:
     """
     is_fetch = 0 <= cr2 - regs.linear_rip < LONGEST
     return not is_fetch and is_update(code, regs.code_bits)
+
+
+def exact_error(regs: Registers, code: bytes, vector: int, error: int, cr2: int) -> int:
+    """Return the error code of a fault that the processor underneath reported.
+
+    To it an operand that is read, changed and written back is read at first.
+    """
+    if vector != PF_ or error & (PF_W | PF_I):
+        return error
+    return error | PF_W if is_of_update(regs, code, cr2) else error

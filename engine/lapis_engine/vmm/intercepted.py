@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cpu.fault import GP, PF_, PF_I, PF_W
+from lapis_engine.cpu.fault import GP, PF_
 from lapis_engine.cpu.registers import RF, TF
 from lapis_engine.events import ModeChanged
 from lapis_engine.vie import fetch, reach, updates
@@ -49,13 +49,11 @@ def exact_error(
 ) -> int:
     """Return the error code of a fault that the processor underneath reported.
 
-    To it an operand that is read, changed and written back is read at first.
+    Only of #PF it may be another.
     """
-    if vector != PF_ or error & (PF_W | PF_I):
+    if vector != PF_:
         return error
-    if updates.is_of_update(vcpu.regs, code_at(memory, vcpu), cr2):
-        return error | PF_W
-    return error
+    return updates.exact_error(vcpu.regs, code_at(memory, vcpu), vector, error, cr2)
 
 
 def modrm_rm(memory: PhysicalMemory, vcpu: Vcpu) -> int:

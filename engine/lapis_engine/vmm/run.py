@@ -146,7 +146,10 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     left = 1 if vcpu.mode_watch or shadowed else clock.left(run)
     hw = vm.core.run(vcpu.regs, left, window=window, past=past)
     clock.account(run, vm.core.retired)
-    if vcpu.mode_watch:
-        vcpu.mode_watch -= 1
+    watched = vcpu.mode_watch
+    out = handlers.handle(run, hw)
+    if watched:
+        if vcpu.mode_watch == watched:
+            vcpu.mode_watch -= 1
         intercepted.see_mode(vm, vcpu)
-    return handlers.handle(run, hw)
+    return out
