@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rigs import machines, random_acts
 
+from lapis_engine.cpu.registers import Segment
 from lapis_engine.machine.acts import Act
 from lapis_engine.replay import capture, entries
 from lapis_engine.replay.capture import Position
@@ -67,6 +68,28 @@ def test_each_way_to_stop_is_come_to_again(reason: str) -> None:
     for entry in was.entries:
         entries.perform(again, entry)
     assert machines.fingerprint(again) == machines.fingerprint(m)
+
+
+def test_the_turn_where_what_the_last_instruction_set_off_ends_the_machine() -> None:
+    """A delayed NMI arrives there and is a triple fault, as there is no IDT."""
+
+    def made() -> Machine:
+        m = machines.machine(b"\xeb\xfe", 2)
+        regs = m.vcpus[0].regs
+        regs.idtr = Segment(0, 0, 0, 0)
+        return m
+
+    was = random_acts.Recorded(made())
+    m = was.machine
+    m.interfere("delay", to=0, by=30)
+    m.send_ipi(0, 0x400)
+    assert m.run(100).reason == "suspended"
+    assert capture.position(m).retired == 30
+    again = made()
+    digester = Digester(again)
+    for entry, digest in zip(was.entries, was.digests, strict=True):
+        entries.perform(again, entry)
+        assert digester.digest() == digest
 
 
 def _second_awake() -> Machine:

@@ -94,8 +94,11 @@ class Schedule:
             return
         if not alone:
             self._left -= run.ran
-        over = run.yielded or (run.kicked and alone)
-        if over or self._left <= 0:
+        kicked = run.kicked and alone
+        if kicked and self._vm.suspended is not None:
+            # A replay looks round between the last instruction and what it set off.
+            self._turn_to(vcpu.id)
+        elif run.yielded or kicked or self._left <= 0:
             self._turn_to((vcpu.id + 1) % len(self._vm.vcpus))
 
     def _turn_to(self, number: int) -> None:
