@@ -92,6 +92,15 @@ def test_the_turn_where_what_the_last_instruction_set_off_ends_the_machine() -> 
         assert digester.digest() == digest
 
 
+def test_a_stop_at_a_breakpoint_is_no_instruction() -> None:
+    """The mode is watched for so many instructions, however often one stops."""
+    m = machines.machine(b"\x90\x90\x90\xeb\xfe")
+    m.vcpus[0].mode_watch = 5
+    m.break_at(0x1_0001)
+    assert m.run(10).reason == "breakpoint"
+    assert (m.vcpus[0].retired, m.vcpus[0].mode_watch) == (1, 4)
+
+
 def _second_awake() -> Machine:
     """vCPU 0 sleeps for good, vCPU 1 is about to spin, and it is vCPU 0's turn."""
     m = machines.machine(b"\xeb\xfe", 2)

@@ -144,11 +144,11 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     # An NMI or #DB that is still pending here waits for the end of a shadow.
     shadowed = (vcpu.nmi_pending and not vcpu.nmi_blocked) or vcpu.debug_due
     left = 1 if vcpu.mode_watch or shadowed else clock.left(run)
+    watched, before = vcpu.mode_watch, run.ran
     hw = vm.core.run(vcpu.regs, left, window=window, past=past)
     clock.account(run, vm.core.retired)
-    watched = vcpu.mode_watch
     out = handlers.handle(run, hw)
-    if watched:
+    if watched and run.ran != before:  # a stop of the user's is no instruction
         if vcpu.mode_watch == watched:
             vcpu.mode_watch -= 1
         intercepted.see_mode(vm, vcpu)
