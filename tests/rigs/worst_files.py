@@ -128,13 +128,13 @@ def broken(seed: int) -> Iterator[bytes]:
 
 
 FILES: dict[str, Callable[[], Iterator[bytes]]] = {
-    "acts alike": lambda: acts(999_999, 4096, nmi),
-    "acts unlike": lambda: acts(99_990, 4096, touch),
-    "too many unlike": lambda: acts(999_999, 4096, touch),
-    "runs": lambda: acts(999_999, 4096, run),
-    "runs one by one": lambda: acts(99_990, 1, run),
-    "acts unlike, one by one": lambda: acts(99_990, 1, touch),
-    "acts of all branches": lambda: forks(9_999, 99),
+    "acts alike": lambda: acts(299_999, 4096, nmi),
+    "acts unlike": lambda: acts(49_990, 4096, touch),
+    "too many unlike": lambda: acts(299_999, 4096, touch),
+    "runs": lambda: acts(299_999, 4096, run),
+    "runs one by one": lambda: acts(49_990, 1, run),
+    "acts unlike, one by one": lambda: acts(49_990, 1, touch),
+    "acts of all branches": lambda: forks(9_999, 29),
     "short branches": lambda: forks(9_999, 0),
     "checkpoints": lambda: up_to(
         FULL, lambda n: chunk(b"CKPT", [0, 0, "0", digests(9_000, n)], packed=True)
@@ -148,12 +148,12 @@ FILES: dict[str, Callable[[], Iterator[bytes]]] = {
     "notes": lambda: up_to(
         FULL, lambda n: chunk(b"note", [0, 0, text(300, n)])
     ),
-    "many notes": lambda: iter([chunk(b"note", [0, 0, "x"])] * 99_990),
+    "many notes": lambda: iter([chunk(b"note", [0, 0, "x"])] * 49_990),
     "large notes": lambda: up_to(
         FULL, lambda n: chunk(b"note", [0, 0, text(60_000, n)], packed=True)
     ),
-    "turns": lambda: iter([chunk(b"TURN", ["main"])] * 99_990),
-    "hashes": lambda: iter([chunk(b"hash", [0, 0, "0" * 64])] * 99_990),
+    "turns": lambda: iter([chunk(b"TURN", ["main"])] * 49_990),
+    "hashes": lambda: iter([chunk(b"hash", [0, 0, "0" * 64])] * 49_990),
     "unknown": lambda: up_to(FULL, lambda _: chunk(b"warp", b"x" * 700)),
     "lists": lambda: acts(
         95_000, 60, lambda n: saved(n, {"a": [n] * 60 if n < 8_000 else []})

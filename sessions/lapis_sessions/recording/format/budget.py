@@ -32,10 +32,10 @@ class Budget:
     """Bytes of all bodies when they are expanded."""
     memory: int = 352 * MIB
     """Bytes that all that is kept takes, as a session of it too."""
-    chunks: int = 100_000
-    """A day of running without a pause, as the writer takes longer for the later."""
-    acts: int = 1_000_000
-    unlike: int = 100_000
+    chunks: int = 50_000
+    """Half a day of running; the writer takes longer for the later ones."""
+    acts: int = 300_000
+    unlike: int = 50_000
     """Acts that were asked for like none of the last ones (`rows.Shapes`)."""
     branches: int = 10_000
     notes: int = 100_000
