@@ -38,7 +38,7 @@ SPAN = 20_000_000
 """Instructions of a round of recording."""
 HISTORY = 100_000_000
 PLACES = 60
-ACTS = 1_000_000
+ACTS = 250_000
 AT_ONCE = 4096
 CEILING = 512 * MIB
 
