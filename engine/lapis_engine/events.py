@@ -1,8 +1,6 @@
-"""Everything that can happen in a machine, one frozen record a kind.
+"""All that can happen in a machine: frozen records that hold nothing live.
 
-Transitions return these; `Machine` alone gives them a place and a time in the
-stream (`Logged`); `explain.events` alone puts an event into words.
-Nothing here refers to a live object: an event is as true in ten minutes as now.
+Transitions return them, `Machine` places them (`Logged`), `explain.events` words them.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.text.visible import printed, shown, visible
 from lapis_sessions.timeline import following
-from lapis_sessions.timeline.timeline import Timeline, Way
+from lapis_sessions.timeline.timeline import Timeline
+from lapis_sessions.timeline.way import Way
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

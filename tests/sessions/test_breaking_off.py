@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.session import Session
-    from lapis_sessions.timeline.timeline import Way
+    from lapis_sessions.timeline.way import Way
 
     Opened = Callable[..., Session]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lapis_sessions.session import Session
-    from lapis_sessions.timeline.timeline import Way
+    from lapis_sessions.timeline.way import Way
 
 
 def _at_once(it: Driver, *keys: str) -> None:

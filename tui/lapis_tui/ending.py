@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from lapis_sessions.session import Session
-    from lapis_sessions.timeline.timeline import Way
+    from lapis_sessions.timeline.way import Way
 
 NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 SIGNALS: Final = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from lapis_sessions.session import Outcome, Session
-    from lapis_sessions.timeline.timeline import Way
+    from lapis_sessions.timeline.way import Way
 
 SLICE_SECONDS = 0.02
 """What a slice should take; a break waits for one at most."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lapis_engine.machine.stop import Stop
 from lapis_engine.replay import capture
@@ -33,6 +33,7 @@ from lapis_sessions.timeline.branches import (
     number_of,
 )
 from lapis_sessions.timeline.keeper import Keeper
+from lapis_sessions.timeline.way import Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,22 +56,6 @@ MOST_OF_ALL = 10
 """How many times the entries of a branch there may be on all of them."""
 APART = 20
 """At least one checkpoint to so many parts of that."""
-
-
-class Way(NamedTuple):
-    """How far the machine has come on its way to another point, in instructions."""
-
-    at: int
-    begin: int
-    end: int | None
-    """Where it goes, or None while that is looked for."""
-
-    @property
-    def percent(self) -> int | None:
-        """How much of the way is done, or None where that is not known."""
-        if self.end is None:
-            return None
-        return min(100 * (self.at - self.begin) // max(self.end - self.begin, 1), 100)
 
 
 class Timeline:
