@@ -10,7 +10,15 @@ import ctypes as c
 from typing import TYPE_CHECKING, Final, Literal
 
 from lapis_engine.cpu import layout
-from lapis_engine.cpu.layout import HEADER, HF_CS64, MSRS, STATE_SIZE, Head, Tail
+from lapis_engine.cpu.layout import (
+    HEADER,
+    HF_CS64,
+    MSRS,
+    STATE_SIZE,
+    Head,
+    Tail,
+    X87State,
+)
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
@@ -33,7 +41,7 @@ class Context:
     """A saved context: `head`, `tail` and `msrs` alias its bytes."""
 
     __slots__ = (
-        "_address", "_idle", "flush", "head", "msrs", "saved", "tail", "xcr0",
+        "_address", "_idle", "flush", "head", "msrs", "saved", "tail", "x87", "xcr0",
     )  # fmt: skip
 
     def __init__(self, uc: Uc) -> None:
@@ -55,6 +63,7 @@ class Context:
             msr: c.c_uint64.from_address(self._address + offset)
             for msr, offset in MSRS.items()
         }
+        self.x87 = X87State.from_address(self._address + layout.X87_STATE)
         self._idle = _idle(self._address)
         self.xcr0 = c.c_uint64.from_address(self._address + layout.XCR0)
         self.flush = True

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.breach import Breach
 
 DE, DB, BP, UD, DF_, TS, NP, SS_, GP, PF_, AC_ = 0, 1, 3, 6, 8, 10, 11, 12, 13, 14, 17
+NM, MF = 7, 16
 """Vectors (SDM Vol. 3A "Exceptions and Interrupts"); DF_, SS_, PF_ and AC_ carry a
 line because their bare names are flags and a segment."""
 NMI_VECTOR: Final = 2

@@ -125,6 +125,37 @@ MSRS = {
 }
 """MSRs that the processor itself uses: number -> offset of a u64 in the state."""
 
+
+class Slot(c.Structure):
+    """A register of x87: ten bytes, and a padding."""
+
+    _fields_ = (
+        ("significand", c.c_uint64),
+        ("upper", c.c_uint16),
+    )
+
+
+class X87State(c.Structure):
+    """`CPUX86State` from before `fpstt` to `fpdp`."""
+
+    _fields_ = (
+        ("before", c.c_uint32),
+        ("top", c.c_uint32),
+        ("fsw", c.c_uint16),
+        ("fcw", c.c_uint16),
+        ("empty", c.c_uint8 * 8),
+        ("none", c.c_uint32),
+        ("slots", Slot * 8),
+        ("fop", c.c_uint16),
+        ("fcs", c.c_uint16),
+        ("fds", c.c_uint16),
+        ("fip", c.c_uint64),
+        ("fdp", c.c_uint64),
+    )
+
+
+X87_STATE = 0x258
+"""Offset in the state of `X87State`; `fsw` is without TOP, and `empty` by register."""
 X87 = 0x270
 """`fpregs`: eight slots, each with ten bytes of a register and a padding."""
 X87_OPERAND = 0x310

@@ -73,6 +73,8 @@ class Kind(Enum):
     """PCMPESTRI or PCMPESTRM, which takes a length that is less than none."""
     TWICE = auto()
     """PHADD or PHSUB of a register and itself, which reads what it has written."""
+    X87 = auto()
+    """A sine, a logarithm or their like, or a remainder (`x87`)."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -127,6 +129,11 @@ THREE: Final = {
 }
 """Second and third byte of an opcode -> why it is marked."""
 ESCAPES: Final = frozenset(escape for escape, _ in THREE)
+X87: Final = 0xD9
+X87_MARKED: Final = frozenset(
+    {0xF0, 0xF1, 0xF2, 0xF3, 0xF5, 0xF8, 0xF9, 0xFB, 0xFE, 0xFF}
+)
+"""F2XM1 FYL2X FPTAN FPATAN FPREM1 FPREM FYL2XP1 FSINCOS FSIN FCOS, behind D9."""
 NEG: Final = 3
 """ModRM.reg, behind F6 and F7."""
 GROUPED: Final = (
@@ -136,7 +143,9 @@ GROUPED: Final = (
 ONLY_64: Final = frozenset({Kind.NULL_SS, Kind.TABLE_BASE})
 """What is marked in 64-bit code alone."""
 FIRST_BYTES: Final = {
-    bits: LEGACY | {LOCK, TWO_BYTE, *ONE, *GROUPED[0]} | (REX if bits == 64 else set())
+    bits: LEGACY
+    | {LOCK, TWO_BYTE, X87, *ONE, *GROUPED[0]}
+    | (REX if bits == 64 else set())
     for bits in (16, 32, 64)
 }
 """First bytes of an instruction that may be a marked one, by the bits of CS."""
@@ -245,9 +254,7 @@ def _kind(code: bytes, at: int, *, locked: bool) -> Kind | None:
     if locked and opcode in {0xF6, 0xF7} and code[at + 1] >> 3 & 7 == NEG:
         return Kind.LOCKED_NEG
     if opcode != TWO_BYTE:
-        if opcode in GROUPED[0]:
-            return ONE_GROUPS.get((opcode, code[at + 1] >> 3 & 7))
-        return ONE.get(opcode)
+        return _kind_of_one(code, at)
     opcode = code[at + 1]
     if opcode in ESCAPES:
         return _kind_of_three(code, at)
@@ -257,6 +264,16 @@ def _kind(code: bytes, at: int, *, locked: bool) -> Kind | None:
     key = opcode, modrm >> 3 & 7
     form = TWO_MEMORY if modrm < REGISTERS else TWO_REGISTER
     return TWO_GROUPS.get(key) or form.get(key)
+
+
+def _kind_of_one(code: bytes, at: int) -> Kind | None:
+    """Tell why the opcode of one byte at `at` is marked."""
+    opcode = code[at]
+    if opcode == X87:
+        return Kind.X87 if code[at + 1] in X87_MARKED else None
+    if opcode in GROUPED[0]:
+        return ONE_GROUPS.get((opcode, code[at + 1] >> 3 & 7))
+    return ONE.get(opcode)
 
 
 def _refused(code: bytes, at: int, bits: int, offer: Offer) -> Kind | None:

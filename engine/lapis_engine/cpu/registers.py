@@ -32,7 +32,8 @@ NT, RF, VM, AC, VIF, VIP, ID = (1 << n for n in range(14, 22) if n != 15)
 STATUS_FLAGS: Final = CF | PF | AF | ZF | SF | OF
 
 # Control registers and EFER (SDM Vol. 3A "Control Registers").
-CR0_PE, CR0_EM, CR0_TS, CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (0, 2, 3, 16, 18, 31))
+CR0_PE, CR0_EM, CR0_TS, CR0_NE = (1 << n for n in (0, 2, 3, 5))
+CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (16, 18, 31))
 CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_OSXMMEXCPT = (1 << n for n in (4, 5, 9, 10))
 CR4_OSXSAVE: Final = 1 << 18
 CR4_SMEP, CR4_SMAP = 1 << 20, 1 << 21

@@ -48,10 +48,10 @@ OVERWRITES = bytes.fromhex("c606650090 40 ebf8")
 
 SLOTS = 0x80
 FILLS_SLOTS = bytes.fromhex(
-    "dbe3 db2eb000 d816c000 0f1006d000 0f103ed000 660fdb06d000"
+    "dbe3 db2eb000 d816c000 0f1006d000 0f103ed000 660fdb06d000 d9ee d9e5"
 ).ljust(0x30, b"\x90")
 """fninit; fld tbyte [0xb0]; fcom dword [0xc0]; movups xmm0, [0xd0]; movups xmm7,
-[0xd0]; pand xmm0, [0xd0]."""
+[0xd0]; pand xmm0, [0xd0]; fldz; fxam."""
 X87_VALUE = bytes.fromhex("1122334455667788 aa3f")
 XMM_VALUE = bytes(range(1, 17))
 SLOT_DATA = X87_VALUE.ljust(16) + bytes.fromhex("0000803f").ljust(16) + XMM_VALUE
@@ -174,6 +174,12 @@ def _slots(core: Core, regs: Registers) -> None:
         ),
     ):
         _expect(what, state[first : first + size], wanted.ljust(size, b"\0"))
+
+    fpu = regs.context.x87
+    _expect("TOP, FCW and FIP", (fpu.top, fpu.fcw, fpu.fip), (7, 0x37F, SLOTS + 6))
+    _expect("x87's empty registers", list(fpu.empty), [1] * 7 + [0])
+    core.run(regs, 2)
+    _expect("FSW", fpu.fsw, 0x4000)
 
 
 def _expect(what: str, found: object, wanted: object) -> None:

@@ -26,6 +26,7 @@ from lapis_engine.vmm import (
     repaired,
     segment_loads,
     system_calls,
+    x87,
 )
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.LOOP: lambda run, _mark: by_processor(run),  # alone it does no harm
     Kind.LOCKED_NEG: partial(repaired.put_flags_of_neg, by_processor),
     Kind.EXPLICIT_LENGTH: partial(repaired.saturate_lengths, by_processor),
+    Kind.X87: _or_processor(x87.perform),
     Kind.TWICE: partial(repaired.repeat_low_half, by_processor),
 }
 """Why it is marked -> what is done; None when the engine has done it."""

@@ -11,8 +11,9 @@ What is left is inside the processor underneath, and too common to be done here:
 # Differs from the SDM: an access of which only the end is not canonical gives #PF.
 # Differs from the SDM: CMPXCHG8B and CMPXCHG16B may change other flags than ZF.
 # Differs from the SDM: PCMPxSTRx "equal ordered" misses what only begins at the end.
-# Not modelled: FSIN, FCOS, FSINCOS, FPTAN, FPATAN, FYL2X, FYL2XP1 and F2XM1 have the
-results of the C library, in the precision of a double; they may differ between hosts.
+# Differs from the SDM: x87, but for the instructions of `cpu.x87`, sets no exception
+flags but ZE of a division, has no stack faults, and leaves FOP as it is.
+# Differs from the SDM: FXTRACT of 0 sets no ZE, of a denormal takes it as it is.
 """
 
 from __future__ import annotations
