@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from lapis_tui.messages import Noticed
 from lapis_tui.worker import Order, Worker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     Captured = pytest.CaptureFixture[str]
+
+OLD = Path(__file__).parents[1] / "fixtures/recordings/schema-1/answers.lapis"
 
 
 @pytest.fixture
@@ -70,6 +71,22 @@ def test_what_a_replay_does_by_hand_can_be_recorded_again(
         ("main", ""), ("branch-1", "main"),
     ]  # fmt: skip
     assert main(["session", "verify", path]) == 0
+
+
+def test_info_names_the_processor(made: str, tmp_path: Path, capsys: Captured) -> None:
+    """As it was made; and of a file that is older than models, the first one."""
+    path = str(tmp_path / "kvm.lapis")
+    words = ("--cpu", "base", "--hypervisor", "kvm", "-c", "step", "--record", path)
+    assert main(["exec", "ap-bringup", *words]) == 0
+    capsys.readouterr()
+    for file, cpu, hypervisor in (
+        (path, "base", "kvm"), (made, "lapis", "none"), (str(OLD), "first", "none"),
+    ):  # fmt: skip
+        assert main(["session", "info", file, "--json"]) == 0
+        view = json.loads(capsys.readouterr().out)
+        assert (view["cpu"], view["hypervisor"]) == (cpu, hypervisor)
+        assert main(["session", "info", file]) == 0
+        assert f"processor {cpu}, hypervisor {hypervisor}\n" in capsys.readouterr().out
 
 
 def test_info_says_what_is_odd_about_a_torn_file(

@@ -63,6 +63,10 @@ class InfoView:
     cpus: int
     memory: str
     profile: str
+    cpu: str
+    """The model of its processor: first is that of before there were models."""
+    hypervisor: str
+    """What CPUID says that it runs under: none, kvm or timing."""
     quantum: int
     firmware: bool
     devices: Sequence[str]
@@ -134,6 +138,8 @@ def info(recording: Outline) -> InfoView:
         cpus=head.cpus,
         memory=head.memory,
         profile=head.profile,
+        cpu=head.cpu,
+        hypervisor=head.hypervisor,
         quantum=head.quantum,
         firmware=head.firmware,
         devices=head.devices,
@@ -211,6 +217,7 @@ def info_text(view: InfoView) -> str:
     lines = [
         f"{view.file}: {view.bytes:,} bytes, {view.state}",
         f"guest {view.guest} ({view.image}), {machine}",
+        f"processor {view.cpu}, hypervisor {view.hypervisor}",
         f"Lapis {view.lapis}, unicorn {view.unicorn}",
     ]
     for row in view.branches:
