@@ -46,6 +46,9 @@ ALWAYS: Final = (
     Encoding(TWO, (0xC7,), reg=(6, 7), form="register"),  # RDRAND RDSEED
     Encoding(TWO, (0x2B,), (0xF2, 0xF3)),  # MOVNTSD MOVNTSS of SSE4A
     Encoding(TWO, (0x78, 0x79)),  # EXTRQ INSERTQ of SSE4A; VMREAD VMWRITE
+    Encoding(ONE, (0x8F,), reg=tuple(range(1, 8))),  # XOP: no POP, as underneath
+    # INCSSP, TPAUSE, UMWAIT, UMONITOR: no fences, which take no prefix.
+    Encoding(TWO, (0xAE,), (0x66, 0xF2, 0xF3), (5, 6, 7), "register"),
     Encoding(TWO, (0x33,), kind=Kind.RDPMC),
     Encoding(TWO, (0x01,), reg=(2,), form="register", rm=1, kind=Kind.XSETBV),
 )
