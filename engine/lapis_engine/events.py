@@ -310,6 +310,8 @@ class ExceptionRaised:
     software: bool
     rule: str | None = None
     """Code of the rule of the manual that the instruction broke, if it is known."""
+    values: tuple[int, ...] = ()
+    """What broke it: numbers for the sentence of that rule; none in older events."""
 
 
 @record

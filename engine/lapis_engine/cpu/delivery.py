@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Registers
 
-__all__ = ["Pending", "TaskGate", "combine", "deliver", "deliver_all"]
+__all__ = ["Pending", "TaskGate", "combine", "deliver", "deliver_all", "pending"]
 
 CONTRIBUTORY: Final = frozenset((DE, TS, NP, SS_, GP))
 PAGE_FAULTS: Final = frozenset((PF_,))
@@ -67,8 +67,18 @@ def combine(first: Pending, second: GuestFault) -> Pending | None:
         )
         if double:
             return Pending(DF_, "exception", 0)
+    return pending(second)
+
+
+def pending(fault: GuestFault) -> Pending:
+    """Return the exception that an instruction has raised, to be delivered."""
     return Pending(
-        second.vector, "exception", second.error, second.cr2, rule=second.rule
+        fault.vector,
+        "exception",
+        fault.error,
+        fault.cr2,
+        rule=fault.rule,
+        values=fault.values,
     )
 
 

@@ -33,13 +33,16 @@ class GuestFault(Exception):  # noqa: N818 - it is the guest's fault, not an err
         error: int | None = None,
         cr2: int = 0,
         rule: Breach | None = None,
+        values: tuple[int, ...] = (),
     ) -> None:
         """Carry `vector`, its error code if it has one, and for #PF the address.
 
-        `rule` is the one that was broken, if somebody can tell.
+        `rule` is the one that was broken, if somebody can tell, and `values` are what
+        broke it, as `explain.rules` wants them for that rule.
         """
         super().__init__(vector, error, cr2)
         self.vector = vector
         self.error = error
         self.cr2 = cr2
         self.rule = rule
+        self.values = values

@@ -73,6 +73,8 @@ class Pending:
     """RIP to push where it is not RIP itself: after a software interrupt."""
     rule: str | None = None
     """Code of the rule that an instruction broke (`cpu.breach`), if it is known."""
+    values: tuple[int, ...] = ()
+    """What broke it: numbers for the sentence of that rule."""
 
     @property
     def ext(self) -> int:

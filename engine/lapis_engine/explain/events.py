@@ -205,7 +205,7 @@ def _exception(event: ExceptionRaised) -> str:
         return f"INT {event.vector:#04x} at {event.rip:#x}"
     error = "" if event.error is None else f"({event.error:#x})"
     at = "" if event.cr2 is None else f", CR2 {event.cr2:#x}"
-    rule = "" if event.rule is None else f": {rule_text(event.rule)}"
+    rule = "" if event.rule is None else f": {rule_text(event.rule, event.values)}"
     return f"{name}{error} at {event.rip:#x}{at}{rule}"
 
 

@@ -143,7 +143,7 @@ def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> None:
         if item.kind in {"exception", "software"}:
             cr2 = item.cr2 if item.vector == PF_ else None
             software = item.kind == "software"
-            what = vcpu.id, item.vector, item.error, rip, cr2, software, item.rule
-            vm.note(ExceptionRaised(*what))
+            what = vcpu.id, item.vector, item.error, rip, cr2, software
+            vm.note(ExceptionRaised(*what, item.rule, item.values))
     if triple:
         vm.triple_fault(vcpu)

@@ -32,7 +32,7 @@ def cr0(run: Run, hw: Intercepted) -> HwExit | None:
     given, value = gpr[register], _source(run)
     breach = control.cr0_breach(vcpu.regs, value)
     if breach is not None:
-        _refuse(run, breach)
+        _refuse(run, breach, value, vcpu.regs.cr4)
         return None
     gpr[register] = value & vm.cpu.model.cr0
     result = _native(run, hw)
@@ -45,7 +45,7 @@ def cr3(run: Run, _hw: Intercepted) -> None:
     value = _source(run)
     breach = control.cr3_breach(run.vcpu.regs, value)
     if breach is not None:
-        _refuse(run, breach)
+        _refuse(run, breach, value)
         return
     run.vcpu.regs.cr3 = value
     intercepted.skip(run)
@@ -53,9 +53,10 @@ def cr3(run: Run, _hw: Intercepted) -> None:
 
 def cr4(run: Run, hw: Intercepted) -> HwExit | None:
     """MOV to CR4."""
-    breach = control.cr4_breach(run.vcpu.regs, _source(run), run.vm.cpu.model)
+    value, model = _source(run), run.vm.cpu.model
+    breach = control.cr4_breach(run.vcpu.regs, value, model)
     if breach is not None:
-        _refuse(run, breach)
+        _refuse(run, breach, value, value & ~model.cr4)
         return None
     return _native(run, hw)
 
@@ -70,7 +71,7 @@ def cr8(run: Run, hw: Intercepted) -> None:
     else:
         outcome = apic.write_cr8(vcpu.apic, gpr[register])
         if outcome is None:
-            _refuse(run, Breach.CR8_RESERVED)
+            _refuse(run, Breach.CR8_RESERVED, gpr[register])
             return
         fabric.route(vm, outcome)
     intercepted.skip(run)
@@ -89,5 +90,5 @@ def _native(run: Run, hw: Intercepted) -> HwExit:
     return result
 
 
-def _refuse(run: Run, breach: Breach) -> None:
-    run.vm.raise_fault(run.vcpu, GuestFault(GP, 0, rule=breach))
+def _refuse(run: Run, breach: Breach, *values: int) -> None:
+    run.vm.raise_fault(run.vcpu, GuestFault(GP, 0, rule=breach, values=values))

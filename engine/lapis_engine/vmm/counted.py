@@ -35,7 +35,8 @@ def rdpmc(run: Run, _mark: Mark) -> None:
     regs = run.vcpu.regs
     is_closed = regs.cpl and regs.cr0 & CR0_PE and not regs.cr4 & CR4_PCE
     rule = Breach.RDPMC_PCE if is_closed else Breach.RDPMC_COUNTER
-    run.vm.raise_fault(run.vcpu, GuestFault(GP, 0, rule=rule))
+    values = (regs.cpl, regs.cr4) if is_closed else (regs.gpr[RCX] & MASK32,)
+    run.vm.raise_fault(run.vcpu, GuestFault(GP, 0, rule=rule, values=values))
 
 
 def xsetbv(run: Run, mark: Mark) -> bool:
@@ -47,13 +48,14 @@ def xsetbv(run: Run, mark: Mark) -> bool:
     gpr = regs.gpr
     value = (gpr[RDX] & MASK32) << 32 | gpr[RAX] & MASK32
     if not regs.cr4 & CR4_OSXSAVE:
-        fault = GuestFault(UD, rule=Breach.OSXSAVE)
+        fault = GuestFault(UD, rule=Breach.OSXSAVE, values=(regs.cr4,))
     elif regs.cpl:
-        fault = GuestFault(GP, 0, rule=Breach.XSETBV_CPL)
-    elif gpr[RCX] & MASK32:
-        fault = GuestFault(GP, 0, rule=Breach.XCR_NUMBER)
+        fault = GuestFault(GP, 0, rule=Breach.XSETBV_CPL, values=(regs.cpl,))
+    elif number := gpr[RCX] & MASK32:
+        fault = GuestFault(GP, 0, rule=Breach.XCR_NUMBER, values=(number,))
     elif value & ~model.xcr0 or not value & 1:
-        fault = GuestFault(GP, 0, rule=Breach.XCR0_BITS)
+        values = value, model.xcr0
+        fault = GuestFault(GP, 0, rule=Breach.XCR0_BITS, values=values)
     else:
         regs.xcr0 = value
         intercepted.retire(run, at + 3)

@@ -43,12 +43,14 @@ def check(run: Run, mark: Mark) -> None:
         return
     if regs.efer & EFER_LMA and found.high & SEG_L:
         if found.high & SEG_DB:
-            raise GuestFault(GP, selector & 0xFFFC, rule=Breach.CODE_L_AND_D)
+            rule = Breach.CODE_L_AND_D
+            raise GuestFault(GP, selector & 0xFFFC, rule=rule, values=(selector,))
         return
     is_ret = mark.code[mark.opcode_at : mark.opcode_at + 1] in FAR_RET
     allowed = _is_allowed(found, regs.cpl, selector & 3, is_ret=is_ret)
     if allowed and found.present and offset > found.segment.limit:
-        raise GuestFault(GP, 0, rule=Breach.CODE_LIMIT)
+        values = selector, offset, found.segment.limit
+        raise GuestFault(GP, 0, rule=Breach.CODE_LIMIT, values=values)
 
 
 def _is_allowed(found: Descriptor, cpl: int, rpl: int, *, is_ret: bool) -> bool:

@@ -180,7 +180,8 @@ def _rdmsr(run: Run, number: int) -> None:
     value = msr.read(vcpu, number, vm.now, clock.tsc(vm), vm.profile, model)
     if isinstance(value, Breach):
         vm.note(MsrAccessed(vcpu.id, number, write=False, value=0, fault=True))
-        vm.raise_fault(vcpu, GuestFault(faults.GP, 0, rule=value))
+        values = number, 0, 0, *msr.broken_by(vcpu, number, 0, model)
+        vm.raise_fault(vcpu, GuestFault(faults.GP, 0, rule=value, values=values))
         return
     vm.note(MsrAccessed(vcpu.id, number, write=False, value=value, fault=False))
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
@@ -198,7 +199,8 @@ def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
     failed = isinstance(outcome, Breach)
     vm.note(MsrAccessed(vcpu.id, number, write=True, value=value, fault=failed))
     if isinstance(outcome, Breach):
-        vm.raise_fault(vcpu, GuestFault(faults.GP, 0, rule=outcome))
+        values = number, 1, value, *msr.broken_by(vcpu, number, value, vm.cpu.model)
+        vm.raise_fault(vcpu, GuestFault(faults.GP, 0, rule=outcome, values=values))
         return None
     intercepted.skip(run)
     refused = fabric.route(vm, outcome, "critical")

@@ -14,7 +14,7 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.descriptors import OpenBus
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import Budget, Marked
-from lapis_engine.cpu.marked import LONGEST, Kind, Mark
+from lapis_engine.cpu.marked import LONGEST, THREE_BYTE, TWO_BYTE, Kind, Mark
 from lapis_engine.cpu.registers import RSP, SS, VM
 from lapis_engine.vmm import (
     clock,
@@ -88,9 +88,13 @@ def _undefined(run: Run, _mark: Mark) -> None:
     run.vm.raise_fault(run.vcpu, GuestFault(faults.UD))
 
 
-def _not_offered(run: Run, _mark: Mark) -> None:
-    """What CPUID does not offer is #UD."""
-    run.vm.raise_fault(run.vcpu, GuestFault(faults.UD, rule=Breach.NOT_OFFERED))
+def _not_offered(run: Run, mark: Mark) -> None:
+    """What CPUID does not offer is #UD, and told up to its ModRM."""
+    code, at = mark.code, mark.opcode_at
+    is_short = code[at] == TWO_BYTE and code[at + 1] not in THREE_BYTE
+    shown = int.from_bytes(code[: at + (3 if is_short else 4)], "big")
+    fault = GuestFault(faults.UD, rule=Breach.NOT_OFFERED, values=(shown,))
+    run.vm.raise_fault(run.vcpu, fault)
 
 
 def _debug_trap(run: Run, mark: Mark) -> None:

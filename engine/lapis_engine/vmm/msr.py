@@ -95,6 +95,26 @@ def _x2apic_breach(vcpu: Vcpu) -> Breach:
     return Breach.X2APIC_ACCESS if is_on else Breach.X2APIC_OFF
 
 
+def broken_by(vcpu: Vcpu, msr: int, value: int, model: CpuModel) -> tuple[int, ...]:
+    """Return what else than `msr` and `value` a refused access was refused for.
+
+    Of the x2APIC whether it is enabled, in whichever mode; of IA32_APIC_BASE what it
+    was; of IA32_EFER that, and the reserved bits; of an MSR of the model the bits that
+    cannot be changed as asked.
+    """
+    if is_x2apic(msr):
+        return (int(apic_state.mode(vcpu.apic) != "disabled"),)
+    if msr == APICBASE:
+        return (vcpu.apic.apicbase,)
+    if msr == EFER:
+        return vcpu.regs.efer, value & ~model.efer
+    known = model.msrs.get(msr)
+    if known is None:
+        return ()
+    kept = contents.stored(known, value, model.vendor)
+    return ((kept ^ _kept(vcpu, msr, known)) & ~known.writable,)
+
+
 class Clock(NamedTuple):
     """The two clocks of an access."""
 

@@ -42,7 +42,8 @@ def check(run: Run, mark: Mark) -> None:
         if regs.code_bits == 64 and modrm & 0xC7 == RELATIVE:
             linear += strict.immediate(code, mark.opcode_at)
         if linear % needed:
-            raise GuestFault(faults.GP, 0, rule=Breach.UNALIGNED)
+            values = linear, needed
+            raise GuestFault(faults.GP, 0, rule=Breach.UNALIGNED, values=values)
 
 
 THREE: Final = (0x38, 0x3A)
@@ -58,7 +59,11 @@ def _check_segment(regs: Registers, code: bytes, operand: Operand) -> None:
         checks.check(regs, operand, size, write=write)
     except GuestFault as fault:
         if fault.vector != faults.AC_:
+            segment = regs.segment(operand.segment)
             fault.rule = Breach.SEGMENT
+            fault.values = (
+                operand.segment, operand.offset, size, segment.selector, segment.limit
+            )  # fmt: skip
         raise
 
 

@@ -46,8 +46,9 @@ def check_null_ss(run: Run, mark: Mark) -> None:
     selector = _source(run, mark, offset, 2)
     if selector is None or selector & 0xFFFC:
         return
-    if selector & 3 != run.vcpu.regs.cpl:
-        raise GuestFault(GP, 0, rule=Breach.NULL_SS_RPL)
+    cpl = run.vcpu.regs.cpl
+    if selector & 3 != cpl:
+        raise GuestFault(GP, 0, rule=Breach.NULL_SS_RPL, values=(selector, cpl))
 
 
 def check_task_or_ldt(run: Run, mark: Mark) -> None:
@@ -65,10 +66,11 @@ def check_task_or_ldt(run: Run, mark: Mark) -> None:
         return
     if descriptors.is_null(selector):
         if is_ltr:
-            raise GuestFault(GP, 0, rule=Breach.NULL_TR)
+            raise GuestFault(GP, 0, rule=Breach.NULL_TR, values=(selector,))
         return
     if selector & descriptors.TABLE_LDT:
-        raise GuestFault(GP, selector & 0xFFFC, rule=Breach.LOCAL_SELECTOR)
+        rule = Breach.LOCAL_SELECTOR
+        raise GuestFault(GP, selector & 0xFFFC, rule=rule, values=(selector,))
     bus = OpenBus(run.vcpu.linear)
     _check_descriptor(regs, bus, selector, is_ltr=is_ltr)
 
@@ -79,7 +81,7 @@ def check_table_base(run: Run, mark: Mark) -> None:
         return
     base = _source(run, mark, 2, 8)
     if base is not None and not is_canonical(base):
-        raise GuestFault(GP, 0, rule=Breach.TABLE_BASE)
+        raise GuestFault(GP, 0, rule=Breach.TABLE_BASE, values=(base,))
 
 
 def store_cr0(run: Run, mark: Mark) -> None:
@@ -106,21 +108,27 @@ def _check_descriptor(
     wide = bool(regs.efer & EFER_LMA)
     beyond = wide and (selector & descriptors.INDEX) + 15 > regs.gdtr.limit
     if found is None or beyond:
-        raise GuestFault(GP, error, rule=Breach.TABLE_LIMIT)
+        values: tuple[int, ...] = selector, regs.gdtr.limit
+        raise GuestFault(GP, error, rule=Breach.TABLE_LIMIT, values=values)
     wanted = {LDT} if not is_ltr else {TSS_32} if wide else {TSS_16, TSS_32}
-    if found.high >> 8 & 0x1F not in wanted:
-        raise GuestFault(GP, error, rule=Breach.DESCRIPTOR_TYPE)
+    kind = found.high >> 8 & 0x1F
+    if kind not in wanted:
+        values = selector, kind
+        raise GuestFault(GP, error, rule=Breach.DESCRIPTOR_TYPE, values=values)
     if wide and found.present:
-        _check_wide(bus, found, error)
+        _check_wide(bus, found, selector)
 
 
-def _check_wide(bus: OpenBus, found: Descriptor, error: int) -> None:
+def _check_wide(bus: OpenBus, found: Descriptor, selector: int) -> None:
     """Check the second half of a 16-byte descriptor."""
-    above = bus.read(found.at + 8, 8)
+    above, error = bus.read(found.at + 8, 8), selector & 0xFFFC
     if above >> 40 & 0x1F:
-        raise GuestFault(GP, error, rule=Breach.DESCRIPTOR_TOP)
-    if not is_canonical((above & MASK32) << 32 | found.segment.base):
-        raise GuestFault(GP, error, rule=Breach.DESCRIPTOR_BASE)
+        values = selector, above >> 32
+        raise GuestFault(GP, error, rule=Breach.DESCRIPTOR_TOP, values=values)
+    base = (above & MASK32) << 32 | found.segment.base
+    if not is_canonical(base):
+        values = selector, base
+        raise GuestFault(GP, error, rule=Breach.DESCRIPTOR_BASE, values=values)
 
 
 def _source(run: Run, mark: Mark, skipped: int, size: int) -> int | None:

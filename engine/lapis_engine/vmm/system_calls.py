@@ -119,14 +119,13 @@ def _sysret(regs: Registers, _length: int, opsize: int, vendor: Vendor) -> Targe
     # Not modelled: there SS.DPL stays, too, and CPL is 3 all the same.
     """
     _check_enabled(regs, vendor)
-    if not regs.cr0 & CR0_PE:
-        raise GuestFault(faults.GP, 0, rule=Breach.CALL_REAL)
+    _check_protected(regs)
     _check_cpl(regs)
     base = regs.context.msrs[STAR].value >> 48
     rip = regs.gpr[RCX] if opsize == 8 else regs.gpr[RCX] & MASK32
     is_intel = vendor == "intel"
     if is_intel and not is_canonical(rip):
-        raise GuestFault(faults.GP, 0, rule=Breach.RETURN_RIP)
+        raise GuestFault(faults.GP, 0, rule=Breach.RETURN_RIP, values=(rip,))
     selector = (base + (16 if opsize == 8 else 0)) & 0xFFFF | USER
     kind = (CODE_64 if opsize == 8 else CODE_32) | DPL_3
     if is_intel:
@@ -162,9 +161,9 @@ def _sysexit(regs: Registers, _length: int, opsize: int, vendor: Vendor) -> Targ
     width = (1 << 64) - 1 if opsize == 8 else MASK32
     rip, rsp = regs.gpr[RDX] & width, regs.gpr[RCX] & width
     if not is_canonical(rip):
-        raise GuestFault(faults.GP, 0, rule=Breach.RETURN_RIP)
+        raise GuestFault(faults.GP, 0, rule=Breach.RETURN_RIP, values=(rip,))
     if not is_canonical(rsp):
-        raise GuestFault(faults.GP, 0, rule=Breach.RETURN_RSP)
+        raise GuestFault(faults.GP, 0, rule=Breach.RETURN_RSP, values=(rsp,))
     selector = (selector + (32 if opsize == 8 else 16)) & 0xFFFF | USER
     return Target(
         Segment(selector, 0, MASK32, (CODE_64 if opsize == 8 else CODE_32) | DPL_3),
@@ -187,23 +186,28 @@ INSTRUCTIONS: Final[dict[int, Callable[[Registers, int, int, Vendor], Target]]] 
 def _check_enabled(regs: Registers, vendor: Vendor) -> None:
     """Refuse SYSCALL and SYSRET where they are not there."""
     if not regs.efer & EFER_SCE:
-        raise GuestFault(faults.UD, rule=Breach.SCE)
+        raise GuestFault(faults.UD, rule=Breach.SCE, values=(regs.efer,))
     if vendor == "intel" and regs.code_bits != 64:
-        raise GuestFault(faults.UD, rule=Breach.CALL_MODE)
+        raise GuestFault(faults.UD, rule=Breach.CALL_MODE, values=(regs.code_bits,))
 
 
 def _check_cpl(regs: Registers) -> None:
     if regs.cpl:
-        raise GuestFault(faults.GP, 0, rule=Breach.CALL_CPL)
+        raise GuestFault(faults.GP, 0, rule=Breach.CALL_CPL, values=(regs.cpl,))
+
+
+def _check_protected(regs: Registers) -> None:
+    if not regs.cr0 & CR0_PE:
+        raise GuestFault(faults.GP, 0, rule=Breach.CALL_REAL, values=(regs.cr0,))
 
 
 def _sysenter_cs(regs: Registers, vendor: Vendor) -> int:
     """Return IA32_SYSENTER_CS without RPL after the checks of it and of the mode."""
     if vendor == "amd" and regs.efer & EFER_LMA:
-        raise GuestFault(faults.UD, rule=Breach.CALL_VENDOR)
-    if not regs.cr0 & CR0_PE:
-        raise GuestFault(faults.GP, 0, rule=Breach.CALL_REAL)
-    selector = int(regs.context.msrs[SYSENTER_CS].value) & 0xFFFC
+        raise GuestFault(faults.UD, rule=Breach.CALL_VENDOR, values=(regs.efer,))
+    _check_protected(regs)
+    value = int(regs.context.msrs[SYSENTER_CS].value)
+    selector = value & 0xFFFC
     if not selector:
-        raise GuestFault(faults.GP, 0, rule=Breach.SYSENTER_CS)
+        raise GuestFault(faults.GP, 0, rule=Breach.SYSENTER_CS, values=(value,))
     return selector

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lapis_engine.cpu.delivery import Pending
+from lapis_engine.cpu.delivery import pending
 from lapis_engine.cpu.model.catalog import DEFAULT
 from lapis_engine.events import Suspended
 from lapis_engine.units import NS
@@ -139,9 +139,7 @@ class Vm:
     def raise_fault(self, vcpu: Vcpu, fault: GuestFault) -> None:
         """Owe the guest an exception at the next entry."""
         self._faults += 1
-        vcpu.event = Pending(
-            fault.vector, "exception", fault.error, cr2=fault.cr2, rule=fault.rule
-        )
+        vcpu.event = pending(fault)
 
     def faults_in_a_row(self, most: int) -> int:
         """Return the exceptions without an instruction between; from `most` on anew."""
