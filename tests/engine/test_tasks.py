@@ -1,8 +1,8 @@
-"""Task gates: an event that enters another task, and the way back.
+"""Tasks: an event, a far CALL or JMP that enters another one, and the way back.
 
 Numbers are the manual's: SDM Vol. 3A "Task Switching", "32-Bit Task-State Segment",
-"16-Bit Task-State Segment" and the table of what is checked during a task switch. The
-way back by IRET, and far CALL, are the processor's own: they must agree with ours.
+"16-Bit Task-State Segment" and the table of what is checked during a task switch. What
+can be seen from inside is in `tests/guests/processor-tasks`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from conformance.rig import CODE, Rig
 
 from lapis_engine.boot import tables
-from lapis_engine.cpu.registers import SS, Segment
+from lapis_engine.cpu.registers import CS, SS, Segment
 from lapis_engine.events import DebugHit, ExceptionRaised
 from lapis_engine.replay import capture
 from lapis_engine.replay.digest import state_fields
@@ -120,7 +120,7 @@ def test_an_interrupt_enters_a_task() -> None:
 
 @pytest.mark.parametrize("wide", [True, False], ids=["32", "16"])
 def test_iret_comes_back(wide: bool) -> None:
-    """The processor's own switch reads what ours has stored."""
+    """Both TSSs are read and written, and each in its form."""
     rig = rig_with("cd40 40 40 f4", wide=wide)
     if not wide:
         rig.vm.memory.write(NEW + 0x0E, struct.pack("<H", 0x7000))
@@ -214,8 +214,8 @@ def test_in_long_mode_a_task_gate_is_no_gate() -> None:
 
 
 @pytest.mark.parametrize("code", ["9a000000002000", "ea000000002000"])
-def test_far_call_and_jmp_are_the_processors_own(code: str) -> None:
-    """CALL nests, JMP does not; what is armed in DR7 for the old task alone is gone."""
+def test_far_call_nests_and_jmp_does_not(code: str) -> None:
+    """What is armed in DR7 for the old task alone is gone, too."""
     rig = rig_with(code)
     regs = rig.vcpu(0).regs
     regs.dr[0], regs.dr[7] = HANDLER, 0x401
@@ -227,6 +227,36 @@ def test_far_call_and_jmp_are_the_processors_own(code: str) -> None:
     assert bool(u32(rig, GDT + OLD_TSS + 4) & BUSY) == nests
     assert u32(rig, OLD + 0x20) == CODE + 7
     assert not regs.is_armed
+
+
+def test_one_may_not_jump_to_a_task_of_the_kernels() -> None:
+    """From CPL 3: the DPL of a TSS is 0, whatever segments it has."""
+    rig = rig_with("ea000000002000")
+    regs = rig.vcpu(0).regs
+    regs.set_segment(CS, Segment(CODE_32 | 3, 0, 0xFFFF_FFFF, 0xC0_FB00))
+    regs.set_segment(SS, Segment(USER | 3, 0, 0xFFFF_FFFF, 0xC0_F300))
+    rig.enter(0, 1)
+    raised = next(e for e in rig.events(0) if isinstance(e, ExceptionRaised))
+    assert (raised.vector, raised.error) == (13, NEW_TSS)
+    assert raised.rule == "task-privilege"
+    assert not u32(rig, GDT + NEW_TSS + 4) & BUSY
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6])
+def test_how_a_run_is_cut_does_not_show(length: int) -> None:
+    """There by CALL and back by IRET, with the trap of T and single steps between."""
+    code, odd = "9c 810c2400010000 9d 9a000000002000 90 f4", {"trap": 1, "flags": 2}
+    rig = rig_with(code, odd)
+    rig.vm.memory.write(HANDLER, b"\xcf")
+    rig.enter(0, 30)
+    whole, told = state_fields(rig.machine), faults(rig)
+    rig = rig_with(code, odd)
+    rig.vm.memory.write(HANDLER, b"\xcf")
+    for start in range(0, 30, length):
+        rig.enter(0, min(length, 30 - start))
+    assert faults(rig) == told
+    assert (1, None) in told
+    assert state_fields(rig.machine) == whole
 
 
 def test_it_is_undone_by_a_checkpoint() -> None:

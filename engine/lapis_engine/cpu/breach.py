@@ -60,6 +60,22 @@ class Breach(StrEnum):
     CODE_L_AND_D = "code-l-and-d"
     CODE_LIMIT = "code-limit"
 
+    # IRET (SDM Vol. 2A "IRET/IRETD/IRETQ").
+    RETURN_NESTED = "return-nested"
+    RETURN_CODE = "return-code"
+    RETURN_STACK = "return-stack"
+
+    # Task switches (SDM Vol. 3A "Task Switching").
+    TASK_PRIVILEGE = "task-privilege"
+    TASK_SELECTOR = "task-selector"
+    TASK_BUSY = "task-busy"
+    TASK_LINK = "task-link"
+    TASK_LIMIT = "task-limit"
+    TASK_LDT = "task-ldt"
+    TASK_CODE = "task-code"
+    TASK_STACK = "task-stack"
+    TASK_DATA = "task-data"
+
     # Memory operands, of a strict machine.
     UNALIGNED = "unaligned"
     SEGMENT = "segment"

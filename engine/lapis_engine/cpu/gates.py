@@ -31,6 +31,7 @@ from lapis_engine.units import PAGE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lapis_engine.cpu.breach import Breach
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Segment
 
@@ -59,8 +60,8 @@ class Pending:
     before it reported the instruction.
     """
 
-    # Not modelled: CR4.VME, by which INT n stays within virtual-8086 mode; and VIF and
-    # VIP with it, which IRET at CPL 0 does not load.
+    # Not modelled: CR4.VME, by which INT n stays within virtual-8086 mode, and IRET
+    # there changes VIF. In long mode IRET loads VIF and VIP if the machine is strict.
 
     vector: int
     kind: Kind
@@ -125,9 +126,13 @@ class Delivery:
         self.flags = regs.rflags
         self.cpl = 3 if self.flags & VM else regs.cpl
 
-    def fault(self, vector: int, selector: int = 0) -> GuestFault:
-        """Return a fault that names a selector, or 0."""
-        return GuestFault(vector, (selector & 0xFFFC) | self.ext)
+    def fault(
+        self, vector: int, selector: int = 0, rule: Breach | None = None
+    ) -> GuestFault:
+        """Return a fault that names a selector, or 0, and the rule that it broke."""
+        values = () if rule is None else (selector,)
+        error = (selector & 0xFFFC) | self.ext
+        return GuestFault(vector, error, rule=rule, values=values)
 
     def gate_fault(self, vector: int) -> GuestFault:
         """Return a fault that names the gate."""

@@ -19,6 +19,7 @@ LOCK: Final = 0xF0
 OPSIZE: Final = 0x66
 HLT: Final = b"\xf4"
 PUSHF: Final = b"\x9c"
+IRET: Final = b"\xcf"
 GROUP_5: Final = b"\xff"
 FAR_RET: Final = frozenset({b"\xca", b"\xcb"})
 FAR_DIRECT: Final = frozenset({b"\x9a", b"\xea"})
@@ -57,6 +58,8 @@ class Kind(Enum):
     """PUSHFD in virtual-8086 mode, which must not show VM."""
     FAR = auto()
     """A far JMP, CALL or RET in protected mode."""
+    IRET = auto()
+    """In protected mode, where it has checks, and tasks to return to."""
     STRICT = auto()
     """It is checked by a strict machine alone (`strict`)."""
     NOT_OFFERED = auto()
@@ -211,10 +214,16 @@ def look_v86(code: bytes) -> Mark | None:
     return None
 
 
-def look_protected(code: bytes, bits: int) -> Mark | None:
-    """Return what is marked in protected mode alone, or None."""
+def look_protected(code: bytes, bits: int, *, irets: bool = True) -> Mark | None:
+    """Return what is marked in protected mode alone, or None.
+
+    IRET is where it can be another task's end, and where a strict machine asks for it
+    (`irets`): to stop there takes as long as the interrupt that it ends.
+    """
     at, _ = prefixes(code, bits)
     opcode, modrm = code[at : at + 1], code[at + 1 : at + 2]
+    if opcode == IRET:
+        return Mark(Kind.IRET, at, code) if irets else None
     if opcode == GROUP_5:
         if not modrm:
             return Mark(Kind.UNTOLD, at, code) if len(code) < LONGEST else None

@@ -93,7 +93,8 @@ class Marks:
         if mark is None and hflags & layout.HF_VM and bits == 16:
             mark = look_v86(code)
         if mark is None and hflags & (layout.HF_PE | layout.HF_VM) == layout.HF_PE:
-            mark = look_protected(code, bits)
+            irets = self.is_strict or not hflags & layout.HF_LMA
+            mark = look_protected(code, bits, irets=irets)
         if mark is None and self.is_strict:
             mark = strict.look(code, bits, hflags)
         return mark

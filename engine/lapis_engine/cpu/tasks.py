@@ -1,22 +1,21 @@
-"""Entering a task through a task gate of the IDT.
+"""Switching from one task to another: by an event, a far CALL or JMP, or IRET.
 
-SDM Vol. 3A "Task Switching" and its table of exceptions, Vol. 2A "INT n/INTO/INT3/INT1"
-from TASK-GATE on. Up to the point where the new task's registers are loaded a fault
+SDM Vol. 3A "Task Switching" and its table of exceptions; Vol. 2A "INT n/INTO/INT3/INT1"
+from TASK-GATE on, "CALL" and "JMP" from TASK-GATE and TASK-STATE-SEGMENT on, "IRET"
+from TASK-RETURN on. Up to the point where the new task's registers are loaded a fault
 leaves everything as it was; from there on it is one of the new task.
-
-Not here: far JMP and CALL to a task, and IRET from one, which the processor underneath
-carries out.
-# Not modelled: the T bit of a task that is entered by one of those.
 """
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import delivery_protected, descriptors, gates
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.debug_registers import DR6_BT, LOCAL
 from lapis_engine.cpu.delivery_protected import NULL, TSS_32BIT, Stack
-from lapis_engine.cpu.fault import GP, NP, SS_, TS
+from lapis_engine.cpu.fault import GP, NP, SS_, TS, GuestFault
 from lapis_engine.cpu.registers import (
     CR0_TS,
     CS,
@@ -42,6 +41,8 @@ BUSY: Final = 1 << 9
 """Type bit 1 of a TSS."""
 AVAILABLE: Final = frozenset({1, 9})
 """Types of a TSS that is not busy: 16-bit and 32-bit."""
+NESTING: Final = frozenset({3, 0xB})
+"""Types of one that is busy."""
 LDT: Final = 2
 FLAGS: Final = 0x003F_7FD5
 """Bits of EFLAGS that are taken from a TSS."""
@@ -49,6 +50,20 @@ IN_TSS: Final = (ES, CS, SS, DS, FS, GS)
 """Segment registers in the order of a TSS; one of 16 bits ends with DS."""
 READABLE: Final = SEG_WRITABLE
 """The same bit in a code segment."""
+
+
+class Way(Enum):
+    """How a task is entered."""
+
+    EVENT = auto()
+    CALL = auto()
+    JMP = auto()
+    IRET = auto()
+
+    @property
+    def nests(self) -> bool:
+        """The new task returns to the old one."""
+        return self in {Way.EVENT, Way.CALL}
 
 
 class TssForm(NamedTuple):
@@ -86,23 +101,33 @@ class State(NamedTuple):
     trap: bool
 
 
-def enter(d: Delivery, selector: int) -> bool:
-    """Switch to the task of a task gate; tell whether its T bit asks for a #DB.
+def enter(d: Delivery, selector: int, way: Way = Way.EVENT) -> bool:
+    """Switch to the task of a TSS; tell whether its T bit asks for a #DB.
 
-    Raises `GuestFault`, with the registers of the old task or of the new one.
+    Of `d` there are the registers, memory, where the old task goes on, and the error
+    code of an event. Raises `GuestFault`, with the registers of the old task or of the
+    new one.
     """
-    new = _find(d, selector)
+    new = _find(d, selector, way)
     form = WIDE if new.high & TSS_32BIT else NARROW
     target = new.segment._replace(flags=(new.high | BUSY) & SEG_FLAGS)
     if target.limit < form.least:
-        raise d.fault(TS, selector)
+        raise d.fault(TS, selector, Breach.TASK_LIMIT)
     state = _read(d, target.base, form)
-    d.bus.check_write(target.base, 2)
+    old_at = d.regs.gdtr.base + (d.regs.tr.selector & descriptors.INDEX) + 4
+    if way.nests:
+        d.bus.check_write(target.base, 2)
+    else:
+        d.bus.check_write(old_at, 4)
     d.bus.check_write(new.at + 4, 4)
-    _save(d)
-    d.bus.write(target.base, 2, d.regs.tr.selector)
-    d.bus.write(new.at + 4, 4, new.high | BUSY)
-    _load(d, state, form, target)
+    _save(d, way)
+    if way.nests:
+        d.bus.write(target.base, 2, d.regs.tr.selector)
+    else:
+        d.bus.write(old_at, 4, d.bus.read(old_at, 4) & ~BUSY)
+    if way is not Way.IRET:
+        d.bus.write(new.at + 4, 4, new.high | BUSY)
+    _load(d, state, form, target, way)
     _qualify(d, state)
     _push_error(d, form)
     gates.finish(d)
@@ -111,13 +136,36 @@ def enter(d: Delivery, selector: int) -> bool:
     return state.trap
 
 
-def _find(d: Delivery, selector: int) -> Descriptor:
-    """Return the descriptor of the TSS that a task gate names, checked."""
+def named_by_gate(d: Delivery, found: Descriptor, selector: int) -> int:
+    """Return the selector of the TSS for far CALL and JMP to a TSS or a task gate.
+
+    `found` is what `selector` names. Raises `GuestFault` for who may not, and for a
+    gate that is not there.
+    """
+    if found.dpl < max(d.cpl, selector & 3):
+        raise d.fault(GP, selector, Breach.TASK_PRIVILEGE)
+    if found.high >> 8 & 0x1F != gates.TASK_GATE:
+        return selector
+    if not found.present:
+        raise d.fault(NP, selector)
+    return found.low >> 16
+
+
+def link(d: Delivery) -> int:
+    """Return the selector of the task to which IRET with NT returns."""
+    return d.bus.read(d.regs.tr.base, 2)
+
+
+def _find(d: Delivery, selector: int, way: Way) -> Descriptor:
+    """Return the descriptor of the TSS that a selector names, checked."""
+    returns = way is Way.IRET
+    wrong, wanted = (TS, NESTING) if returns else (GP, AVAILABLE)
     if selector & descriptors.TABLE_LDT or descriptors.is_null(selector):
-        raise d.fault(GP, selector)
+        raise d.fault(wrong, selector, Breach.TASK_SELECTOR)
     found = descriptors.find(d.regs, d.bus, selector)
-    if found is None or found.high & SEG_S or found.high >> 8 & 0xF not in AVAILABLE:
-        raise d.fault(GP, selector)
+    if found is None or found.high >> 8 & 0x1F not in wanted:
+        rule = Breach.TASK_LINK if returns else Breach.TASK_BUSY
+        raise d.fault(wrong, selector, rule)
     if not found.present:
         raise d.fault(NP, selector)
     return found
@@ -137,21 +185,22 @@ def _read(d: Delivery, base: int, form: TssForm) -> State:
     return State(words[0], words[1], tuple(gpr), (*selectors, *padding), ldt, cr3, trap)
 
 
-def _save(d: Delivery) -> None:
-    """Store the present task in its TSS, which stays busy: the new one is nested."""
+def _save(d: Delivery, way: Way) -> None:
+    """Store the present task in its TSS; one that returns by IRET is nested no more."""
     regs = d.regs
     form = WIDE if regs.tr.flags & TSS_32BIT else NARROW
-    words = [d.return_rip, d.image, *regs.gpr[:8]]
+    flags = d.image & ~NT if way is Way.IRET else d.image
+    words = [d.return_rip, flags, *regs.gpr[:8]]
     words += [regs.selector(index) for index in IN_TSS[: form.segments]]
     raw, mask = 0, (1 << 8 * form.word) - 1
     for word in reversed(words):
         raw = raw << 8 * form.word | word & mask
     if form.least > regs.tr.limit:
-        raise d.fault(TS, regs.tr.selector)
+        raise d.fault(TS, regs.tr.selector, Breach.TASK_LIMIT)
     d.bus.write(regs.tr.base + form.rip, form.size, raw)
 
 
-def _load(d: Delivery, state: State, form: TssForm, target: Segment) -> None:
+def _load(d: Delivery, state: State, form: TssForm, target: Segment, way: Way) -> None:
     """Load all registers; the hidden parts of segments are still empty."""
     regs = d.regs
     regs.tr = target
@@ -159,7 +208,7 @@ def _load(d: Delivery, state: State, form: TssForm, target: Segment) -> None:
     regs.dr[7] &= ~LOCAL
     if form is WIDE and regs.paging:
         regs.cr3 = state.cr3
-    flags = state.rflags & FLAGS | NT
+    flags = state.rflags & FLAGS | (NT if way.nests else 0)
     if form is NARROW:
         flags |= regs.rflags & ~0xFFFF & FLAGS
     regs.rip, regs.rflags = state.rip, flags
@@ -186,7 +235,7 @@ def _qualify(d: Delivery, state: State) -> None:
             found = descriptors.find(regs, d.bus, state.ldt)
         kind = 0 if found is None else found.high >> 8 & 0x1F
         if found is None or kind != LDT or not found.present:
-            raise d.fault(TS, state.ldt)
+            raise d.fault(TS, state.ldt, Breach.TASK_LDT)
         regs.ldtr = found.segment._replace(flags=found.high & SEG_FLAGS)
     if d.flags & VM:
         return
@@ -198,38 +247,38 @@ def _qualify(d: Delivery, state: State) -> None:
 
 
 def _code(d: Delivery, selector: int) -> None:
-    found = _named(d, selector)
+    found = _named(d, selector, Breach.TASK_CODE)
     if not found.code:
-        raise d.fault(TS, selector)
+        raise d.fault(TS, selector, Breach.TASK_CODE)
     if found.dpl > d.cpl if found.conforming else found.dpl != d.cpl:
-        raise d.fault(TS, selector)
+        raise d.fault(TS, selector, Breach.TASK_CODE)
     _take(d, CS, found, NP)
 
 
 def _stack(d: Delivery, selector: int) -> None:
-    found = _named(d, selector)
+    found = _named(d, selector, Breach.TASK_STACK)
     if not found.stack or found.dpl != d.cpl or selector & 3 != d.cpl:
-        raise d.fault(TS, selector)
+        raise d.fault(TS, selector, Breach.TASK_STACK)
     _take(d, SS, found, SS_)
 
 
 def _data(d: Delivery, index: int, selector: int) -> None:
     if descriptors.is_null(selector):
         return
-    found = _named(d, selector)
+    found = _named(d, selector, Breach.TASK_DATA)
     readable = found.high & SEG_S and (not found.code or found.high & READABLE)
     conforming = found.code and found.conforming
     if not readable or (not conforming and found.dpl < max(d.cpl, selector & 3)):
-        raise d.fault(TS, selector)
+        raise d.fault(TS, selector, Breach.TASK_DATA)
     _take(d, index, found, NP)
 
 
-def _named(d: Delivery, selector: int) -> Descriptor:
+def _named(d: Delivery, selector: int, rule: Breach) -> Descriptor:
     if descriptors.is_null(selector):
-        raise d.fault(TS, selector)
+        raise d.fault(TS, selector, rule)
     found = descriptors.find(d.regs, d.bus, selector)
     if found is None:
-        raise d.fault(TS, selector)
+        raise d.fault(TS, selector, rule)
     return found
 
 
@@ -246,5 +295,7 @@ def _push_error(d: Delivery, form: TssForm) -> None:
     if d.event.error is not None:
         stack = Stack(regs.segment(SS), regs.gpr[RSP], user=d.cpl == 3, error=0)
         regs.gpr[RSP] = delivery_protected.push(d, stack, [d.event.error], form.word)
-    if regs.rip > regs.segment(CS).limit:
-        raise d.fault(GP)
+    cs = regs.segment(CS)
+    if regs.rip > cs.limit:
+        values = cs.selector, regs.rip, cs.limit
+        raise GuestFault(GP, d.ext, rule=Breach.CODE_LIMIT, values=values)

@@ -53,6 +53,21 @@ SENTENCES: Final = {
     "written like this",
     Breach.CODE_L_AND_D: "a code segment has L or D, and never both",
     Breach.CODE_LIMIT: "the target is beyond the limit of its code segment",
+    Breach.RETURN_NESTED: "IRET with NT returns to no task in long mode",
+    Breach.RETURN_CODE: "the CS to return to is null, of no code segment, or of "
+    "another privilege than its RPL",
+    Breach.RETURN_STACK: "the SS to return with is null, of no writable segment, or of "
+    "another privilege than CS",
+    Breach.TASK_PRIVILEGE: "the DPL of a TSS or task gate is below CPL or RPL",
+    Breach.TASK_SELECTOR: "the selector of a TSS is null, or names the LDT",
+    Breach.TASK_BUSY: "the selector names no TSS that is available: it may be busy",
+    Breach.TASK_LINK: "the link to the last task names no busy TSS",
+    Breach.TASK_LIMIT: "the limit of the TSS is too small",
+    Breach.TASK_LDT: "the TSS names no LDT of the GDT that is present",
+    Breach.TASK_CODE: "the TSS names no code segment of its CPL for CS",
+    Breach.TASK_STACK: "the TSS names no writable segment of its CPL for SS",
+    Breach.TASK_DATA: "the TSS names a data segment that cannot be read, or not from "
+    "its CPL",
     Breach.UNALIGNED: "a 16-byte operand of SSE must be aligned",
     Breach.SEGMENT: "the operand is beyond the limit of its segment, or the segment "
     "is null or of another type",
@@ -119,6 +134,21 @@ NUMBERED: Final = {
     Breach.X2APIC_ACCESS: "{register}, which is not to be {done} like this",
     Breach.CODE_L_AND_D: "CS {0:#x}: a code segment has L or D, and never both",
     Breach.CODE_LIMIT: "CS {0:#x}: the target {1:#x} is beyond its limit, {2:#x}",
+    Breach.RETURN_NESTED: "RFLAGS {0:#x}: IRET with NT returns to no task in long mode",
+    Breach.RETURN_CODE: "CS {0:#x}, to return to, is null, of no code segment, or of "
+    "another privilege than its RPL",
+    Breach.RETURN_STACK: "SS {0:#x}, to return with, is null, of no writable segment, "
+    "or of another privilege than CS",
+    Breach.TASK_PRIVILEGE: "selector {0:#x}: the DPL of the TSS or task gate is below "
+    "CPL or RPL",
+    Breach.TASK_SELECTOR: "selector {0:#x} of a TSS is null, or names the LDT",
+    Breach.TASK_BUSY: "selector {0:#x}: no TSS that is available; it may be busy",
+    Breach.TASK_LINK: "selector {0:#x}, the link to the last task, names no busy TSS",
+    Breach.TASK_LIMIT: "selector {0:#x}: the limit of the TSS is too small",
+    Breach.TASK_LDT: "LDT {0:#x} of the TSS is none of the GDT that is present",
+    Breach.TASK_CODE: "CS {0:#x} of the TSS is no code segment of its CPL",
+    Breach.TASK_STACK: "SS {0:#x} of the TSS is no writable segment of its CPL",
+    Breach.TASK_DATA: "selector {0:#x} of the TSS cannot be read, or not from its CPL",
     Breach.UNALIGNED: "an operand of SSE at {0:#x} must be aligned to {1} bytes",
     Breach.SEGMENT: "{2} bytes at {0:segment}:{1:#x} are beyond the limit, {4:#x}, or "
     "selector {3:#x} is null, or of a segment of another type",

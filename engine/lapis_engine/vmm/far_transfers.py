@@ -1,9 +1,9 @@
 """What the processor underneath does not check of a far JMP, CALL or RET.
 
 SDM Vol. 2A "JMP", "CALL", Vol. 2B "RET": L and D of the new code segment, and its
-limit. All else it checks itself, and it makes the transfer.
-# Not modelled: these two of IRET; CALL to 64-bit code beyond the segment's limit, which
-# means nothing there and is #GP all the same.
+limit. All else it checks itself, and it makes the transfer, but for one to a task.
+# Not modelled: CALL to 64-bit code beyond the segment's limit, which means nothing
+# there and is #GP all the same.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from lapis_engine.cpu.descriptors import OpenBus, stack_mask
 from lapis_engine.cpu.fault import GP, GuestFault
 from lapis_engine.cpu.marked import FAR_DIRECT, FAR_RET
 from lapis_engine.cpu.registers import EFER_LMA, RSP, SEG_DB, SEG_L, SS
+from lapis_engine.cpu.tasks import Way
 from lapis_engine.units import MASK32
 from lapis_engine.vie import reach
+from lapis_engine.vie.decode import memory_operand
 from lapis_engine.vie.operands import linear_address
 from lapis_engine.vie.prefixes import read_prefixes
+from lapis_engine.vmm import task_switches
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.descriptors import Descriptor
@@ -28,16 +31,54 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Run
 
 SELECTOR: Final = 0xFFFF
+CALL_DIRECT, JMP_DIRECT = 0x9A, 0xEA
+CALL_FAR: Final = 3
+"""ModRM.reg, behind FF; JMP is 5."""
 
 
-def check(run: Run, mark: Mark) -> None:
-    """Raise #GP for the target's descriptor, if the processor would not."""
-    regs = run.vcpu.regs
+def perform(run: Run, mark: Mark) -> bool:
+    """Switch to another task, or owe the guest a fault that the processor would not.
+
+    False leaves the instruction to the processor.
+    """
+    try:
+        return _perform(run, mark)
+    except GuestFault as fault:
+        run.vm.raise_fault(run.vcpu, fault)
+        return True
+
+
+def _perform(run: Run, mark: Mark) -> bool:
+    regs, opcode = run.vcpu.regs, mark.code[mark.opcode_at : mark.opcode_at + 1]
     bus = OpenBus(run.vcpu.linear)
     target = _target(regs, bus, mark)
     if target is None or descriptors.is_null(target[0]):
-        return
+        return False
     selector, offset = target
+    if opcode not in FAR_RET:
+        way, length = _way(regs, mark)
+        if task_switches.by_far(run, selector, way, length):
+            return True
+    _check(regs, bus, selector, offset, is_ret=opcode in FAR_RET)
+    return False
+
+
+def _way(regs: Registers, mark: Mark) -> tuple[Way, int]:
+    """Tell CALL from JMP, and how long it is."""
+    at = read_prefixes(mark.code, regs.code_bits)
+    opcode = at.byte()
+    if opcode in {CALL_DIRECT, JMP_DIRECT}:
+        way = Way.CALL if opcode == CALL_DIRECT else Way.JMP
+        return way, at.pos + at.opsize + 2
+    modrm = at.byte()
+    memory_operand(at, modrm)
+    return Way.CALL if modrm >> 3 & 7 == CALL_FAR else Way.JMP, at.pos
+
+
+def _check(
+    regs: Registers, bus: OpenBus, selector: int, offset: int, *, is_ret: bool
+) -> None:
+    """Raise #GP for the target's descriptor, if the processor would not."""
     found = descriptors.find(regs, bus, selector)
     if found is None or not found.code:
         return
@@ -46,7 +87,6 @@ def check(run: Run, mark: Mark) -> None:
             rule = Breach.CODE_L_AND_D
             raise GuestFault(GP, selector & 0xFFFC, rule=rule, values=(selector,))
         return
-    is_ret = mark.code[mark.opcode_at : mark.opcode_at + 1] in FAR_RET
     allowed = _is_allowed(found, regs.cpl, selector & 3, is_ret=is_ret)
     if allowed and found.present and offset > found.segment.limit:
         values = selector, offset, found.segment.limit

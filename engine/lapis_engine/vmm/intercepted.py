@@ -91,11 +91,15 @@ def retire(run: Run, length: int) -> None:
     """Retire an instruction of so many bytes that the engine has carried out."""
     regs = run.vcpu.regs
     regs.rip = (regs.rip + length) & ((1 << regs.code_bits) - 1)
-    regs.shadow = False
     if regs.rflags & RF:
         regs.rflags &= ~RF
+    complete(run, single=bool(regs.rflags & TF))
+
+
+def complete(run: Run, *, single: bool) -> None:
+    """Count an instruction that has set RIP and RFLAGS; `single` is TF before it."""
+    run.vcpu.regs.shadow = False
     clock.account(run, 1)
-    single = bool(regs.rflags & TF)
     if single or run.vcpu.debug_due:
         debug.after(run, hits=0, single=single)
 
