@@ -76,6 +76,9 @@ class Breach(StrEnum):
     TASK_STACK = "task-stack"
     TASK_DATA = "task-data"
 
+    # Loads of MXCSR (SDM Vol. 2A "LDMXCSR", "FXRSTOR", Vol. 2D "XRSTOR").
+    MXCSR_RESERVED = "mxcsr-reserved"
+
     # Memory operands, of a strict machine.
     UNALIGNED = "unaligned"
     SEGMENT = "segment"

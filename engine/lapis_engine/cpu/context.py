@@ -15,6 +15,7 @@ from lapis_engine.cpu.layout import (
     HF_CS64,
     MSRS,
     STATE_SIZE,
+    FloatState,
     Head,
     Tail,
     X87State,
@@ -41,7 +42,8 @@ class Context:
     """A saved context: `head`, `tail` and `msrs` alias its bytes."""
 
     __slots__ = (
-        "_address", "_idle", "flush", "head", "msrs", "saved", "tail", "x87", "xcr0",
+        "_address", "_idle", "floats", "flush", "head", "msrs", "saved", "tail", "x87",
+        "xcr0",
     )  # fmt: skip
 
     def __init__(self, uc: Uc) -> None:
@@ -64,6 +66,7 @@ class Context:
             for msr, offset in MSRS.items()
         }
         self.x87 = X87State.from_address(self._address + layout.X87_STATE)
+        self.floats = FloatState.from_address(self._address + layout.FLOAT_STATE)
         self._idle = _idle(self._address)
         self.xcr0 = c.c_uint64.from_address(self._address + layout.XCR0)
         self.flush = True

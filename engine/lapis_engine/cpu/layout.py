@@ -154,6 +154,35 @@ class X87State(c.Structure):
     )
 
 
+class FloatStatus(c.Structure):
+    """QEMU `float_status`."""
+
+    _fields_ = (
+        ("tininess", c.c_int8),
+        ("rounding", c.c_int8),
+        ("flags", c.c_uint8),
+        ("precision", c.c_int8),
+        ("flushes_results", c.c_uint8),
+        ("flushes_operands", c.c_uint8),
+        ("default_nan", c.c_uint8),
+        ("snan", c.c_uint8),
+    )
+
+
+class FloatState(c.Structure):
+    """`CPUX86State` from `fp_status` to `mxcsr`."""
+
+    _fields_ = (
+        ("x87", FloatStatus),
+        ("operand", c.c_uint64 * 2),
+        ("mmx", FloatStatus),
+        ("sse", FloatStatus),
+        ("mxcsr", c.c_uint32),
+    )
+
+
+FLOAT_STATE = 0x308
+"""Offset in the state of `FloatState`."""
 X87_STATE = 0x258
 """Offset in the state of `X87State`; `fsw` is without TOP, and `empty` by register."""
 X87 = 0x270

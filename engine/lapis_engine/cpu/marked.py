@@ -76,6 +76,10 @@ class Kind(Enum):
     """PCMPESTRI or PCMPESTRM, which takes a length that is less than none."""
     TWICE = auto()
     """PHADD or PHSUB of a register and itself, which reads what it has written."""
+    LOADS_MXCSR = auto()
+    """LDMXCSR, FXRSTOR or XRSTOR."""
+    STORES_MXCSR = auto()
+    """STMXCSR, FXSAVE, XSAVE or XSAVEOPT."""
     X87 = auto()
     """A sine, a logarithm or their like, or a remainder (`x87`)."""
     UNTOLD = auto()
@@ -123,7 +127,12 @@ TWO_GROUPS: Final = {
     (0x00, 3): Kind.TASK_OR_LDT,
 }
 """(Opcode after 0F, ModRM.reg) -> why it is marked."""
-TWO_MEMORY: Final = {(0x01, 2): Kind.TABLE_BASE, (0x01, 3): Kind.TABLE_BASE}
+TWO_MEMORY: Final = {
+    (0x01, 2): Kind.TABLE_BASE,
+    (0x01, 3): Kind.TABLE_BASE,
+    **dict.fromkeys(((0xAE, 1), (0xAE, 2), (0xAE, 5)), Kind.LOADS_MXCSR),
+    **dict.fromkeys(((0xAE, 0), (0xAE, 3), (0xAE, 4), (0xAE, 6)), Kind.STORES_MXCSR),
+}
 TWO_REGISTER: Final = {(0x01, 4): Kind.SMSW}
 """The same, for the forms with memory, or without it, alone."""
 THREE: Final = {

@@ -23,6 +23,7 @@ from lapis_engine.vmm import (
     far_transfers,
     intercepted,
     interrupt_returns,
+    mxcsr,
     operand_checks,
     repaired,
     segment_loads,
@@ -120,6 +121,21 @@ def _checked(
     return handle
 
 
+def _strictly(handler: Handler) -> Handler:
+    """Return a handler that has a strict machine check the memory operand first."""
+
+    def handle(run: Run, mark: Mark) -> HwExit | None:
+        if run.vm.core.is_strict:
+            try:
+                operand_checks.check(run, mark)
+            except GuestFault as fault:
+                run.vm.raise_fault(run.vcpu, fault)
+                return None
+        return handler(run, mark)
+
+    return handle
+
+
 def _or_processor(
     perform: Callable[[Run, Mark], bool],
 ) -> Handler:
@@ -161,6 +177,8 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.LOOP: lambda run, _mark: by_processor(run),  # alone it does no harm
     Kind.LOCKED_NEG: partial(repaired.put_flags_of_neg, by_processor),
     Kind.EXPLICIT_LENGTH: partial(repaired.saturate_lengths, by_processor),
+    Kind.LOADS_MXCSR: _strictly(partial(mxcsr.load, by_processor)),
+    Kind.STORES_MXCSR: _strictly(partial(mxcsr.store, by_processor)),
     Kind.X87: _or_processor(x87.perform),
     Kind.TWICE: partial(repaired.repeat_low_half, by_processor),
 }

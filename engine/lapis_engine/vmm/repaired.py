@@ -5,9 +5,14 @@ found by comparing it with real processors (`tests/rigs/native_cpu`).
 
 What is left is inside the processor underneath, and too common to be done here:
 
-# Differs from the SDM: SSE sets no exception flags in MXCSR and raises no #XM.
+# Differs from the SDM: SSE raises no #XM, and sets DE in MXCSR for no operand.
+# Differs from the SDM: RCP and RSQRT are the exact results, rounded by MXCSR.RC, take a
+denormal as what it is, and set exception flags; ROUND sets PE where it shall not.
+# Differs from the SDM: MIN and MAX with MXCSR.DAZ give a denormal as it is; DPPS and
+DPPD of products that are all -0 give +0.
 # Differs from the SDM: of two NaN operands SSE takes the larger, not the first.
-# Differs from the SDM: with MXCSR.DAZ or FTZ some operations of SSE keep a denormal.
+# Differs from the SDM: FXSAVE and XSAVE store no FOP and no FDP, and leave reserved
+bytes as they are; FXRSTOR and XRSTOR load no FIP, FOP and FDP.
 # Differs from the SDM: an access of which only the end is not canonical gives #PF.
 # Differs from the SDM: CMPXCHG8B and CMPXCHG16B may change other flags than ZF.
 # Differs from the SDM: PCMPxSTRx "equal ordered" misses what only begins at the end.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -16,9 +17,13 @@ GPR: Final = (
 )  # fmt: skip
 PRESENT: Final = 1
 """In the error of a page fault: the kernel may have pages where we have none."""
-FLAGS_OF_SSE: Final = 0x3F
-"""MXCSR: the processor underneath sets no exception flags."""
-DAZ, FTZ = 0x40, 0x8000
+DE, PE, DAZ = 2, 0x20, 0x40
+"""MXCSR: the processor underneath never sets DE."""
+ROUNDS: Final = re.compile(r"0f3a0[89ab].*[89a-f]$")
+"""An instruction of ROUND whose immediate says that PE is not to be set."""
+PICKS: Final = re.compile(r" (66|f2|f3)?(4.)?0f5[df]")
+"""MIN or MAX."""
+DOTS: Final = re.compile(r"0f3a4[01]")
 ZF: Final = 0x40
 EQUAL_ORDERED: Final = 0xC
 """Bits 3:2 of the immediate (SDM Vol. 1 "Aggregation Operation")."""
@@ -28,7 +33,9 @@ EDGE: Final = 1 << 47
 """The first linear address that is not canonical."""
 
 NAN = "which NaN"
-DENORMAL = "denormals"
+ROUND = "PE of ROUND"
+PICK = "MIN and MAX with DAZ"
+DOT = "dot products of -0"
 CANONICAL = "edge of what is canonical"
 CMPXCHG = "flags of CMPXCHG8B"
 ORDERED = "equal ordered"
@@ -36,7 +43,9 @@ NO_BIT = "BSF and BSR of 0"
 KNOWN: Final = {
     NAN: "SSE: of two NaN operands QEMU takes the larger, as x87 does, and not the "
     'first (SDM Vol. 1 "Rules for Handling NaNs"); which NaN comes out differs',
-    DENORMAL: "SSE: with MXCSR.DAZ or FTZ some operations keep a denormal",
+    ROUND: "ROUNDPS and its kin set PE though bit 3 of the immediate forbids it",
+    PICK: "MIN and MAX with MXCSR.DAZ give a denormal operand as it is, and not as 0",
+    DOT: "DPPS and DPPD add their products to +0, so that of -0 and -0 comes +0",
     CANONICAL: "an access that only ends beyond what is canonical gives #PF, not #GP",
     ORDERED: 'PCMPESTRI, PCMPESTRM, PCMPISTRI and PCMPISTRM in mode "equal ordered" '
     "do not find a string of which the begin stands at the end",
@@ -45,7 +54,7 @@ KNOWN: Final = {
     CMPXCHG: "CMPXCHG8B and CMPXCHG16B may change other flags than ZF",
 }
 """Departures of the processor underneath that are left, by kind. Never compared, and
-departures too: the exception flags of MXCSR, and #XM, which it does not have."""
+departures too: DE in MXCSR, and #XM, which it does not have."""
 
 
 def differences(undefined: int, host: Result, ours: Result) -> list[str]:
@@ -56,7 +65,7 @@ def differences(undefined: int, host: Result, ours: Result) -> list[str]:
     pairs = list(zip(GPR, host.gpr, ours.gpr, strict=True))
     mask = ~(undefined & STATUS)
     pairs.append(("rflags", host.rflags & mask, ours.rflags & mask))
-    mask = ~FLAGS_OF_SSE
+    mask = ~DE
     pairs.append(("mxcsr", host.mxcsr & mask, ours.mxcsr & mask))
     pairs.append(("memory", host.memory, ours.memory))
     for n in range(16):
@@ -88,12 +97,14 @@ def kind_of(name: str, found: list[str], host: Result, ours: Result) -> str | No
         return NO_BIT
     if name.startswith("PCMPSTR") and int(name[-2:], 16) & 0xC == EQUAL_ORDERED:
         return ORDERED
-    if not all(x.startswith(("xmm", "memory")) for x in found):
+    if (host.mxcsr ^ ours.mxcsr) & ~DE == PE and ROUNDS.search(name):
+        return ROUND if len(found) == 1 else None
+    if not all(x.startswith("xmm") for x in found):
         return None
-    if host.mxcsr & (DAZ | FTZ):
-        return DENORMAL
-    if any(x.startswith("memory") for x in found):
-        return None
+    if host.mxcsr & DAZ and PICKS.search(name):
+        return PICK
+    if DOTS.search(name) and _same_but_signs(host, ours):
+        return DOT
     halves = [struct.unpack("<32Q", x.xmm) for x in (host, ours)]
     pairs = zip(*halves, strict=True)
     return NAN if all(_same_but_nan(one, other) for one, other in pairs) else None
@@ -105,6 +116,12 @@ def _same_but_nan(one: int, other: int) -> bool:
         return True
     lanes = [((one >> at) & 0xFFFF_FFFF, (other >> at) & 0xFFFF_FFFF) for at in (0, 32)]
     return all(a == b or (_is_nan(a, 23, 8) and _is_nan(b, 23, 8)) for a, b in lanes)
+
+
+def _same_but_signs(host: Result, ours: Result) -> bool:
+    """Tell whether registers differ in the sign of zeros alone."""
+    pairs = zip(*(struct.unpack("<64I", x.xmm) for x in (host, ours)), strict=True)
+    return all(a == b or (a == 1 << 31 and not b) for a, b in pairs)
 
 
 def _is_nan(value: int, fraction: int, exponent: int) -> bool:

@@ -30,6 +30,7 @@ MOST = 4000
 HLT = b"\xf4"
 LDMXCSR = bytes.fromhex("68801f0000 0fae1424")
 """push 0x1f80; ldmxcsr [rsp]: what MXCSR is after reset."""
+STMXCSR = bytes.fromhex("0fae1c24")
 STARTS = (0, 0, 0, 0, layout.STACK + layout.PAGE, *(0,) * 11)
 BP: Final = 3
 
@@ -85,11 +86,23 @@ class Bench:
         return layout.Result(
             tuple(regs.gpr), regs.rip, regs.rflags & (layout.STATUS | layout.DF),
             b"".join(raw[at : at + 16] for at in slots),
-            int.from_bytes(raw[state.XMM - 8 : state.XMM - 4], "little"),
+            self._mxcsr(),
             fault.vector, fault.error,
             fault.cr2 if fault.vector == layout.PF else 0,
             zlib.crc32(host[STACK : STACK + layout.PAGE], memory),
         )  # fmt: skip
+
+    def _mxcsr(self) -> int:
+        """What STMXCSR would store."""
+        self.memory.write(CODE, STMXCSR)
+        regs = self.vcpu.regs
+        regs.rip, regs.rflags, regs.gpr[4] = layout.CODE, 2, layout.STACK + 8
+        self.vcpu.event = None
+        before = self.region.host[STACK + 8 : STACK + 12]
+        marked.carry_out(Run(self.vm, self.vcpu), Marked())
+        found = int.from_bytes(self.region.host[STACK + 8 : STACK + 12], "little")
+        self.region.host[STACK + 8 : STACK + 12] = before
+        return found
 
     def _load(self, case: layout.Given) -> None:
         regs, host = self.vcpu.regs, self.region.host
