@@ -25,8 +25,11 @@ from lapis_engine.vmm.run import run
 
 F2XM1, FYL2X, FPTAN, FPATAN, FPREM1 = 0xF0, 0xF1, 0xF2, 0xF3, 0xF5
 FPREM, FYL2XP1, FSINCOS, FSIN, FCOS = 0xF8, 0xF9, 0xFB, 0xFE, 0xFF
+FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2 = CONSTANTS = range(0xE9, 0xEE)
+FXTRACT, FSCALE = 0xF4, 0xFD
 ALL = (
     F2XM1, FYL2X, FPTAN, FPATAN, FPREM1, FPREM, FYL2XP1, FSINCOS, FSIN, FCOS,
+    FXTRACT, FSCALE, *CONSTANTS,
 )  # fmt: skip
 IE, DE, ZE, OE, UE, PE, SF, ES, BUSY = (*(1 << n for n in range(8)), 1 << 15)
 C0, C1, C2, C3 = 0x100, 0x200, 0x400, 0x4000
@@ -214,6 +217,95 @@ def _within(wide: tuple[int, ...], narrow: tuple[int, ...]) -> None:
     assert low << (power - finer) < inner < outer < high << (power - finer)
 
 
+def signed(number: Raw, sign: int) -> Raw:
+    return number if sign > 0 else minus(number)
+
+
+def sign_of(number: Raw) -> int:
+    return -1 if number[0] & 0x8000 else 1
+
+
+# What is scaled, and constants.
+
+LOADED = {
+    FLDL2T: "3.321928094887362347870319429489390175864831393024580612054756395815",
+    FLDL2E: "1.442695040888963407359924681001892137426645954152985934135449406931",
+    FLDPI: "3.141592653589793238462643383279502884197169399375105820974944592307",
+    FLDLG2: "0.301029995663981195213738894724493026768189881462108541310427461127",
+    FLDLN2: "0.693147180559945309417232121458176568075500134360255254120680009493",
+}
+
+
+@pytest.mark.parametrize("control", [NEAREST, DOWN, UP, CHOP])
+@pytest.mark.parametrize(("opcode", "decimals"), LOADED.items())
+def test_constants_are_rounded_and_nothing_is_said(
+    opcode: int, decimals: str, control: int
+) -> None:
+    ended = do(opcode, given((TWO,), control, C0 | C1 | C2 | C3))
+    assert ended.stack[:2] == (nearest(Fraction(decimals), control), TWO)
+    assert flags(ended) == C0 | C2 | C3
+    full = do(opcode, given((ONE,) * 8, control))
+    assert (full.stack[0], flags(full)) == (INDEFINITE, IE | SF | C1)
+
+
+@pytest.mark.parametrize(
+    ("x", "exponent", "significand", "raised"),
+    [
+        ((0x4002, 3 << 62), (0x4000, 3 << 62), (0x3FFF, 3 << 62), 0),
+        ((0xBFFB, 1 << 63), (0xC001, 1 << 63), minus(ONE), 0),  # -1/16: -4
+        (ZERO, minus(INF), ZERO, ZE), (minus(ZERO), minus(INF), minus(ZERO), ZE),
+        (INF, INF, INF, 0), (minus(INF), INF, minus(INF), 0), (QUIET, QUIET, QUIET, 0),
+        (DENORMAL, (0xC00D, 16443 << 49), (0x3FFF, 5 << 61), DE),
+    ],
+)  # fmt: skip
+def test_fxtract(x: Raw, exponent: Raw, significand: Raw, raised: int) -> None:
+    """Of 12, 3 and 1.5; 5 times 2 to the power of -16445 is 1.25 times -16443."""
+    if x == DENORMAL:
+        assert value(exponent) == -16443
+    ended = do(FXTRACT, given((x, TWO)))
+    assert ended.stack[:3] == (significand, exponent, TWO)
+    assert flags(ended) == raised
+
+
+BOTH = (INF, minus(INF), ONE, minus(ONE), ZERO, minus(ZERO))
+
+
+def scales() -> list[tuple[Raw, Raw, Raw]]:
+    """SDM Vol. 2A "FSCALE", its table: (x, y, result)."""
+    found = [(x, minus(INF), signed(ZERO, sign_of(x))) for x in BOTH[2:]]
+    found += [(x, INF, signed(INF, sign_of(x))) for x in BOTH[:4]]
+    found += [(x, minus(INF), INDEFINITE) for x in BOTH[:2]]
+    found += [(x, INF, INDEFINITE) for x in BOTH[4:]]
+    return found + [(x, TWO, x) for x in (*BOTH[:2], *BOTH[4:])]
+
+
+@pytest.mark.parametrize(("x", "y", "result"), scales())
+def test_special_operands_of_fscale(x: Raw, y: Raw, result: Raw) -> None:
+    ended = do(FSCALE, given((x, y)))
+    assert (ended.stack[:2], flags(ended)) == (
+        (result, y), IE if result == INDEFINITE else 0
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "control", "result", "raised"),
+    [
+        (ONE, (0x4000, 0xFFFF << 48), NEAREST, (0x4002, 1 << 63), 0),  # 3.99 is 3
+        (ONE, (0xC000, 0xFFFF << 48), NEAREST, (0x3FFC, 1 << 63), 0),
+        (ONE, (0x3FFE, (1 << 64) - 1), NEAREST, ONE, 0),
+        (ONE, (0x5000, 1 << 63), NEAREST, INF, OE | PE | C1),
+        (ONE, (0x5000, 1 << 63), CHOP, (0x7FFE, (1 << 64) - 1), OE | PE),
+        (minus(ONE), (0xD000, 1 << 63), NEAREST, minus(ZERO), UE | PE),
+        (ONE, (0x5000, 1 << 63), NEAREST & ~OE, INF, OE | PE | C1 | ES | BUSY),
+        (ONE, (0xD000, 1 << 63), NEAREST & ~UE, ZERO, UE | PE | ES | BUSY),
+    ],
+)  # fmt: skip
+def test_fscale(x: Raw, y: Raw, control: int, result: Raw, raised: int) -> None:
+    """The last two are SDM Vol. 1 "Numeric Overflow Exception", massive ones."""
+    ended = do(FSCALE, given((x, y), control))
+    assert (ended.stack[0], flags(ended)) == (result, raised)
+
+
 # Remainders.
 
 
@@ -261,10 +353,6 @@ def test_an_incomplete_remainder_comes_to_an_end(opcode: int) -> None:
 # Special operands, by the tables of the manual.
 
 ANY_SIGN = (1, -1)
-
-
-def signed(number: Raw, sign: int) -> Raw:
-    return number if sign > 0 else minus(number)
 
 
 @pytest.mark.parametrize(
@@ -318,10 +406,6 @@ def test_an_argument_of_two_to_63_and_more_stays(opcode: int, operand: Raw) -> N
     assert ended == state._replace(fsw=state.fsw & ~C1 | C2)
     largest = (0x403D, (1 << 64) - 1)
     assert not do(opcode, given((largest,), codes=C2)).fsw & C2
-
-
-def sign_of(number: Raw) -> int:
-    return -1 if number[0] & 0x8000 else 1
 
 
 def angles() -> list[tuple[Raw, Raw, str | int]]:
@@ -603,7 +687,7 @@ def test_the_processor_underneath_is_never_asked(opcode: int, prefix: str) -> No
 
 def test_no_other_instruction_of_the_kind_is_stopped_at() -> None:
     rig = Rig()
-    others = (0xE8, 0xEB, 0xFA, 0xFC, 0xFD, 0xF4, 0xE0, 0xE1, 0xE4, 0xE5, 0xF6, 0xF7)
+    others = (0xE8, 0xEE, 0xFA, 0xFC, 0xE0, 0xE1, 0xE4, 0xE5, 0xF6, 0xF7)
     memory = "d9360006 d93e0006"  # fnstenv, fnstcw: the same ModRM.reg
     rig.code("dbe3 d9e8" + "".join(f"d9{n:02x}" for n in others) + memory)
     assert rig.core.run(rig.regs, len(others) + 4) == Budget()

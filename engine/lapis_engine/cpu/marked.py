@@ -81,7 +81,7 @@ class Kind(Enum):
     STORES_MXCSR = auto()
     """STMXCSR, FXSAVE, XSAVE or XSAVEOPT."""
     X87 = auto()
-    """A sine, a logarithm or their like, or a remainder (`x87`)."""
+    """An instruction of x87 that the engine does itself (`x87`)."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -143,9 +143,10 @@ THREE: Final = {
 ESCAPES: Final = frozenset(escape for escape, _ in THREE)
 X87: Final = 0xD9
 X87_MARKED: Final = frozenset(
-    {0xF0, 0xF1, 0xF2, 0xF3, 0xF5, 0xF8, 0xF9, 0xFB, 0xFE, 0xFF}
+    {*range(0xE9, 0xEE), *range(0xF0, 0xF6), 0xF8, 0xF9, 0xFB, 0xFD, 0xFE, 0xFF}
 )
-"""F2XM1 FYL2X FPTAN FPATAN FPREM1 FPREM FYL2XP1 FSINCOS FSIN FCOS, behind D9."""
+"""FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2, F2XM1 FYL2X FPTAN FPATAN FXTRACT FPREM1, FPREM
+FYL2XP1 FSINCOS FSCALE FSIN FCOS, behind D9."""
 NEG: Final = 3
 """ModRM.reg, behind F6 and F7."""
 GROUPED: Final = (

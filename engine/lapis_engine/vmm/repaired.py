@@ -18,7 +18,8 @@ bytes as they are; FXRSTOR and XRSTOR load no FIP, FOP and FDP.
 # Differs from the SDM: PCMPxSTRx "equal ordered" misses what only begins at the end.
 # Differs from the SDM: x87, but for the instructions of `cpu.x87`, sets no exception
 flags but ZE of a division, has no stack faults, and leaves FOP as it is.
-# Differs from the SDM: FXTRACT of 0 sets no ZE, of a denormal takes it as it is.
+# Differs from the SDM: FXAM does not tell an empty register, nor a number that is not
+supported.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _rounded(sign: int, value: int, power: int, control: int) -> Rounded:
         return _overflow(cut, changed, magnitude, control)
     if magnitude < LEAST:
         if not control & UE:
-            return _finished(cut, changed, magnitude + WRAP, UE)
+            return _wrapped(cut, changed, magnitude + WRAP, UE)
         cut, changed = _cut(sign, value, power, way, power - (LEAST - BITS + 1))
         magnitude = cut.power + cut.significand.bit_length() - 1
         return _finished(cut, changed, magnitude, UE if changed else 0)
@@ -130,9 +130,18 @@ def _finished(cut: _Cut, changed: int, magnitude: int, flags: int) -> Rounded:
     return Rounded(number, flags, changed > 0)
 
 
+def _wrapped(cut: _Cut, changed: int, magnitude: int, flag: int) -> Rounded:
+    """Return an unmasked one, scaled; only one of FSCALE may still be out of range."""
+    if magnitude > MOST:
+        return Rounded(infinity(cut.sign), flag | PE, is_up=True)
+    if magnitude < LEAST:
+        return Rounded(zero(cut.sign), flag | PE, is_up=False)
+    return _finished(cut, changed, magnitude, flag)
+
+
 def _overflow(cut: _Cut, changed: int, magnitude: int, control: int) -> Rounded:
     if not control & OE:
-        return _finished(cut, changed, magnitude - WRAP, OE)
+        return _wrapped(cut, changed, magnitude - WRAP, OE)
     way = control >> 10 & 3
     if way in {NEAREST, DOWN if cut.sign else UP}:
         return Rounded(infinity(cut.sign), OE | PE, is_up=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lapis_engine.cpu.x87 import operations, remainder
+from lapis_engine.cpu.x87 import operations, remainder, scaling
 from lapis_engine.cpu.x87.number import INDEFINITE, Number, Sort, nan_of, sort_of
 from lapis_engine.cpu.x87.operations import INVALID, Answer
 from lapis_engine.cpu.x87.rounding import DE, IE, OE, PE, UE, ZE
@@ -35,6 +35,8 @@ class Effect(Enum):
     """ST1, which becomes ST0."""
     PUSH = auto()
     """ST0, and one more above it."""
+    LOAD = auto()
+    """A new ST0."""
 
 
 class Operation(NamedTuple):
@@ -48,16 +50,24 @@ class Operation(NamedTuple):
     """Condition codes that it sets; it leaves the others."""
 
 
+PUSHES: Final = frozenset({Effect.PUSH, Effect.LOAD})
 CIRCLE: Final = C1 | C2
 INSTRUCTIONS: Final = {
+    0xE9: Operation(0, Effect.LOAD, scaling.constant(*scaling.LOG_2_10), C1),
+    0xEA: Operation(0, Effect.LOAD, scaling.constant(*scaling.LOG_2_E), C1),
+    0xEB: Operation(0, Effect.LOAD, scaling.constant(*scaling.PI), C1),
+    0xEC: Operation(0, Effect.LOAD, scaling.constant(*scaling.LOG_10_2), C1),
+    0xED: Operation(0, Effect.LOAD, scaling.constant(*scaling.LOG_E_2), C1),
     0xF0: Operation(1, Effect.REPLACE, operations.power_less_one, C1),
     0xF1: Operation(2, Effect.POP, operations.logarithm, C1),
     0xF2: Operation(1, Effect.PUSH, operations.tangent, CIRCLE),
     0xF3: Operation(2, Effect.POP, operations.angle, C1),
+    0xF4: Operation(1, Effect.PUSH, scaling.extracted, C1),
     0xF5: Operation(2, Effect.REPLACE, remainder.nearest, CIRCLE),
     0xF8: Operation(2, Effect.REPLACE, remainder.chopped, CIRCLE),
     0xF9: Operation(2, Effect.POP, operations.logarithm_of_more, C1),
     0xFB: Operation(1, Effect.PUSH, operations.sine_and_cosine, CIRCLE),
+    0xFD: Operation(2, Effect.REPLACE, scaling.scaled, C1),
     0xFE: Operation(1, Effect.REPLACE, operations.sine, CIRCLE),
     0xFF: Operation(1, Effect.REPLACE, operations.cosine, CIRCLE),
 }
@@ -71,7 +81,7 @@ def carry_out(fpu: X87State, opcode: int) -> None:
     above, codes = (fpu.top - 1) & 7, 0
     if any(fpu.empty[place] for place in places):
         answer = Answer((INDEFINITE,), IE | SF)
-    elif instruction.effect is Effect.PUSH and not fpu.empty[above]:
+    elif instruction.effect in PUSHES and not fpu.empty[above]:
         answer, codes = Answer((INDEFINITE,), IE | SF), C1
     else:
         answer = _answer(instruction, [_read(fpu, place) for place in places], fpu.fcw)
@@ -126,7 +136,8 @@ def _put(fpu: X87State, effect: Effect, numbers: tuple[Number, ...]) -> None:
     if effect is Effect.POP:
         fpu.empty[fpu.top] = 1
         fpu.top = (fpu.top + 1) & 7
-    _write(fpu, fpu.top, numbers[0])
-    if effect is Effect.PUSH:
+    if effect is not Effect.LOAD:
+        _write(fpu, fpu.top, numbers[0])
+    if effect in PUSHES:
         fpu.top = (fpu.top - 1) & 7
         _write(fpu, fpu.top, numbers[-1])
