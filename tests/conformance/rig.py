@@ -75,10 +75,15 @@ class Rig:
     """A machine with its vCPUs where a row wants them."""
 
     def __init__(
-        self, cpus: int = 1, profile: str = "sdm", *, wide: bool = True
+        self,
+        cpus: int = 1,
+        profile: str = "sdm",
+        *,
+        wide: bool = True,
+        cpu: str = "lapis",
     ) -> None:
         """Start vCPU 0 in 64-bit mode, or in flat 32-bit mode without `wide`."""
-        config = MachineConfig(cpus, MEMORY, profile_named(profile))
+        config = MachineConfig(cpus, MEMORY, profile_named(profile), cpu=cpu)
         devices = [
             pit.device(pulses=config.profile.pic_keeps_edges),
             pic.device(

@@ -6,14 +6,17 @@ Numbers are the SDM's (Vol. 2A "CPUID"), or plain arithmetic on the configuratio
 from dataclasses import replace
 
 import pytest
+from conformance.rig import CODE, Rig
 from rigs import machines
 
 from lapis_engine.cpu.model import consistency
 from lapis_engine.cpu.model.catalog import MODELS, Cpu, model_named
 from lapis_engine.cpu.model.record import CpuidLeaf, CpuModel, Msr
-from lapis_engine.cpu.registers import RAX, RBX, RCX, RDX
+from lapis_engine.cpu.registers import CS, RAX, RBX, RCX, RDX, SS, Segment
 from lapis_engine.errors import ConfigError
+from lapis_engine.events import ExceptionRaised
 from lapis_engine.machine.machine import Machine
+from lapis_engine.units import MASK32
 
 CPUID = bytes.fromhex("0fa2")
 MODEL = pytest.mark.parametrize("name", MODELS)
@@ -171,6 +174,22 @@ def test_rdtscp_loads_tsc_aux() -> None:
     assert (regs.gpr[RCX], regs.rip) == (7, 5)
     m.step(0)
     assert (regs.gpr[RCX], regs.rip) == (0x1234, 9)
+
+
+@pytest.mark.parametrize(("model", "vector"), [("base", 6), ("lapis", 13)])
+def test_rdtscp_is_there_before_cr4_tsd_is_looked_at(model: str, vector: int) -> None:
+    """SDM Vol. 2B "RDTSCP": #UD without the feature, else #GP(0) by TSD at CPL 3."""
+    rig = Rig(cpu=model)
+    for table in 0x9_0000, 0x9_1000, 0x9_2000:  # U, all the way down
+        rig.vm.memory.write(table, bytes([rig.vm.memory.read(table, 1)[0] | 4]))
+    rig.vm.memory.write(CODE, bytes.fromhex("0f01f9"))
+    regs = rig.vcpu(0).regs
+    regs.rip, regs.cr4 = CODE, regs.cr4 | 4
+    regs.set_segment(CS, Segment(0x13, 0, MASK32, 0xA0_FB00))
+    regs.set_segment(SS, Segment(0x1B, 0, MASK32, 0xC0_F300))
+    rig.enter(0, 1)
+    raised = next(e for e in rig.events(0) if isinstance(e, ExceptionRaised))
+    assert (raised.vector, raised.rip) == (vector, CODE)
 
 
 # What contradicts itself.

@@ -12,6 +12,7 @@ import pytest
 from conformance.rig import CODE, HANDLERS, Rig
 from rigs import machines
 
+from lapis_engine.cpu.registers import CS, SS, Segment
 from lapis_engine.events import DebugHit, ExceptionRaised
 from lapis_engine.replay import capture
 from lapis_engine.replay.digest import state_fields
@@ -313,6 +314,50 @@ def test_dr4_and_dr5_are_undefined_with_cr4_de(code: str) -> None:
     rig = rig_with(code, [], 0x2000)  # GD comes after it
     rig.vcpu(0).regs.cr4 |= 8
     assert vector_of(rig) == [6]
+
+
+@pytest.mark.parametrize("de", [0, 8])
+@pytest.mark.parametrize(
+    ("code", "with_de", "without"),
+    [
+        ("0f21e0", 6, 13),  # mov rax, dr4
+        ("0f23e8", 6, 13),  # mov dr5, rax
+        ("0f21c0", 13, 13),
+        ("440f21c0", 6, 6),  # mov rax, dr8
+        ("66440f23f8", 6, 6),
+        ("f4", 13, 13),
+    ],
+)
+def test_what_is_no_register_comes_before_the_cpl(
+    code: str, with_de: int, without: int, de: int
+) -> None:
+    """SDM Vol. 2B "MOV - Move to/from Debug Registers", at CPL 3."""
+    rig = rig_with(code, [], 0)
+    for table in 0x9_0000, 0x9_1000, 0x9_2000:  # U, all the way down
+        rig.vm.memory.write(table, bytes([rig.vm.memory.read(table, 1)[0] | 4]))
+    regs = rig.vcpu(0).regs
+    regs.cr4 = regs.cr4 | de
+    regs.set_segment(CS, Segment(0x13, 0, 0xFFFF_FFFF, 0xA0_FB00))
+    regs.set_segment(SS, Segment(0x1B, 0, 0xFFFF_FFFF, 0xC0_F300))
+    rig.enter(0, 1)
+    raised = next(e for e in rig.events(0) if isinstance(e, ExceptionRaised))
+    vector = with_de if de else without
+    assert (raised.vector, raised.error) == (vector, None if vector == 6 else 0)
+
+
+@pytest.mark.parametrize("pause", ["f390", "66f390", "f340 90", "2ef390", "f366 90"])
+@pytest.mark.parametrize("cut", [1, 2, 3, 20])
+def test_pause_right_behind_what_sets_tf(pause: str, cut: int) -> None:
+    """The trap is behind PAUSE, however the run is cut."""
+    rig = rig_with(f"9c 66810c240001 9d {pause} 90 90", [], 0)
+    length = len(bytes.fromhex(pause))
+    found: list[ExceptionRaised] = []
+    for _ in range(0, 20, cut):
+        rig.enter(0, cut)
+        found = [e for e in rig.events(0) if isinstance(e, ExceptionRaised)]
+        if found:
+            break
+    assert [(e.vector, e.rip - CODE) for e in found] == [(1, 8 + length)]
 
 
 @MODES

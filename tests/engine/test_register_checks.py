@@ -166,6 +166,7 @@ MSRS = [
     (0x2FF, 0xC02, "msr-memory-type"), (0x2FF, 0x300, "msr-reserved"),
     (0xFE, 0x508, None), (0xFE, 0x50A, "msr-read-only"),
     (0x179, 1, "msr-read-only"), (0x17A, 0, None), (0x17A, 1, "msr-read-only"),
+    (0x1D9, 0, None), (0x1D9, 1, "msr-reserved"), (0x1D9, 2, "msr-reserved"),
     (0x1A0, 0x1800, None), (0x1A0, 0x1801, None), (0x1A0, 1, "msr-reserved"),
     (0xC000_0080, 0xD01, None), (0xC000_0080, 0x2, "efer-reserved"),
     (0xC000_0080, 1 << 12, "efer-reserved"), (0xC000_0080, 1 << 63, "efer-reserved"),

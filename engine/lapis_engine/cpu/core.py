@@ -50,7 +50,7 @@ from lapis_engine.cpu.library import Bare
 from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
-from lapis_engine.cpu.registers import RF, Registers
+from lapis_engine.cpu.registers import RF, TF, Registers
 from lapis_engine.cpu.reports import Reports
 from lapis_engine.cpu.restart import Restarts
 from lapis_engine.cpu.stale import Stale
@@ -336,7 +336,7 @@ class Core(Reports):
         """Return what is marked at the begin of `code`, which is at RIP, or None."""
         head = regs.context.head
         limited = layout.HF_LIMITED if strict.is_limited(head) else 0
-        return self._marks.find(code, head.hflags | limited)
+        return self._marks.find(code, head.hflags | head.eflags & TF | limited)
 
     @contextmanager
     def _alone(self, regs: Registers) -> Iterator[None]:

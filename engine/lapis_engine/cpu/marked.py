@@ -20,11 +20,13 @@ OPSIZE: Final = 0x66
 HLT: Final = b"\xf4"
 PUSHF: Final = b"\x9c"
 IRET: Final = b"\xcf"
+NOP: Final = b"\x90"
 GROUP_5: Final = b"\xff"
 FAR_RET: Final = frozenset({b"\xca", b"\xcb"})
 FAR_DIRECT: Final = frozenset({b"\x9a", b"\xea"})
 REX: Final = frozenset(range(0x40, 0x50))
-REPEATS: Final = frozenset({0xF2, 0xF3})
+REP: Final = 0xF3
+REPEATS: Final = frozenset({0xF2, REP})
 STRINGS: Final = frozenset(
     bytes([code])
     for code in (*range(0x6C, 0x70), *range(0xA4, 0xA8), *range(0xAA, 0xB0))
@@ -60,6 +62,8 @@ class Kind(Enum):
     """A far JMP, CALL or RET in protected mode."""
     IRET = auto()
     """In protected mode, where it has checks, and tasks to return to."""
+    PAUSE = auto()
+    """Under RFLAGS.TF, of which the processor forgets the trap behind it."""
     STRICT = auto()
     """It is checked by a strict machine alone (`strict`)."""
     NOT_OFFERED = auto()
@@ -241,6 +245,15 @@ def look_protected(code: bytes, bits: int, *, irets: bool = True) -> Mark | None
     else:
         is_far = opcode in FAR_RET or (bits != 64 and opcode in FAR_DIRECT)
     return Mark(Kind.FAR, at, code) if is_far else None
+
+
+def look_stepped(code: bytes, bits: int) -> Mark | None:
+    """Return what is marked where RFLAGS.TF is set alone, or None."""
+    at, _ = prefixes(code, bits)
+    is_exchange = bits == 64 and at and code[at - 1] in REX and code[at - 1] & 1
+    if code[at : at + 1] != NOP or REP not in code[:at] or is_exchange:
+        return None
+    return Mark(Kind.PAUSE, at, code)
 
 
 def halts(code: bytes) -> bool:

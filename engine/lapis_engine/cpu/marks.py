@@ -29,9 +29,10 @@ from lapis_engine.cpu.marked import (
     is_repeated,
     look,
     look_protected,
+    look_stepped,
     look_v86,
 )
-from lapis_engine.cpu.registers import RF
+from lapis_engine.cpu.registers import RF, TF
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
 
@@ -83,11 +84,15 @@ class Marks:
             return None if halts(self._code(linear)) else Marked()
         if linear in self.armed or self._state.eflags & RF:
             return Marked()
-        mark = self.find(self._code(linear), self._state.hflags)
+        mode = self._state.hflags | self._state.eflags & TF
+        mark = self.find(self._code(linear), mode)
         return None if mark is None else Marked(mark)
 
     def find(self, code: bytes, hflags: int) -> Mark | None:
-        """Return what is marked at the begin of `code`, or None."""
+        """Return what is marked at the begin of `code`, or None.
+
+        RFLAGS.TF counts in `hflags`, where it is in the block's own flags only.
+        """
         bits = _bits(hflags)
         mark = look(code, bits, self.offer)
         if mark is None and hflags & layout.HF_VM and bits == 16:
@@ -95,6 +100,8 @@ class Marks:
         if mark is None and hflags & (layout.HF_PE | layout.HF_VM) == layout.HF_PE:
             irets = self.is_strict or not hflags & layout.HF_LMA
             mark = look_protected(code, bits, irets=irets)
+        if mark is None and hflags & layout.HF_TF:
+            mark = look_stepped(code, bits)
         if mark is None and self.is_strict:
             mark = strict.look(code, bits, hflags)
         return mark

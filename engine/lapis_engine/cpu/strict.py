@@ -15,6 +15,7 @@ from lapis_engine.cpu.marked import (
     LONGEST,
     OPSIZE,
     REGISTERS,
+    REP,
     TWO_BYTE,
     Kind,
     Mark,
@@ -25,7 +26,7 @@ from lapis_engine.cpu.registers import DS, ES, SEG_FLAT, SEG_KIND, SS
 if TYPE_CHECKING:
     from lapis_engine.cpu.layout import Head
 
-ALONE, REPNE, REP = 0, 0xF2, 0xF3
+ALONE, REPNE = 0, 0xF2
 """Mandatory prefixes of SSE; 0 is none (SDM Vol. 2A "Instruction Prefixes")."""
 ALIGNED: Final = {
     ALONE: frozenset(

@@ -5,7 +5,8 @@ breakpoint on an instruction is a fault before it; one on data or a port, and th
 step, are traps after it, whoever carried the instruction out. The user's own
 breakpoints are none of this: they stop the run first, and the guest never sees them.
 
-# Not modelled: IA32_DEBUGCTL, and single steps on branches (BTF) with it.
+# Not modelled: single steps on branches (BTF), and all of IA32_DEBUGCTL: a bit of it is
+# refused.
 """
 
 from __future__ import annotations

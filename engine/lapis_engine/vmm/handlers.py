@@ -100,6 +100,8 @@ def _exception(run: Run, hw: Faulted | Watched) -> None:
     if hw.vector in HAS_ERROR_CODE:
         error = intercepted.exact_error(vm.memory, vcpu, hw.vector, hw.error, hw.cr2)
     vector = intercepted.exact_vector(vm.memory, vcpu, hw.vector, error)
+    if vector == faults.GP and mov_dr.is_undefined(run):
+        vector, error = faults.UD, None
     vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
 
 

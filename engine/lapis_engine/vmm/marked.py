@@ -105,6 +105,12 @@ def _debug_trap(run: Run, mark: Mark) -> None:
     run.vm.raise_fault(run.vcpu, GuestFault(faults.DB))
 
 
+def _pause(run: Run, mark: Mark) -> None:
+    """PAUSE: a spinning vCPU gives the rest of its quantum away."""
+    intercepted.retire(run, mark.opcode_at + 1)
+    run.yielded = run.pause_yields
+
+
 def _checked(
     check: Callable[[Run, Mark], None],
 ) -> Callable[[Run, Mark], HwExit | None]:
@@ -166,6 +172,7 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.TASK_OR_LDT: _checked(segment_loads.check_task_or_ldt),
     Kind.TABLE_BASE: _checked(segment_loads.check_table_base),
     Kind.PUSHF_V86: _pushf_v86,
+    Kind.PAUSE: _pause,
     Kind.IRET: _or_processor(interrupt_returns.perform),
     Kind.FAR: _or_processor(far_transfers.perform),
     Kind.STRICT: _checked(operand_checks.check),

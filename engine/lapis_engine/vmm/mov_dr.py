@@ -1,6 +1,6 @@
 """MOV to and from the debug registers (SDM Vol. 2B "MOV-Move to/from Debug Registers").
 
-The processor underneath has seen to the CPL, and to the registers from DR8 on.
+The processor underneath has seen to the CPL, and at CPL 0 to those from DR8 on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from lapis_engine.cpu.debug_registers import (
     DR7_MASK,
 )
 from lapis_engine.cpu.fault import GuestFault
+from lapis_engine.cpu.marked import TWO_BYTE
+from lapis_engine.cpu.registers import VM
 from lapis_engine.units import MASK32
+from lapis_engine.vie.prefixes import read_prefixes
 from lapis_engine.vmm import debug, intercepted
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 ALIASES: Final = {4: 6, 5: 7}
 """What DR4 and DR5 are while CR4.DE is 0."""
+OPCODES: Final = frozenset({0x21, 0x23})
+"""Behind 0F."""
+REX_R: Final = 4
 
 
 def carry_out(run: Run, hw: Intercepted) -> None:
@@ -54,6 +60,27 @@ def carry_out(run: Run, hw: Intercepted) -> None:
             return
         _set(run, number, value)
     intercepted.skip(run)
+
+
+def is_undefined(run: Run) -> bool:
+    """Tell whether RIP is at a MOV of a debug register that there is not.
+
+    The processor has #GP(0) at CPL 3 first; but what is no instruction is found when it
+    is decoded (SDM Vol. 3A "Priority Among Concurrent Events"). Virtual-8086 mode
+    has #GP(0) for all of them.
+    """
+    regs = run.vcpu.regs
+    if not regs.cpl or regs.rflags & VM:
+        return False
+    code = intercepted.code_at(run.vm.memory, run.vcpu)
+    try:
+        at = read_prefixes(code, regs.code_bits)
+        if at.byte() != TWO_BYTE or at.byte() not in OPCODES:
+            return False
+        number = at.byte() >> 3 & 7
+    except IndexError:
+        return False
+    return bool(at.rex & REX_R) or (number in ALIASES and bool(regs.cr4 & CR4_DE))
 
 
 def _set(run: Run, number: int, value: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.intercepts import PAUSE
-from lapis_engine.cpu.registers import TF
 from lapis_engine.errors import EntryError
 from lapis_engine.vmm import (
     arbitration,
@@ -138,9 +137,7 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     vm, vcpu = run.vm, run.vcpu
     linear, vcpu.stopped_at = vcpu.stopped_at, None
     past = linear is not None and linear == vcpu.regs.linear_rip
-    # The processor underneath forgets a single-step trap after PAUSE.
-    is_stepped = bool(vcpu.regs.rflags & TF)
-    vm.core.intercept(vcpu.regs, PAUSE, on=run.pause_yields or is_stepped)
+    vm.core.intercept(vcpu.regs, PAUSE, on=run.pause_yields)
     # An NMI or #DB that is still pending here waits for the end of a shadow.
     shadowed = (vcpu.nmi_pending and not vcpu.nmi_blocked) or vcpu.debug_due
     left = 1 if vcpu.mode_watch or shadowed else clock.left(run)

@@ -116,7 +116,8 @@ def _sysret(regs: Registers, _length: int, opsize: int, vendor: Vendor) -> Targe
     """SYSRET: to 64-bit code with REX.W, else to 32-bit code.
 
     SS keeps its hidden part on AMD (APM Vol. 3 "SYSRET").
-    # Not modelled: there SS.DPL stays, too, and CPL is 3 all the same.
+    # Not modelled: there SS.DPL stays, too, and CPL is 3 all the same. No instruction
+    # of a guest can tell, and in the processor underneath the one is the other.
     """
     _check_enabled(regs, vendor)
     _check_protected(regs)

@@ -35,7 +35,8 @@ def stored(msr: Msr, value: int, vendor: Vendor) -> int:
 def fault(msr: Msr, before: int, value: int) -> Fault | None:
     """Return why `value` cannot be written over `before`: then it is #GP(0)."""
     if (value ^ before) & ~msr.writable:
-        return "reserved" if msr.writable else "read-only"
+        is_open = msr.writable or msr.form == "empty"
+        return "reserved" if is_open else "read-only"
     match msr.form:
         case "canonical":
             return None if is_canonical(value) else "address"

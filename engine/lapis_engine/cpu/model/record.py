@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.model.features import Feature
 
 Vendor = Literal["intel", "amd"]
-Form = Literal["any", "canonical", "low-half", "types", "pat", "mtrr-base", "mtrr-type"]
+Form = Literal[
+    "any", "canonical", "low-half", "types", "pat", "mtrr-base", "mtrr-type", "empty"
+]
 """What an MSR takes, beside its writable bits: an address, 32 bits of which the rest is
-lost, eight memory types of MTRRs or of the PAT, or one memory type in bits 7:0."""
+lost, eight memory types of MTRRs or of the PAT, one memory type in bits 7:0, or nothing
+though it can be written: no bit of it is there."""
 
 
 class CpuidLeaf(NamedTuple):

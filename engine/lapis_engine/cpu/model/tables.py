@@ -55,6 +55,8 @@ MSRS: Final[Mapping[int, Msr]] = MappingProxyType(
         0x17A: Msr("IA32_MCG_STATUS", 0, 0, feature="MCA"),
         # Fast strings; no branch trace store, no precise event based sampling.
         0x1A0: Msr("IA32_MISC_ENABLE", 0x1801, 1),
+        # Not modelled: its bits, traps on branches (BTF) among them: each is #GP(0).
+        0x1D9: Msr("IA32_DEBUGCTL", 0, 0, form="empty"),
         0x277: Msr("IA32_PAT", 0x0007_0406_0007_0406, form="pat", feature="PAT"),
         0xC000_0081: Msr("IA32_STAR", feature="SYSCALL"),
         0xC000_0082: Msr("IA32_LSTAR", form="canonical", feature="SYSCALL"),
