@@ -86,6 +86,16 @@ class Kind(Enum):
     """STMXCSR, FXSAVE, XSAVE or XSAVEOPT."""
     X87 = auto()
     """An instruction of x87 that the engine does itself (`x87`)."""
+    HINT = auto()
+    """A hint that does nothing, and that the processor underneath does not know."""
+    FRAME = auto()
+    """ENTER, which asks whether the stack can be written where it will end."""
+    EXCHANGE = auto()
+    """CMPXCHG of a register, which is as it was when it is not equal."""
+    BMI = auto()
+    """BLSI and its kin, BZHI or PDEP, of which some have results that are wrong."""
+    TO_INTEGER = auto()
+    """FISTTP or FBSTP, of what may not fit."""
     UNTOLD = auto()
     """Too little of it is there to say: the rest is in the next page."""
 
@@ -190,14 +200,18 @@ class Offer(NamedTuple):
     """(Map, opcode) -> rows."""
     first: frozenset[int]
     """Opcodes of one byte that are in `rows`, or are VEX prefixes."""
-    vex: frozenset[tuple[int, int]]
-    """(Map, opcode) that are there with a VEX prefix."""
+    vex: Mapping[tuple[int, int, int], Kind | None]
+    """Map, opcode and pp (0, 1, 2, 3 for none, 66, F3, F2) of what is there with a VEX
+    prefix -> why it is marked all the same."""
 
 
-NO_OFFER: Final = Offer({}, frozenset(), frozenset())
+NO_OFFER: Final = Offer({}, frozenset(), {})
 """Marks nothing."""
 THREE_BYTE: Final = frozenset({0x38, 0x3A})
 VEX2, VEX3 = 0xC5, 0xC4
+RORX: Final = 3, 0xF0, 3
+VVVV: Final = 0x78
+"""All ones where VEX names no second source."""
 VEX_LES: Final = 0xC0
 """Outside 64-bit code these are LDS and LES, of a ModRM below."""
 
@@ -212,7 +226,10 @@ def look(code: bytes, bits: int, offer: Offer = NO_OFFER) -> Mark | None:
         return None
     at, locked = prefixes(code, bits)
     try:
-        kind = _refused(code, at, bits, offer) or _kind(code, at, locked=locked)
+        if locked and not _is_lockable(code, at):
+            kind: Kind | None = Kind.LOCK
+        else:
+            kind = _refused(code, at, bits, offer) or _kind(code, at, locked=locked)
     except IndexError:
         kind = Kind.UNTOLD if len(code) < LONGEST else None
     if kind is None or (kind in ONLY_64 and bits != 64):
@@ -280,8 +297,6 @@ def prefixes(code: bytes, bits: int) -> tuple[int, bool]:
 
 def _kind(code: bytes, at: int, *, locked: bool) -> Kind | None:
     """Tell why the opcode at `at` is marked; IndexError when too little is there."""
-    if locked and not _is_lockable(code, at):
-        return Kind.LOCK
     opcode = code[at]
     if locked and opcode in {0xF6, 0xF7} and code[at + 1] >> 3 & 7 == NEG:
         return Kind.LOCKED_NEG
@@ -356,8 +371,11 @@ def _vex(code: bytes, at: int, bits: int, offer: Offer) -> Kind | None:
     after = code[at + 1]
     if bits != 64 and after < VEX_LES:
         return None
-    if code[at] == VEX3 and (after & 0x1F, code[at + 3]) in offer.vex:
-        return None
+    if code[at] == VEX3:
+        low = code[at + 2]
+        key = after & 0x1F, code[at + 3], low & 3
+        if key in offer.vex and (key != RORX or low & VVVV == VVVV):
+            return offer.vex[key]
     return Kind.NOT_OFFERED
 
 

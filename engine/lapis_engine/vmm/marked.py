@@ -17,6 +17,7 @@ from lapis_engine.cpu.intercepts import Budget, Marked
 from lapis_engine.cpu.marked import LONGEST, THREE_BYTE, TWO_BYTE, Kind, Mark
 from lapis_engine.cpu.registers import RSP, SS, VM
 from lapis_engine.vmm import (
+    bit_fields,
     clock,
     counted,
     debug,
@@ -25,10 +26,12 @@ from lapis_engine.vmm import (
     interrupt_returns,
     mxcsr,
     operand_checks,
+    preconditions,
     repaired,
     segment_loads,
     system_calls,
     x87,
+    x87_integers,
 )
 
 if TYPE_CHECKING:
@@ -187,6 +190,11 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.LOADS_MXCSR: _strictly(partial(mxcsr.load, by_processor)),
     Kind.STORES_MXCSR: _strictly(partial(mxcsr.store, by_processor)),
     Kind.X87: _or_processor(x87.perform),
+    Kind.HINT: preconditions.hint,
+    Kind.FRAME: _checked(preconditions.check_frame),
+    Kind.EXCHANGE: partial(bit_fields.keep_high_half, by_processor),
+    Kind.BMI: partial(bit_fields.repair, by_processor),
+    Kind.TO_INTEGER: partial(x87_integers.store, by_processor),
     Kind.TWICE: partial(repaired.repeat_low_half, by_processor),
 }
 """Why it is marked -> what is done; None when the engine has done it."""

@@ -41,6 +41,8 @@ class Encoding(NamedTuple):
 
 
 NP, P66, F2, F3 = (0,), (0x66,), (0xF2,), (0xF3,)
+ANY = tuple(range(8))
+"""Whatever ModRM.reg is."""
 
 ALWAYS: Final = (
     Encoding(TWO, (0xC7,), reg=(6, 7), form="register"),  # RDRAND RDSEED
@@ -49,10 +51,29 @@ ALWAYS: Final = (
     Encoding(ONE, (0x8F,), reg=tuple(range(1, 8))),  # XOP: no POP, as underneath
     # INCSSP, TPAUSE, UMWAIT, UMONITOR: no fences, which take no prefix.
     Encoding(TWO, (0xAE,), (0x66, 0xF2, 0xF3), (5, 6, 7), "register"),
+    # No prefix: FXSAVE FXRSTOR LDMXCSR STMXCSR MOVNTI; no F2 or F3: MOVQ.
+    Encoding(TWO, (0xAE,), (0x66, 0xF2, 0xF3), (0, 1, 2, 3), "memory"),
+    Encoding(TWO, (0xC3,), (0x66, 0xF2, 0xF3)),
+    Encoding(TWO, (0xD6,), (0xF2, 0xF3), ANY, "memory"),
+    # No memory: MOVMSKPS, and shifts by an immediate.
+    Encoding(TWO, (0x50, 0x71, 0x72, 0x73), reg=ANY, form="memory"),
+    # Memory alone: MOVLPD MOVHPD MOVBE.
+    Encoding(TWO, (0x12, 0x16), P66, ANY, "register"),
+    Encoding(THREE_38, (0xF0, 0xF1), (0, 0x66), ANY, "register"),
+    Encoding(ONE, (0xC6, 0xC7), reg=(7,), form="register"),  # XABORT XBEGIN
+    Encoding(TWO, (0x20, 0x22), reg=(1, 5, 6, 7)),  # CR1 CR5 CR6 CR7, and CR9 to CR15
     Encoding(TWO, (0x33,), kind=Kind.RDPMC),
     Encoding(TWO, (0x01,), reg=(2,), form="register", rm=1, kind=Kind.XSETBV),
 )
 """What no model leaves to the processor."""
+REPAIRED: Final = (
+    Encoding(TWO, (0x18,), reg=(0, 1, 2, 3), form="register", kind=Kind.HINT),
+    Encoding(ONE, (0xC8,), kind=Kind.FRAME),
+    Encoding(TWO, (0xB1,), None, ANY, "register", only_64=True, kind=Kind.EXCHANGE),
+    Encoding(ONE, (0xDB, 0xDD, 0xDF), None, (1,), "memory", kind=Kind.TO_INTEGER),
+    Encoding(ONE, (0xDF,), None, (6,), "memory", kind=Kind.TO_INTEGER),  # FBSTP
+)
+"""What every model has, and the processor underneath does not do quite right."""
 ENCODINGS: Final[Mapping[str, tuple[Encoding, ...]]] = MappingProxyType(
     {
         "SSE3": (
@@ -106,7 +127,11 @@ def offer(model: CpuModel) -> Offer:
     """Return the table of what the processor must not carry out under a model."""
     rows: defaultdict[tuple[int, int], list[Row]] = defaultdict(list)
     missing = [name for name in ENCODINGS if not model.offers(name)]
-    found = [*ALWAYS, *(each for name in missing for each in ENCODINGS[name])]
+    found = [
+        *ALWAYS,
+        *(each for name in missing for each in ENCODINGS[name]),
+        *REPAIRED,
+    ]
     for each in found:
         row = Row(
             each.kind, each.prefixes, each.reg, each.form, each.rm, each.rex_w,
@@ -114,20 +139,34 @@ def offer(model: CpuModel) -> Offer:
         )  # fmt: skip
         for opcode in each.opcodes:
             rows[each.table, opcode].append(row)
-    vex = {name for name in ("BMI1", "BMI2") if model.offers(name)}
+    vex = {
+        key: VEX_REPAIRED.get(key)
+        for name in ("BMI1", "BMI2")
+        if model.offers(name)
+        for key in VEX_ENCODINGS[name]
+    }
     first = frozenset(opcode for table, opcode in rows if table == ONE)
     return Offer(
         {key: tuple(several) for key, several in rows.items()},
         first | VEX_PREFIXES,
-        frozenset(key for name in vex for key in VEX_ENCODINGS[name]),
+        vex,
     )
 
 
 VEX_PREFIXES: Final = frozenset({0xC4, 0xC5})
-VEX_ENCODINGS: Final[Mapping[str, frozenset[tuple[int, int]]]] = MappingProxyType(
+VEX_ENCODINGS: Final[Mapping[str, frozenset[tuple[int, int, int]]]] = MappingProxyType(
     {
-        "BMI1": frozenset({(2, 0xF2), (2, 0xF3), (2, 0xF7)}),
-        "BMI2": frozenset({(2, 0xF5), (2, 0xF6), (2, 0xF7), (3, 0xF0)}),
+        "BMI1": frozenset({(2, 0xF2, 0), (2, 0xF3, 0), (2, 0xF7, 0)}),
+        "BMI2": frozenset(
+            {
+                (2, 0xF5, 0), (2, 0xF5, 2), (2, 0xF5, 3), (2, 0xF6, 3), (2, 0xF7, 1),
+                (2, 0xF7, 2), (2, 0xF7, 3), (3, 0xF0, 3),
+            }
+        ),
     }
+)  # fmt: skip
+"""Feature -> map, opcode and pp behind the three-byte VEX prefix."""
+VEX_REPAIRED: Final[Mapping[tuple[int, int, int], Kind]] = MappingProxyType(
+    dict.fromkeys(((2, 0xF3, 0), (2, 0xF5, 0), (2, 0xF5, 3)), Kind.BMI)
 )
-"""Feature -> (map, opcode) behind the three-byte VEX prefix."""
+"""BLSR, BLSMSK and BLSI; BZHI; PDEP."""
