@@ -138,3 +138,21 @@ def test_a_marked_instruction_at_the_start_of_a_page_needs_no_page_before_it() -
     rig.regs.rip = 0x8001
     assert isinstance(rig.core.run(rig.regs, 10), Marked)
     assert (rig.core.retired, rig.regs.rip) == (1, 0x8002)
+
+
+@pytest.mark.parametrize("length", [0, 2], ids=["its own block", "at a block's end"])
+@pytest.mark.parametrize("marked", ["f1 90", "f0 90", "0f 05"])
+@pytest.mark.parametrize("at", [0x7200, 0x8000, 0x7FFE, 0x8FFD, 0x8FFC])
+def test_what_a_guest_writes_over_a_marked_instruction_runs(
+    length: int, marked: str, at: int
+) -> None:
+    rig = Rig()
+    # mov byte [si], 0x43; mov byte [si + 1], 0x43; jmp bx: the new code is inc bx twice
+    rig.code("c6 04 43 c6 44 01 43 ff e3")
+    rig.memory.write(at, b"\x42" * length + bytes.fromhex(marked) + b"\x42\xf4")
+    rig.regs.rip = at
+    assert isinstance(rig.core.run(rig.regs, 100), Marked)
+    rig.regs.rip, rig.regs.gpr[3], rig.regs.gpr[6] = CODE, at, at + length
+    assert rig.core.run(rig.regs, 3 + length + 3) == Budget()
+    assert rig.regs.gpr[3] == at + 2
+    assert rig.regs.rip == at + length + 3

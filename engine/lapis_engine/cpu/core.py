@@ -89,7 +89,9 @@ class Core(Reports):
         self._counter = find_counter(self._uc)
         self._control: Control = find_control(self._uc)
         self._marks = Marks(self._uc, self._control.state)
-        self._restarts = Restarts(self._uc, self._bare, self._counter, self._control)
+        self._restarts = Restarts(
+            self._uc, self._bare, self._counter, self._control, self._marks
+        )
         self._loaded: Context | None = None
         self._event: HwExit | Resumed | None = None
         self._before = 0

@@ -51,8 +51,8 @@ class Marks:
     """Looks at each instruction that one Unicorn instance is about to translate."""
 
     __slots__ = (
-        "_buffer", "_compare", "_handle", "_state", "armed", "is_strict", "offer",
-        "past",
+        "_buffer", "_compare", "_handle", "_state", "armed", "is_strict", "met",
+        "offer", "past",
     )  # fmt: skip
 
     def __init__(self, uc: Uc, state: layout.Head) -> None:
@@ -64,6 +64,8 @@ class Marks:
         """Linear address of an instruction that is let through."""
         self.armed: frozenset[int] = frozenset()
         """Linear addresses at which a guest's debug register waits."""
+        self.met = NOWHERE
+        """Linear address of the one that was found last while translating."""
         self.is_strict = False
         """What `strict` has is marked, too."""
         self.offer = NO_OFFER
@@ -108,7 +110,10 @@ class Marks:
 
     def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
         linear = address[0]
-        return BEHIND if linear == self.past or self.at(linear) is None else SAME
+        if linear == self.past or self.at(linear) is None:
+            return BEHIND
+        self.met = linear
+        return SAME
 
     def is_repeated(self, linear: int) -> bool:
         """Tell whether a string instruction with REP stands there."""

@@ -1,4 +1,6 @@
-"""Instructions that QEMU starts a second time, counted once.
+"""What has to be known of each block of code that is translated, as it is.
+
+Instructions that QEMU starts a second time are counted once.
 
 An instruction that overwrites the block of translated code that it is in cannot go on
 in it. QEMU takes the processor back to before the instruction, drops the block, has
@@ -10,6 +12,9 @@ where a run is cut, and a run of one instruction would end before the second sta
 Blocks for a second start are known by the length that QEMU asked for. Unicorn tells of
 each block when it is translated, which costs a run nothing, and this one is dropped as
 it is told of: it runs once, and is translated and told of anew the next time.
+
+A block that ends before a marked instruction is made to reach over it: it is to be
+dropped, too, when a guest puts another instruction there.
 
 # Not modelled: an unaligned read-modify-write that begins before the block and ends in
 # it. QEMU stores it byte by byte and finds the block only after the first ones, which
@@ -23,6 +28,8 @@ from typing import TYPE_CHECKING, Final
 from unicorn import UC_HOOK_EDGE_GENERATED
 
 from lapis_engine.cpu import layout
+from lapis_engine.cpu.marked import LONGEST
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     import ctypes as c
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
     from unicorn.unicorn_py3.unicorn import TBStruct
 
     from lapis_engine.cpu.library import Bare
+    from lapis_engine.cpu.marks import Marks
     from lapis_engine.cpu.probe import Control
 
 
@@ -44,14 +52,16 @@ OVERHEAD: Final = 2
 class Restarts:
     """Takes back one count for each instruction that is started anew."""
 
-    __slots__ = ("_bare", "_blocks", "_counter", "is_full", "on_restart", "translated")
+    __slots__ = (
+        "_bare", "_blocks", "_counter", "_marks", "is_full", "on_restart", "translated",
+    )  # fmt: skip
 
     def __init__(
-        self, uc: Uc, bare: Bare, counter: c.c_size_t, control: Control
+        self, uc: Uc, bare: Bare, counter: c.c_size_t, control: Control, marks: Marks
     ) -> None:
         """Watch the blocks that `uc` translates from now on."""
         self._bare, self._counter = bare, counter
-        self._blocks = control.blocks
+        self._blocks, self._marks = control.blocks, marks
         self.translated = 0
         """Instructions translated since all of it was dropped."""
         self.is_full = False
@@ -66,6 +76,8 @@ class Restarts:
     ) -> None:
         before = self.translated
         self.translated += block.icount + OVERHEAD
+        if block.pc + block.size == self._marks.met:
+            self._reach_over(block.pc)
         if block.icount != 1 or not self._is_second_start(block.pc):
             if before and self.translated > MOST:  # at least one block gets its turn
                 self.is_full = True
@@ -82,8 +94,27 @@ class Restarts:
 
     def _is_second_start(self, linear: int) -> bool:
         """Tell whether QEMU asked for one instruction, and did not just get one."""
+        block = self._block(linear)
+        return block is not None and block.cflags & layout.CF_COUNT_MASK == 1
+
+    def _reach_over(self, linear: int) -> None:
+        """Let the block at `linear` hold what was looked at behind it, in that page.
+
+        One that ends where a page does is not known in the next: it runs once.
+        """
+        block = self._block(linear)
+        if block is None:
+            return
+        within = self._marks.met % PAGE
+        if block.size and not within:
+            self._bare.forget(linear, linear + 1)
+        else:
+            block.size += min(LONGEST, PAGE - within)
+
+    def _block(self, linear: int) -> layout.Block | None:
+        """Return the block that was translated last, which is at `linear`."""
         place = self._blocks[layout.block_slot(linear)]
         if not place:
-            return False
+            return None
         block = layout.Block.from_address(place)
-        return bool(block.pc == linear and block.cflags & layout.CF_COUNT_MASK == 1)
+        return block if block.pc == linear else None
