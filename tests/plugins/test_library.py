@@ -172,7 +172,7 @@ def test_a_strict_machine_is_recorded_as_one(tmp_path: Path) -> None:
     with lapis.open(guest, cpus=1, memory="2M", strict=True, record=path) as session:
         session.run(2)
         texts = [event.text for event in session.events()]
-    assert "the operand is beyond the limit of its segment" in texts[0]
+    assert "2 bytes at DS:0xffff are beyond the limit, 0xffff" in texts[0]
     with lapis.replay(path) as again:
         again.goto("end")
         assert [event.text for event in again.events()] == texts

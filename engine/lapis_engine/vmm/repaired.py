@@ -17,7 +17,8 @@ bytes as they are; FXRSTOR and XRSTOR load no FIP, FOP and FDP.
 # Differs from the SDM: CMPXCHG8B and CMPXCHG16B may change other flags than ZF.
 # Differs from the SDM: PCMPxSTRx "equal ordered" misses what only begins at the end.
 # Differs from the SDM: x87, but for the instructions of `cpu.x87`, sets no exception
-flags but ZE of a division, has no stack faults, and leaves FOP as it is.
+flags but ZE of a division, has no stack faults, leaves FOP as it is, and of what waits
+to be handled raises #MF at WAIT and FNOP alone; MMX does not, either.
 # Differs from the SDM: FXAM does not tell an empty register, nor a number that is not
 supported.
 """
