@@ -260,6 +260,39 @@ def test_sti_holds_nothing_off() -> None:
     assert trap(rig) == (1, EMPTY | 1, 0)
 
 
+@pytest.mark.parametrize("cut", [1, 2, 20])
+@pytest.mark.parametrize(
+    ("code", "wide"),
+    [
+        ("8e53fb", False),  # mov ss, [rbx - 5]: it ends with the byte of STI
+        ("368e53fb", False),
+        ("8e93fbfbfbfb", True),  # mov ss, [rbx - 0x4040405]
+        ("17", False),  # pop ss
+        ("6617", False),
+        ("8ed0", True),
+    ],
+)
+def test_it_is_told_by_the_instruction(code: str, wide: bool, cut: int) -> None:
+    """Whatever its last byte is, and however the run is cut; STI behind it is STI."""
+    length = len(bytes.fromhex(code))
+    held, free = CODE + length, CODE + length + 3
+    dr7 = field(0, EXECUTE) | field(1, EXECUTE)
+    rig = rig_with(f"{code} 90 90 fb 90 f4", [held, free], dr7, wide=wide)
+    regs = rig.vcpu(0).regs
+    regs.gpr[0] = selector = regs.selector(2)
+    regs.gpr[3] = DATA + (0x404_0405 if wide else 5)
+    for place in (DATA, regs.gpr[4]):
+        rig.vm.memory.write(place, selector.to_bytes(2, "little"))
+    found: list[ExceptionRaised] = []
+    for _ in range(0, 20, cut):
+        rig.enter(0, cut)
+        found = [e for e in rig.events(0) if isinstance(e, ExceptionRaised)]
+        if found:
+            break
+    assert [(e.vector, e.rip) for e in found] == [(1, free)]
+    assert not rig.vcpu(0).in_ss_shadow
+
+
 def test_what_mov_ss_holds_off_comes_before_an_interrupt_handler_runs() -> None:
     """INT n behind it: the #DB comes at the first instruction of its handler."""
     rig = rig_with("8e13 cd40", [DATA], field(0, ACCESS, 2), wide=False)

@@ -49,7 +49,9 @@ class Kind(Enum):
     SYSTEM_CALL = auto()
     """SYSCALL, SYSRET, SYSENTER or SYSEXIT."""
     NULL_SS = auto()
-    """A load of SS in 64-bit code, where a null selector has its rule."""
+    """LSS in 64-bit code, where a null selector has its rule."""
+    MOV_SS = auto()
+    """MOV to SS or POP SS, whose shadow is another one than that of STI."""
     TASK_OR_LDT = auto()
     """LTR or LLDT."""
     TABLE_BASE = auto()
@@ -127,14 +129,14 @@ TWO_LOCKABLE: Final = {
 }
 """Opcode -> ModRM.reg: what takes LOCK, with memory (SDM Vol. 2A "LOCK")."""
 
-ONE: Final = {0xF1: Kind.ICEBP, 0xE0: Kind.LOOP, 0xE1: Kind.LOOP}
+ONE: Final = {0x17: Kind.MOV_SS, 0xF1: Kind.ICEBP, 0xE0: Kind.LOOP, 0xE1: Kind.LOOP}
 """Opcode of one byte -> why it is marked."""
 TWO: Final[dict[int, Kind]] = {
     **dict.fromkeys((0x05, 0x07, 0x34, 0x35), Kind.SYSTEM_CALL),
     0xB2: Kind.NULL_SS,  # LSS
 }
 """Opcode after 0F -> why it is marked."""
-ONE_GROUPS: Final = {(0x8E, 2): Kind.NULL_SS}
+ONE_GROUPS: Final = {(0x8E, 2): Kind.MOV_SS}
 """(Opcode of one byte, ModRM.reg) -> why it is marked."""
 TWO_GROUPS: Final = {
     (0x00, 2): Kind.TASK_OR_LDT,

@@ -51,7 +51,7 @@ def _init(vm: Vm, vcpu: Vcpu) -> None:
     vcpu.event, vcpu.stopped_at, vcpu.debug_due = None, None, 0
     vcpu.mode, vcpu.mode_watch = vcpu.regs.mode, 0
     vcpu.nmi_pending = vcpu.nmi_blocked = vcpu.halted = False
-    vcpu.extint_pending = False
+    vcpu.extint_pending = vcpu.in_ss_shadow = False
     vm.timers.moved = True
 
 

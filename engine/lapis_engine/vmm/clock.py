@@ -43,6 +43,7 @@ def account(run: Run, retired: int) -> None:
     if retired:
         vm._faults = 0  # noqa: SLF001 - a call would be 1 % of a step
         run.vcpu.retired += retired
+        run.vcpu.in_ss_shadow = False
         run.ran += retired
         vm.now += retired
     timers, now = vm.timers, vm.now

@@ -11,7 +11,7 @@ breakpoints are none of this: they stop the run first, and the guest never sees 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lapis_engine.cpu.debug_registers import (
     DR6_BD,
@@ -27,8 +27,6 @@ from lapis_engine.events import DebugHit
 if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Run
-
-STI: Final = b"\xfb"
 
 
 def is_broken_at(run: Run) -> bool:
@@ -89,16 +87,11 @@ def release(run: Run, *, single: bool = False) -> bool:
 
 
 def is_held(run: Run) -> bool:
-    """Tell whether MOV to SS or POP SS stands right before RIP, and not STI.
+    """Tell whether the last instruction was MOV to SS or POP SS, and not STI.
 
-    # Differs from the SDM: one whose last byte is that of STI, a displacement of -5,
-    # does not hold a #DB off.
+    # Not modelled: one that takes SS from a device.
     """
-    vcpu = run.vcpu
-    if not vcpu.regs.shadow:
-        return False
-    before = vcpu.linear.peek(vcpu.regs.linear_rip - 1)
-    return before is None or run.vm.memory.peek(before, 1) != STI
+    return run.vcpu.in_ss_shadow and run.vcpu.regs.shadow
 
 
 def _raise(run: Run, hits: int) -> None:

@@ -108,6 +108,17 @@ def _debug_trap(run: Run, mark: Mark) -> None:
     run.vm.raise_fault(run.vcpu, GuestFault(faults.DB))
 
 
+def _mov_ss(run: Run, mark: Mark) -> HwExit | None:
+    """MOV SS and POP SS hold #DB off behind them, which STI does not.
+
+    SDM Vol. 3A "Masking Exceptions and Interrupts When Switching Stacks".
+    """
+    vcpu = run.vcpu
+    result = _null_ss(run, mark) if vcpu.regs.code_bits == 64 else by_processor(run)
+    vcpu.in_ss_shadow = result is not None and run.vm.core.retired == 1
+    return result
+
+
 def _pause(run: Run, mark: Mark) -> None:
     """PAUSE: a spinning vCPU gives the rest of its quantum away."""
     intercepted.retire(run, mark.opcode_at + 1)
@@ -167,11 +178,15 @@ def _scan(run: Run, mark: Mark) -> HwExit | None:
     return result
 
 
+_null_ss: Handler = _checked(segment_loads.check_null_ss)
+
+
 HANDLERS: dict[Kind, Handler] = {
     Kind.LOCK: _undefined,
     Kind.ICEBP: _debug_trap,
     Kind.SYSTEM_CALL: system_calls.carry_out,
-    Kind.NULL_SS: _checked(segment_loads.check_null_ss),
+    Kind.MOV_SS: _mov_ss,
+    Kind.NULL_SS: _null_ss,
     Kind.TASK_OR_LDT: _checked(segment_loads.check_task_or_ldt),
     Kind.TABLE_BASE: _checked(segment_loads.check_table_base),
     Kind.PUSHF_V86: _pushf_v86,

@@ -40,6 +40,8 @@ class Vcpu:
     """Why the last INIT or SIPI that was meant for it did not reach it, or nothing."""
     event: Pending | None = None
     """Event whose delivery the next entry owes (bhyve `exit_intinfo`)."""
+    in_ss_shadow: bool = False
+    """The shadow, while there is one, is that of MOV SS or POP SS, and not of STI."""
     debug_due: int = 0
     """Hits on watched data, bits 3:0 of DR6, whose #DB a MOV SS holds off."""
     vie: VieState = field(default_factory=VieState)
