@@ -151,3 +151,70 @@ def test_without_osfxsr_it_is_ud_whatever_it_holds() -> None:
     rig.vcpu(0).regs.cr4 &= ~OSFXSR
     (text,) = refused(rig, 1)
     assert text.startswith("#UD")
+
+
+WIDE = "48"
+POINTED = "dbe3 d94010 d9e8"
+"""fninit; fld dword [rax + 16], 3 bytes at 2; fld1, which leaves FDP."""
+FNSTENV = "d9b100100000"
+"""[rcx + 4096]."""
+
+
+@pytest.mark.parametrize("prefix", ["", WIDE])
+@pytest.mark.parametrize(
+    ("save", "restore"), [(FXSAVE, "0fae09"), (XSAVE, "0fae29"), ("0fae31", "0fae29")]
+)
+def test_pointers_of_x87_are_kept_in_an_image(
+    save: str, restore: str, prefix: str
+) -> None:
+    """FIP at 8, FDP at 16; with REX.W 64 bits, else 32 and a selector. FOP is at 6."""
+    code = POINTED + "b803000000" + prefix + save + "dbe3" + prefix + restore + FNSTENV
+    rig = guest(code, RESET, ONE)
+    memory, regs = rig.vm.memory, rig.vcpu(0).regs
+    memory.write(OUT, b"\xee" * 512 + bytes(64))
+    regs.gpr[RDX] = 0
+    run(rig.vm, rig.vcpu(0), budget=8)
+    image = memory.peek(OUT, 32)
+    cs, ds = regs.selector(1), regs.selector(3)
+    selectors = (0, 0) if prefix else (cs, ds)
+    assert image[5:8] == bytes(3)
+    assert struct.unpack("<IIII", image[8:24]) == (
+        CODE + 5, selectors[0], AT + 16, selectors[1]
+    )  # fmt: skip
+    environment = struct.unpack("<7I", memory.peek(OUT + 4096, 28))
+    assert environment[3] == CODE + 5
+    assert environment[5] == AT + 16
+    assert (environment[4] & 0xFFFF, environment[6] & 0xFFFF) == selectors
+
+
+def test_an_image_without_x87_clears_the_pointers() -> None:
+    rig = guest(POINTED + "b803000000 0fae29" + FNSTENV, RESET, ONE)
+    rig.vm.memory.write(OUT, b"\x11" * 24 + RESET.to_bytes(4, "little"))
+    rig.vm.memory.write(OUT + 28, bytes(548))
+    run(rig.vm, rig.vcpu(0), budget=6)
+    assert struct.unpack("<7I", rig.vm.memory.peek(OUT + 4096, 28))[3:] == (0,) * 4
+
+
+def test_a_part_that_is_not_asked_for_is_not_written() -> None:
+    """RFBM is that of SSE: no byte of x87's."""
+    rig = guest("b802000000" + XSAVE, RESET)
+    rig.vm.memory.write(OUT, b"\xee" * 512 + bytes(64))
+    run(rig.vm, rig.vcpu(0), budget=2)
+    assert rig.vm.memory.peek(OUT, 24) == b"\xee" * 24
+    assert word(rig, OUT + 24) == RESET
+
+
+def test_registers_after_reset() -> None:
+    """SDM Vol. 3A "Processor State After Reset": FCW 40h, tags 5555h, MXCSR 1F80h.
+
+    stmxcsr [rcx]; fnstenv [rcx + 4096]; and LDMXCSR of 0 is something else.
+    """
+    rig = guest(STMXCSR + FNSTENV + LDMXCSR + "0fae5904", 0)
+    regs = rig.vcpu(0).regs
+    untouched = regs.context.vector_bytes()
+    run(rig.vm, rig.vcpu(0), budget=4)
+    assert word(rig, OUT) == RESET
+    fcw, fsw, tags = struct.unpack("<3I", rig.vm.memory.peek(OUT + 4096, 12))
+    assert (fcw & 0xFFFF, fsw & 0xFFFF, tags & 0xFFFF) == (0x40, 0, 0x5555)
+    assert word(rig, OUT + 4) == 0
+    assert regs.context.vector_bytes() != untouched

@@ -36,6 +36,17 @@ CODE_SEGMENT = 1
 
 XCR0_RESET, XCR0_ONCE = 1, 3
 """x87 (SDM Vol. 3A "Processor State After Reset"); and what it was once."""
+FCW_RESET, MXCSR_RESET = 0x40, 0x1F80
+"""The same; both were 0 once.
+
+# Differs from the SDM: before FNINIT x87 computes with 64 bits, not 24.
+"""
+
+PLACES: Final = (
+    (layout.X87_STATE + X87State.fcw.offset, 2, FCW_RESET),
+    (layout.FLOAT_STATE + FloatState.mxcsr.offset, 4, MXCSR_RESET),
+)
+"""Offset in the state, bytes and reset value of FCW and MXCSR."""
 
 
 class Context:
@@ -109,12 +120,18 @@ class Context:
         """Return what lies between `head` and `tail`: x87, SSE and AVX state, MSRs.
 
         It is for hashes: XCR0 is told by what differs from its reset value, which was 3
-        when the oldest recordings were made.
+        when the oldest recordings were made; and the reset values of FCW and MXCSR have
+        changed places with 0, which they were then.
         """
         self.settle()
         middle = STATE_SIZE - c.sizeof(Head) - c.sizeof(Tail)
         found = bytearray(c.string_at(self._address + c.sizeof(Head), middle))
         found[layout.XCR0 - c.sizeof(Head)] ^= XCR0_ONCE ^ XCR0_RESET
+        for at, size, reset in PLACES:
+            place = slice(at - c.sizeof(Head), at - c.sizeof(Head) + size)
+            value = int.from_bytes(found[place], "little")
+            if value in {0, reset}:
+                found[place] = (reset - value).to_bytes(size, "little")
         return bytes(found)
 
     def load_bytes(self, state: bytes) -> None:

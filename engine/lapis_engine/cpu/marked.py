@@ -143,11 +143,13 @@ TWO_GROUPS: Final = {
     (0x00, 3): Kind.TASK_OR_LDT,
 }
 """(Opcode after 0F, ModRM.reg) -> why it is marked."""
+FXSAVE, FXRSTOR, LDMXCSR, STMXCSR, XSAVE, XRSTOR, XSAVEOPT = range(7)
+"""ModRM.reg behind 0F AE, with memory; 6 with 66 is CLWB."""
 TWO_MEMORY: Final = {
     (0x01, 2): Kind.TABLE_BASE,
     (0x01, 3): Kind.TABLE_BASE,
-    **dict.fromkeys(((0xAE, 1), (0xAE, 2), (0xAE, 5)), Kind.LOADS_MXCSR),
-    **dict.fromkeys(((0xAE, 0), (0xAE, 3), (0xAE, 4), (0xAE, 6)), Kind.STORES_MXCSR),
+    **{(0xAE, reg): Kind.LOADS_MXCSR for reg in (FXRSTOR, LDMXCSR, XRSTOR)},
+    **{(0xAE, reg): Kind.STORES_MXCSR for reg in (FXSAVE, STMXCSR, XSAVE, XSAVEOPT)},
 }
 TWO_REGISTER: Final = {(0x01, 4): Kind.SMSW}
 """The same, for the forms with memory, or without it, alone."""

@@ -15,7 +15,7 @@ from lapis_engine.boot.image import (
     RealEntry,
     ResetEntry,
 )
-from lapis_engine.cpu.context import XCR0_RESET
+from lapis_engine.cpu.context import FCW_RESET, MXCSR_RESET, XCR0_RESET
 from lapis_engine.cpu.model import instructions
 from lapis_engine.cpu.model.catalog import DEFAULT
 from lapis_engine.cpu.paging import Linear
@@ -101,7 +101,8 @@ def make(
 def _vcpu(number: int, core: Core, memory: PhysicalMemory, profile: Profile) -> Vcpu:
     regs = core.new_registers()
     reset.reset(regs)
-    regs.xcr0 = XCR0_RESET  # which INIT keeps
+    regs.xcr0 = XCR0_RESET  # which INIT keeps, and so it does these
+    regs.context.x87.fcw, regs.context.floats.mxcsr = FCW_RESET, MXCSR_RESET
     linear = Linear(regs, memory)
     vcpu = Vcpu(number, regs, linear, apic_state.reset(number, profile))
     vcpu.active = profile.aps_active or number == 0

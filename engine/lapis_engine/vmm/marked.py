@@ -31,6 +31,7 @@ from lapis_engine.vmm import (
     segment_loads,
     system_calls,
     x87,
+    x87_images,
     x87_integers,
 )
 
@@ -202,8 +203,12 @@ HANDLERS: dict[Kind, Handler] = {
     Kind.LOOP: lambda run, _mark: by_processor(run),  # alone it does no harm
     Kind.LOCKED_NEG: partial(repaired.put_flags_of_neg, by_processor),
     Kind.EXPLICIT_LENGTH: partial(repaired.saturate_lengths, by_processor),
-    Kind.LOADS_MXCSR: _strictly(partial(mxcsr.load, by_processor)),
-    Kind.STORES_MXCSR: _strictly(partial(mxcsr.store, by_processor)),
+    Kind.LOADS_MXCSR: _strictly(
+        partial(x87_images.load, partial(mxcsr.load, by_processor))
+    ),
+    Kind.STORES_MXCSR: _strictly(
+        partial(x87_images.store, partial(mxcsr.store, by_processor))
+    ),
     Kind.X87: _or_processor(x87.perform),
     Kind.HINT: preconditions.hint,
     Kind.FRAME: _checked(preconditions.check_frame),

@@ -16,6 +16,7 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.descriptors import OpenBus
 from lapis_engine.cpu.fault import GP, UD, GuestFault
 from lapis_engine.cpu.intercepts import Budget
+from lapis_engine.cpu.marked import LDMXCSR, XRSTOR, XSAVEOPT
 from lapis_engine.cpu.model.consistency import SSE
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import (
@@ -48,8 +49,6 @@ FLUSHED: Final = 0x80
 UM, FTZ = 0x800, 0x8000
 RESERVED: Final = 0xFFFF_0000
 """What is not in MXCSR_MASK."""
-LDMXCSR, XRSTOR, XSAVEOPT = 2, 5, 6
-"""ModRM.reg behind 0F AE; FXRSTOR is 1, and 6 with 66 is CLWB."""
 PLACE: Final = 24
 """Where the image of FXRSTOR and XRSTOR has it."""
 NOT_WITH: Final = frozenset({0x66, 0xF2, 0xF3})

@@ -11,8 +11,7 @@ denormal as what it is, and set exception flags; ROUND sets PE where it shall no
 # Differs from the SDM: MIN and MAX with MXCSR.DAZ give a denormal as it is; DPPS and
 DPPD of products that are all -0 give +0.
 # Differs from the SDM: of two NaN operands SSE takes the larger, not the first.
-# Differs from the SDM: FXSAVE and XSAVE store no FOP and no FDP, and leave reserved
-bytes as they are; FXRSTOR and XRSTOR load no FIP, FOP and FDP.
+# Differs from the SDM: FXSAVE and XSAVE leave the bytes behind ST0 to ST7 as they are.
 # Differs from the SDM: an access of which only the end is not canonical gives #PF.
 # Differs from the SDM: CMPXCHG8B and CMPXCHG16B may change other flags than ZF.
 # Differs from the SDM: PCMPxSTRx "equal ordered" misses what only begins at the end.
