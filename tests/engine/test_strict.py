@@ -250,3 +250,125 @@ def test_how_a_run_is_cut_changes_nothing(cut: int) -> None:
     assert states[0][0] == 13
     # Byte n is added 13 times, modulo 256.
     assert states[0][3] == bytes(n * 13 & 0xFF for n in range(16))
+
+
+SS_LIMIT = (SS_FAULT, 0, "segment")
+IMPLIED = [
+    # Strings: bx in SI and DI; "Limit Checking": an element lies within, or it is #GP.
+    ("a5", 0xFFFE, None), ("a5", 0xFFFF, LIMIT), ("a4", 0xFFFF, None),
+    ("66a5", 0xFFFD, LIMIT), ("66a5", 0xFFFC, None), ("a7", 0xFFFF, LIMIT),
+    ("ab", 0xFFFF, LIMIT), ("ad", 0xFFFF, LIMIT), ("af", 0xFFFF, LIMIT),
+    ("ac", 0xFFFF, None), ("67ac", 0x1_0000, LIMIT), ("2ead", 0xFFFF, LIMIT),
+    # REP without a count accesses nothing; with one, the element that it is at.
+    ("31c9 f3a5", 0xFFFF, None), ("b101 30ed f3a5", 0xFFFF, LIMIT),
+    ("b102 30ed f3a4", 0xFFFF, None),
+    ("b102 30ed 67f3a4", 0xFFFF, LIMIT), ("b103 30ed f3ab", 0xFFFA, None),
+    # XLAT: a byte at bx + al; at 16 bits it wraps.
+    ("b0ff d7", 0xFF00, None), ("b0ff d7", 0xFF01, None), ("b0ff 67d7", 0xFF01, LIMIT),
+    ("b0ff 67d7", 0xFF00, None),
+    # Pointers: an offset, and a selector behind it.
+    ("c407", 0xFFFC, None), ("c407", 0xFFFD, LIMIT), ("66c507", 0xFFFB, LIMIT),
+    ("0fb407", 0xFFFE, LIMIT), ("0fb507", 0xFFFC, None), ("ff1f", 0xFFFD, LIMIT),
+    ("ff2f", 0xFFFE, LIMIT),
+]  # fmt: skip
+STACKED = [
+    # Stack: what is pushed lies below SP, what is popped above; #SS.
+    ("50", 2, None), ("50", 1, SS_LIMIT), ("50", 0, None), ("6650", 3, SS_LIMIT),
+    ("6650", 0, None), ("6a01", 1, SS_LIMIT), ("68cdab", 1, SS_LIMIT),
+    ("9c", 1, SS_LIMIT), ("06", 1, SS_LIMIT), ("0fa0", 1, SS_LIMIT),
+    ("ff36", 1, SS_LIMIT), ("fff0", 1, SS_LIMIT), ("60", 15, SS_LIMIT),
+    ("60", 16, None), ("60", 0, None), ("e80000", 1, SS_LIMIT), ("e80000", 2, None),
+    ("ffd3", 1, SS_LIMIT), ("58", 0xFFFE, None), ("58", 0xFFFF, SS_LIMIT),
+    ("6658", 0xFFFD, SS_LIMIT), ("07", 0xFFFF, SS_LIMIT), ("0fa1", 0xFFFF, SS_LIMIT),
+    ("9d", 0xFFFF, SS_LIMIT), ("61", 0xFFF1, SS_LIMIT), ("61", 0xFFF0, None),
+    ("c3", 0xFFFF, SS_LIMIT), ("c20000", 0xFFFF, SS_LIMIT), ("c3", 0xFFFE, None),
+    ("8f07", 0xFFFF, SS_LIMIT), ("8f07", 0xFFFE, None), ("c8000000", 1, SS_LIMIT),
+    ("c8000000", 2, None), ("c8000002", 3, SS_LIMIT), ("c8000001", 4, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "bx", "came"), IMPLIED)
+def test_what_is_not_named_in_real_mode(
+    code: str, bx: int, came: tuple[int, int | None, str | None] | None
+) -> None:
+    found, regs = real(code.replace(" ", ""))
+    for register in (3, 6, 7):
+        regs.gpr[register] = bx
+    regs.gpr[1] = 0
+    assert fault(found, 2 + code.count(" ")) == came
+    found, regs = real(code.replace(" ", ""))
+    for register in (3, 6, 7):
+        regs.gpr[register] = bx
+    regs.gpr[1] = 0
+    found.vm.core.is_strict = False
+    assert fault(found, 2 + code.count(" ")) is None
+
+
+@pytest.mark.parametrize(("code", "sp", "came"), STACKED)
+def test_the_stack_in_real_mode(
+    code: str, sp: int, came: tuple[int, int | None, str | None] | None
+) -> None:
+    found, regs = real(code)
+    regs.gpr[4], regs.gpr[5], regs.gpr[7] = sp, 0x100, 0x200
+    assert fault(found) == came
+    if came is not None:  # the frame of #SS itself may have had room
+        assert regs.gpr[4] in {sp, sp - 6 & 0xFFFF}
+
+
+def test_leave_reads_where_bp_points() -> None:
+    for bp, came in ((0xFFFE, None), (0xFFFF, SS_LIMIT)):
+        found, regs = real("c9")
+        regs.gpr[4], regs.gpr[5] = 0x100, bp
+        assert fault(found) == came
+
+
+@pytest.mark.parametrize(
+    ("esp", "ss", "code", "came"),
+    [
+        (0x1000, Segment(0x18, 0, 0xFFF, 0x40_9300), "50", None),
+        (0x1003, Segment(0x18, 0, 0xFFF, 0x40_9300), "50", SS_LIMIT),
+        (0x1004, Segment(0x18, 0, 0xFFF, 0x40_9300), "50", SS_LIMIT),
+        (0xFFC, Segment(0x18, 0, 0xFFF, 0x40_9300), "58", None),
+        (0xFFD, Segment(0x18, 0, 0xFFF, 0x40_9300), "58", SS_LIMIT),
+        # Expand-down: what is above the limit is within.
+        (0x2004, Segment(0x18, 0, 0x1FFF, 0x40_9700), "50", None),
+        (0x2003, Segment(0x18, 0, 0x1FFF, 0x40_9700), "50", SS_LIMIT),
+        # A stack of 16 bits under code of 32 takes SP, and four bytes of it.
+        (0xABCD_0004, Segment(0x18, 0, 0xFFF, 0x9300), "50", None),
+        (0xABCD_0002, Segment(0x18, 0, 0xFFF, 0x9300), "50", SS_LIMIT),
+        (0x1000, Segment(0x18, 0, 0xFFF, 0x40_9300), "e800000000", None),
+        (0x1001, Segment(0x18, 0, 0xFFF, 0x40_9300), "ff742401", SS_LIMIT),
+    ],
+)
+def test_the_stack_in_protected_mode(
+    esp: int,
+    ss: Segment,
+    code: str,
+    came: tuple[int, int | None, str | None] | None,
+) -> None:
+    found, regs = rig(code, wide=False)
+    regs.set_segment(SS, ss)
+    regs.gpr[4] = esp
+    assert fault(found) == came
+
+
+def test_a_string_by_a_null_segment() -> None:
+    for code, came in (("ac", LIMIT), ("36ac", None), ("aa", None)):
+        found, regs = rig(code, wide=False)
+        regs.set_segment(DS, Segment(0, 0, 0, 0))
+        regs.gpr[6] = regs.gpr[7] = 0x2000
+        assert fault(found) == came
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 1000])
+def test_a_checked_string_goes_on_however_it_is_cut(cut: int) -> None:
+    """mov cx, 40; rep movsw from FFA0: the 41st element would be beyond."""
+    found, regs = real("b92900f3a5")
+    regs.gpr[6], regs.gpr[7] = 0xFFAF, 0x200
+    done = 0
+    while done < 60 and not found.events(0):
+        done += run(found.vm, found.vcpu(0), budget=min(cut, 60 - done)).ran
+    raised = next(e for e in found.events(0) if isinstance(e, ExceptionRaised))
+    assert (raised.vector, raised.rule) == (GP, "segment")
+    assert regs.gpr[1] & 0xFFFF == 1
+    assert regs.gpr[6] & 0xFFFF == 0xFFFF

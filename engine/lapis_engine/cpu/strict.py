@@ -3,7 +3,8 @@
 Alignment of SSE operands, and limits and types of segments: the processor underneath
 checks neither. What is marked is decided when code is translated; which code that is
 depends on the mode, and on whether a segment is limited at all (`HF_LIMITED`).
-# Not modelled: limits of what is implied, by strings, XLAT, and the stack.
+# Not modelled: limits of what far calls, far returns, interrupts and IRET push and pop
+in real mode and virtual-8086 mode.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu import layout
 from lapis_engine.cpu.marked import (
+    GROUP_5,
     LONGEST,
     OPSIZE,
     REGISTERS,
@@ -80,10 +82,48 @@ OFFSET: Final = range(0xA0, 0xA4)
 LOADS: Final = frozenset({0x07, 0x17, 0x1F, 0x8E, 0xC4, 0xC5})
 """Loads of ES, SS and DS: afterwards another segment may be limited."""
 LSS: Final = 0xB2
+FAR_LOADS: Final = frozenset({LSS, 0xB4, 0xB5})
+"""LSS, LFS and LGS, behind 0F."""
+FAR: Final = frozenset({3, 5})
+"""ModRM.reg behind FF: far CALL and JMP."""
+XLAT: Final = 0xD7
+STRINGS: Final = frozenset({*range(0x6C, 0x70), *range(0xA4, 0xA8), *range(0xAA, 0xB0)})
+"""INS, OUTS, MOVS, CMPS, STOS, LODS and SCAS."""
+READS_SOURCE: Final = frozenset({0x6E, 0x6F, *range(0xA4, 0xA8), 0xAC, 0xAD})
+HAS_DESTINATION: Final = STRINGS - {0x6E, 0x6F, 0xAC, 0xAD}
+WRITES: Final = frozenset({0x6C, 0x6D, 0xA4, 0xA5, 0xAA, 0xAB})
+PUSHES: Final = frozenset(
+    {0x06, 0x0E, 0x16, 0x1E, *range(0x50, 0x58), 0x60, 0x68, 0x6A, 0x9C, 0xC8, 0xE8}
+)
+"""PUSH, PUSHA, PUSHF, ENTER and CALL."""
+POPS: Final = frozenset(
+    {0x07, 0x17, 0x1F, *range(0x58, 0x60), 0x61, 0x8F, 0x9D, 0xC2, 0xC3, 0xC9}
+)
+"""POP, POPA, POPF, RET and LEAVE."""
+POP_MODRM: Final = 0x8F
+PUSHES_REG: Final = frozenset({2, 6})
+"""ModRM.reg behind FF: CALL and PUSH."""
 PREFIXED: Final = frozenset({0x2E, 0x64, 0x65})
 """CS, FS and GS, which `is_limited` does not look at."""
 FAR_FROM_END: Final = 0x1_0000 - 512
 """Offsets below are within 64 KiB, whatever is there: FXSAVE is the longest."""
+
+
+def is_push(code: bytes, at: int) -> bool:
+    """Tell whether the instruction writes to the stack, not far, and no interrupt."""
+    opcode = code[at]
+    if opcode == TWO_BYTE:
+        return code[at + 1] in {0xA0, 0xA8}
+    if opcode == GROUP_5[0]:
+        return code[at + 1] >> 3 & 7 in PUSHES_REG
+    return opcode in PUSHES
+
+
+def is_pop(code: bytes, at: int) -> bool:
+    """Tell whether the instruction reads from the stack, not far, and no IRET."""
+    if code[at] == TWO_BYTE:
+        return code[at + 1] in {0xA1, 0xA9}
+    return code[at] in POPS
 
 
 def is_limited(head: Head) -> bool:
@@ -149,6 +189,9 @@ def _is_limited_access(code: bytes, at: int, bits: int, hflags: int) -> bool:
         return True
     if not hflags & layout.HF_LIMITED and PREFIXED.isdisjoint(before):
         return False
+    is_string = opcode == XLAT or opcode in STRINGS
+    if is_string or is_push(code, at) or is_pop(code, at):
+        return True
     narrow = (bits == 16) != (0x67 in before)
     if opcode in OFFSET:
         size = 2 if narrow else 4

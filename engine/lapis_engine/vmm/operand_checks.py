@@ -14,8 +14,11 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.disasm import memory_access
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.registers import CR0_EM, CR0_TS, CR4_OSFXSR
-from lapis_engine.vie import checks, reach
+from lapis_engine.cpu.strict import POP_MODRM, STRINGS, XLAT
+from lapis_engine.vie import checks, implied, reach
+from lapis_engine.vie.implied import OperandAccess
 from lapis_engine.vie.operands import linear_address
+from lapis_engine.vie.prefixes import read_prefixes
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.marked import Mark
@@ -28,13 +31,13 @@ RELATIVE: Final = 0x05
 
 
 def check(run: Run, mark: Mark) -> None:
-    """Raise #GP(0) or #SS(0) for the explicit memory operand, if it breaks a rule."""
-    regs, code = run.vcpu.regs, mark.code
+    """Raise #GP(0) or #SS(0) for a memory operand, if it breaks a rule."""
+    regs, code, at = run.vcpu.regs, mark.code, mark.opcode_at
     operand = next(reach.operands(regs, code), None)
+    if regs.code_bits != 64:
+        _check_segments(regs, code, at, operand)
     if operand is None:
         return
-    if regs.code_bits != 64:
-        _check_segment(regs, code, operand)
     needed = strict.alignment(code, mark.opcode_at)
     if needed and _is_sse_on(regs):
         linear = linear_address(regs, regs.code_bits, *operand)
@@ -46,15 +49,32 @@ def check(run: Run, mark: Mark) -> None:
             raise GuestFault(faults.GP, 0, rule=Breach.UNALIGNED, values=values)
 
 
+IMPLIED: Final = STRINGS | {XLAT}
+"""What has operands, and none by ModRM."""
+SELECTOR: Final = 2
+"""Bytes of one, behind an offset."""
 THREE: Final = (0x38, 0x3A)
 """Second opcode bytes that a third follows."""
 
 
-def _check_segment(regs: Registers, code: bytes, operand: Operand) -> None:
+def _check_segments(
+    regs: Registers, code: bytes, at: int, operand: Operand | None
+) -> None:
+    """Check what is named, and what is not."""
+    named = []
     found = memory_access(code, regs.code_bits)
-    if found is None:
-        return
-    size, write = found
+    if operand is not None and found is not None and code[at] not in IMPLIED:
+        size, write = found
+        if implied.far_pointer(code, at):
+            size, write = read_prefixes(code, regs.code_bits).opsize + SELECTOR, False
+        named = [OperandAccess(operand, size, write)]
+    others = list(implied.accesses(regs, code))
+    for access in [*others, *named] if code[at] == POP_MODRM else [*named, *others]:
+        _check_segment(regs, access)
+
+
+def _check_segment(regs: Registers, access: OperandAccess) -> None:
+    operand, size, write = access
     try:
         checks.check(regs, operand, size, write=write)
     except GuestFault as fault:

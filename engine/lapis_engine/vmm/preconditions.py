@@ -4,6 +4,8 @@ SDM Vol. 2A "ENTER".
 
 # Differs from the SDM: with both 66 and F2 or F3 before an opcode of SSE the processor
 underneath goes by 66, and real ones by the other.
+# Differs from the SDM: in 16-bit code POPCNT, CRC32 and MOVBE have 32 bits, and 16
+behind 66, as they have in 32-bit code.
 """
 
 from __future__ import annotations
