@@ -27,6 +27,8 @@ ROWS = 8
 STEPS = 6
 SECONDS = 0.5
 AT = 0x300
+HLT = b"\xf4"
+"""Behind which nothing is translated, and that would take most of the time."""
 
 
 class Trial(NamedTuple):
@@ -85,7 +87,7 @@ def state(trial: Trial) -> layout.Case:
     offset = layout.HOLE - base
     pages = [] if trial.bits != 64 else [page | 7 for page in layout.WINDOW]
     return layout.Case(
-        str(trial), "", trial.code, trial.bits, trial.paging, 0,
+        str(trial), "", trial.code + HLT, trial.bits, trial.paging, 0,
         [offset + 0x100 * n + 0x80 for n in range(16)],
         layout.CODE - base + AT, layout.CODE + AT, 2, [base] * 6,
         pages=pages, answers=[0], xmm=[0x3F80_0000] * 16,

@@ -68,6 +68,13 @@ GENERATORS = {
         slice=2_000,
         share=2,
     ),
+    "offered": Generator(
+        "campaign.offered",
+        "every instruction: what CPUID offers, in each mode, and beside the host",
+        slice=6_000,
+        share=2,
+        patience=300.0,
+    ),
     "determinism": Generator(
         "campaign.determinism",
         "random programs, each in two processes that share nothing of the host",

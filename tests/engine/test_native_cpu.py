@@ -9,6 +9,7 @@ import pytest
 from rigs.native_cpu import host, layout, programs, trial
 from rigs.native_cpu.engine import Bench
 from rigs.native_cpu.instructions import ALL
+from rigs.offered import judge, native, undefined
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,3 +118,32 @@ def test_what_is_read_to_be_written_faults_as_a_write(
     """U and, for all that write, W (SDM Vol. 3A "Page-Fault Exceptions")."""
     ended = bench.run(given(code, rax=layout.DATA - 0x1000))
     assert (ended.vector, ended.error) == (14, error)
+
+
+@pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("66f30f58c1", undefined.BOTH), ("66f20f54c1", undefined.BOTH),
+        ("f6c904", undefined.ALIAS), ("0f54c1", None), ("f6c104", None),
+        ("660fae07", None), ("0f18c1", None), ("c4e269f3c9", None),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_prefixes_and_forms(
+    bench: Bench, tmp_path: Path, code: str, kind: str | None
+) -> None:
+    """A departure that is cured leaves the list; ADDSS for ADDPD is no #UD at all."""
+    offered = judge.bench("lapis").offered
+    some = [bytes.fromhex(code) + bytes(8)]
+    found = list(undefined.differing(host.build(tmp_path), bench, some, offered))
+    expected = [] if kind is None or code == "66f30f58c1" else [kind]
+    assert [each.kind for each in found] == expected
+
+
+@pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")
+def test_fldcw_keeps_what_is_reserved(bench: Bench, tmp_path: Path) -> None:
+    """SDM Vol. 1 "x87 FPU Control Word": bits 13 to 15 and 7 are reserved."""
+    program = given("66c707ffff d92f d93f 668b07")
+    theirs = host.run(host.build(tmp_path), [program])[0].gpr[0] & 0xFFFF
+    assert (theirs, bench.run(program).gpr[0] & 0xFFFF) == (0x1F7F, 0xFFFF)
+    assert native.RESERVED in native.KNOWN

@@ -7,7 +7,7 @@ of CR4 that the model has.
 
 import pytest
 from rigs import machines
-from rigs.offered import features, judge
+from rigs.offered import features, judge, narrow
 from rigs.offered.bench import MODES
 
 from lapis_engine.cpu.model.catalog import MODELS
@@ -41,6 +41,16 @@ def test_the_list_has_all_that_cpuid_has_a_bit_for() -> None:
     assert set(features.BITS) - known == {"LM"}  # the mode itself
     counts = {mode: len(judge.instructions(mode)) for mode in MODES}
     assert min(counts.values()) > 2900
+
+
+@pytest.mark.parametrize("mode", narrow.MODES)
+def test_16_and_32_bits_do_what_64_do(mode: str) -> None:
+    """Of what is the same instruction, whatever its prefixes and addresses are."""
+    found = list(narrow.differing("lapis", mode))
+    kinds = {each.kind for each in found}
+    assert [each for each in found if each.kind not in narrow.KNOWN] == []
+    assert kinds == (set() if mode == "32" else set(narrow.KNOWN))
+    assert len(list(narrow.pairs(mode))) > 1200
 
 
 def test_a_model_that_does_not_do_what_it_says_is_found() -> None:

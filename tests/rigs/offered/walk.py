@@ -77,21 +77,31 @@ def instructions(bits: int) -> tuple[Instruction, ...]:
     """Return all that there are in a mode, each mnemonic and form once."""
     reader = capstone.Cs(capstone.CS_ARCH_X86, MODES[bits])
     texts: dict[tuple[str, str], bytes] = {}
-    for code in _encodings(bits):
+    for code in encodings(bits):
         for _, size, mnemonic, operands in reader.disasm_lite(code, 0x1000, 1):
             if not _is_opaque(code[:size]):
                 texts.setdefault((mnemonic, operands), code[:size])
-    reader.detail = True
     found: dict[tuple[str, str], Instruction] = {}
     for code in texts.values():
-        insn = next(reader.disasm(code, 0x1000, 1))
-        form = ",".join(_form(insn, operand) for operand in insn.operands)
-        key = insn.mnemonic, form
-        if key not in found:
-            groups = frozenset(GROUPS[each] for each in insn.groups)
-            text = f"{insn.mnemonic} {insn.op_str}".strip()
-            found[key] = Instruction(bits, code, insn.mnemonic, form, groups, text)
+        for insn in read(bits, code):
+            found.setdefault((insn.mnemonic, insn.form), insn)
     return tuple(found.values())
+
+
+def read(bits: int, code: bytes) -> Iterator[Instruction]:
+    """Yield what stands at the begin of `code`, if it is an instruction."""
+    for insn in _reader(bits).disasm(code, 0x1000, 1):
+        form = ",".join(_form(insn, operand) for operand in insn.operands)
+        groups = frozenset(GROUPS[each] for each in insn.groups)
+        text = f"{insn.mnemonic} {insn.op_str}".strip()
+        yield Instruction(bits, bytes(insn.bytes), insn.mnemonic, form, groups, text)
+
+
+@cache
+def _reader(bits: int) -> capstone.Cs:
+    reader = capstone.Cs(capstone.CS_ARCH_X86, MODES[bits])
+    reader.detail = True
+    return reader
 
 
 def _is_opaque(code: bytes) -> bool:
@@ -99,8 +109,8 @@ def _is_opaque(code: bytes) -> bool:
     return len(code) == 1 and code[0] in LEGACY
 
 
-def _encodings(bits: int) -> Iterator[bytes]:
-    """Yield each with a tail for whatever follows."""
+def encodings(bits: int) -> Iterator[bytes]:
+    """Yield every encoding with a tail for whatever follows; some twice."""
     prefixes = [*PREFIXES]
     if bits == 64:
         prefixes += [prefix + REX_W for prefix in PREFIXES]
