@@ -18,6 +18,7 @@ from lapis_engine.events import (
     Oddity,
     VectorDelivered,
 )
+from lapis_engine.vmm import unreached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,7 +176,7 @@ LOOKS: dict[str, Callable[..., str]] = {
     "startup-cpus": lambda s, _n: hex(s.rig.vm.startup_cpus),
     "superseded": lambda s, _n: str(s.rig.vm.spinup.superseded),
     "why-not": lambda s, n: sentence(s.rig.machine.why_not_runnable(n)),
-    "unreached": lambda s, n: s.vcpu(n).unreached,
+    "unreached": lambda s, n: unreached.text(s.vcpu(n).unreached or ()),
     "reg": reg,
     "seg": seg,
 }

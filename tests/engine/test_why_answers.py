@@ -22,6 +22,8 @@ from rigs.why_states import (
 
 from lapis_engine.errors import EngineError
 from lapis_engine.machine.machine import Machine
+from lapis_engine.replay import capture
+from lapis_engine.replay.digest import state_fields
 from lapis_engine.why import ipi as why_ipi
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector
@@ -118,6 +120,26 @@ def test_the_init_that_went_to_an_inactive_vcpu_is_named() -> None:
         "INIT of vCPU 0 (ICR 0xc4500) went to an inactive vCPU and was dropped; the "
         "SIPI of vCPU 0 (ICR 0xc4608) went to an inactive vCPU and was dropped"
     )
+
+
+def test_whom_an_ipi_did_not_reach_is_a_code_and_hashes_as_it_always_has() -> None:
+    """The state had the sentence, and a recording of then is held against its hash."""
+    m = broken_bring_up()
+    lost = m.vcpus[1].unreached
+    assert lost is not None
+    assert [(it.mode, it.sender, it.icr, it.why.code) for it in lost] == [
+        ("init", 0, 0xC_4500, "inactive"),
+        ("sipi", 0, 0xC_4608, "inactive"),
+    ]
+    assert dict(state_fields(m))["vcpu1.unreached"] == (
+        "'the INIT of vCPU 0 (ICR 0xc4500) went to an inactive vCPU and was dropped; "
+        "the SIPI of vCPU 0 (ICR 0xc4608) went to an inactive vCPU and was dropped'"
+    )
+    start = capture.take(m)
+    m.vcpus[1].unreached = None
+    assert "vcpu1.unreached" not in dict(state_fields(m))
+    capture.put(m, start)
+    assert m.vcpus[1].unreached == lost
 
 
 def test_a_boot_ipi_that_came_after_one_that_was_dropped_ends_the_reason() -> None:

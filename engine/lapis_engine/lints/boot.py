@@ -78,7 +78,7 @@ def waits(vcpu: Vcpu) -> bool:
     if not run_state.is_pending(vcpu.run_state):
         return False
     touched = run_state.INIT | run_state.PEND_INIT | run_state.PEND_SIPI
-    return bool(vcpu.run_state & touched or vcpu.unreached)
+    return bool(vcpu.run_state & touched or vcpu.unreached is not None)
 
 
 def spins(vm: Vm, state: LintState) -> Finding | None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import MISSING, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
 from lapis_engine.replay import pages
 from lapis_engine.replay.kinds import kind_of
 from lapis_engine.replay.parts import RAW, parts
 from lapis_engine.units import PAGE
+from lapis_engine.vmm import unreached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.machine.machine import Machine
@@ -30,6 +31,8 @@ NO_RESET = object()
 """In place of the reset value of a field that has none: it is always told."""
 AT_RESET = "(at reset)"
 """What is said of a field that is not among the fields, as memory that is all zero."""
+SENTENCES: Final[Mapping[str, Callable[[Any], str]]] = {"unreached": unreached.text}
+"""Fields that were a sentence once: state schema 2 hashes them as that."""
 PLAIN = frozenset({bool, type(None)})
 
 
@@ -130,6 +133,8 @@ def field_lines(part: Part, name: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     reset = reset_values(type(part.holder)).get(name, NO_RESET)
     value = getattr(part.holder, name)
+    if name in SENTENCES and value is not None:
+        value = SENTENCES[name](value)
     _add(found, f"{part.name}.{name.strip('_')}", value, reset)
     return found
 

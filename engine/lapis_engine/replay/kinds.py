@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic.icr import Ipi
+from lapis_engine.cause import Cause
 from lapis_engine.cpu.gates import Pending
 from lapis_engine.devices.ioapic.state import PinState
 from lapis_engine.devices.pic.state import ChipState
@@ -25,12 +26,14 @@ from lapis_engine.vie.state import InoutSlot, MmioSlot
 from lapis_engine.vmm import exits
 from lapis_engine.vmm.interference import Held, Rule
 from lapis_engine.vmm.traps import Trap
+from lapis_engine.vmm.unreached import Unreached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS: Final[Mapping[type, str]] = MappingProxyType(
     {
+        Cause: "cause",
         ChannelState: "pit channel",
         ChipState: "8259",
         Held: "held IPI",
@@ -47,6 +50,7 @@ KINDS: Final[Mapping[type, str]] = MappingProxyType(
         Rule: "interference rule",
         Spin: "spin",
         Trap: "trap",
+        Unreached: "unreached IPI",
         exits.Bogus: "exit BOGUS",
         exits.Debug: "exit DEBUG",
         exits.DebugCpu: "exit DEBUG_CPU",

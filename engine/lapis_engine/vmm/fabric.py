@@ -30,8 +30,9 @@ from lapis_engine.events import (
     VectorAccepted,
     VectorEnded,
 )
-from lapis_engine.vmm import exits, interference
+from lapis_engine.vmm import exits, interference, unreached
 from lapis_engine.vmm.startup import init_sipi, protocols, startup_cpus
+from lapis_engine.vmm.unreached import Unreached
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 UNIMPLEMENTED: Final = frozenset({"lowest", "smi", "remote-read"})
 ABSENT: Final = Cause("destination", "no APIC has that destination")
 """Why an IPI or message that names nobody is dropped."""
+ELSEWHERE: Final = Cause("elsewhere", "it went elsewhere")
+"""Why one that names a vCPU and reaches another did not reach it."""
 PIN_OF_IRQ_0: Final = 2
 """Of the IOAPIC, which has no input for the second 8259."""
 
@@ -170,23 +173,23 @@ def _report(vm: Vm, ipi: Ipi, targets: tuple[int, ...], why: Cause | None) -> Ip
         reached = number in targets
         if reached:
             if ipi.mode == "init":  # a SIPI does not make up for an INIT that is lost
-                vcpu.unreached = ""
+                vcpu.unreached = None
             continue
-        first = vcpu.unreached if ipi.mode == "sipi" else ""
-        vcpu.unreached = "; ".join(filter(None, [first, _unreached(vm, vcpu, sent)]))
+        before = vcpu.unreached or () if ipi.mode == "sipi" else ()
+        vcpu.unreached = (*before, _unreached(vm, vcpu, sent))
     return sent
 
 
-def _unreached(vm: Vm, vcpu: Vcpu, sent: IpiSent) -> str:
-    """Say why an INIT or SIPI that names this vCPU did not reach it."""
-    what = "INIT" if sent.mode == "init" else "SIPI"
-    head = f"the {what} of vCPU {sent.vcpu} (ICR {sent.icr:#x})"
+def _unreached(vm: Vm, vcpu: Vcpu, sent: IpiSent) -> Unreached:
+    """Return why an INIT or SIPI that names this vCPU did not reach it."""
+    what = sent.mode, sent.vcpu, sent.icr
     lost = None if sent.targets else protocols.of(vm.profile).lost(vm.profile, vcpu)
-    if lost is not None:
-        text = f"{head} {lost}"
-        vm.note(Oddity(vcpu.id, f"{what} lost", text))
-        return text
-    return f"{head} was dropped: {sent.dropped or 'it went elsewhere'}"
+    if lost is None:
+        return Unreached(*what, sent.dropped or ELSEWHERE, sent=False)
+    found = Unreached(*what, lost, sent=True)
+    name = f"{unreached.NAMES[sent.mode]} lost"
+    vm.note(Oddity(vcpu.id, name, unreached.sentence(found)))
+    return found
 
 
 def _arrive(vm: Vm, vcpu: Vcpu, ipi: Ipi, source: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.delivery import Pending
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Registers
+    from lapis_engine.vmm.unreached import Unreached
 
 
 @dataclass(slots=True)
@@ -36,8 +37,8 @@ class Vcpu:
     """An ExtINT that an LVT entry or an IPI pulsed (bhyve `extint_pending`)."""
     active: bool = True
     """Counts for destinations (`vm_activate_cpu`)."""
-    unreached: str = ""
-    """Why the last INIT or SIPI that was meant for it did not reach it, or nothing."""
+    unreached: tuple[Unreached, ...] | None = None
+    """The last INIT, if it did not reach it, and each SIPI since that did not."""
     event: Pending | None = None
     """Event whose delivery the next entry owes (bhyve `exit_intinfo`)."""
     in_ss_shadow: bool = False

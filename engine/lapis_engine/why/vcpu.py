@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import priority
 from lapis_engine.events import InitReceived, Interfered, SipiReceived
 from lapis_engine.machine.log import KEPT
-from lapis_engine.vmm import arbitration, fabric
+from lapis_engine.vmm import arbitration, fabric, unreached
 from lapis_engine.vmm import run_state as runstate
 from lapis_engine.why import gates, wakes
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
@@ -100,8 +100,8 @@ def _reasons(machine: Machine, it: Vcpu) -> Iterator[Reason]:
 
 def _missed(machine: Machine, it: Vcpu) -> Iterator[Reason]:
     """Yield what became of the INIT or SIPI that it waits for."""
-    if it.unreached:
-        yield blocks("unreached", it.unreached)
+    if it.unreached is not None:
+        yield blocks("unreached", unreached.text(it.unreached))
     told: dict[str, Reason | None] = {}
     for logged in reversed(machine.log.last(KEPT)):
         if len(told) == 2:

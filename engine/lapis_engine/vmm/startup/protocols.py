@@ -34,7 +34,7 @@ class BootProtocol:
     """Why the kernel does not do an ICR write of the guest's, of whatever mode."""
     targets: Callable[[Vm, Ipi, Targets], Targets]
     """Whom one reaches, given what the ICR names among the active vCPUs."""
-    lost: Callable[[Profile, Vcpu], str | None]
+    lost: Callable[[Profile, Vcpu], Cause | None]
     """What happened to one that names this vCPU and has reached nobody, beside being
     dropped."""
     by_id_alone: Callable[[Profile], bool]

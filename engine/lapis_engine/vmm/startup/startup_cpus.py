@@ -8,9 +8,10 @@ handlers, where locks may be taken.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import state as apic_state
+from lapis_engine.cause import Cause
 from lapis_engine.events import EngineFault, RunStateChanged
 from lapis_engine.vmm import exits, run_state
 from lapis_engine.vmm.run_state import BootIpi
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.entry import Context
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
+
+
+INACTIVE: Final = Cause("inactive", "went to an inactive vCPU and was dropped")
+SHORTHAND: Final = Cause("shorthand", "names it by a shorthand, which is not looked at")
+"""What is said of an INIT or SIPI that reaches nobody."""
 
 
 def by_id_alone(profile: Profile) -> bool:
@@ -44,13 +50,13 @@ def targets(vm: Vm, ipi: Ipi, found: tuple[int, ...]) -> tuple[int, ...]:
     return (number,) if fits else ()
 
 
-def lost(profile: Profile, vcpu: Vcpu) -> str | None:
+def lost(profile: Profile, vcpu: Vcpu) -> Cause | None:
     """Say what happened to INIT or SIPI that names this vCPU and reached nobody."""
     if vcpu.active:
         return None
     if profile.boot_ipi_needs_active:
-        return "went to an inactive vCPU and was dropped"
-    return "names it by a shorthand, which is not looked at"
+        return INACTIVE
+    return SHORTHAND
 
 
 def carry(
