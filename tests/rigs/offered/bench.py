@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from functools import cache
 from random import Random
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lapis_engine.cpu import layout as state
@@ -21,6 +22,8 @@ from lapis_engine.vmm.vm import Run
 from rigs.offered.features import BITS, LEAVES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lapis_engine.memory.physical import Region
 
 CODE, DATA, STACK, GDT, TSS = 0x8000, 0xA000, 0xC000, 0x7000, 0x7800
@@ -39,6 +42,9 @@ SINGLES: Final = (1.5, -2.25, 3.0, 0.125)
 FILL_X87: Final = "dbe3 d9eb d9e8 d9ea d9ec"
 """fninit; fldpi; fld1; fldl2e; fldlg2."""
 PF: Final = 14
+RFLAGS: Final = 16
+"""Behind the numbers of the general registers."""
+NONE: Final[Mapping[int, int]] = MappingProxyType({})
 HLT: Final = b"\xf4"
 """Behind which nothing is translated."""
 
@@ -122,10 +128,17 @@ class Bench:
         }
         self.offered = self._cpuid()
 
-    def run(self, code: bytes, mode: str, given: State) -> Ended:
-        """Run one instruction."""
+    def run(
+        self, code: bytes, mode: str, given: State, other: Mapping[int, int] = NONE
+    ) -> Ended:
+        """Run one instruction; `other` has general registers by number, and RFLAGS."""
         vcpu, regs = self.vcpu, self.vcpu.regs
         regs.context.load_bytes(self._states[mode, given])
+        for register, value in other.items():
+            if register == RFLAGS:
+                regs.rflags = value
+            else:
+                regs.gpr[register] = value
         self._lay(mode, given, code)
         return self._ended(vcpu, regs)
 

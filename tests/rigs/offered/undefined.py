@@ -31,6 +31,7 @@ HARMFUL: Final = frozenset(
         "retf", "retfq", "lcall", "ljmp", "lss", "lfs", "lgs", "call", "jmp", "ret",
         "wrpkru", "in", "out", "insb", "insd", "insw", "outsb", "outsd", "outsw",
         "popf", "popfq", "rdtsc", "rdtscp", "cpuid", "xsave", "xrstor", "xsaveopt",
+        "xsave64", "xrstor64", "xsaveopt64",
         "xgetbv", "xsetbv", "rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase",
     )
 )  # fmt: skip
