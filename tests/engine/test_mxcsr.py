@@ -87,7 +87,7 @@ def test_flags_stay_until_they_are_loaded_away(pieces: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("code", "place"), [(FXSAVE, 24), (XSAVE, 24)])
 def test_an_image_has_them_too(code: str, place: int) -> None:
-    """RAX names the components of XSAVE: 2 0000h has neither of the two."""
+    """1 / 0, and RAX names x87 and SSE for XSAVE."""
     rig = guest(LDMXCSR + LOAD + LOAD1 + "0f5ec1 b803000000" + code, RESET, ONE, 0)
     run(rig.vm, rig.vcpu(0), budget=6)
     assert word(rig, OUT + place) == RESET | ZE

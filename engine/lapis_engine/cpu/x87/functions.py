@@ -31,7 +31,8 @@ BEYOND: Final = 140
 """Bits behind which a difference of that kind is put."""
 HALF_PI: Final = 0xC90F_DAA2_2168_C234C
 HALF_PI_POWER: Final = -67
-"""Pi, as the processor has it for arguments: 66 bits (SDM Vol. 1 "Pi")."""
+"""Pi, as the processor has it for arguments: 66 bits (SDM Vol. 1
+"Approximation of Pi")."""
 
 
 def sine(x: Number, precision: int) -> Real:

@@ -54,10 +54,7 @@ def extracted(x: Number, control: int) -> Answer:
 
 
 def constant(bits: int, power: int) -> Callable[[int], Answer]:
-    """Return what loads it, by the rounding of FCW; no flag tells that it is not exact.
-
-    "The rounding-control (RC) field ... allows the constants to be rounded."
-    """
+    """Return what loads it, by the rounding of FCW; neither PE nor C1 tells of that."""
 
     def load(control: int) -> Answer:
         return Answer(_of(Real(0, bits, bits + 1, power), control).numbers)
