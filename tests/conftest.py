@@ -1,5 +1,6 @@
 """Sessions for tests, with the devices of the built-in plug-ins; signals are heard."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from rigs import session_files
 
+from lapis_engine.cpu import selfcheck
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
@@ -16,6 +18,19 @@ from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer to run all of it on the processor that needs nothing compiled."""
+    parser.addoption("--core", choices=["blocks", "count"], default="blocks")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose, for what the tests open themselves and for the programs they start."""
+    is_counted = config.getoption("--core") == "count"
+    selfcheck.count_by_instruction(on=is_counted)
+    if is_counted:
+        os.environ["LAPIS_CORE"] = "count"
 
 
 @pytest.fixture(scope="session", autouse=True)

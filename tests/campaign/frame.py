@@ -75,6 +75,12 @@ GENERATORS = {
         share=2,
         patience=300.0,
     ),
+    "ways": Generator(
+        "campaign.ways",
+        "random programs, counted by blocks, by instruction, and in single steps",
+        slice=50,
+        share=2,
+    ),
     "determinism": Generator(
         "campaign.determinism",
         "random programs, each in two processes that share nothing of the host",

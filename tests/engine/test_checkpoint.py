@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 CORE = {
     # The processor library and what lies around it.
     "_uc", "_bare", "_flat", "_pristine", "_stale", "_vmcb", "_counter", "_control",
-    "_restarts", "_marks", "_is_closed",
+    "_marks", "_exits", "_is_closed",
+    # The ways to count: no run shows which one it is.
+    "_counted", "_blocks", "_way",
     # Mean nothing between two runs.
-    "_loaded", "_event", "_before", "_begun", "_pre", "_fetching", "_skip", "_budget",
-    "retired",
+    "_loaded", "_before", "_skip", "retired",
     # The debugger's.
     "_stops",
     # Follows from the debug registers: `arm_guest` is asked at each entry.

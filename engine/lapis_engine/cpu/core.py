@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING
 
 from unicorn import (
     UC_ARCH_X86,
-    UC_HOOK_INSN,
-    UC_HOOK_INTR,
-    UC_HOOK_MEM_UNMAPPED,
     UC_MODE_64,
     UC_PROT_ALL,
     UC_PROT_EXEC,
@@ -25,15 +22,14 @@ from unicorn import (
     Uc,
     UcError,
 )
-from unicorn.unicorn_const import (
-    UC_HOOK_MEM_PROT,
-)
-from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
 from lapis_engine.cpu import layout, strict
 from lapis_engine.cpu.arming import arm, arm_one
+from lapis_engine.cpu.blocks import Blocks, Looker
 from lapis_engine.cpu.context import Context
+from lapis_engine.cpu.counted import Counted
 from lapis_engine.cpu.debug_registers import armed
+from lapis_engine.cpu.exits import Exits, Stopped
 from lapis_engine.cpu.fault import DB
 from lapis_engine.cpu.guest_stops import GuestStops
 from lapis_engine.cpu.intercepts import (
@@ -42,6 +38,7 @@ from lapis_engine.cpu.intercepts import (
     Hole,
     HwExit,
     Intercepted,
+    Outdated,
     Resumed,
     Unknown,
     Watched,
@@ -51,8 +48,6 @@ from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
 from lapis_engine.cpu.registers import RF, TF, Registers
-from lapis_engine.cpu.reports import Reports
-from lapis_engine.cpu.restart import Restarts
 from lapis_engine.cpu.stale import Stale
 from lapis_engine.cpu.stops import Stops
 from lapis_engine.errors import ProcessorError
@@ -62,20 +57,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from lapis_engine.cpu.marked import Mark, Offer
+    from lapis_engine.cpu.report import Counting
     from lapis_engine.memory.physical import Region
 
+EXIT_INFO_2 = 0x80
+"""Where the VMCB has the address that an intercepted #PF is about."""
 INTERRUPT_VIRQ = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
 
 
-class Core(Reports):
+class Core:
     """The processor that every vCPU runs on, one at a time.
 
     `selfcheck.open_core` makes one that is proved to be as we think it is.
     """
 
-    def __init__(self) -> None:
-        """Open the processor; raise `ProcessorError` when it is not one we know."""
+    def __init__(self, library: c.CDLL | None = None) -> None:
+        """Open the processor; raise `ProcessorError` when it is not one we know.
+
+        `library` is the compiled part if it counts by blocks (`blocks.find`).
+        """
         self._uc = Uc(UC_ARCH_X86, UC_MODE_64)
         self._flat = Context(self._uc)
         """A processor without paging."""
@@ -88,25 +89,27 @@ class Core(Reports):
         self._vmcb[0x4000:0x6000] = b"\xff" * 0x2000  # MSR bitmap: intercept them all
         self._counter = find_counter(self._uc)
         self._control: Control = find_control(self._uc)
-        self._marks = Marks(self._uc, self._control.state)
-        self._restarts = Restarts(
-            self._uc, self._bare, self._counter, self._control, self._marks
-        )
+        looker = Looker(library) if library else None
+        self._marks = Marks(self._uc, self._control.state, looker)
+        vmcb = c.addressof(c.c_char.from_buffer(self._vmcb))
+        cr2 = c.c_uint64.from_address(vmcb + EXIT_INFO_2)
+        self._counted = Counted(self._uc, self._bare, self._counter, self._control, cr2)
+        self._blocks = Blocks(library, self._uc, cr2) if library else None
         self._loaded: Context | None = None
-        self._event: HwExit | Resumed | None = None
         self._before = 0
         """Instructions of the present run that were retired by earlier starts."""
-        self._begun = self._budget = 0
-        self._pre = 1
-        """Instructions counted and not retired when the event came: one, or none."""
-        self._fetching = False
         self._stops = Stops(self._uc)
-        self._guest = GuestStops(self._uc, self._counter, self._save)
+        self._guest = GuestStops(self._uc, self._counter, self._counted.save)
+        self._exits = Exits(self._bare, self._marks, self._stops)
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
         self._is_closed = False
-        self._add_hooks()
+        self._way: Counting = self._counted
+        if self._blocks is not None:
+            self._blocks.hooked = self._stops.breakpoints.__contains__
+            self._way = self._blocks
+        self._way.take_over()
 
     def close(self) -> None:
         """Give the processor back at once, not when garbage is collected.
@@ -119,6 +122,8 @@ class Core(Reports):
         self._stops.close()
         self._guest.close()
         self._bare.close()
+        if self._blocks is not None:
+            self._blocks.close()
         del self._uc
         self._vmcb.close()
 
@@ -142,13 +147,6 @@ class Core(Reports):
     def offer(self, offer: Offer) -> None:
         self._marks.offer = offer
 
-    def _add_hooks(self) -> None:
-        uc = self._uc
-        uc.hook_add(UC_HOOK_INTR, self._on_event)
-        uc.hook_add(UC_HOOK_MEM_UNMAPPED | UC_HOOK_MEM_PROT, self._on_hole)
-        uc.hook_add(UC_HOOK_INSN, self._on_in, None, 1, 0, UC_X86_INS_IN)
-        uc.hook_add(UC_HOOK_INSN, self._on_out, None, 1, 0, UC_X86_INS_OUT)
-
     def _map(self, gpa: int, host: mmap.mmap, prot: int) -> None:
         pointer = c.addressof(c.c_char.from_buffer(host))
         self._uc.mem_map_ptr(gpa, len(host), prot, pointer)
@@ -162,6 +160,10 @@ class Core(Reports):
             self._map(region.gpa, region.host, prot)
         except UcError as error:
             raise ProcessorError(f"cannot map {region.name}: {error}") from error
+        if self._blocks is not None:
+            self._blocks.map(region)
+            if self._way is self._blocks:
+                self._blocks.look_anew()
 
     def new_registers(self) -> Registers:
         """Return a new vCPU's registers, intercepts armed, everything else zero."""
@@ -212,7 +214,17 @@ class Core(Reports):
         `tell` gets the number, from 1, of the writing instruction in the present run.
         """
         self._stops.watch(places, lambda: tell(self._before + self._counter.value))
+        self._choose()
         self._forget_all()
+
+    def _choose(self) -> None:
+        """Count by instruction while any memory is watched, for it is told where."""
+        is_watched = self._stops.is_watching or self._guest.is_watching
+        way = self._counted if is_watched else self._blocks or self._counted
+        if way is not self._way:
+            self._way.let_go()
+            self._way = way
+            way.take_over()
 
     def arm_guest(self, regs: Registers, peek: Callable[[int], int | None]) -> None:
         """Take over what a vCPU's debug registers wait for, if anything has changed.
@@ -221,6 +233,7 @@ class Core(Reports):
         """
         if self._guest.known or regs.is_armed:
             if self._guest.arm(regs.context, armed(regs), peek):
+                self._choose()
                 self._forget_all()
             self._marks.armed = self._guest.instructions
 
@@ -231,7 +244,7 @@ class Core(Reports):
 
     def _forget_all(self) -> None:
         self._bare.forget_all()
-        self._restarts.begin_anew()
+        self._way.begin_anew()
 
     # Running.
 
@@ -245,28 +258,44 @@ class Core(Reports):
         """
         self._skip = regs.linear_rip if past and self._stops.breakpoints else None
         event = self._run(regs, budget, window=window)
-        while isinstance(event, Resumed):
-            event = self._resume(regs, budget, window=window)
+        while isinstance(event, Resumed | Outdated):
+            if isinstance(event, Resumed):
+                event = self._resume(regs, budget, window=window)
+            else:
+                # A block has none of the bytes of what is marked behind it, and stays
+                # when they are overwritten.
+                self._forget_all()
+                event = self._run(regs, budget, window=window, before=self.retired)
         return event
 
     def _run(
         self, regs: Registers, budget: int, *, window: bool, before: int = 0
-    ) -> HwExit | Resumed:
+    ) -> HwExit | Resumed | Outdated:
         """Run until `budget` instructions have retired, `before` of them already."""
-        event = self._start(regs, budget, window=window, before=before)
-        if self._fetching:
+        event, is_fetch = self._start(regs, budget, window=window, before=before)
+        while is_fetch:
             # The processor translates ahead: the fetch that failed may be of a later
             # instruction than the one at RIP. In a shadow it takes one at a time.
             before = self.retired
             shadow, regs.shadow = regs.shadow, True
-            event = self._start(regs, before + 1, window=window, before=before)
-            if self._fetching:
-                regs.shadow = shadow
+            event, is_fetch = self._start(
+                regs, before + 1, window=window, before=before
+            )
+            if self.retired == before:
+                if is_fetch:
+                    regs.shadow = shadow
+                return event
+            if is_fetch or isinstance(event, Budget):
+                if self.retired >= budget:
+                    return Budget()
+                event, is_fetch = self._start(
+                    regs, budget, window=window, before=self.retired
+                )
         return event
 
     def _resume(
         self, regs: Registers, budget: int, *, window: bool
-    ) -> HwExit | Resumed:
+    ) -> HwExit | Resumed | Outdated:
         """Go on where RF is set: it is cleared as soon as one instruction has retired.
 
         SDM Vol. 3B "Instruction-Breakpoint Exception Condition"; the processor itself
@@ -302,13 +331,13 @@ class Core(Reports):
         self.forget_code(*code)
         with Loan(self._uc, holes, roms, beyond) as loan:
             self._loaded = None  # the TLB has to see the pages
-            self._restarts.on_restart = loan.over
+            self._way.on_restart(loan.over)
             try:
                 with self._alone(regs):
-                    event = self._start(regs, 1, window=False)
-                assert not isinstance(event, Resumed), "it is alone"
+                    event, _ = self._start(regs, 1, window=False)
+                assert not isinstance(event, Resumed | Outdated), "it is alone"
             finally:
-                self._restarts.on_restart = None
+                self._way.on_restart(None)
             self._leave_paging()
         self.forget_code(*code)
         trap = isinstance(event, Faulted) and event.vector == DB
@@ -385,83 +414,66 @@ class Core(Reports):
 
     def _start(
         self, regs: Registers, budget: int, *, window: bool, before: int = 0
-    ) -> HwExit | Resumed:
+    ) -> tuple[HwExit | Resumed | Outdated, bool]:
         """Run for `budget` instructions, in several starts if too much is translated.
 
         Nothing of that shows: a start that is broken off ends between two blocks. Those
-        that have retired `before` count, in the budget and in `retired`.
+        that have retired `before` count, in the budget and in `retired`. Returns what
+        ended it, and whether that was a fetch.
         """
         self._before = before
         while True:
-            event = self._once(regs, budget - self._before, window=window)
-            if self._event is not None or not self._restarts.is_full:
+            event, retired, is_fetch = self._once(
+                regs, budget - self._before, window=window
+            )
+            if self._way.report is not None or not self._way.is_full:
                 break
-            self._before += self.retired
-            self.retired = 0
-            if self._before >= budget or not isinstance(event, Budget):
+            if self._before + retired >= budget or not isinstance(event, Budget):
                 break
-        self.retired += self._before
-        return event
+            self._before += retired
+        self.retired = self._before + retired
+        return event, is_fetch
 
-    def _once(self, regs: Registers, budget: int, *, window: bool) -> HwExit | Resumed:
+    def _once(self, regs: Registers, budget: int, *, window: bool) -> Stopped:
         if self._is_closed:
             self._refuse_closed()
-        context, stale, guest = regs.context, self._stale, self._guest
-        if self._restarts.is_full:
+        context, guest = regs.context, self._guest
+        if self._way.is_full:
             self._forget_all()
         if self._marks.is_strict and strict.is_limited(context.head):
             context.head.hflags |= layout.HF_LIMITED
-        if stale.pieces and regs.paging:
+        if self._stale.pieces:
             self._leave_paging()
-            stale.drop(self._bare)
-        self._bare.load(context.saved)
-        if context.flush or self._loaded is not context:
-            self._bare.flush_tlb()
-            context.flush = False
-            self._loaded = context
-        if stale.pieces:
-            stale.drop(self._bare)
-        self._event, self._fetching, self._budget = None, False, budget
+            self._stale.drop(self._bare)
+        flush = context.flush or self._loaded is not context
+        context.flush, self._loaded = False, context
         if guest.known or guest.hits:
             guest.begin(context)
-        self._control.request.value = INTERRUPT_VIRQ if window else 0
-        failed = self._bare.start(context.head.eip, budget)
-        self._control.request.value = 0
-        # A second start that was asked for is not wanted any more: INS to its own code.
-        self._control.wanted.value = layout.ANY_BLOCK
+        request = INTERRUPT_VIRQ if window else 0
+        failed = self._way.start(context, budget, request, flush=flush)
         result = self._finish(context, budget, failed)
         if self._marks.is_strict:
             context.head.hflags &= ~layout.HF_LIMITED
         return result
 
-    def _finish(
-        self, context: Context, budget: int, failed: str | None
-    ) -> HwExit | Resumed:
+    def _finish(self, context: Context, budget: int, failed: str | None) -> Stopped:
         """Sort out what ended a start, and how many instructions it retired."""
-        event = self._ended(context, budget, failed)
-        if self._guest.hits and self.retired >= self._guest.at:
+        report, guest = self._way.report, self._guest
+        if report is not None:
+            stopped = self._exits.read(report, context, budget, self._skip)
+        elif failed is None:
+            most = guest.at if guest.hits else budget
+            stopped = Stopped(Budget(), min(self._way.begun, most))
+        else:
+            stopped = Stopped(Unknown(failed), max(self._way.begun - 1, 0))
+        if guest.hits and stopped.retired >= guest.at:
             # It is done: whatever else was found is of the next instruction.
+            event = stopped.event
             stepped = isinstance(event, Faulted) and event.vector == DB
-            self._event = event = Watched(self._guest.hits, stepped)
-            self._fetching = False
-        return event
+            return Stopped(Watched(guest.hits, stepped), stopped.retired)
+        return stopped
 
-    def _ended(
-        self, context: Context, budget: int, failed: str | None
-    ) -> HwExit | Resumed:
-        event = self._event
-        if event is None:
-            self._bare.save(context.saved)
-            if failed is None:
-                most = self._guest.at if self._guest.hits else budget
-                self.retired = min(self._counter.value, most)
-                return Budget()
-            self.retired = max(self._counter.value - 1, 0)
-            return Unknown(failed)
-        if isinstance(event, Hole) and event.access == "fetch":
-            self._bare.save(context.saved)
-            self._fetching, self._pre = True, 0
-            self._join_flags(context, begun=False)
-            self._begun = self._counter.value
-        self.retired = self._begun - self._pre
-        return event
+    def _on_breakpoint(self, _uc: Uc, linear: int, _size: int, _data: object) -> None:
+        if linear == self._skip and not self._before + self._way.done:
+            return
+        self._way.stop()

@@ -35,4 +35,9 @@ def of_begun(head: Head, rflags: int) -> int:
     """Return RFLAGS where an instruction has begun: `rflags`, but for what it lacks."""
     if head.cc_op not in FROM_SOURCE:
         return rflags
+    return of_source(head, rflags)
+
+
+def of_source(head: Head, rflags: int) -> int:
+    """Return RFLAGS where an instruction had QEMU work the status flags out early."""
     return int(rflags & ~STATUS_FLAGS | head.cc_src & STATUS_FLAGS)

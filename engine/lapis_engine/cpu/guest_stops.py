@@ -67,6 +67,11 @@ class GuestStops:
         self.at = 0
         """Number of the instruction that did, as `counter` counts."""
 
+    @property
+    def is_watching(self) -> bool:
+        """Tell whether accesses to memory are told of."""
+        return bool(self._hook)
+
     def arm(
         self,
         context: Context,

@@ -62,6 +62,11 @@ class Resumed:
 
 
 @dataclass(slots=True)
+class Outdated:
+    """What was marked here is overwritten: no more than the core sees it."""
+
+
+@dataclass(slots=True)
 class Faulted:
     """The instruction at RIP raised an exception (for #DB traps: RIP is the next)."""
 

@@ -217,6 +217,10 @@ INTERRUPT_REQUEST = 0x1C
 STATE_POINTER = 0x128
 """Offset in `CPUState` of the pointer to the state in use, `Head` first."""
 
+DECREMENT_POINTER = 0x130
+"""Offset in `CPUState` of the pointer to `icount_decr`: a u32 of which the high half
+makes translated code leave for the main loop when it is not 0."""
+
 BLOCKS = 0x138
 """Offset in `CPUState` of `tb_jmp_cache`, pointers to the blocks last translated."""
 

@@ -32,7 +32,6 @@ STRINGS: Final = frozenset(
     for code in (*range(0x6C, 0x70), *range(0xA4, 0xA8), *range(0xAA, 0xB0))
 )
 """INS, OUTS, MOVS, CMPS, STOS, LODS and SCAS."""
-ANY_PREFIX: Final = bytes(LEGACY | REX)
 TWO_BYTE: Final = 0x0F
 REGISTERS: Final = 0xC0
 """ModRM from here on names a register, and no memory."""
@@ -220,6 +219,20 @@ VEX_LES: Final = 0xC0
 """Outside 64-bit code these are LDS and LES, of a ModRM below."""
 
 
+def candidates(offer: Offer) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the opcodes of one byte and those after 0F that may be marked.
+
+    Without LOCK none but these are, or HLT: for a look that costs less.
+    """
+    one = {X87, HLT[0], PUSHF[0], IRET[0], GROUP_5[0], *ONE, *GROUPED[0], *offer.first}
+    one.update(code[0] for code in FAR_RET | FAR_DIRECT)
+    two = {*TWO, *GROUPED[1], *ESCAPES, *THREE_BYTE}
+    for table, opcode in offer.rows:
+        if table in {1, 2}:
+            (one if table == 1 else two).add(opcode)
+    return frozenset(one), frozenset(two)
+
+
 def look(code: bytes, bits: int, offer: Offer = NO_OFFER) -> Mark | None:
     """Return what is marked at the begin of `code`, or None for all the rest.
 
@@ -277,9 +290,10 @@ def look_stepped(code: bytes, bits: int) -> Mark | None:
     return Mark(Kind.PAUSE, at, code)
 
 
-def halts(code: bytes) -> bool:
+def halts(code: bytes, bits: int) -> bool:
     """Tell whether `code` is HLT, of which no prefix but LOCK makes another."""
-    return code.lstrip(ANY_PREFIX)[:1] == HLT
+    at, locked = prefixes(code, bits)
+    return not locked and code[at : at + 1] == HLT
 
 
 def is_repeated(code: bytes, bits: int) -> bool:

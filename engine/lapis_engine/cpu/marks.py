@@ -25,6 +25,7 @@ from lapis_engine.cpu.intercepts import Marked
 from lapis_engine.cpu.marked import (
     LONGEST,
     NO_OFFER,
+    candidates,
     halts,
     is_repeated,
     look,
@@ -39,7 +40,8 @@ from lapis_engine.units import PAGE
 if TYPE_CHECKING:
     from unicorn import Uc
 
-    from lapis_engine.cpu.marked import Mark
+    from lapis_engine.cpu.blocks import Looker
+    from lapis_engine.cpu.marked import Mark, Offer
 
 NOWHERE = 0x8000_0000_0000
 """An address that is no instruction's: the one that stands in the tree."""
@@ -51,39 +53,90 @@ class Marks:
     """Looks at each instruction that one Unicorn instance is about to translate."""
 
     __slots__ = (
-        "_buffer", "_compare", "_handle", "_state", "armed", "is_strict", "met",
-        "offer", "past",
+        "_armed", "_buffer", "_compare", "_handle", "_is_strict", "_looker", "_offer",
+        "_past", "_state",
     )  # fmt: skip
 
-    def __init__(self, uc: Uc, state: layout.Head) -> None:
+    def __init__(
+        self, uc: Uc, state: layout.Head, looker: Looker | None = None
+    ) -> None:
         """Look from now on; `state` is the processor's, as it is at any time.
 
-        Raises `ProcessorError` for a build of Unicorn that is laid out otherwise.
+        `looker` asks here of what may be marked alone. Raises `ProcessorError` for a
+        build of Unicorn that is laid out otherwise.
         """
-        self.past: int | None = None
-        """Linear address of an instruction that is let through."""
-        self.armed: frozenset[int] = frozenset()
-        """Linear addresses at which a guest's debug register waits."""
-        self.met = NOWHERE
-        """Linear address of the one that was found last while translating."""
-        self.is_strict = False
-        """What `strict` has is marked, too."""
-        self.offer = NO_OFFER
-        """What the model of the processor has marked."""
+        self._past: int | None = None
+        self._armed: frozenset[int] = frozenset()
+        self._is_strict = False
+        self._offer = NO_OFFER
         self._state = state
         self._handle = uc._uch  # noqa: SLF001 - the handle has no public name
         self._buffer = c.create_string_buffer(LONGEST)
         self._compare = COMPARE(self._look)
+        self._looker = looker
         tree = _tree(uc)
-        tree.compare = c.cast(self._compare, c.c_void_p).value or 0
+        ask = c.cast(self._compare, c.c_void_p).value or 0
+        if looker is None:
+            tree.compare = ask
+        else:
+            looker.begin(uc, state, ask)
+            looker.may_be(*candidates(NO_OFFER))
+            tree.compare, tree.data = looker.function, c.addressof(looker.record)
+
+    @property
+    def past(self) -> int | None:
+        """Linear address of an instruction that is let through."""
+        return self._past
+
+    @past.setter
+    def past(self, linear: int | None) -> None:
+        self._past = linear
+        self._ask()
+
+    @property
+    def armed(self) -> frozenset[int]:
+        """Linear addresses at which a guest's debug register waits."""
+        return self._armed
+
+    @armed.setter
+    def armed(self, linears: frozenset[int]) -> None:
+        self._armed = linears
+        self._ask()
+
+    @property
+    def is_strict(self) -> bool:
+        """Tell whether what `strict` has is marked, too."""
+        return self._is_strict
+
+    @is_strict.setter
+    def is_strict(self, value: bool) -> None:
+        self._is_strict = value
+        self._ask()
+
+    @property
+    def offer(self) -> Offer:
+        """What the model of the processor has marked."""
+        return self._offer
+
+    @offer.setter
+    def offer(self, offer: Offer) -> None:
+        self._offer = offer
+        if self._looker is not None:
+            self._looker.may_be(*candidates(offer))
+
+    def _ask(self) -> None:
+        """Have the looker ask of every instruction while it cannot tell."""
+        if self._looker is not None:
+            needs = self._past is not None or bool(self._armed) or self._is_strict
+            self._looker.record.all = needs
 
     def at(self, linear: int) -> Marked | None:
         """Return what is marked there, or None.
 
-        What is let through was met as a marked one before, unless it is a HLT.
+        What is let through was met as a marked one before.
         """
         if linear == self.past:
-            return None if halts(self._code(linear)) else Marked()
+            return Marked()
         if linear in self.armed or self._state.eflags & RF:
             return Marked()
         mode = self._state.hflags | self._state.eflags & TF
@@ -110,10 +163,17 @@ class Marks:
 
     def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
         linear = address[0]
-        if linear == self.past or self.at(linear) is None:
-            return BEHIND
-        self.met = linear
-        return SAME
+        if self.halts(linear):
+            return SAME
+        return BEHIND if linear == self.past or self.at(linear) is None else SAME
+
+    def halts(self, linear: int) -> bool:
+        """Tell whether a HLT stands there that faults on nothing.
+
+        It stops as what is marked does, so that the two are counted alike.
+        """
+        hflags = self._state.hflags
+        return not hflags & layout.HF_CPL and halts(self._code(linear), _bits(hflags))
 
     def is_repeated(self, linear: int) -> bool:
         """Tell whether a string instruction with REP stands there."""

@@ -1,6 +1,4 @@
-"""What has to be known of each block of code that is translated, as it is.
-
-Instructions that QEMU starts a second time are counted once.
+"""Instructions that QEMU starts a second time, counted once.
 
 An instruction that overwrites the block of translated code that it is in cannot go on
 in it. QEMU takes the processor back to before the instruction, drops the block, has
@@ -12,9 +10,6 @@ where a run is cut, and a run of one instruction would end before the second sta
 Blocks for a second start are known by the length that QEMU asked for. Unicorn tells of
 each block when it is translated, which costs a run nothing, and this one is dropped as
 it is told of: it runs once, and is translated and told of anew the next time.
-
-A block that ends before a marked instruction is made to reach over it: it is to be
-dropped, too, when a guest puts another instruction there.
 
 # Not modelled: an unaligned read-modify-write that begins before the block and ends in
 # it. QEMU stores it byte by byte and finds the block only after the first ones, which
@@ -28,8 +23,6 @@ from typing import TYPE_CHECKING, Final
 from unicorn import UC_HOOK_EDGE_GENERATED
 
 from lapis_engine.cpu import layout
-from lapis_engine.cpu.marked import LONGEST
-from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     import ctypes as c
@@ -39,7 +32,6 @@ if TYPE_CHECKING:
     from unicorn.unicorn_py3.unicorn import TBStruct
 
     from lapis_engine.cpu.library import Bare
-    from lapis_engine.cpu.marks import Marks
     from lapis_engine.cpu.probe import Control
 
 
@@ -53,15 +45,16 @@ class Restarts:
     """Takes back one count for each instruction that is started anew."""
 
     __slots__ = (
-        "_bare", "_blocks", "_counter", "_marks", "is_full", "on_restart", "translated",
+        "_bare", "_blocks", "_counter", "_hook", "_uc", "is_full", "on_restart",
+        "translated",
     )  # fmt: skip
 
     def __init__(
-        self, uc: Uc, bare: Bare, counter: c.c_size_t, control: Control, marks: Marks
+        self, uc: Uc, bare: Bare, counter: c.c_size_t, control: Control
     ) -> None:
-        """Watch the blocks that `uc` translates from now on."""
+        """Watch no blocks yet."""
         self._bare, self._counter = bare, counter
-        self._blocks, self._marks = control.blocks, marks
+        self._blocks = control.blocks
         self.translated = 0
         """Instructions translated since all of it was dropped."""
         self.is_full = False
@@ -69,15 +62,22 @@ class Restarts:
         self.on_restart: Callable[[], None] | None = None
         """Called before the second start; nothing of the first one has come about but
         stores to other memory, which are made over."""
-        uc.hook_add(UC_HOOK_EDGE_GENERATED, self._on_block)
+        self._uc = uc
+        self._hook = 0
+
+    def watch(self) -> None:
+        """Look at each block that is translated from now on."""
+        self._hook = self._uc.hook_add(UC_HOOK_EDGE_GENERATED, self._on_block)
+
+    def ignore(self) -> None:
+        """Look at no more of them."""
+        self._uc.hook_del(self._hook)
 
     def _on_block(
         self, uc: Uc, block: TBStruct, _before: TBStruct, _data: object
     ) -> None:
         before = self.translated
         self.translated += block.icount + OVERHEAD
-        if block.pc + block.size == self._marks.met:
-            self._reach_over(block.pc)
         if block.icount != 1 or not self._is_second_start(block.pc):
             if before and self.translated > MOST:  # at least one block gets its turn
                 self.is_full = True
@@ -94,27 +94,8 @@ class Restarts:
 
     def _is_second_start(self, linear: int) -> bool:
         """Tell whether QEMU asked for one instruction, and did not just get one."""
-        block = self._block(linear)
-        return block is not None and block.cflags & layout.CF_COUNT_MASK == 1
-
-    def _reach_over(self, linear: int) -> None:
-        """Let the block at `linear` hold what was looked at behind it, in that page.
-
-        One that ends where a page does is not known in the next: it runs once.
-        """
-        block = self._block(linear)
-        if block is None:
-            return
-        within = self._marks.met % PAGE
-        if block.size and not within:
-            self._bare.forget(linear, linear + 1)
-        else:
-            block.size += min(LONGEST, PAGE - within)
-
-    def _block(self, linear: int) -> layout.Block | None:
-        """Return the block that was translated last, which is at `linear`."""
         place = self._blocks[layout.block_slot(linear)]
         if not place:
-            return None
+            return False
         block = layout.Block.from_address(place)
-        return block if block.pc == linear else None
+        return bool(block.pc == linear and block.cflags & layout.CF_COUNT_MASK == 1)

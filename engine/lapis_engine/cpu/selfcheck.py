@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lapis_engine.cpu import intercepts, layout
+from lapis_engine.cpu import blockcheck, blocks, intercepts, layout
 from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import Budget, Intercepted, Window
 from lapis_engine.cpu.registers import (
@@ -29,6 +29,8 @@ from lapis_engine.cpu.registers import (
 from lapis_engine.errors import ProcessorError
 
 if TYPE_CHECKING:
+    from ctypes import CDLL
+
     from lapis_engine.cpu.registers import Registers
 
 PLACE = 0x1000
@@ -62,7 +64,47 @@ ONE = bytes.fromhex("0000000000000080 ff3f")
 def open_core() -> Core:
     """Return a processor that was proved; raise `ProcessorError` for one unknown."""
     prove()
-    return Core()
+    library = blocks_library()
+    return Core(None if isinstance(library, str) else library)
+
+
+def blocks_library() -> CDLL | str:
+    """Return what counts by blocks, or why instructions are counted one by one."""
+    return "it was asked for" if _by_instruction else _proved()
+
+
+def count_by_instruction(*, on: bool = True) -> None:
+    """Have processors that are opened from now on do without the compiled part.
+
+    No guest can tell; it is for comparing, and for whoever distrusts the fast way.
+    """
+    global _by_instruction  # noqa: PLW0603 - one choice of the whole process
+    _by_instruction = on
+
+
+_by_instruction = False
+
+
+def forget_proof() -> None:
+    """Have the compiled part looked for and proved anew by whoever comes next."""
+    blocks.find.cache_clear()
+    _proved.cache_clear()
+
+
+@cache
+def _proved() -> CDLL | str:
+    """Return the compiled part if it is here and right."""
+    library = blocks.find()
+    if isinstance(library, str):
+        return library
+    try:
+        core = Core(library)
+        core.try_out(PLACE, _code(), check)
+        core.close()
+        blockcheck.compare(Core(library), Core())
+    except ProcessorError as error:
+        return f"it was not right: {error}"
+    return library
 
 
 @cache
@@ -73,12 +115,15 @@ def prove() -> None:
     `ProcessorError`.
     """
     core = Core()
+    core.try_out(PLACE, _code(), check)
+    core.close()
+
+
+def _code() -> bytes:
     code = CODE.ljust(MSR_CODE, b"\x90") + WRMSR
     code = code.ljust(XSETBV_CODE, b"\x90") + XSETBV
     code = code.ljust(OWN_CODE, b"\x90") + OVERWRITES
-    code = code.ljust(SLOTS, b"\x90") + FILLS_SLOTS + SLOT_DATA
-    core.try_out(PLACE, code, check)
-    core.close()
+    return code.ljust(SLOTS, b"\x90") + FILLS_SLOTS + SLOT_DATA
 
 
 def check(core: Core) -> None:

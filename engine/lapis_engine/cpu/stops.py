@@ -36,6 +36,11 @@ class Stops:
         self._watches.clear()
         del self._uc
 
+    @property
+    def is_watching(self) -> bool:
+        """Tell whether writes to memory are told of."""
+        return bool(self._watches)
+
     def put(self, linears: Iterable[int], hit: Callable[..., None]) -> bool:
         """Call `hit` before the instruction at each of these, and at no other.
 

@@ -30,6 +30,7 @@ from lapis_tui.cli import (
     scenarios,
     session_tools,
     streams,
+    version,
 )
 from lapis_tui.cli import options as cli_options
 
@@ -79,7 +80,10 @@ def _open(options: dict[str, Any], extensions: Extensions) -> Session:
 
 
 @click.group(cls=GuestGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lapis")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=version.tell,
+    help="Show the version, and what is compiled.",
+)  # fmt: skip
 def lapis() -> None:
     """Step x86 vCPUs and their local APICs.
 
@@ -233,6 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
+        version.choose_core()
         status = lapis.main(arguments, prog_name="lapis", standalone_mode=False)
     except click.ClickException as error:
         return _refuse(" ".join(error.format_message().split("\n")))

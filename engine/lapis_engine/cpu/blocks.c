@@ -1,0 +1,579 @@
+/* The processor counted by blocks of translated code; what of it is not fast in Python.
+ *
+ * Stock Unicorn counts a run by a call before each instruction, which costs most of its
+ * speed. Here one call is made a block, and the block itself tells how many
+ * instructions it has: Unicorn calls a hook that is the only one of its kind straight
+ * from the translated code, and QEMU keeps the record of a block (`TranslationBlock`)
+ * right before that code. The record names where its code is and where the guest's is,
+ * so that a wrong one is not taken for it.
+ *
+ * Where a run ends inside a block, QEMU is asked for a block of just the instructions
+ * that are left (`cflags_next_tb`). Where it is broken off inside one, the block's own
+ * table of instructions ("search data") tells how many of them are done.
+ *
+ * Nothing here is linked to Unicorn: addresses of its functions come from whoever has
+ * loaded it. All places in its structures come from there, too, and are proved there.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LINE = 64,            /* code of a block begins on one (QEMU `icache_linesize`) */
+    RECORD = 192,         /* `TranslationBlock`, rounded up to lines */
+    MOST_LINES = 6,       /* of a block before its call has returned */
+    COUNT_MASK = 0x7fff,  /* `CF_COUNT_MASK` */
+    ANY_BLOCK = -1,       /* nothing is asked of the next block */
+    PAGE = 4096,
+    LONGEST = 15,
+    MOST_HOOKS = 4,
+    MOST_HOLES = 64,
+    OVERHEAD = 2,         /* what a block takes beside its instructions */
+};
+/* `cc_op`: how the status flags of the last operation are kept. */
+enum { CC_DYNAMIC = 0, CC_EFLAGS = 1, CC_MUL = 2, CC_SUB = 14, CC_SUB_LAST = 17,
+       CC_LAST = 45,
+       CC_ADCX = 46 };
+/* uc_hook_type, uc_mem_type and uc_prot of unicorn.h, which a build does not need. */
+enum { HOOK_INTR = 1, HOOK_INSN = 2, HOOK_BLOCK = 8, HOOK_MEM_INVALID = 0x3f0,
+       HOOK_EDGE = 1 << 15, INS_IN = 218, INS_OUT = 500, PROT_EXEC = 4 };
+enum { MEM_WRITE_UNMAPPED = 20, MEM_WRITE_PROT = 22 };
+enum { HLT_EXIT = 0x178 };
+
+/* What ended a run: `blocks.Exit` has the same fields. */
+enum { NOTHING, INTERRUPT, HOLE, PORT, BREAKPOINT };
+struct exit {
+    uint32_t kind;
+    uint32_t number;    /* INTERRUPT: that of Unicorn */
+    uint64_t before;    /* retired before the instruction at RIP */
+    uint64_t between;   /* entered in all: retired, if it came between two blocks */
+    uint64_t gpa;       /* HOLE; PORT: the port */
+    uint64_t value;     /* PORT: what OUT writes */
+    uint64_t cr2;       /* INTERRUPT: what a #PF is about, if it is one */
+    uint32_t size;
+    uint32_t access;    /* HOLE: uc_mem_type; PORT: 1 for OUT */
+    uint32_t early;     /* the status flags are in cc_src already */
+    uint32_t status;    /* bit 0: the count is broken; bit 1: drop all translations */
+};
+
+/* QEMU `TranslationBlock` up to `orig_tb`, which is QEMU's for CF_NOCACHE only. */
+struct block {
+    uint64_t pc, cs_base;
+    uint32_t flags;
+    uint16_t size, icount;
+    uint32_t cflags, dstate;
+    uint8_t *code;
+    size_t code_size;
+    uintptr_t note;     /* 1 + 2 * (instructions to run by themselves), once looked at */
+};
+
+/* `uc_tb`. */
+struct edge { uint64_t pc; uint16_t icount, size; };
+
+/* Addresses in the library, and places in its structures: `blocks.Places`. */
+struct places {
+    int (*start)(void *uc, uint64_t begin, uint64_t until, uint64_t time, size_t count);
+    int (*stop)(void *uc);
+    int (*hook_add)(void *uc, size_t *hook, int type, void *call, void *user,
+                    uint64_t first, uint64_t last, ...);
+    int (*hook_del)(void *uc, size_t hook);
+    int (*save)(void *uc, void *context);
+    int (*restore)(void *uc, void *context);
+    int (*ctl)(void *uc, uint32_t control, ...);
+    int (*vmem_read)(void *uc, uint64_t linear, uint32_t prot, void *to, size_t size);
+    void (*loop_exit)(void *cpu);
+    uint8_t *cpu;
+    uint8_t *state;
+    uint32_t *wanted;          /* CPUState.cflags_next_tb */
+    uint32_t *request;         /* CPUState.interrupt_request */
+    uint64_t *cr2;             /* where an intercepted #PF puts its address */
+    uint16_t *leave;           /* icount_decr.high: not 0 leaves the translated code */
+    uint32_t eip;              /* its place in the state */
+    uint32_t code64;           /* HF_CS64 */
+    uint32_t most;             /* instructions that may stand translated */
+    uint32_t flush_tlb;        /* a control word of uc_ctl */
+};
+
+struct counter {
+    struct places at;
+    void *uc;
+    bool is_on;
+    int64_t left, budget;
+    struct block *block;       /* the one entered last */
+    uint32_t asked;            /* instructions that were asked of the next block */
+    bool (*restarted)(void);
+    uint64_t translated;
+    void *context;
+    struct exit exit;
+    bool is_full;              /* too much is translated: end before the next block */
+    uint32_t broken;           /* a block that is not what we think: never */
+    size_t hooks[MOST_HOOKS];
+    size_t holes[MOST_HOLES];
+    int n_holes;
+};
+
+static struct block *block_of(uintptr_t inside, uint64_t pc)
+{
+    uintptr_t code = inside & ~(uintptr_t)(LINE - 1);
+    for (int i = 0; i < MOST_LINES; i++, code -= LINE) {
+        struct block *block = (struct block *)(code - RECORD);
+        if (block->code == (uint8_t *)code)
+            return block->pc == pc ? block : NULL;
+    }
+    return NULL;
+}
+
+static int64_t delta(uint8_t **at)
+{
+    uint64_t value = 0;
+    int shift = 0;
+    uint8_t byte;
+    do {
+        byte = *(*at)++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        shift += 7;
+    } while (byte & 0x80);
+    if (shift < 64 && byte & 0x40)
+        value |= -(uint64_t)1 << shift;
+    return (int64_t)value;
+}
+
+/* One row of a block's table: an instruction, and `cc_op` before it as far as the
+ * translation knew. */
+struct row { uint8_t *next; uint64_t pc; int64_t cc_op; };
+
+static struct row first_row(const struct block *block)
+{
+    struct row row = { block->code + block->code_size, block->pc, 0 };
+    return row;
+}
+
+static void next_row(struct row *row)
+{
+    row->pc += delta(&row->next);
+    row->cc_op += delta(&row->next);
+    delta(&row->next);
+}
+
+/* The number in its block of the instruction at `pc`; the block's count if it is the
+ * one behind it, -1 if neither. */
+static int number_of(const struct block *block, uint64_t pc, int64_t *cc_op)
+{
+    struct row row = first_row(block);
+    for (int i = 0; i < block->icount; i++) {
+        next_row(&row);
+        if (row.pc == pc) {
+            if (cc_op)
+                *cc_op = row.cc_op;
+            return i;
+        }
+    }
+    return pc == block->pc + block->size ? block->icount : -1;
+}
+
+/* Read the instruction at `pc`, as much as its page has, and pass over its prefixes. */
+static const uint8_t *opcode(struct counter *c, const struct block *block, uint64_t pc,
+                             uint8_t code[LONGEST + 3])
+{
+    size_t room = PAGE - pc % PAGE;
+    memset(code, 0, LONGEST + 3);
+    if (c->at.vmem_read(c->uc, pc, PROT_EXEC, code, room < LONGEST ? room : LONGEST))
+        return NULL;
+    bool is_64 = block->flags & c->at.code64;
+    for (int i = 0; i < LONGEST; i++) {
+        switch (code[i]) {
+        case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
+        case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
+            continue;
+        }
+        if (is_64 && (code[i] & 0xf0) == 0x40)
+            continue;
+        return code + i;
+    }
+    return NULL;
+}
+
+/* BT, BTS, BTR, BTC leave flags undefined, and QEMU's depend on what it knows of the
+ * operation before: that is nothing if they begin a block, and so they do. */
+static bool is_bit_test(const uint8_t *op)
+{
+    if (!op || op[0] != 0x0f)
+        return false;
+    if (op[1] == 0xba)
+        return (op[2] >> 3 & 7) >= 4;
+    return op[1] == 0xa3 || op[1] == 0xab || op[1] == 0xb3 || op[1] == 0xbb;
+}
+
+static uintptr_t note_of(struct counter *c, const struct block *block)
+{
+    uint8_t code[LONGEST + 3];
+    struct row row = first_row(block);
+    for (int i = 0; i < block->icount; i++) {
+        next_row(&row);
+        if (i && row.cc_op >= CC_MUL && row.cc_op <= CC_LAST
+            && is_bit_test(opcode(c, block, row.pc, code)))
+            return 1 + 2 * (uintptr_t)i;
+    }
+    return 1;
+}
+
+/* RCL and RCR of memory and some SETcc have QEMU work the flags out into cc_src before
+ * their access fails, and put cc_op back without them. */
+static bool flags_are_early(struct counter *c, uint64_t pc)
+{
+    uint8_t code[LONGEST + 3];
+    int64_t cc_op = 0;
+    int i = number_of(c->block, pc, &cc_op);
+    if (i < 0 || i == c->block->icount || cc_op == CC_EFLAGS)
+        return false;
+    const uint8_t *op = opcode(c, c->block, pc, code);
+    if (!op)
+        return false;
+    if ((op[0] & 0xfc) == 0xd0 || (op[0] & 0xfe) == 0xc0) {
+        int which = op[1] >> 3 & 7;
+        return op[1] < 0xc0 && (which == 2 || which == 3);
+    }
+    if (op[0] != 0x0f || (op[1] & 0xf0) != 0x90 || op[2] >= 0xc0)
+        return false;
+    switch (op[1] >> 1 & 7) {
+    case 0:  /* O */
+        return cc_op <= CC_ADCX;
+    case 1:  /* B: the carry alone is worked out, and elsewhere */
+        return false;
+    case 2: case 4:  /* Z, S */
+        return cc_op == CC_DYNAMIC;
+    case 5:  /* P */
+        return true;
+    default:  /* BE, L, LE */
+        return cc_op < CC_SUB || cc_op > CC_SUB_LAST;
+    }
+}
+
+static uint64_t *eip_of(const struct counter *c)
+{
+    return (uint64_t *)(c->at.state + c->at.eip);
+}
+
+/* Which instructions may be marked (`marks`), asked of each that is translated. */
+struct looker {
+    int (*vmem_read)(void *uc, uint64_t linear, uint32_t prot, void *to, size_t size);
+    void *uc;
+    const uint64_t *eflags;
+    const uint32_t *hflags;
+    uint32_t code64;
+    uint32_t all;              /* ask of all of them */
+    int (*ask)(const uint64_t *linear, const void *key, void *data);
+    uint8_t one[256];          /* opcodes of one byte that may be */
+    uint8_t two[256];          /* those behind 0F */
+};
+
+enum { BEHIND = 1, TF = 1 << 8, RF = 1 << 16 };
+
+static bool may_be_marked(const struct looker *l, uint64_t linear)
+{
+    uint8_t code[LONGEST];
+    size_t room = PAGE - linear % PAGE, size = room < LONGEST ? room : LONGEST;
+    if (l->vmem_read(l->uc, linear, PROT_EXEC, code, size))
+        return true;
+    bool is_64 = *l->hflags & l->code64;
+    for (size_t i = 0; i < size; i++) {
+        switch (code[i]) {
+        case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
+        case 0x66: case 0x67: case 0xf2: case 0xf3:
+            continue;
+        case 0xf0:
+            return true;
+        case 0x0f:
+            return i + 1 == size || l->two[code[i + 1]];
+        }
+        if (is_64 && (code[i] & 0xf0) == 0x40)
+            continue;
+        return l->one[code[i]];
+    }
+    return true;
+}
+
+/* Compares in the tree of addresses to stop at (GLib `GCompareDataFunc`). */
+int blocks_look(const uint64_t *linear, const void *key, void *data)
+{
+    const struct looker *l = data;
+    if (!l->all && !(*l->eflags & (RF | TF)) && !may_be_marked(l, *linear))
+        return BEHIND;
+    return l->ask(linear, key, data);
+}
+
+static void give_up(struct counter *c)
+{
+    c->broken++;
+    c->at.stop(c->uc);
+}
+
+/* An instruction that overwrote its own block is started anew, as a block of one that
+ * nobody asked for: it is counted once. */
+static bool take_back(struct counter *c, uint64_t pc)
+{
+    int i = c->block ? number_of(c->block, pc, NULL) : -1;
+    if (i < 0)
+        return false;
+    c->left += c->block->icount - i;
+    if (c->restarted)
+        c->restarted();
+    return true;
+}
+
+static void on_block(void *uc, uint64_t pc, uint32_t size, void *user)
+{
+    struct counter *c = user;
+    (void)uc, (void)size;
+    if (!c->is_on)
+        return;
+    struct block *block = block_of((uintptr_t)__builtin_return_address(0), pc);
+    if (__builtin_expect(!block, 0)) {
+        give_up(c);
+        return;
+    }
+    uint32_t limit = block->cflags & COUNT_MASK;
+    if (__builtin_expect(limit, 0)) {
+        if (c->asked) {
+            if (c->asked != limit) {
+                give_up(c);
+                return;
+            }
+            c->asked = 0;
+        } else if (limit != 1 || !take_back(c, pc)) {
+            give_up(c);
+            return;
+        }
+    }
+    if (__builtin_expect(!block->note, 0))
+        block->note = note_of(c, block);
+    int64_t left = c->left - block->icount;
+    uint32_t alone = block->note >> 1;
+    /* What was asked for gets its turn, or a start might come to nothing. */
+    bool has_room = !c->is_full || limit;
+    if (__builtin_expect(left >= 0 && !alone && has_room, 1)) {
+        c->left = left;
+        c->block = block;
+        return;
+    }
+    c->block = NULL;
+    if (c->left <= 0 || !has_room) {
+        c->at.stop(c->uc);
+        return;
+    }
+    c->asked = left < 0 ? (uint32_t)c->left : block->icount;
+    if (alone && alone < c->asked)
+        c->asked = alone;
+    *c->at.wanted = c->asked;
+    *c->at.leave = 0xffff;
+}
+
+static void on_edge(void *uc, struct edge *new, struct edge *before, void *user)
+{
+    struct counter *c = user;
+    (void)uc, (void)before;
+    if (!c->is_on)
+        return;
+    uint64_t had = c->translated;
+    c->translated += new->icount + OVERHEAD;
+    if (had && c->translated > c->at.most)  /* at least one gets its turn */
+        c->is_full = 1;
+}
+
+/* Write down what is reported, and the state that the processor is in. */
+static void report(struct counter *c, uint32_t kind, uint32_t number)
+{
+    struct exit *exit = &c->exit;
+    exit->kind = kind;
+    exit->number = number;
+    exit->before = exit->between = c->budget - c->left;
+    exit->early = 0;
+    if (c->block) {
+        uint64_t pc = *eip_of(c) + c->block->cs_base;
+        int i = number_of(c->block, pc, NULL);
+        /* What stops as HLT does is marked (`marks`): it was the last of its block,
+         * which has none of its bytes, or was to begin one, of which nobody tells. */
+        bool is_marked = kind == INTERRUPT && number == HLT_EXIT;
+        if (i >= 0 && (!is_marked || pc == c->block->pc + c->block->size)) {
+            exit->before -= c->block->icount - i;
+            exit->early = flags_are_early(c, pc);
+        }
+    }
+    c->at.save(c->uc, c->context);
+    c->at.stop(c->uc);
+}
+
+static void on_interrupt(void *uc, uint32_t number, void *user)
+{
+    struct counter *c = user;
+    (void)uc;
+    if (!c->is_on || c->exit.kind)
+        return;
+    *c->at.request = 0;  /* or it would be reported without end */
+    c->exit.cr2 = *c->at.cr2;  /* the end of a run may fault, too */
+    report(c, INTERRUPT, number);
+}
+
+static bool on_hole(void *uc, uint32_t access, uint64_t gpa, int size, int64_t value,
+                    void *user)
+{
+    struct counter *c = user;
+    (void)uc, (void)value;
+    if (!c->is_on || c->exit.kind)
+        return false;
+    c->exit.gpa = gpa;
+    c->exit.size = size;
+    c->exit.access = access;
+    report(c, HOLE, 0);
+    /* A write does not end its block by itself. Only C is between here and there. */
+    if (access == MEM_WRITE_UNMAPPED || access == MEM_WRITE_PROT)
+        c->at.loop_exit(c->at.cpu);
+    return false;
+}
+
+static void on_port(struct counter *c, uint32_t port, int size, uint32_t value, int out)
+{
+    if (!c->is_on || c->exit.kind)
+        return;
+    c->exit.gpa = port & 0xffff;
+    c->exit.size = size;
+    c->exit.value = value;
+    c->exit.access = out;
+    report(c, PORT, 0);
+    c->at.loop_exit(c->at.cpu);
+}
+
+static uint32_t on_in(void *uc, uint32_t port, int size, void *user)
+{
+    (void)uc;
+    on_port(user, port, size, 0, 0);
+    return 0;
+}
+
+static void on_out(void *uc, uint32_t port, int size, uint32_t value, void *user)
+{
+    (void)uc;
+    on_port(user, port, size, value, 1);
+}
+
+/* What Python calls. */
+
+struct counter *blocks_open(void *uc, const struct places *at)
+{
+    struct counter *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->uc = uc;
+    c->at = *at;
+    /* It stays: a block calls straight only where it is the only hook of its kind. */
+    size_t hook;
+    if (at->hook_add(uc, &hook, HOOK_BLOCK, on_block, c, 1, 0)) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* Have Unicorn tell of what stops a run. It takes one hook on ports and no more. */
+int blocks_take_over(struct counter *c)
+{
+    int bad = 0;
+    size_t *hook = c->hooks;
+    bad |= c->at.hook_add(c->uc, hook++, HOOK_EDGE, on_edge, c, 1, 0);
+    bad |= c->at.hook_add(c->uc, hook++, HOOK_INTR, on_interrupt, c, 1, 0);
+    bad |= c->at.hook_add(c->uc, hook++, HOOK_INSN, on_in, c, 1, 0, INS_IN);
+    bad |= c->at.hook_add(c->uc, hook++, HOOK_INSN, on_out, c, 1, 0, INS_OUT);
+    return bad;
+}
+
+void blocks_let_go(struct counter *c)
+{
+    for (int i = 0; i < MOST_HOOKS; i++)
+        c->at.hook_del(c->uc, c->hooks[i]);
+}
+
+/* Unicorn is closed already: nothing calls back any more. */
+void blocks_close(struct counter *c)
+{
+    free(c);
+}
+
+/* Have holes told of that lie in `n` ranges, first and last address of each. A store
+ * is fast only where no hook on memory is. */
+int blocks_holes(struct counter *c, const uint64_t *ranges, int n)
+{
+    while (c->n_holes)
+        c->at.hook_del(c->uc, c->holes[--c->n_holes]);
+    for (int i = 0; i < n; i++)
+        if (c->at.hook_add(c->uc, &c->holes[c->n_holes++], HOOK_MEM_INVALID, on_hole, c,
+                           ranges[2 * i], ranges[2 * i + 1]))
+            return 1;
+    return 0;
+}
+
+/* Load a context, run at most `budget` instructions of it, and save it. Returns what
+ * Unicorn says (uc_err); the exit is in `blocks_exit`. */
+int blocks_run(struct counter *c, void *context, uint64_t budget, uint32_t request,
+               bool flush)
+{
+    if (c->at.restore(c->uc, context))
+        return -1;
+    if (flush && c->at.ctl(c->uc, c->at.flush_tlb))
+        return -1;
+    memset(&c->exit, 0, sizeof c->exit);
+    c->left = c->budget = budget;
+    c->block = NULL;
+    c->asked = 0;
+    c->context = context;
+    c->is_on = true;
+    *c->at.request = request;
+    int error = c->at.start(c->uc, *eip_of(c), 0, 0, 0);
+    *c->at.request = 0;
+    *c->at.wanted = ANY_BLOCK;
+    c->is_on = false;
+    c->exit.status = (c->broken != 0) | c->is_full << 1;
+    if (!c->exit.kind) {
+        c->exit.between = c->budget - c->left;
+        c->exit.before = c->exit.between;
+        if (c->at.save(c->uc, context))
+            return -1;
+    }
+    return error;
+}
+
+/* How many instructions of the present run are retired before the one at RIP: for a
+ * hook on an instruction. */
+uint64_t blocks_done(const struct counter *c)
+{
+    uint64_t done = c->budget - c->left;
+    if (!c->block)
+        return done;
+    int i = number_of(c->block, *eip_of(c) + c->block->cs_base, NULL);
+    return i < 0 ? done : done - (c->block->icount - i);
+}
+
+/* A hook on an instruction ends the run before it. */
+void blocks_break(struct counter *c)
+{
+    if (!c->exit.kind)
+        report(c, BREAKPOINT, 0);
+}
+
+const struct exit *blocks_exit(const struct counter *c)
+{
+    return &c->exit;
+}
+
+void blocks_on_restart(struct counter *c, bool (*call)(void))
+{
+    c->restarted = call;
+}
+
+/* All translations are dropped. */
+void blocks_anew(struct counter *c)
+{
+    c->translated = 0;
+    c->is_full = false;
+}

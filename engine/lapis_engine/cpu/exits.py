@@ -1,0 +1,177 @@
+"""What a report of the processor's means for the vCPU that ran: exit and count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lapis_engine.cpu import flags, intercepts
+from lapis_engine.cpu.fault import DB, PF_
+from lapis_engine.cpu.intercepts import (
+    Breakpoint,
+    Budget,
+    Faulted,
+    Hole,
+    HwExit,
+    Intercepted,
+    Marked,
+    Outdated,
+    PortAccess,
+    Resumed,
+    SoftwareInterrupt,
+    Window,
+)
+from lapis_engine.cpu.registers import DR6_BS, RF
+from lapis_engine.units import PAGE
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.context import Context
+    from lapis_engine.cpu.library import Bare
+    from lapis_engine.cpu.marks import Marks
+    from lapis_engine.cpu.report import Report
+    from lapis_engine.cpu.stops import Stops
+
+EXCEPTION_EXIT = 0x40
+"""SVM exit code of exception 0."""
+
+
+class Stopped(NamedTuple):
+    """How one start ended."""
+
+    event: HwExit | Resumed | Outdated
+    retired: int
+    """Instructions, of this start."""
+    is_fetch: bool = False
+    """It failed to translate, and what it failed at may be ahead of RIP."""
+
+
+class Exits:
+    """Reads reports, of which the context is saved and the processor stands."""
+
+    __slots__ = ("_bare", "_marks", "_stops")
+
+    def __init__(self, bare: Bare, marks: Marks, stops: Stops) -> None:
+        """Take the parts that a report is read with."""
+        self._bare, self._marks, self._stops = bare, marks, stops
+
+    def read(
+        self, report: Report, context: Context, budget: int, skip: int | None
+    ) -> Stopped:
+        """Return what a report means for a start of `budget` instructions.
+
+        `skip` is the linear address at which a breakpoint on the first instruction is
+        passed over. The flags of the context are put together.
+        """
+        if report.kind == "interrupt":
+            return self._interrupt(report, context, budget, skip)
+        if report.kind == "breakpoint":
+            self._join_flags(context, None)
+            return Stopped(Breakpoint(context.linear_rip()), report.before)
+        if report.kind == "hole":
+            hole = Hole(report.gpa, report.size, report.access)
+            if report.access == "fetch":
+                self._join_flags(context, None)
+                return Stopped(hole, report.between, is_fetch=True)
+            self._join_flags(context, report)
+            return Stopped(hole, report.before)
+        self._join_flags(context, report)
+        write, mask = report.access == "write", (1 << (8 * report.size)) - 1
+        access = PortAccess(
+            report.gpa & 0xFFFF, report.size, write, report.value & mask
+        )
+        return Stopped(access, report.before)
+
+    def _join_flags(self, context: Context, begun: Report | None) -> None:
+        """Make `eflags` of the parts that RFLAGS is split in while it is in flight.
+
+        `begun`: what came of the instruction at RIP, of which the hooks are through.
+        """
+        head, rflags = context.head, self._bare.rflags(context.saved)
+        if begun is not None and begun.has_hooks:
+            rflags = flags.of_begun(head, rflags)
+        elif begun is not None and begun.is_early:
+            rflags = flags.of_source(head, rflags)
+        head.eflags = rflags
+
+    def _interrupt(
+        self, report: Report, context: Context, budget: int, skip: int | None
+    ) -> Stopped:
+        number, tail = report.number - 0x100, context.tail
+        error = tail.error_code
+        tail.old_exception, tail.exception_is_int = -1, 0
+        if number < 0:
+            self._join_flags(context, None)
+            return Stopped(SoftwareInterrupt(report.number), report.after)
+        if number == intercepts.VINTR:
+            self._join_flags(context, None)
+            return Stopped(Window(), report.between)
+        if number == intercepts.HLT:
+            self._join_flags(context, None)
+            found = self._halted(context, error)
+            return self._marked(found, context, report.after, budget, skip)
+        if EXCEPTION_EXIT <= number < EXCEPTION_EXIT + 32:
+            vector, code = number - EXCEPTION_EXIT, error & 0xFFFF_FFFF
+            return self._exception(report, context, budget, skip, vector, code)
+        self._join_flags(context, report)
+        return Stopped(Intercepted(number, error), report.before)
+
+    def _halted(self, context: Context, error: int) -> Intercepted | Marked | Outdated:
+        linear = context.linear_rip()
+        marks = self._marks
+        is_armed = linear in marks.armed and linear != marks.past
+        if marks.halts(linear) and not is_armed:
+            return Intercepted(intercepts.HLT, error)
+        return marks.at(linear) or Outdated()
+
+    def _marked(
+        self,
+        found: Intercepted | Marked | Outdated,
+        context: Context,
+        retired: int,
+        budget: int,
+        skip: int | None,
+    ) -> Stopped:
+        """Return what a stop before a marked instruction is: it was not begun."""
+        linear = context.linear_rip()
+        if retired == budget:
+            return Stopped(Budget(), retired)
+        if linear in self._stops.breakpoints and (retired or linear != skip):
+            return Stopped(Breakpoint(linear), retired)
+        if context.head.eflags & RF:
+            return Stopped(Resumed(), retired)
+        return Stopped(found, retired)
+
+    def _exception(
+        self,
+        report: Report,
+        context: Context,
+        budget: int,
+        skip: int | None,
+        vector: int,
+        error: int,
+    ) -> Stopped:
+        cr2 = report.cr2 if vector == PF_ else 0
+        if vector == PF_:
+            # A fetch fails while translating, before the count: no return address.
+            if not context.tail.retaddr:
+                self._join_flags(context, None)
+                if marked := self._before_page(context, cr2):
+                    return self._marked(marked, context, report.between, budget, skip)
+                fault = Faulted(vector, error, cr2)
+                return Stopped(fault, report.between, is_fetch=True)
+        elif vector == DB and context.tail.dr[6] & DR6_BS:
+            # A single-step trap comes after its instruction.
+            self._join_flags(context, None)
+            return Stopped(Faulted(vector, error, cr2), report.between)
+        self._join_flags(context, report)
+        return Stopped(Faulted(vector, error, cr2), report.before)
+
+    def _before_page(self, context: Context, cr2: int) -> Marked | None:
+        """Return the marked instruction at RIP if it is all that is wrong.
+
+        A block that begins with one is empty, and QEMU takes the byte before it for its
+        last: where that is in another page, the page must be there.
+        """
+        linear = context.linear_rip()
+        if linear % PAGE or cr2 != linear - PAGE:
+            return None
+        return self._marks.at(linear)

@@ -1,0 +1,165 @@
+"""However instructions are counted, a guest does the same, and as many retire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rigs.processor import CODE, Rig
+from rigs.ways import Ways
+
+from lapis_engine.cpu import blockcheck, blocks, selfcheck
+from lapis_engine.cpu.core import Core
+from lapis_engine.cpu.intercepts import HLT, Budget, Faulted, Intercepted
+from lapis_engine.cpu.marked import (
+    LOCK,
+    candidates,
+    halts,
+    look,
+    look_protected,
+    look_v86,
+)
+from lapis_engine.cpu.model import catalog, instructions
+from lapis_engine.errors import ProcessorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LIBRARY = blocks.find()
+COMPILED = pytest.mark.skipif(isinstance(LIBRARY, str), reason=str(LIBRARY))
+
+
+@pytest.fixture
+def _unproved() -> Iterator[None]:
+    selfcheck.forget_proof()
+    yield
+    selfcheck.forget_proof()
+
+
+@COMPILED
+def test_500_programs_come_to_the_same_by_blocks_by_instruction_and_in_steps() -> None:
+    ways = Ways()
+    found = [each for seed in range(500) for each in ways.differences(seed)]
+    assert [each.text for each in found if not each.is_known] == []
+    assert len(found) < 10
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 500])
+def test_code_before_a_page_that_is_not_there_runs_to_its_end(budget: int) -> None:
+    """QEMU translates ahead and meets the page long before the guest does."""
+    rig = Rig()
+    rig.page_first_64k()
+    rig.memory.write(0xFF80, b"\x90" * 0x80)
+    rig.regs.rip, done = 0xFF80, 0
+    event: Any = Budget()
+    while event == Budget() and done <= 0x80:
+        event = rig.core.run(rig.regs, budget)
+        done += rig.core.retired
+    assert (event, done, rig.regs.rip) == (Faulted(14, 0, 0x1_0000), 0x80, 0x1_0000)
+
+
+@pytest.mark.parametrize("was", ["f190", "f490", "f090"])
+def test_what_was_marked_is_not_once_it_is_overwritten(was: str) -> None:
+    """The block before it has none of its bytes, and is not dropped with them."""
+    rig = Rig()
+    # inc ax; mov word [CODE + 10], 9090, which the same block goes on to
+    rig.code("40 c7060a709090 40 40 40" + was + "40 40 40 40 ebfe")
+    assert rig.core.run(rig.regs, 9) == Budget()
+    assert (rig.core.retired, rig.regs.rip) == (9, CODE + 14)
+    assert rig.regs.gpr[0] == 6
+
+
+def test_inc_before_hlt_is_no_prefix() -> None:
+    rig = Rig()
+    rig.code("40 40 f4")
+    assert rig.core.run(rig.regs, 9) == Intercepted(HLT, 0)
+    assert (rig.core.retired, rig.regs.rip) == (2, CODE + 2)
+
+
+@pytest.mark.parametrize("name", sorted(catalog.MODELS))
+def test_no_instruction_is_marked_that_the_fast_look_passes_over(name: str) -> None:
+    offer = instructions.offer(catalog.MODELS[name])
+    one, two = candidates(offer)
+    first = set(range(256)) - one - PREFIXES - {LOCK, 0x0F}
+    heads = [bytes([byte]) for byte in first]
+    heads += [bytes([0x0F, byte]) for byte in set(range(256)) - two]
+    for head in heads:
+        for prefix in (b"", b"\x66", b"\xf2", b"\xf3", b"\x48"):
+            for modrm in range(0, 256, 4):
+                code = prefix + head + bytes([modrm]) + bytes(12)
+                for bits in (16, 32, 64):
+                    if prefix != b"\x48" if bits != 64 else head[0] & 0xF0 != 0x40:
+                        assert not _is_marked(code, bits, offer), (bits, code.hex())
+
+
+PREFIXES = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2, 0xF3}
+
+
+def _is_marked(code: bytes, bits: int, offer: Any) -> bool:
+    return bool(
+        look(code, bits, offer)
+        or look_protected(code, bits, irets=True)
+        or (bits == 16 and look_v86(code))
+        or halts(code, bits)
+    )
+
+
+@COMPILED
+def test_the_programs_that_prove_the_count_find_one_that_is_off() -> None:
+    assert not isinstance(LIBRARY, str)
+
+    class Off(Core):
+        def run(self, *args: Any, **options: Any) -> Any:
+            event = super().run(*args, **options)
+            self.retired += self.retired > 30
+            return event
+
+    with pytest.raises(ProcessorError, match="by blocks"):
+        blockcheck.compare(Off(LIBRARY), Core())
+
+
+def _missing(path: Path, patch: Callable[..., None]) -> None:
+    patch(blocks, "LIBRARY", path / "none.so")
+
+
+def _no_library(path: Path, patch: Callable[..., None]) -> None:
+    (path / "text.so").write_text("no library")
+    patch(blocks, "LIBRARY", path / "text.so")
+
+
+def _no_function(_path: Path, patch: Callable[..., None]) -> None:
+    patch(blocks, "NAMES", (*blocks.NAMES, "uc_no_such_function"))
+
+
+def _miscounted(_path: Path, patch: Callable[..., None]) -> None:
+    def compare(*_cores: Core) -> None:
+        raise ProcessorError("a loop: 3 by blocks, and 4 without")
+
+    patch(blockcheck, "compare", compare)
+
+
+@pytest.mark.usefixtures("_unproved")
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (_missing, "it was not compiled"), (_no_library, "it does not load"),
+        pytest.param(_no_function, "it does not load", marks=COMPILED),
+        pytest.param(_miscounted, "it was not right", marks=COMPILED),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_compiled_part_is_said_and_done_without(
+    wrong: Callable[..., None],
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong(tmp_path, monkeypatch.setattr)
+    selfcheck.forget_proof()
+    found = selfcheck.blocks_library()
+    assert isinstance(found, str)
+    assert found.startswith(why)
+    rig = Rig()
+    rig.code("40 40 40 ebfb")
+    assert rig.core.run(rig.regs, 100) == Budget()
+    assert (rig.core.retired, rig.regs.gpr[0]) == (100, 75)

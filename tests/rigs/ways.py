@@ -1,0 +1,240 @@
+"""Random programs, counted by blocks, by instruction, and run one at a time.
+
+All that reacts to an exit is drawn beforehand, so that every way is given the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from campaign import soup
+
+from lapis_engine.cpu import selfcheck
+from lapis_engine.cpu.core import Core
+from lapis_engine.cpu.intercepts import Budget
+from lapis_engine.cpu.registers import CS, Segment
+from lapis_engine.memory.physical import PhysicalMemory
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.registers import Registers
+
+CODE: Final = soup.BASE
+STACK: Final = 0x8800
+TABLES: Final = 0x2_0000
+OTHER_CODE: Final = 0x3_0000
+"""What the second address space has where the first has its code."""
+SIZE: Final = 0x4_0000
+BUDGETS: Final = (1, 2, 3, 5, 8, 13, 40, 100, 300)
+ROUNDS: Final = 12
+HLT: Final = b"\xf4"
+"""What stands behind a program: a long block of anything else is slow to step."""
+ACCESSED: Final = 0x20
+"""A in an entry of a page table: pages that are translated ahead have it, and how far
+that goes depends on the way."""
+NOT_ACCESSED: Final = bytes(byte & ~ACCESSED for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One run of a program."""
+
+    space: int
+    """Which vCPU runs."""
+    budget: int
+    window: bool
+    go: int
+    """Where it goes on after an exit: bytes from the start of the code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What all ways are given."""
+
+    bits: int
+    code: bytes
+    other: bytes
+    values: tuple[int, ...]
+    rounds: tuple[Round, ...]
+
+
+def program(seed: int) -> Program:
+    """Make one."""
+    rng = Random(f"ways {seed}")
+    bits = rng.choice((16, 32, 64))
+    size = rng.choice((20, 60, 200))
+    code, other = soup.soup(rng, bits, size), soup.soup(rng, bits, size)
+    if rng.random() < 0.3:  # it crosses into another page
+        code = b"\x90" * (0x1000 - rng.randrange(40)) + code
+    values = tuple(
+        rng.choice((0, 1, 0x80, 0x7FFF_FFFF, rng.getrandbits(32), CODE + size, 0x8000))
+        for _ in range(16)
+    )
+    rounds = tuple(
+        Round(
+            rng.randrange(2) if bits == 64 else 0,
+            rng.choice(BUDGETS),
+            rng.random() < 0.15,
+            rng.randrange(len(code)) if rng.random() < 0.9 else 0,
+        )
+        for _ in range(ROUNDS)
+    )
+    return Program(bits, code, other, values, rounds)
+
+
+class Way:
+    """A processor with memory, which runs programs in one way."""
+
+    def __init__(self, kind: str) -> None:
+        """Open it: "blocks", "count" or "steps", which are by blocks, too."""
+        library = None if kind == "count" else selfcheck.blocks_library()
+        assert not isinstance(library, str), library
+        self._core = Core(library)
+        self._steps = kind == "steps"
+        self._memory = PhysicalMemory()
+        self._region = self._memory.add(0, SIZE, "RAM")
+        self._core.map(self._region)
+        self._memory.on_write = self._core.forget_code
+
+    def run(self, given: Program) -> list[tuple[Any, ...]]:
+        """Return what each round came to."""
+        vcpus = self._begin(given)
+        found = []
+        for each in given.rounds:
+            regs = vcpus[each.space]
+            event, retired = self._run(regs, each)
+            found.append((event, retired, *self._state(regs)))
+            if event != Budget():
+                regs.rip = (CODE if given.bits > 16 else 0) + each.go
+                regs.gpr[4], regs.shadow = STACK, False
+        return found
+
+    def _run(self, regs: Registers, each: Round) -> tuple[Any, int]:
+        if not self._steps:
+            event: Any = self._core.run(regs, each.budget, window=each.window)
+            return event, self._core.retired
+        retired = 0
+        while True:
+            event = self._core.run(regs, 1, window=each.window)
+            retired += self._core.retired
+            if event != Budget() or retired == each.budget:
+                return event, retired
+
+    def _state(self, regs: Registers) -> tuple[Any, ...]:
+        memory = bytearray(self._region.host[:])
+        entries = memory[TABLES:OTHER_CODE:8]
+        memory[TABLES:OTHER_CODE:8] = entries.translate(NOT_ACCESSED)
+        vectors = regs.context.vector_bytes()
+        return regs.rip, regs.rflags, tuple(regs.gpr), bytes(memory), vectors
+
+    def _begin(self, given: Program) -> list[Registers]:
+        self._memory.write(0, bytes(SIZE))
+        for at, code in ((CODE, given.code), (OTHER_CODE, given.other)):
+            self._memory.write(at, code.ljust(0x2000, HLT))
+        count = 2 if given.bits == 64 else 1
+        return [self._vcpu(given, space) for space in range(count)]
+
+    def _vcpu(self, given: Program, space: int) -> Registers:
+        regs = self._core.new_registers()
+        cs, ds = {
+            16: (
+                Segment(CODE >> 4, CODE, 0xFFFF, 0x9B00),
+                Segment(0, 0, 0xFFFF, 0x9300),
+            ),
+            32: (Segment(8, 0, 0xFFFF_FFFF, 0xCF_9B00), FLAT),
+            64: (Segment(8, 0, 0xFFFF_FFFF, 0xAF_9B00), FLAT),
+        }[given.bits]
+        for index in range(6):
+            regs.set_segment(index, ds)
+        regs.set_segment(CS, cs)
+        if given.bits == 64:
+            regs.cr4, regs.cr3, regs.efer = 0x620, self._tables(space), 0x500
+        regs.cr0 = {16: 0x6000_0010, 32: 0x6000_0011, 64: 0xE000_0011}[given.bits]
+        regs.rflags, regs.rip = 2, 0 if given.bits == 16 else CODE
+        for index in range(16 if given.bits == 64 else 8):
+            regs.gpr[index] = given.values[index]
+        regs.gpr[4] = STACK
+        return regs
+
+    def _tables(self, space: int) -> int:
+        """Map all of the memory but a page, and the APIC, in 4-level tables."""
+        base = TABLES + space * 0x4000
+
+        def put(table: int, index: int, value: int) -> None:
+            at = base + 0x1000 * table + 8 * index
+            self._memory.write(at, value.to_bytes(8, "little"))
+
+        put(0, 0, base + 0x1000 | 7)
+        put(1, 0, base + 0x2000 | 7)
+        put(1, 3, base + 0x2000 | 7)
+        put(2, 0, base + 0x3000 | 7)
+        put(2, 0xFEE0_0000 >> 21 & 511, 0xFEE0_0000 | 0x87)
+        for page in range(SIZE >> 12):
+            put(3, page, page << 12 | 7)
+        put(3, CODE + 0x2000 >> 12, 0)
+        if space:
+            put(3, CODE >> 12, OTHER_CODE | 7)
+        return base
+
+
+FLAT: Final = Segment(0x10, 0, 0xFFFF_FFFF, 0xCF_9300)
+
+
+class Difference(NamedTuple):
+    """Where a program came to different ends."""
+
+    text: str
+    is_known: bool
+    """A write that begins before a block and ends in it (`cpu.restart`)."""
+
+
+class Ways:
+    """All three of them."""
+
+    def __init__(self) -> None:
+        """Open them."""
+        self._ways = {kind: Way(kind) for kind in ("blocks", "count", "steps")}
+
+    def differences(self, seed: int) -> list[Difference]:
+        """Return where a program came to different ends."""
+        given = program(seed)
+        ends = {kind: way.run(given) for kind, way in self._ways.items()}
+        return [
+            found
+            for kind in ("count", "steps")
+            if (found := _differs(seed, given, kind, ends["blocks"], ends[kind]))
+        ]
+
+
+def _differs(
+    seed: int, given: Program, kind: str, blocks: list[Any], other: list[Any]
+) -> Difference | None:
+    for number, (one, two) in enumerate(zip(blocks, other, strict=True)):
+        if one == two:
+            continue
+        names = ("event", "retired", "rip", "rflags", "gpr", "memory", "vectors")
+        parts = [
+            f"{name} {_short(a)} and {_short(b)}"
+            for name, a, b in zip(names, one, two, strict=True)
+            if a != b
+        ]
+        text = (
+            f"seed {seed}, {given.bits} bits, round {number} {given.rounds[number]}: "
+            f"blocks and {kind}: {'; '.join(parts)}"
+        )
+        only_memory = one[:5] == two[:5] and one[6] == two[6]
+        return Difference(text, only_memory and _is_one_write(one[5], two[5]))
+    return None
+
+
+def _is_one_write(one: bytes, two: bytes) -> bool:
+    """Tell whether no more than one operand's length of memory differs."""
+    places = [at for at in range(len(one)) if one[at] != two[at]]
+    return places[-1] - places[0] < 8
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"{hash(value):x}"
+    return hex(value) if isinstance(value, int) else str(value)
