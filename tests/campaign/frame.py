@@ -71,7 +71,7 @@ GENERATORS = {
     "offered": Generator(
         "campaign.offered",
         "every instruction: what CPUID offers, in each mode, and beside the host",
-        slice=6_000,
+        slice=1_800,
         share=2,
         patience=300.0,
     ),

@@ -43,12 +43,14 @@ VEX_GROUPS: Final = frozenset(
     ((1, 0x71), (1, 0x72), (1, 0x73), (1, 0xAE), (2, 0xF3), (9, 1), (9, 2))
 )
 """(Map, opcode) of VEX and XOP where ModRM.reg tells which it is."""
-TAILS: Final = {
-    16: bytes.fromhex("04 08 00 00 00 00 00 00 00 00"),
-    32: bytes.fromhex("04 00 00 08 00 00 00 00 00 00"),
-    64: bytes.fromhex("04 00 00 00 00 00 00 00 00 00"),
+TAIL: Final = bytes.fromhex("04 00 00 00 00 00 00 00 00 00")
+"""Displacements and immediates: they are 4."""
+FAR_TAILS: Final = {
+    16: bytes.fromhex("04 08 00 00 00 00"),
+    32: bytes.fromhex("04 00 00 08 00 00"),
 }
-"""Displacements and immediates: a byte of 4, and a far pointer with selector 8."""
+FAR: Final = frozenset({0x9A, 0xEA})
+"""Far CALL and JMP with a pointer behind them, of which the selector is 8."""
 LEGACY: Final = bytes.fromhex("26 2e 36 3e 64 65 66 67 f0 f2 f3")
 NO_OPCODES: Final = {b"": b"\x0f" + LEGACY, b"\x0f": b"\x38\x3a"}
 """Map -> prefixes and escapes, which are no opcodes."""
@@ -114,12 +116,13 @@ def encodings(bits: int) -> Iterator[bytes]:
     prefixes = [*PREFIXES]
     if bits == 64:
         prefixes += [prefix + REX_W for prefix in PREFIXES]
-    tail = TAILS[bits]
     for prefix, escape, opcode in product(prefixes, MAPS, range(256)):
         is_rex = bits == 64 and not escape and opcode in REX
         if is_rex or opcode in NO_OPCODES.get(escape, b""):
             continue
         head = prefix + escape + bytes((opcode,))
+        is_far = not escape and opcode in FAR
+        tail = FAR_TAILS.get(bits, TAIL) if is_far else TAIL
         is_x87 = not escape and opcode in X87
         for modrm in _modrms(bits, all_of_it=is_x87 or (escape, opcode) in BY_MODRM):
             yield head + bytes((modrm,)) + tail
@@ -137,18 +140,17 @@ def _modrms(bits: int, *, all_of_it: bool) -> Iterator[int]:
 
 def _vex(bits: int) -> Iterator[bytes]:
     """Yield what has a VEX or XOP prefix: W, L and pp, with and without vvvv."""
-    tail = TAILS[bits]
     every = tuple(_modrms(bits, all_of_it=False))
     for vvvv, low, opcode in product((0b1101, 0b1111), range(8), range(256)):
         head = bytes((0xC5, 0x80 | vvvv << 3 | low, opcode))
         for modrm in every if (1, opcode) in VEX_GROUPS else every[:2]:
-            yield head + bytes((modrm,)) + tail
+            yield head + bytes((modrm,)) + TAIL
     for first, maps in ((0xC4, (1, 2, 3)), (XOP, (8, 9, 10))):
         for which, vvvv, low in product(maps, (0b1101, 0b1111), range(8)):
             for wide, opcode in product((0, 0x80), range(256)):
                 head = bytes((first, 0xE0 | which, wide | vvvv << 3 | low, opcode))
                 for modrm in every if (which, opcode) in VEX_GROUPS else every[:2]:
-                    yield head + bytes((modrm,)) + tail
+                    yield head + bytes((modrm,)) + TAIL
 
 
 KINDS: Final = re.compile(r"[xyz]mm|mm|st|k(?=\d)|bnd|[cd]r\d+|[cdefgs]s$")
