@@ -218,9 +218,49 @@ def test_virtual_8086_mode_is_for_cpl_0_alone() -> None:
     assert by_engine(kernel._replace(rip=0x1_0000)) == (GP, 0)
 
 
+PF = 14
+UNMAPPED, BEYOND = 0x40_0000_0000, NOT_CANONICAL
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("code", ["48cf", "cf", "66cf", "48cb"])
+@pytest.mark.parametrize(
+    ("cpl", "rsp", "fault"),
+    [
+        (0, UNMAPPED, (PF, 0)),
+        (3, UNMAPPED, (PF, 4)),
+        (3, GDT, (PF, 5)),  # a page of the supervisor's
+        (0, BEYOND, (SS_, 0)),
+        (3, BEYOND, (SS_, 0)),
+    ],
+)
+def test_the_stack_is_that_of_its_cpl(
+    strict: bool, code: str, cpl: int, rsp: int, fault: tuple[int, int]
+) -> None:
+    """SDM Vol. 2A "IRET", Vol. 2B "RET": the pops are those of the program itself."""
+    case = Case("long", cpl, 8, 8 | cpl, 0x10 | cpl, 2, 2)
+    found, regs = ready(case)
+    core, memory, pages = found.vm.core, found.vm.memory, 0x9_2000
+    core.is_strict = strict
+    memory.write(CODE, bytes.fromhex(code))
+    regs.gpr[4] = rsp
+    if rsp == GDT:  # and the code in the next one, which is the user's
+        regs.gpr[4] = 0x20_0000
+        entry = memory.read(pages + 8, 1)
+        memory.write(pages + 8, bytes([entry[0] & ~4]))
+    seen = found.machine.log.next_seq
+    run(found.vm, found.vcpu(0), budget=1)
+    if rsp == GDT:
+        memory.write(pages + 8, entry)
+    events = [logged.event for logged in found.machine.log.since(seen)]
+    raised = next(e for e in events if isinstance(e, ExceptionRaised))
+    assert (raised.vector, raised.error, raised.rip) == (*fault, CODE)
+
+
 def test_only_a_strict_machine_stops_in_long_mode() -> None:
     """There is no other way to take a time that is an interrupt's."""
     case = frame("long", LONG_AND_DEFAULT)
+    assert case.size == 8
     rig("long").vm.core.is_strict = False
     assert outcome(case)[0] == TARGET
 

@@ -265,13 +265,15 @@ def look_v86(code: bytes) -> Mark | None:
 def look_protected(code: bytes, bits: int, *, irets: bool = True) -> Mark | None:
     """Return what is marked in protected mode alone, or None.
 
-    IRET is where it can be another task's end, and where a strict machine asks for it
-    (`irets`): to stop there takes as long as the interrupt that it ends.
+    IRET is where it can be another task's end, where it is rare, as that of 32 bits in
+    64-bit code is, and where a strict machine asks for it (`irets`): to stop there
+    takes as long as the interrupt did.
     """
     at, _ = prefixes(code, bits)
     opcode, modrm = code[at : at + 1], code[at + 1 : at + 2]
     if opcode == IRET:
-        return Mark(Kind.IRET, at, code) if irets else None
+        is_short = bits == 64 and not (at and code[at - 1] & 0xF8 == 0x48)
+        return Mark(Kind.IRET, at, code) if irets or is_short else None
     if opcode == GROUP_5:
         if not modrm:
             return Mark(Kind.UNTOLD, at, code) if len(code) < LONGEST else None

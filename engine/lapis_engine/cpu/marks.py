@@ -153,7 +153,8 @@ class Marks:
         if mark is None and hflags & layout.HF_VM and bits == 16:
             mark = look_v86(code)
         if mark is None and hflags & (layout.HF_PE | layout.HF_VM) == layout.HF_PE:
-            irets = self.is_strict or not hflags & layout.HF_LMA
+            is_kernels = hflags & layout.HF_LMA and not hflags & layout.HF_CPL
+            irets = self.is_strict or not is_kernels
             mark = look_protected(code, bits, irets=irets)
         if mark is None and hflags & layout.HF_TF:
             mark = look_stepped(code, bits)

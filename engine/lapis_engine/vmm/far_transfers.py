@@ -2,7 +2,8 @@
 
 SDM Vol. 2A "JMP", "CALL", Vol. 2B "RET": L and D of the new code segment, and its
 limit. All else it checks itself, and it makes the transfer, but for one to a task.
-# Not modelled: CALL to 64-bit code beyond the segment's limit, which means nothing
+# Not modelled: RET of 32 bits in 64-bit code with a stack above 4 GiB, of which the
+# address is cut. CALL to 64-bit code beyond the segment's limit, which means nothing
 # there and is #GP all the same.
 """
 
@@ -15,6 +16,7 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.descriptors import OpenBus, stack_mask
 from lapis_engine.cpu.fault import GP, GuestFault
 from lapis_engine.cpu.marked import FAR_DIRECT, FAR_RET
+from lapis_engine.cpu.model.contents import is_canonical
 from lapis_engine.cpu.registers import EFER_LMA, RSP, SEG_DB, SEG_L, SS
 from lapis_engine.cpu.tasks import Way
 from lapis_engine.units import MASK32
@@ -102,7 +104,10 @@ def _is_allowed(found: Descriptor, cpl: int, rpl: int, *, is_ret: bool) -> bool:
 
 
 def _target(regs: Registers, bus: OpenBus, mark: Mark) -> tuple[int, int] | None:
-    """Return selector and offset of the target, or None if they cannot be read."""
+    """Return selector and offset of the target, or None if they cannot be read.
+
+    Raises the #PF of a RET at CPL 3.
+    """
     code, at = mark.code, mark.opcode_at
     size = read_prefixes(code, regs.code_bits).opsize
     opcode = code[at : at + 1]
@@ -118,9 +123,11 @@ def _target(regs: Registers, bus: OpenBus, mark: Mark) -> tuple[int, int] | None
         place = linear_address(regs, regs.code_bits, *operand)
     user = regs.cpl == 3
     try:
-        selector = bus.read(place + size, 2, user=user)
-        return selector, bus.read(place, size, user=user)
+        offset = bus.read(place, size, user=user)
+        return bus.read(place + size, 2, user=user), offset
     except GuestFault:
+        if user and opcode in FAR_RET and is_canonical(place):
+            raise  # the processor would read the stack as a supervisor
         return None
 
 

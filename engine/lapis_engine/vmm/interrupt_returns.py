@@ -1,10 +1,11 @@
 """IRET in protected mode and in long mode, in place of the processor's.
 
 The processor underneath checks neither that RIP is canonical or within its segment, nor
-L and D of CS, keeps VIF and VIP, has #NP for an SS that is not present, and returns to
-another task, and from CPL 3 to virtual-8086 mode, in its own way.
-# Differs from the SDM: in long mode only a strict machine looks, as to stop there takes
-# as long as the interrupt did.
+L and D of CS. It keeps VIF and VIP, has #NP for an SS that is not present, reads the
+stack of CPL 3 as a supervisor and the 32-bit one of 64-bit code below 4 GiB, and
+returns to another task, and from CPL 3 to virtual-8086 mode, in its own way.
+# Differs from the SDM: IRETQ at CPL 0, and IRET there in compatibility mode, are looked
+# at by a strict machine alone, as to stop there takes as long as the interrupt did.
 """
 
 from __future__ import annotations
