@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CORE = {
     # The processor library and what lies around it.
     "_uc", "_bare", "_flat", "_pristine", "_stale", "_vmcb", "_counter", "_control",
-    "_marks", "_exits", "_is_closed",
+    "_marks", "_reader", "_is_closed",
     # The ways to count: no run shows which one it is.
     "_counted", "_blocks", "_way",
     # Mean nothing between two runs.

@@ -29,7 +29,6 @@ from lapis_engine.cpu.blocks import Blocks, Looker
 from lapis_engine.cpu.context import Context
 from lapis_engine.cpu.counted import Counted
 from lapis_engine.cpu.debug_registers import armed
-from lapis_engine.cpu.exits import Exits, Stopped
 from lapis_engine.cpu.fault import DB
 from lapis_engine.cpu.guest_stops import GuestStops
 from lapis_engine.cpu.intercepts import (
@@ -48,6 +47,7 @@ from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
 from lapis_engine.cpu.registers import RF, TF, Registers
+from lapis_engine.cpu.report_reader import ReportReader, Stopped
 from lapis_engine.cpu.stale import Stale
 from lapis_engine.cpu.stops import Stops
 from lapis_engine.errors import ProcessorError
@@ -100,7 +100,7 @@ class Core:
         """Instructions of the present run that were retired by earlier starts."""
         self._stops = Stops(self._uc)
         self._guest = GuestStops(self._uc, self._counter, self._counted.save)
-        self._exits = Exits(self._bare, self._marks, self._stops)
+        self._reader = ReportReader(self._bare, self._marks, self._stops)
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
@@ -460,7 +460,7 @@ class Core:
         """Sort out what ended a start, and how many instructions it retired."""
         report, guest = self._way.report, self._guest
         if report is not None:
-            stopped = self._exits.read(report, context, budget, self._skip)
+            stopped = self._reader.read(report, context, budget, self._skip)
         elif failed is None:
             most = guest.at if guest.hits else budget
             stopped = Stopped(Budget(), min(self._way.begun, most))

@@ -44,7 +44,7 @@ class Stopped(NamedTuple):
     """It failed to translate, and what it failed at may be ahead of RIP."""
 
 
-class Exits:
+class ReportReader:
     """Reads reports, of which the context is saved and the processor stands."""
 
     __slots__ = ("_bare", "_marks", "_stops")
