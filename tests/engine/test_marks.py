@@ -7,7 +7,15 @@ written here by mnemonic and not by the engine's tables.
 import pytest
 from rigs.processor import CODE, Rig
 
-from lapis_engine.cpu.intercepts import Breakpoint, Budget, Faulted, Hole, Marked
+from lapis_engine.cpu.intercepts import (
+    HLT,
+    Breakpoint,
+    Budget,
+    Faulted,
+    Hole,
+    Intercepted,
+    Marked,
+)
 from lapis_engine.cpu.registers import RF
 
 LOCKABLE = {
@@ -156,3 +164,23 @@ def test_what_a_guest_writes_over_a_marked_instruction_runs(
     assert rig.core.run(rig.regs, 3 + length + 3) == Budget()
     assert rig.regs.gpr[3] == at + 2
     assert rig.regs.rip == at + length + 3
+
+
+@pytest.mark.parametrize("marked", ["f1 90", "f0 90", "0f 05"])
+@pytest.mark.parametrize("at", [0x7FC0, 0x8000 - 9, 0x8000 - 7, 0x8001 - 7])
+@pytest.mark.parametrize("cut", [2, 3, 4, 20])
+def test_what_a_block_writes_over_the_marked_instruction_at_its_end_runs(
+    marked: str, at: int, cut: int
+) -> None:
+    rig = Rig()
+    # mov byte [si], 0x43; mov byte [si + 1], 0x43: inc bx twice, over what follows
+    rig.memory.write(at, bytes.fromhex("c60443 c6440143" + marked) + b"\x43\xf4")
+    rig.regs.rip, rig.regs.gpr[6] = at, at + 7
+    done = 0
+    while done < 5:
+        event = rig.core.run(rig.regs, min(cut, 5 - done))
+        assert event == Budget()
+        done += rig.core.retired
+    assert rig.regs.gpr[3] == 3
+    assert rig.regs.rip == at + 10
+    assert rig.core.run(rig.regs, 2) == Intercepted(HLT, 0)
