@@ -1,5 +1,8 @@
 """Random programs, each run in two processes that have nothing of the host in common.
 
+A quarter is short: a way into a mode, and a soup there. The others are of random bytes
+that mend themselves, and so run on (`mending`).
+
 Both have another hash seed, another environment (and so another stack) and other
 addresses, and the second is told that its processor has fewer instructions, which makes
 the C library take other code. The digests must be equal, and neither process may die.
@@ -17,17 +20,20 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from campaign import guests, soup
+from campaign import guests, mending, soup
+from lapis_engine.replay.digest import Digester
 from lapis_sessions.origin import SessionOptions
 
 if TYPE_CHECKING:
     from campaign.case import Case
 
-BATCH = 3
-"""Programs of a case."""
+BATCH = 24
+"""Programs of a case; every fourth is short."""
+FIRST, LITTLE = 4, 300_000
+"""Programs of case 0, which the suite does, and instructions of one."""
 END = soup.TABLES - 16
 MOST = 1_000
-"""Instructions of one."""
+"""Instructions of a short one."""
 TESTS = Path(__file__).resolve().parents[1]
 FEWER = ",".join(
     f"-{name}" for name in ("AVX512F", "AVX2", "AVX", "FMA", "FMA4", "ERMS")
@@ -71,6 +77,8 @@ def program(seed: int, number: int, index: int) -> tuple[SessionOptions, bytes, 
 
 
 def _ran(seed: int, number: int, index: int, folder: Path) -> guests.Ran:
+    if index % 4:
+        return _mended(seed, number, index)
     options, image, many = program(seed, number, index)
     path = folder / "guest.bin"
     path.write_bytes(image)
@@ -78,13 +86,34 @@ def _ran(seed: int, number: int, index: int, folder: Path) -> guests.Ran:
     return guests.run_as(options, many, lambda left: left, None)
 
 
+def _trial(seed: int, number: int, index: int) -> mending.Trial:
+    found = mending.trial(Random(f"{seed} {number} {index}"))
+    return found if number else found._replace(most=min(found.most, LITTLE))
+
+
+def _batch(number: int) -> int:
+    return BATCH if number else FIRST
+
+
+def _mended(seed: int, number: int, index: int) -> guests.Ran:
+    trial = _trial(seed, number, index)
+    world = mending.world(trial.kind, trial.cpus)
+    ran = world.run(trial)
+    digester = Digester(world.machine)
+    return guests.Ran(digester.digest(), digester.fields(), ran)
+
+
 def one(case: Case) -> None:
-    """Run some programs in two processes."""
-    case.done = BATCH
+    """Run some programs in two processes at the same time."""
+    case.done = _batch(case.number)
     case.doing(f"programs of seed {case.seed}, case {case.number}")
-    told = [_child(case, environment) or [] for environment in ENVIRONMENTS]
+    told = _both(case)
     for index, (first, second) in enumerate(zip(*told, strict=False)):
-        case.tally("instructions", first["retired"] + second["retired"])
+        case.tally("instructions, each once", first["retired"])
+        if index % 4:
+            trial = _trial(case.seed, case.number, index)
+            kind = f"{trial.kind.bits} bits, {trial.cpus} vCPUs: instructions"
+            case.tally(kind, first["retired"])
         if first == second:
             case.tally("equal")
             continue
@@ -93,29 +122,31 @@ def one(case: Case) -> None:
 
 def _tell(case: Case, index: int) -> None:
     """Find out which fields differ."""
-    told = [_child(case, environment, index) for environment in ENVIRONMENTS]
-    one, other = (rows[0]["fields"] if rows else {} for rows in told)
+    one, other = (rows[0]["fields"] if rows else {} for rows in _both(case, index))
     names = sorted(name for name in one | other if one.get(name) != other.get(name))
     _, image, _ = program(case.seed, case.number, index)
-    text = f"program {index}: {', '.join(names[:12])}; {image[:300].hex()}"
-    case.find("different", text)
+    text = repr(_trial(case.seed, case.number, index)) if index % 4 else image[:300]
+    case.find("different", f"program {index}: {', '.join(names[:12])}; {text!r}")
 
 
-def _child(
-    case: Case, environment: dict[str, str], index: int | None = None
-) -> list[Any] | None:
-    """Run the programs, or one of them; None is a finding."""
+def _both(case: Case, index: int | None = None) -> list[list[Any]]:
+    """Run the programs, or one of them, in two processes; what dies is a finding."""
     argv = [sys.executable, "-m", "campaign.determinism", str(case.seed)]
     argv += [str(case.number), *([] if index is None else [str(index)])]
-    done = subprocess.run(
-        argv, cwd=TESTS, env=os.environ | environment, capture_output=True, check=False
-    )
-    if done.returncode:
-        said = done.stderr.decode(errors="replace")[-1500:]
-        case.find(f"ended with {done.returncode}", said)
-        return None
-    rows: list[Any] = json.loads(done.stdout)
-    return rows
+    children = [
+        subprocess.Popen(
+            argv, cwd=TESTS, env=os.environ | environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace",
+        )
+        for environment in ENVIRONMENTS
+    ]  # fmt: skip
+    found: list[list[Any]] = []
+    for child in children:  # little is said: no pipe is full while the other is read
+        out, said = child.communicate()
+        if child.returncode:
+            case.find(f"ended with {child.returncode}", said[-1500:])
+        found.append([] if child.returncode else json.loads(out))
+    return found
 
 
 def main(given: list[str]) -> None:
@@ -124,7 +155,7 @@ def main(given: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for_all = not index
         rows = []
-        for each in range(BATCH) if for_all else index:
+        for each in range(_batch(number)) if for_all else index:
             ran = _ran(seed, number, each, Path(folder))
             row: dict[str, Any] = {"digest": ran.digest, "retired": ran.retired}
             rows.append(row if for_all else row | {"fields": dict(ran.fields)})

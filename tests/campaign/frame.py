@@ -50,6 +50,12 @@ GENERATORS = {
         slice=10,
         share=4,
     ),
+    "cuts": Generator(
+        "campaign.cuts",
+        "random programs by the thousand, run whole, in pieces and in steps",
+        slice=100,
+        share=2,
+    ),
     "command_lines": Generator(
         "campaign.command_lines",
         "lines of the registry, valid, nearly valid and hostile",

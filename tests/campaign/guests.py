@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from campaign.case import Case
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.stop import Stop
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.session import Session
 
@@ -88,28 +90,36 @@ def run_as(
     session = open_session(options, extensions())
     if record is not None:
         start_recording(session, str(record))
+    ran = drive(session.machine, session.run, many, cut)
+    digester = Digester(session.machine)
+    found = Ran(digester.digest(), digester.fields(), ran)
+    session.close()
+    return found
+
+
+def drive(
+    machine: Machine, run: Callable[[int], Stop], many: int, cut: Callable[[int], int]
+) -> int:
+    """Run `many` instructions in pieces, and answer; return how many it were."""
     left, asked, idle = many, 0, 0
     while left > 0 and idle < 4:
-        stop = session.run(cut(left))
+        stop = run(cut(left))
         left -= stop.retired
-        idle = 0 if stop.retired or session.machine.pending() else idle + 1
+        idle = 0 if stop.retired or machine.pending() else idle + 1
         if stop.reason in {"halted", "suspended", "fault"}:
             break
-        if stop.reason == "exit" and not session.machine.pending():
+        if stop.reason == "exit" and not machine.pending():
             break  # which comes back for ever: nobody can answer it
-        for request in session.machine.pending():
+        for request in machine.pending():
             if request.kind == "inst-emul":
-                session.machine.answer_fault(request.vcpu, "ud")
+                machine.answer_fault(request.vcpu, "ud")
             else:
                 value = ANSWERS[asked % len(ANSWERS)] & (1 << 8 * request.bytes) - 1
-                session.machine.answer(request.vcpu, value)
+                machine.answer(request.vcpu, value)
             asked += 1
         if asked > many:
             break
-    digester = Digester(session.machine)
-    ran = Ran(digester.digest(), digester.fields(), many - left)
-    session.close()
-    return ran
+    return many - left
 
 
 def differences(one: Ran, other: Ran) -> list[tuple[str, str, str]]:
