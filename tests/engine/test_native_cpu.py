@@ -147,3 +147,12 @@ def test_fldcw_keeps_what_is_reserved(bench: Bench, tmp_path: Path) -> None:
     theirs = host.run(host.build(tmp_path), [program])[0].gpr[0] & 0xFFFF
     assert (theirs, bench.run(program).gpr[0] & 0xFFFF) == (0x1F7F, 0xFFFF)
     assert native.RESERVED in native.KNOWN
+
+
+@pytest.mark.parametrize("code", ["fa", "fb", "f4", "0f06", "0f08"])
+def test_what_has_no_operand_is_gp_whatever_follows(bench: Bench, code: str) -> None:
+    """CLI and its like at CPL 3, before what reads as [rsp + 4 rax], far away."""
+    ended = bench.run(given(code + "44849fffffffff", rax=1 << 60))
+    assert (ended.vector, ended.error, ended.rip) == (13, 0, layout.CODE)
+    ended = bench.run(given("44849c84ffffffff", rax=1 << 60))
+    assert (ended.vector, ended.error, ended.rip) == (12, 0, layout.CODE)

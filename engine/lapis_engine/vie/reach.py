@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu.disasm import memory_access
 from lapis_engine.cpu.fault import GP, SS_
 from lapis_engine.cpu.marked import LONGEST, VEX2, VEX3
 from lapis_engine.cpu.registers import DS, ES, RAX, RBP, RBX, RDI, RSI, RSP, SS
@@ -93,11 +94,14 @@ def exact_vector(regs: Registers, code: bytes, vector: int, error: int | None) -
     """Return #SS where the processor underneath reports #GP for a stack access.
 
     It reports #GP(0) for every address that is not canonical (SDM Vol. 1 "Canonical
-    Addressing": a reference that implies the stack segment is #SS(0)).
+    Addressing": a reference that implies the stack segment is #SS(0)). What has no
+    operand in memory is #GP for a reason of its own, whatever bytes follow it.
     """
     if vector != GP or error or regs.code_bits != 64:
         return vector
-    places = [at for at in operands(regs, code) if at.segment == SS]
+    places: list[Operand] = []
+    if memory_access(bytes(code[:LONGEST]), regs.code_bits) is not None:
+        places = [at for at in operands(regs, code) if at.segment == SS]
     if _uses_stack(code):
         # LEAVE pops from where RBP points, all others are at RSP or just below it.
         top = regs.gpr[RBP if LEAVE in code[:2] else RSP]
