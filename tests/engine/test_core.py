@@ -4,6 +4,7 @@ Expectations are counted by hand from the machine code in each test.
 """
 
 import ctypes
+import struct
 from collections.abc import Callable
 from random import Random
 
@@ -342,3 +343,12 @@ def test_the_flags_at_an_exit_are_those_that_single_steps_come_to(rig: Rig) -> N
                 pass
             seen.append((rig.regs.rflags, rig.regs.rip, list(rig.regs.gpr)))
         assert seen[0] == seen[1], code.hex()
+
+
+def test_the_first_start_with_paging_marks_what_it_reaches_and_nothing_else() -> None:
+    rig = Rig()
+    rig.page_first_64k()
+    rig.code("a1 00 40 00 00 90")  # mov eax, [0x4000]
+    assert rig.core.run(rig.regs, 2) == Budget()
+    table = struct.unpack("<16I", rig.memory.read(0x3000, 64))
+    assert [n for n in range(16) if table[n] & 0x20] == [4, 7]

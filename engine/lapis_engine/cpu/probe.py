@@ -62,8 +62,6 @@ def find_counter(uc: Uc) -> c.c_size_t:
         uc.emu_start(SCRATCH, 0, count=777)
     except UcError as error:
         raise ProcessorError(f"unicorn cannot run ({error}). {ADVICE}") from error
-    uc.context_restore(before)
-    uc.mem_unmap(SCRATCH, PAGE)
     base = _handle(uc)
     found = [
         base + offset
@@ -71,6 +69,11 @@ def find_counter(uc: Uc) -> c.c_size_t:
         if c.c_size_t.from_address(base + offset).value == 778
         and c.c_size_t.from_address(base + offset + 8).value == 777
     ]
+    # A start without a count drops what was counted, by its linear address: a guest's
+    # tables would get an A bit for it if that were the guest's first.
+    uc.emu_start(SCRATCH, SCRATCH + 1)
+    uc.context_restore(before)
+    uc.mem_unmap(SCRATCH, PAGE)
     if len(found) != 1:
         raise ProcessorError(
             f"this build of unicorn keeps no instruction count. {ADVICE}"
