@@ -21,8 +21,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from unicorn import UC_HOOK_EDGE_GENERATED
+from unicorn.x86_const import UC_X86_REG_RFLAGS
 
-from lapis_engine.cpu import layout
+from lapis_engine.cpu import flags, layout
+from lapis_engine.cpu.registers import STATUS_FLAGS
 
 if TYPE_CHECKING:
     import ctypes as c
@@ -45,8 +47,8 @@ class Restarts:
     """Takes back one count for each instruction that is started anew."""
 
     __slots__ = (
-        "_bare", "_blocks", "_counter", "_hook", "_uc", "is_full", "on_restart",
-        "translated",
+        "_bare", "_blocks", "_counter", "_hook", "_state", "_uc", "is_full",
+        "on_restart", "translated",
     )  # fmt: skip
 
     def __init__(
@@ -54,7 +56,7 @@ class Restarts:
     ) -> None:
         """Watch no blocks yet."""
         self._bare, self._counter = bare, counter
-        self._blocks = control.blocks
+        self._blocks, self._state = control.blocks, control.state
         self.translated = 0
         """Instructions translated since all of it was dropped."""
         self.is_full = False
@@ -84,9 +86,17 @@ class Restarts:
                 uc.emu_stop()
             return
         self._counter.value -= 1
+        self._settle_flags(uc)
         self._bare.forget(block.pc, block.pc + 1)
         if self.on_restart is not None:
             self.on_restart()
+
+    def _settle_flags(self, uc: Uc) -> None:
+        """Leave the flags where both starts look for them: the first had begun."""
+        state = self._state
+        rflags = flags.of_begun(state, uc.reg_read(UC_X86_REG_RFLAGS))
+        state.cc_src = rflags & STATUS_FLAGS
+        state.cc_op = layout.CC_OP_EFLAGS
 
     def begin_anew(self) -> None:
         """Count from zero: all that was translated is dropped."""
