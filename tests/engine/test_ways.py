@@ -31,7 +31,8 @@ COMPILED = pytest.mark.skipif(isinstance(LIBRARY, str), reason=str(LIBRARY))
 
 
 @pytest.fixture
-def _unproved() -> Iterator[None]:
+def _unproved(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(selfcheck, "_by_instruction", False)
     selfcheck.forget_proof()
     yield
     selfcheck.forget_proof()

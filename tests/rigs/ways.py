@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from campaign import soup
 
-from lapis_engine.cpu import selfcheck
+from lapis_engine.cpu import blocks
 from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import Budget
 from lapis_engine.cpu.registers import CS, Segment
@@ -88,7 +88,7 @@ class Way:
 
     def __init__(self, kind: str) -> None:
         """Open it: "blocks", "count" or "steps", which are by blocks, too."""
-        library = None if kind == "count" else selfcheck.blocks_library()
+        library = None if kind == "count" else blocks.find()
         assert not isinstance(library, str), library
         self._core = Core(library)
         self._steps = kind == "steps"
@@ -208,9 +208,9 @@ class Ways:
 
 
 def _differs(
-    seed: int, given: Program, kind: str, blocks: list[Any], other: list[Any]
+    seed: int, given: Program, kind: str, ours: list[Any], other: list[Any]
 ) -> Difference | None:
-    for number, (one, two) in enumerate(zip(blocks, other, strict=True)):
+    for number, (one, two) in enumerate(zip(ours, other, strict=True)):
         if one == two:
             continue
         names = ("event", "retired", "rip", "rflags", "gpr", "memory", "vectors")
