@@ -91,12 +91,13 @@ def kind_of(name: str, found: list[str], host: Result, ours: Result) -> str | No
     """Return which of `KNOWN` a difference is that the instruction `name` made."""
     if ours.vector == PF and EDGE - 16 < ours.cr2 <= EDGE and host.vector in {GP, SS}:
         return CANONICAL
-    if name.startswith("CMPXCHG8B") and all(x.startswith("rflags") for x in found):
-        return CMPXCHG
-    if name.startswith(("BSF", "BSR")) and host.rflags & ZF and len(found) == 1:
+    fields = {x.partition(" ")[0] for x in found}
+    if name.startswith("CMPXCHG8B") and fields == {"rflags"}:
+        return None if (host.rflags ^ ours.rflags) & ZF else CMPXCHG
+    if name.startswith(("BSF", "BSR")) and host.rflags & ZF and _only_above(host, ours):
         return NO_BIT
     if name.startswith("PCMPSTR") and int(name[-2:], 16) & 0xC == EQUAL_ORDERED:
-        return ORDERED
+        return ORDERED if fields <= {"rcx", "rflags", "xmm0"} else None
     if (host.mxcsr ^ ours.mxcsr) & ~DE == PE and ROUNDS.search(name):
         return ROUND if len(found) == 1 else None
     if not all(x.startswith("xmm") for x in found):
@@ -108,6 +109,12 @@ def kind_of(name: str, found: list[str], host: Result, ours: Result) -> str | No
     halves = [struct.unpack("<32Q", x.xmm) for x in (host, ours)]
     pairs = zip(*halves, strict=True)
     return NAN if all(_same_but_nan(one, other) for one, other in pairs) else None
+
+
+def _only_above(host: Result, ours: Result) -> bool:
+    """Tell whether one register differs, and that in none of its lower 32 bits."""
+    unequal = [a ^ b for a, b in zip(host.gpr, ours.gpr, strict=True) if a != b]
+    return len(unequal) == 1 and not unequal[0] & 0xFFFF_FFFF
 
 
 def _same_but_nan(one: int, other: int) -> bool:
