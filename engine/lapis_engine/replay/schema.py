@@ -31,6 +31,7 @@ REPAIRS: Final[Mapping[int, str]] = MappingProxyType(
         2: "a device that answers in the middle of a REP answers one iteration",
         3: "KERNEMU of a malformed APIC access is refused and leaves nothing behind",
         4: "the processor keeps to the manual where it did not",
+        5: "x87, MXCSR, IRET and task switches do, and code ahead faults in time",
     }
 )
 """What was repaired in how the engine behaves, by the number of that behaviour. Only
