@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from conformance.rig import CODE, Rig
+from rigs.machines import machine
 
+from lapis_engine.cpu.registers import CS, Segment
 from lapis_engine.errors import EntryError
 from lapis_engine.events import Halted
 from lapis_engine.vmm import clock, exits
@@ -89,3 +91,34 @@ def test_a_kick_ends_the_run_and_is_told() -> None:
     assert clock.deadline(rig.vm) == 50
     done = run(rig.vm, rig.vcpu(0), budget=1000)
     assert (done.ran, done.kicked) == (30, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "length"),
+    [
+        ("0fa2", 2), ("0f31", 2), ("0f32", 2), ("f4", 1), ("0f21c0", 3),
+        ("0f20c0", 3), ("0f22d8", 3), ("0f05", 0), ("8ed0", 2), ("f00fabd1", 0),
+    ],
+)  # fmt: skip
+def test_code_that_is_unmapped_under_itself_is_run_by_the_tlb(
+    code: str, length: int
+) -> None:
+    """The page tables do not lead to it any more; nothing of ours may need them."""
+    tables, place = 0x2_0000, 0x7000
+    wipe = b"\xc7\x05" + (tables + 0x1000 + 4 * 7).to_bytes(4, "little") + bytes(4)
+    m = machine(b"\xf4")
+    memory, regs = m.vm.memory, m.vcpus[0].regs
+    memory.write(place, wipe + bytes.fromhex(code) + b"\x90" * 20)
+    memory.write(tables, (tables + 0x1003).to_bytes(4, "little"))
+    for page in range(0x40):
+        entry = page << 12 | 3
+        memory.write(tables + 0x1000 + 4 * page, entry.to_bytes(4, "little"))
+    for index in range(6):
+        regs.set_segment(index, Segment(0x10, 0, 0xFFFF_FFFF, 0xCF_9300))
+    regs.set_segment(CS, Segment(8, 0, 0xFFFF_FFFF, 0xCF_9B00))
+    regs.cr3, regs.cr0, regs.rip = tables, 0x8000_0011, place
+    regs.gpr[1], regs.gpr[4] = 0x10, 0x9000
+    assert m.run(1).retired == 1
+    m.run(1)
+    faulted = m.vm.suspended is not None or m.vcpus[0].event is not None
+    assert faulted or regs.rip == place + len(wipe) + length

@@ -171,9 +171,7 @@ def _is_next(hw: HwExit, rip: int, case: Case) -> bool:
 def _fault(world: World, hw: Faulted) -> Fault:
     if hw.vector not in HAS_ERROR_CODE:
         return hw.vector, None, hw.cr2
-    error = intercepted.exact_error(
-        world.vm.memory, world.vcpu, hw.vector, hw.error, hw.cr2
-    )
+    error = intercepted.exact_error(world.vm, world.vcpu, hw.vector, hw.error, hw.cr2)
     return hw.vector, error, hw.cr2
 
 

@@ -369,6 +369,15 @@ class Core:
         limited = layout.HF_LIMITED if strict.is_limited(head) else 0
         return self._marks.find(code, head.hflags | head.eflags & TF | limited)
 
+    def code_at(self, regs: Registers) -> bytes:
+        """Return up to 15 bytes at RIP as a vCPU that has just stopped sees them.
+
+        They are found by its TLB, if it is the one that ran last.
+        """
+        if self._loaded is not regs.context:
+            return b""
+        return self._marks.code(regs.linear_rip)
+
     @contextmanager
     def _alone(self, regs: Registers) -> Iterator[None]:
         """Let the one instruction at RIP through though it is marked, or RF set."""

@@ -180,6 +180,13 @@ class Marks:
         """Tell whether a string instruction with REP stands there."""
         return is_repeated(self._code(linear), _bits(self._state.hflags))
 
+    def code(self, linear: int) -> bytes:
+        """Return up to 15 bytes at `linear`, fewer where a page ends them."""
+        code = self._code(linear)
+        if code and len(code) < LONGEST:
+            code += self._code(linear + len(code))[: LONGEST - len(code)]
+        return code
+
     def _code(self, linear: int) -> bytes:
         """Return what stands at `linear`, up to the end of its page."""
         size = min(LONGEST, PAGE - linear % PAGE)

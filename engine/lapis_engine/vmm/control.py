@@ -25,9 +25,9 @@ MOV_TO: Final = 0x22
 def cr0(run: Run, hw: Intercepted) -> HwExit | None:
     """MOV to CR0, CLTS or LMSW; reserved bits of the lower half are dropped."""
     vm, vcpu = run.vm, run.vcpu
-    if intercepted.two_byte(vm.memory, vcpu) != MOV_TO:
+    if intercepted.two_byte(vm, vcpu) != MOV_TO:
         return _native(run, hw)
-    register = intercepted.modrm_rm(vm.memory, vcpu)
+    register = intercepted.modrm_rm(vm, vcpu)
     gpr = vcpu.regs.gpr
     given, value = gpr[register], _source(run)
     breach = control.cr0_breach(vcpu.regs, value)
@@ -64,7 +64,7 @@ def cr4(run: Run, hw: Intercepted) -> HwExit | None:
 def cr8(run: Run, hw: Intercepted) -> None:
     """MOV to and from CR8: the register is in ModRM.rm, extended by REX.B."""
     vm, vcpu = run.vm, run.vcpu
-    register = intercepted.modrm_rm(vm.memory, vcpu)
+    register = intercepted.modrm_rm(vm, vcpu)
     gpr = vcpu.regs.gpr
     if hw.code == intercepts.CR8_READ:
         gpr[register] = apic.read_cr8(vcpu.apic)
@@ -80,7 +80,7 @@ def cr8(run: Run, hw: Intercepted) -> None:
 def _source(run: Run) -> int:
     """Return what the instruction moves: 64 bits in 64-bit code, else 32."""
     regs = run.vcpu.regs
-    value = regs.gpr[intercepted.modrm_rm(run.vm.memory, run.vcpu)]
+    value = regs.gpr[intercepted.modrm_rm(run.vm, run.vcpu)]
     return value if regs.code_bits == 64 else value & MASK32
 
 

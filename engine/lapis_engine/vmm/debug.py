@@ -87,10 +87,7 @@ def release(run: Run, *, single: bool = False) -> bool:
 
 
 def is_held(run: Run) -> bool:
-    """Tell whether the last instruction was MOV to SS or POP SS, and not STI.
-
-    # Not modelled: one that takes SS from a device.
-    """
+    """Tell whether the last instruction was MOV to SS or POP SS, and not STI."""
     return run.vcpu.in_ss_shadow and run.vcpu.regs.shadow
 
 

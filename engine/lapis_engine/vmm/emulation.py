@@ -55,7 +55,7 @@ def hole(run: Run, hw: Hole) -> exits.Exit | None:
     if hw.access == "fetch":
         return exits.Paging(hw.gpa, PROT_EXEC)
     vm, vcpu = run.vm, run.vcpu
-    code, bits = intercepted.code_at(vm.memory, vcpu), vcpu.regs.code_bits
+    code, bits = intercepted.code_at(vm, vcpu), vcpu.regs.code_bits
     in_out = decode.decode_port(code, bits)
     if in_out is not None:  # the memory side of INS or OUTS comes first
         number = vcpu.regs.gpr[RDX] & PORTS_MASK
@@ -86,7 +86,7 @@ def port(run: Run, hw: PortAccess) -> exits.Exit | None:
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
         return None
-    code = intercepted.code_at(vm.memory, vcpu)
+    code = intercepted.code_at(vm, vcpu)
     instruction = decode.decode_port(code, vcpu.regs.code_bits)
     if instruction is not None and vm.profile.inout_sizes == "doubled":
         size = 2 * instruction.addrsize
@@ -107,6 +107,7 @@ def go_on(run: Run) -> exits.Exit | None:
     vm, vcpu = run.vm, run.vcpu
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
     single, hits = bool(regs.rflags & TF), watched.hits(vcpu)
+    loads_ss = intercepted.loads_ss(state.code, regs.code_bits)
     limit = 1 if single or hits else clock.left(run)
     try:
         if state.port is not None:
@@ -127,6 +128,7 @@ def go_on(run: Run) -> exits.Exit | None:
         return pending(vcpu, vm.profile)
     if out.result is Result.DONE:
         clock.account(run, out.iterations or 1)
+        vcpu.in_ss_shadow = loads_ss
     elif out.iterations:
         clock.account(run, out.iterations)
     if (single or hits) and out.result in {Result.DONE, Result.REPEAT}:

@@ -98,8 +98,8 @@ def _exception(run: Run, hw: Faulted | Watched) -> None:
         return
     error = None
     if hw.vector in HAS_ERROR_CODE:
-        error = intercepted.exact_error(vm.memory, vcpu, hw.vector, hw.error, hw.cr2)
-    vector = intercepted.exact_vector(vm.memory, vcpu, hw.vector, error)
+        error = intercepted.exact_error(vm, vcpu, hw.vector, hw.error, hw.cr2)
+    vector = intercepted.exact_vector(vm, vcpu, hw.vector, error)
     if vector == faults.GP and mov_dr.is_undefined(run):
         vector, error = faults.UD, None
     vm.raise_fault(vcpu, GuestFault(vector, error, hw.cr2))
@@ -145,7 +145,7 @@ def _rdtsc(run: Run, _hw: Intercepted) -> None:
     value = (clock.tsc(vm) + vcpu.tsc_offset) & 0xFFFF_FFFF_FFFF_FFFF
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
     # QEMU reports RDTSCP under the code of RDTSC.
-    if intercepted.modrm(vm.memory, vcpu) == RDTSCP:
+    if intercepted.modrm(vm, vcpu) == RDTSCP:
         gpr[RCX] = vcpu.regs.context.msrs[0xC000_0103].value & MASK32
     intercepted.skip(run)
 
@@ -162,7 +162,7 @@ def _msr(run: Run, hw: Intercepted) -> exits.Exit | None:
         and not msr.is_known(number, vm.profile, vm.cpu.model)
     ):
         request = MsrRequest(number, value is None, value or 0)
-        pending.start_msr(vcpu.vie, intercepted.code_at(vm.memory, vcpu), request)
+        pending.start_msr(vcpu.vie, intercepted.code_at(vm, vcpu), request)
         return emulation.pending(vcpu, vm.profile)
     return serve_msr(run, number, value)
 

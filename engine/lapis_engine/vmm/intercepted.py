@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GP, PF_
-from lapis_engine.cpu.registers import RF, TF
+from lapis_engine.cpu.marked import LONGEST
+from lapis_engine.cpu.registers import RF, SS, TF
 from lapis_engine.events import ModeChanged
 from lapis_engine.vie import fetch, reach, updates
 from lapis_engine.vie.prefixes import LEGACY
@@ -17,65 +18,79 @@ from lapis_engine.vmm import clock, debug
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.intercepts import HwExit, Intercepted
-    from lapis_engine.memory.physical import PhysicalMemory
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Run, Vm
 
 TWO_BYTES: Final = 2
 THREE_BYTES: Final = 3
+POP_SS: Final = b"\x17"
+MOV_SEGMENT: Final = b"\x8e"
 MODE_WATCH: Final = 64
 """Instructions after paging starts in which a 64-bit CS is looked for."""
 
 
-def code_at(memory: PhysicalMemory, vcpu: Vcpu) -> bytes:
-    """Return up to 15 bytes from RIP."""
-    return fetch.fetch(vcpu.regs, vcpu.linear, memory)
+def code_at(vm: Vm, vcpu: Vcpu) -> bytes:
+    """Return up to 15 bytes from RIP.
+
+    A guest may have changed the page tables under what it runs: the processor goes on
+    by its TLB, and what that leads to is what it has reported.
+    """
+    code = fetch.fetch(vcpu.regs, vcpu.linear, vm.memory)
+    if len(code) < LONGEST:
+        seen = vm.core.code_at(vcpu.regs)
+        return seen if len(seen) > len(code) else code
+    return code
 
 
-def exact_vector(
-    memory: PhysicalMemory, vcpu: Vcpu, vector: int, error: int | None
-) -> int:
+def exact_vector(vm: Vm, vcpu: Vcpu, vector: int, error: int | None) -> int:
     """Return the vector of a fault that the processor underneath reported as `vector`.
 
     Only of #GP it may be another.
     """
     if vector != GP:
         return vector
-    return reach.exact_vector(vcpu.regs, code_at(memory, vcpu), vector, error)
+    return reach.exact_vector(vcpu.regs, code_at(vm, vcpu), vector, error)
 
 
-def exact_error(
-    memory: PhysicalMemory, vcpu: Vcpu, vector: int, error: int, cr2: int
-) -> int:
+def exact_error(vm: Vm, vcpu: Vcpu, vector: int, error: int, cr2: int) -> int:
     """Return the error code of a fault that the processor underneath reported.
 
     Only of #PF it may be another.
     """
     if vector != PF_:
         return error
-    return updates.exact_error(vcpu.regs, code_at(memory, vcpu), vector, error, cr2)
+    return updates.exact_error(vcpu.regs, code_at(vm, vcpu), vector, error, cr2)
 
 
-def modrm_rm(memory: PhysicalMemory, vcpu: Vcpu) -> int:
+def modrm_rm(vm: Vm, vcpu: Vcpu) -> int:
     """Return the register in ModRM.rm of a two-byte opcode, with REX.B."""
     regs = vcpu.regs
-    code = code_at(memory, vcpu)
+    code = code_at(vm, vcpu)
     at = _opcode_at(code, regs.code_bits)
     rex_b = regs.code_bits == 64 and at > 0 and code[at - 1] & 0xF1 == 0x41
     return (code[at + 2] & 7) | (8 if rex_b else 0)
 
 
-def two_byte(memory: PhysicalMemory, vcpu: Vcpu) -> int:
+def two_byte(vm: Vm, vcpu: Vcpu) -> int:
     """Return the opcode after 0F at RIP."""
-    code = code_at(memory, vcpu)
+    code = code_at(vm, vcpu)
     return code[_opcode_at(code, vcpu.regs.code_bits) + 1]
 
 
-def modrm(memory: PhysicalMemory, vcpu: Vcpu) -> int | None:
+def modrm(vm: Vm, vcpu: Vcpu) -> int | None:
     """Return the ModRM byte of 0F 01 at RIP, or None for another opcode."""
-    code = code_at(memory, vcpu)
+    code = code_at(vm, vcpu)
     at = _opcode_at(code, vcpu.regs.code_bits)
     return code[at + 2] if code[at : at + 2] == b"\x0f\x01" else None
+
+
+def loads_ss(code: bytes, bits: int) -> bool:
+    """Tell whether `code` is MOV to SS or POP SS, which hold traps off behind them."""
+    at = _opcode_at(code, bits)
+    opcode, modrm = code[at : at + 1], code[at + 1 : at + 2]
+    if opcode == POP_SS:
+        return bits != 64
+    return opcode == MOV_SEGMENT and bool(modrm) and modrm[0] >> 3 & 7 == SS
 
 
 def skip(run: Run) -> None:
@@ -84,7 +99,7 @@ def skip(run: Run) -> None:
     One byte for HLT, three with a ModRM or for RDTSCP, else two; prefixes beside.
     """
     regs = run.vcpu.regs
-    retire(run, _length(code_at(run.vm.memory, run.vcpu), regs.code_bits))
+    retire(run, _length(code_at(run.vm, run.vcpu), regs.code_bits))
 
 
 def retire(run: Run, length: int) -> None:

@@ -55,7 +55,7 @@ def carry_out(run: Run, hw: Marked) -> HwExit | None:
         return None
     vcpu, mark = run.vcpu, hw.mark
     if mark is None or len(mark.code) < LONGEST:
-        code = intercepted.code_at(run.vm.memory, vcpu)
+        code = intercepted.code_at(run.vm, vcpu)
         mark = run.vm.core.mark(vcpu.regs, code)
     handler = None if mark is None else HANDLERS.get(mark.kind)
     if mark is None or handler is None:

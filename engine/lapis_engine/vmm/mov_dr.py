@@ -46,7 +46,7 @@ def carry_out(run: Run, hw: Intercepted) -> None:
         number = ALIASES[number]
     if debug.is_guarded(run):
         return
-    register = intercepted.modrm_rm(vm.memory, vcpu)
+    register = intercepted.modrm_rm(vm, vcpu)
     if not write:
         regs.gpr[register] = regs.dr[number]
         if regs.code_bits != 64:
@@ -72,7 +72,7 @@ def is_undefined(run: Run) -> bool:
     regs = run.vcpu.regs
     if not regs.cpl or regs.rflags & VM:
         return False
-    code = intercepted.code_at(run.vm.memory, run.vcpu)
+    code = intercepted.code_at(run.vm, run.vcpu)
     try:
         at = read_prefixes(code, regs.code_bits)
         if at.byte() != TWO_BYTE or at.byte() not in OPCODES:

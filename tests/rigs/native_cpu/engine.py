@@ -144,7 +144,7 @@ class Bench:
         """Put right what the engine does before it raises a fault."""
         vector, error = fault.vector, fault.error
         return Faulted(
-            intercepted.exact_vector(self.memory, self.vcpu, vector, error),
-            intercepted.exact_error(self.memory, self.vcpu, vector, error, fault.cr2),
+            intercepted.exact_vector(self.vm, self.vcpu, vector, error),
+            intercepted.exact_error(self.vm, self.vcpu, vector, error, fault.cr2),
             fault.cr2,
         )
