@@ -81,7 +81,10 @@ class Context:
         self._idle = _idle(self._address)
         self.xcr0 = c.c_uint64.from_address(self._address + layout.XCR0)
         self.flush = True
-        """The TLB holds translations that are no longer this vCPU's."""
+        """The TLB holds translations that are no longer this vCPU's.
+
+        # Not modelled: the TLB as a state, which comes back with a checkpoint.
+        """
 
     def linear_rip(self) -> int:
         """Return RIP as a linear address."""
