@@ -82,8 +82,8 @@ def _round(run: Run, *, is_consistent_asked: bool) -> exits.Exit | None:
         debug.release(run)
     window = arbitration.inject(vm, vcpu)
     if over or attention.kick or attention.stop_asked:
-        # Differs from an uncut run: a budget that ends where the vCPU has sent an IPI to
-        # all, itself included, moves the turn on before it takes its own.
+        # Not modelled: a cut that does not show. Where the vCPU has just sent an IPI to
+        # all, itself included, the turn moves on before it takes its own.
         return vm.suspended or exits.BOGUS
     if vm.suspended is not None or vm.panic is not None:
         return None  # reported by the next round
