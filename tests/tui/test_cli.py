@@ -227,7 +227,7 @@ def test_firmware_that_is_no_rom_is_refused(
 def test_an_unknown_unicorn_is_one_sentence(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(_library: object = None) -> None:
         raise ProcessorError("Unicorn 9.9 has another layout")
 
     monkeypatch.setattr("lapis_engine.cpu.selfcheck.Core", refuse)
