@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from conformance.rig import CODE, Rig
 from rigs.machines import machine
 
-from lapis_engine.cpu.registers import CS, Segment
+from lapis_engine.cpu.registers import CS, Registers, Segment
 from lapis_engine.errors import EntryError
 from lapis_engine.events import Halted
 from lapis_engine.vmm import clock, exits
 from lapis_engine.vmm.entry import DiscardInstr, FulfillMmio
 from lapis_engine.vmm.run import run
+
+if TYPE_CHECKING:
+    from lapis_engine.machine.machine import Machine
 
 LOOP = bytes.fromhex("ebfe")
 PAUSE_LOOP = bytes.fromhex("f390 ebfc")
@@ -104,21 +109,43 @@ def test_code_that_is_unmapped_under_itself_is_run_by_the_tlb(
     code: str, length: int
 ) -> None:
     """The page tables do not lead to it any more; nothing of ours may need them."""
-    tables, place = 0x2_0000, 0x7000
-    wipe = b"\xc7\x05" + (tables + 0x1000 + 4 * 7).to_bytes(4, "little") + bytes(4)
-    m = machine(b"\xf4")
-    memory, regs = m.vm.memory, m.vcpus[0].regs
-    memory.write(place, wipe + bytes.fromhex(code) + b"\x90" * 20)
-    memory.write(tables, (tables + 0x1003).to_bytes(4, "little"))
-    for page in range(0x40):
-        entry = page << 12 | 3
-        memory.write(tables + 0x1000 + 4 * page, entry.to_bytes(4, "little"))
-    for index in range(6):
-        regs.set_segment(index, Segment(0x10, 0, 0xFFFF_FFFF, 0xCF_9300))
-    regs.set_segment(CS, Segment(8, 0, 0xFFFF_FFFF, 0xCF_9B00))
-    regs.cr3, regs.cr0, regs.rip = tables, 0x8000_0011, place
-    regs.gpr[1], regs.gpr[4] = 0x10, 0x9000
+    regs, m = _paged(wipe(7) + bytes.fromhex(code))
     assert m.run(1).retired == 1
     m.run(1)
     faulted = m.vm.suspended is not None or m.vcpus[0].event is not None
-    assert faulted or regs.rip == place + len(wipe) + length
+    assert faulted or regs.rip == PLACE + len(wipe(7)) + length
+
+
+def test_what_the_tlb_lets_through_and_the_tables_do_not_is_a_fault() -> None:
+    """The processor stores by its TLB what the engine puts right by the tables."""
+    touches, stores = bytes.fromhex("a300810000"), bytes.fromhex("0fae0500810000")
+    regs, m = _paged(touches + wipe(8) + stores)  # mov [8100], eax; ...; fxsave [8100]
+    regs.cr4 |= 0x200
+    assert m.run(2).retired == 2
+    m.run(1)
+    assert m.vm.suspended is not None or m.vcpus[0].event is not None
+
+
+TABLES, PLACE = 0x2_0000, 0x7000
+
+
+def wipe(page: int) -> bytes:
+    """MOV of 0 to the entry of a page."""
+    return b"\xc7\x05" + (TABLES + 0x1000 + 4 * page).to_bytes(4, "little") + bytes(4)
+
+
+def _paged(code: bytes) -> tuple[Registers, Machine]:
+    """A machine in 32-bit code with paging, on `code` in page 7."""
+    m = machine(b"\xf4")
+    memory, regs = m.vm.memory, m.vcpus[0].regs
+    memory.write(PLACE, code + b"\x90" * 20)
+    memory.write(TABLES, (TABLES + 0x1003).to_bytes(4, "little"))
+    for page in range(0x40):
+        entry = page << 12 | 3
+        memory.write(TABLES + 0x1000 + 4 * page, entry.to_bytes(4, "little"))
+    for index in range(6):
+        regs.set_segment(index, Segment(0x10, 0, 0xFFFF_FFFF, 0xCF_9300))
+    regs.set_segment(CS, Segment(8, 0, 0xFFFF_FFFF, 0xCF_9B00))
+    regs.cr3, regs.cr0, regs.rip = TABLES, 0x8000_0011, PLACE
+    regs.gpr[1], regs.gpr[4] = 0x10, 0x9000
+    return regs, m

@@ -9,7 +9,7 @@ What is left is inside the processor underneath, and too common to be done here:
 # Differs from the SDM: RCP and RSQRT are the exact results, rounded by MXCSR.RC, take a
 denormal as what it is, and set exception flags; ROUND sets PE where it shall not.
 # Differs from the SDM: MIN and MAX with MXCSR.DAZ give a denormal as it is; DPPS and
-DPPD of products that are all -0 give +0.
+DPPD of products that are all -0 give +0, and set flags of sums in another order.
 # Differs from the SDM: of two NaN operands SSE takes the larger, not the first.
 # Differs from the SDM: FXSAVE and XSAVE leave the bytes behind ST0 to ST7 as they are.
 # Differs from the SDM: an access of which only the end is not canonical gives #PF.

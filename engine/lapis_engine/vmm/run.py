@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import PAUSE
 from lapis_engine.errors import EntryError
 from lapis_engine.vmm import (
@@ -25,6 +26,7 @@ from lapis_engine.vmm.startup import power_on, spinup_ap, startup_cpus
 from lapis_engine.vmm.vm import Run
 
 if TYPE_CHECKING:
+    from lapis_engine.cpu.intercepts import HwExit
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -135,6 +137,19 @@ def _filled(vm: Vm, vcpu: Vcpu) -> exits.Exit | None:
     return None
 
 
+def _handled(run: Run, hw: HwExit) -> exits.Exit | None:
+    """Deal with a report; what fails behind it is the guest's, whoever met it.
+
+    A guest that goes on by its TLB may have an access succeed for the processor, and
+    fail for the engine, which walks the tables.
+    """
+    try:
+        return handlers.handle(run, hw)
+    except GuestFault as fault:
+        run.vm.raise_fault(run.vcpu, fault)
+        return None
+
+
 def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     vm, vcpu = run.vm, run.vcpu
     linear, vcpu.stopped_at = vcpu.stopped_at, None
@@ -146,7 +161,7 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     watched, before = vcpu.mode_watch, run.ran
     hw = vm.core.run(vcpu.regs, left, window=window, past=past)
     clock.account(run, vm.core.retired)
-    out = handlers.handle(run, hw)
+    out = _handled(run, hw)
     if watched and run.ran != before:  # a stop of the user's is no instruction
         if vcpu.mode_watch == watched:
             vcpu.mode_watch -= 1

@@ -36,6 +36,7 @@ NAN = "which NaN"
 ROUND = "PE of ROUND"
 PICK = "MIN and MAX with DAZ"
 DOT = "dot products of -0"
+DOT_FLAGS = "flags of dot products"
 CANONICAL = "edge of what is canonical"
 CMPXCHG = "flags of CMPXCHG8B"
 ORDERED = "equal ordered"
@@ -46,6 +47,8 @@ KNOWN: Final = {
     ROUND: "ROUNDPS and its kin set PE though bit 3 of the immediate forbids it",
     PICK: "MIN and MAX with MXCSR.DAZ give a denormal operand as it is, and not as 0",
     DOT: "DPPS and DPPD add their products to +0, so that of -0 and -0 comes +0",
+    DOT_FLAGS: "what DPPS and DPPD leave in MXCSR is of sums in another order, and of "
+    "products that the immediate leaves out",
     CANONICAL: "an access that only ends beyond what is canonical gives #PF, not #GP",
     ORDERED: 'PCMPESTRI, PCMPESTRM, PCMPISTRI and PCMPISTRM in mode "equal ordered" '
     "do not find a string of which the begin stands at the end",
@@ -100,6 +103,8 @@ def kind_of(name: str, found: list[str], host: Result, ours: Result) -> str | No
         return ORDERED if fields <= {"rcx", "rflags", "xmm0"} else None
     if (host.mxcsr ^ ours.mxcsr) & ~DE == PE and ROUNDS.search(name):
         return ROUND if len(found) == 1 else None
+    if DOTS.search(name) and fields == {"mxcsr"}:
+        return DOT_FLAGS
     if not all(x.startswith("xmm") for x in found):
         return None
     if host.mxcsr & DAZ and PICKS.search(name):
