@@ -1,6 +1,6 @@
 """The processor counted by blocks of translated code: `blocks.c`, and how to reach it.
 
-It is as exact as counting by instruction, and ten times as fast. The compiled part is
+It is as exact as counting by instruction, and several times as fast. The compiled part is
 not there everywhere: `find` says why not.
 """
 

@@ -1,6 +1,6 @@
 """The processor counted by instruction, as Unicorn itself does (`emu_start(count=)`).
 
-It goes without anything of ours that is compiled, at a tenth of the speed of `blocks`;
+It goes without anything of ours that is compiled, at a part of the speed of `blocks`;
 and it tells at any access to memory how many instructions have begun, so that it is the
 way to run while memory is watched.
 """
