@@ -1,7 +1,7 @@
 """The processor counted by blocks of translated code: `blocks.c`, and how to reach it.
 
-It is as exact as counting by instruction, and several times as fast. The compiled part is
-not there everywhere: `find` says why not.
+It is as exact as counting by instruction, and several times as fast. The compiled part
+is not there everywhere: `find` says why not.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Blocks:
     """One Unicorn instance, counted by blocks (`report.Counting`)."""
 
     __slots__ = (
-        "_call", "_exit", "_handle", "_library", "_ram", "_uc", "_use", "begun",
+        "_call", "_exit", "_handle", "_library", "_ram", "_uc", "begun",
         "hooked", "is_full", "report",
     )  # fmt: skip
 
@@ -175,7 +175,6 @@ class Blocks:
         Raises `ProcessorError` if Unicorn has no hooks left.
         """
         self._uc, self._library = uc, library
-        self._use = 0
         self._ram: list[tuple[int, int]] = []
         self._call: Any = None
         self.report: Report | None = None
