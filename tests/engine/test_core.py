@@ -87,6 +87,23 @@ def test_the_window_opens_at_the_first_boundary_where_if_allows(
     assert (rig.core.retired, rig.regs.rip) == (retired, rip)
 
 
+@pytest.mark.parametrize(
+    ("code", "event"),
+    [
+        ("fb e680", PortAccess(0x80, 1, True, 0)),
+        ("fb 67a300000002", Hole(0x200_0000, 2, "write")),
+        ("fb 67a100000002", Hole(0x200_0000, 2, "read")),
+    ],
+)
+def test_an_exit_behind_sti_comes_before_the_window(
+    rig: Rig, code: str, event: object
+) -> None:
+    """The window was told of without end, for the run had a report already."""
+    rig.code(code)
+    assert rig.core.run(rig.regs, 100, window=True) == event
+    assert (rig.core.retired, rig.regs.rip) == (1, CODE + 1)
+
+
 def test_no_window_while_interrupts_stay_off(rig: Rig) -> None:
     rig.code("90 ebfd")
     assert rig.core.run(rig.regs, 1000, window=True) == Budget()

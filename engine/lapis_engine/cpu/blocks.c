@@ -409,9 +409,11 @@ static void on_interrupt(void *uc, uint32_t number, void *user)
 {
     struct counter *c = user;
     (void)uc;
-    if (!c->is_on || c->exit.kind)
+    if (!c->is_on)
         return;
     *c->at.request = 0;  /* or it would be reported without end */
+    if (c->exit.kind)
+        return;
     c->exit.cr2 = *c->at.cr2;  /* the end of a run may fault, too */
     report(c, INTERRUPT, number);
 }

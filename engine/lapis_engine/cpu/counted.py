@@ -163,9 +163,9 @@ class Counted:
         return Report(kind, begun - 1, begun, begun)
 
     def _on_interrupt(self, _uc: Uc, number: int, _data: object) -> None:
+        self._control.request.value = 0  # or it would be reported without end
         if self.report is not None:
             return
-        self._control.request.value = 0  # or it would be reported without end
         report = self.report = self._taken("interrupt")
         report.number, report.cr2 = number, self._cr2.value
         self._uc.emu_stop()
