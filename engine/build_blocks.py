@@ -33,7 +33,6 @@ class Blocks(BuildHookInterface[Any]):
         target = source.with_name("libblocks.so")
         if self.target_name != "wheel":
             return
-        target.unlink(missing_ok=True)
         trouble = compiled(source, target)
         if trouble is not None:
             self.app.display_warning(f"lapis: counting by instruction: {trouble}")
@@ -44,7 +43,14 @@ class Blocks(BuildHookInterface[Any]):
 
 
 def compiled(source: Path, target: Path) -> str | None:
-    """Compile `source` to `target`; return why there is no target, or None."""
+    """Compile `source` to `target`; return why there is no target, or None.
+
+    What an earlier install has left goes first: it may be of another source.
+    """
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        return f"{target.name} cannot be replaced: {error.strerror}"
     if sys.platform != "linux" or os.uname().machine != "x86_64":
         return "the fast core is for Linux on x86-64"
     named = shlex.split(os.environ.get("CC", ""))

@@ -137,6 +137,10 @@ def _no_library(path: Path, patch: Callable[..., None]) -> None:
     patch(blocks, "LIBRARY", path / "text.so")
 
 
+def _other_source(_path: Path, patch: Callable[..., None]) -> None:
+    patch(blocks, "_layout", lambda: 0)
+
+
 def _no_function(_path: Path, patch: Callable[..., None]) -> None:
     patch(blocks, "NAMES", (*blocks.NAMES, "uc_no_such_function"))
 
@@ -154,6 +158,7 @@ def _miscounted(_path: Path, patch: Callable[..., None]) -> None:
     [
         (_missing, "it was not compiled"), (_no_library, "it does not load"),
         pytest.param(_no_function, "it does not load", marks=COMPILED),
+        pytest.param(_other_source, "it was compiled from another", marks=COMPILED),
         pytest.param(_miscounted, "it was not right", marks=COMPILED),
     ],
 )  # fmt: skip

@@ -462,6 +462,13 @@ static void on_out(void *uc, uint32_t port, int size, uint32_t value, void *user
 
 /* What Python calls. */
 
+/* The sizes of what both sides know, for a library of another source. */
+uint64_t blocks_layout(void)
+{
+    return sizeof(struct exit) | (uint64_t)sizeof(struct places) << 16
+        | (uint64_t)sizeof(struct looker) << 32;
+}
+
 struct counter *blocks_open(void *uc, const struct places *at)
 {
     struct counter *c = calloc(1, sizeof *c);

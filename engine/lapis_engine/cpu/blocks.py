@@ -144,6 +144,9 @@ def find() -> c.CDLL | str:
     except (OSError, AttributeError) as error:
         return f"it does not load: {error}"
     handle, number = c.c_void_p, c.c_uint64
+    layout_of = getattr(found, "blocks_layout", None)
+    if layout_of is None or _told(layout_of) != _layout():
+        return "it was compiled from another source: install Lapis again"
     found.blocks_open.argtypes = handle, c.POINTER(Places)
     found.blocks_open.restype = handle
     found.blocks_close.argtypes = (handle,)
@@ -159,6 +162,17 @@ def find() -> c.CDLL | str:
     found.blocks_let_go.argtypes = (handle,)
     found.blocks_on_restart.argtypes = handle, handle
     return found
+
+
+def _told(layout_of: Any) -> int:
+    layout_of.restype = c.c_uint64
+    return int(layout_of())
+
+
+def _layout() -> int:
+    """Return the sizes that `blocks_layout` tells."""
+    kinds = (Exit, Places, LookerRecord)
+    return sum(c.sizeof(kind) << 16 * at for at, kind in enumerate(kinds))
 
 
 class Blocks:

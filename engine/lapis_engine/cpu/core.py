@@ -257,14 +257,17 @@ class Core:
         ignores a breakpoint on the very first instruction.
         """
         self._skip = regs.linear_rip if past and self._stops.breakpoints else None
-        event = self._run(regs, budget, window=window)
+        event, met = self._run(regs, budget, window=window), None
         while isinstance(event, Resumed | Outdated):
             if isinstance(event, Resumed):
                 event = self._resume(regs, budget, window=window)
+            elif met == (place := (self.retired, regs.linear_rip)):
+                return Unknown("it stops again and again at what is not marked")
             else:
                 # A block has none of the bytes of what is marked behind it, and stays
                 # when they are overwritten.
                 self._forget_all()
+                met = place
                 event = self._run(regs, budget, window=window, before=self.retired)
         return event
 
