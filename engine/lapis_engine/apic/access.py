@@ -6,7 +6,7 @@ A None from the MSR side is #GP(0).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import icr_rules, lvt, priority, timer
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles.switches import Profile
 
-ALL_ONES = 0xFFFF_FFFF
+ALL_ONES: Final = 0xFFFF_FFFF
 MSR_BASE, MSR_END = 0x800, 0x8FF
-BANKS = {"isr", "tmr", "irr"}
-ICR_LEGAL = 0xFFFF_FFFF_000C_CFFF
-ICR_RESERVED = 0xFFF3_2000
+BANKS: Final = {"isr", "tmr", "irr"}
+ICR_LEGAL: Final = 0xFFFF_FFFF_000C_CFFF
+ICR_RESERVED: Final = 0xFFF3_2000
 """Bits 31:20, 17:16 and 13 of the low half; bit 12 is read-only."""
-RESERVED_ICR_BITS = "reserved ICR bits"
+RESERVED_ICR_BITS: Final = "reserved ICR bits"
 """Name of the oddity that an ICR with some of them set is."""
 
 
@@ -275,7 +275,7 @@ def _id(state: ApicState, _now: int, _profile: Profile) -> int:
     return state.vcpu if wide else state.id << 24
 
 
-_COMPUTED: dict[str, Callable[[ApicState, int, Profile], int]] = {
+_COMPUTED: Final[dict[str, Callable[[ApicState, int, Profile], int]]] = {
     "id": _id,
     "version": lambda _state, _now, profile: profile.apic_version,
     "ldr": lambda state, _now, _profile: apic_state.logical_id(state),

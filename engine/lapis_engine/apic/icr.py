@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from lapis_engine.apic.regs import (
     ICR_ASSERT,
@@ -25,12 +26,12 @@ from lapis_engine.errors import EngineError
 
 BROADCAST_XAPIC, BROADCAST_X2APIC = 0xFF, 0xFFFF_FFFF
 """Destinations that name every APIC."""
-MODE_WORDS = {
+MODE_WORDS: Final = {
     "fixed": "FIXED", "lowest": "LOWEST PRIORITY", "smi": "SMI",
     "remote-read": "REMOTE READ", "nmi": "NMI", "init": "INIT", "sipi": "STARTUP",
     "reserved": "reserved mode 7",
 }  # fmt: skip
-SHORTHAND_WORDS = {
+SHORTHAND_WORDS: Final = {
     "self": "self", "all": "all including self", "all-but-self": "all excluding self",
 }  # fmt: skip
 

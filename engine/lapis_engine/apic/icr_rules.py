@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from lapis_engine.apic.icr import Ipi
     from lapis_engine.profiles.switches import Profile
 
-MANY = frozenset({"none", "all-but-self"})
-ANY = frozenset(SHORTHANDS)
-SHORTHAND_RULES = {
+MANY: Final = frozenset({"none", "all-but-self"})
+ANY: Final = frozenset(SHORTHANDS)
+SHORTHAND_RULES: Final = {
     "fixed": ANY,
     "lowest": MANY,
     "smi": MANY,

@@ -5,7 +5,7 @@ SDM Vol. 3A "Local Vector Table", "Error Handling"; bhyve `vlapic_fire_lvt`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.apic.outcome import LocalInterrupt, Outcome
@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 
 FIXED, SMI, NMI, INIT, EXTINT = 0, 2, 4, 5, 7
 """Delivery modes of an LVT entry, bits 10:8."""
-MODE_NAMES = {FIXED: "fixed", SMI: "smi", NMI: "nmi", INIT: "init", EXTINT: "extint"}
-MASKED = Cause("masked", "the entry is masked")
-FIXED_ONLY = frozenset({"lvt_timer", "lvt_error"})
+MODE_NAMES: Final = {
+    FIXED: "fixed",
+    SMI: "smi",
+    NMI: "nmi",
+    INIT: "init",
+    EXTINT: "extint",
+}
+MASKED: Final = Cause("masked", "the entry is masked")
+FIXED_ONLY: Final = frozenset({"lvt_timer", "lvt_error"})
 """Entries without a delivery mode."""
-ERROR_WORDS = {
+ERROR_WORDS: Final = {
     5: "send illegal vector", 6: "receive illegal vector", 7: "illegal register",
 }  # fmt: skip
 

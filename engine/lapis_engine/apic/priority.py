@@ -6,7 +6,7 @@ where a loop over eight words takes 160 and more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import SVR_ENABLED
@@ -22,9 +22,9 @@ from lapis_engine.events import (
 if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
 
-LOWEST_LEGAL = 16
+LOWEST_LEGAL: Final = 16
 """Vectors 0 to 15 are illegal (SDM Vol. 3A "Valid Interrupt Vectors")."""
-GRATUITOUS_EOI = "gratuitous EOI"
+GRATUITOUS_EOI: Final = "gratuitous EOI"
 """Name of the oddity that an EOI with nothing in service is."""
 
 

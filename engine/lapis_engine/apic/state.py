@@ -7,7 +7,7 @@ Has Been Software Disabled", "x2APIC States".
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic.regs import (
     BASE_ADDRESS,
@@ -23,8 +23,8 @@ from lapis_engine.apic.regs import (
 if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
 
-DEFAULT_BASE = 0xFEE0_0000
-MODES = ("disabled", "invalid", "xapic", "x2apic")
+DEFAULT_BASE: Final = 0xFEE0_0000
+MODES: Final = ("disabled", "invalid", "xapic", "x2apic")
 """By APICBASE bits EN (11) and EXTD (10)."""
 
 

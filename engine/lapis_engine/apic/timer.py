@@ -6,7 +6,7 @@ follows from the deadline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import lvt
 from lapis_engine.apic import state as apic_state
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles.switches import Profile
 
-DIVISORS = (2, 4, 8, 16, 32, 64, 128, 1)
+DIVISORS: Final = (2, 4, 8, 16, 32, 64, 128, 1)
 """By divide configuration bits 3, 1, 0."""
 
 

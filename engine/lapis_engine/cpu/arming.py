@@ -6,7 +6,7 @@ Operation"), by what each vCPU's context asks for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu import intercepts, layout
 from lapis_engine.cpu.probe import CONTROL_PAGE
@@ -14,7 +14,7 @@ from lapis_engine.cpu.probe import CONTROL_PAGE
 if TYPE_CHECKING:
     from lapis_engine.cpu.context import Context
 
-INTERCEPTS = sum(
+INTERCEPTS: Final = sum(
     1 << (code - 0x60)
     for code in (
         intercepts.RDTSC,
@@ -29,11 +29,11 @@ INTERCEPTS = sum(
     )
 )
 """VMCB intercept bits, from exit code 0x60 up."""
-EXCEPTIONS = 0xFFFF_FFF7
+EXCEPTIONS: Final = 0xFFFF_FFF7
 """All but #BP, which arrives by its own door."""
-CR_READS = 1 << 8
-CR_WRITES = 1 << 8 | 1 << 4 | 1 << 0
-DRS = 0xFF
+CR_READS: Final = 1 << 8
+CR_WRITES: Final = 1 << 8 | 1 << 4 | 1 << 0
+DRS: Final = 0xFF
 """One bit a register."""
 
 

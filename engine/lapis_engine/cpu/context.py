@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 WORDS: Final = {2: c.c_uint16, 4: c.c_uint32, 8: c.c_uint64}
 CODES: Final[Mapping[int, Literal["H", "I", "Q"]]] = {2: "H", 4: "I", 8: "Q"}
 """Bytes of a word -> what `memoryview` calls it."""
-CODE_SEGMENT = 1
+CODE_SEGMENT: Final = 1
 """Index of the code segment in `Head.segs`."""
 
 

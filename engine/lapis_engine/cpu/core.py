@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes as c
 import mmap
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from unicorn import (
     UC_ARCH_X86,
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.report import Counting
     from lapis_engine.memory.physical import Region
 
-EXIT_INFO_2 = 0x80
+EXIT_INFO_2: Final = 0x80
 """Where the VMCB has the address that an intercepted #PF is about."""
-INTERRUPT_VIRQ = 0x100
+INTERRUPT_VIRQ: Final = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
 
 

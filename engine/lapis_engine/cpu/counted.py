@@ -7,7 +7,7 @@ way to run while memory is watched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from unicorn import UC_HOOK_INSN, UC_HOOK_INTR, UC_HOOK_MEM_UNMAPPED
 from unicorn.unicorn_const import (
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.probe import Control
     from lapis_engine.memory.physical import Region
 
-WRITES = frozenset({UC_MEM_WRITE_UNMAPPED, UC_MEM_WRITE_PROT})
-FETCHES = frozenset({UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT})
+WRITES: Final = frozenset({UC_MEM_WRITE_UNMAPPED, UC_MEM_WRITE_PROT})
+FETCHES: Final = frozenset({UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT})
 
 
 def access_of(kind: int) -> Access:

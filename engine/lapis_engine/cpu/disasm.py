@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import capstone
 
-_MODES = {
+_MODES: Final = {
     16: capstone.CS_MODE_16,
     32: capstone.CS_MODE_32,
     64: capstone.CS_MODE_64,
 }
-_ENGINES = {bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()}
+_ENGINES: Final = {
+    bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()
+}
 
 
-_DETAILED = {bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()}
+_DETAILED: Final = {
+    bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()
+}
 for _engine in _DETAILED.values():
     _engine.detail = True
 

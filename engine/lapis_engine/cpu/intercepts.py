@@ -7,30 +7,30 @@ says otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.marked import Mark
 
 # SVM exit codes (APM Vol. 2 "SVM Intercept Codes").
-CR0_WRITE = 0x10
-CR3_WRITE = 0x13
-CR4_WRITE = 0x14
+CR0_WRITE: Final = 0x10
+CR3_WRITE: Final = 0x13
+CR4_WRITE: Final = 0x14
 DR_READ, DR_WRITE = 0x20, 0x30
 """Of DR0; the others follow."""
-CR8_READ = 0x08
-CR8_WRITE = 0x18
-VINTR = 0x64
-RDTSC = 0x6E
-CPUID = 0x72
-IRET = 0x74
-PAUSE = 0x77
-HLT = 0x78
-MSR = 0x7C
-SHUTDOWN = 0x7F
-RDTSCP = 0x87
-MONITOR = 0x8A
-MWAIT = 0x8B
+CR8_READ: Final = 0x08
+CR8_WRITE: Final = 0x18
+VINTR: Final = 0x64
+RDTSC: Final = 0x6E
+CPUID: Final = 0x72
+IRET: Final = 0x74
+PAUSE: Final = 0x77
+HLT: Final = 0x78
+MSR: Final = 0x7C
+SHUTDOWN: Final = 0x7F
+RDTSCP: Final = 0x87
+MONITOR: Final = 0x8A
+MWAIT: Final = 0x8B
 
 
 @dataclass(slots=True)

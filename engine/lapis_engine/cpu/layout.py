@@ -9,11 +9,12 @@ before a guest runs.
 from __future__ import annotations
 
 import ctypes as c
+from typing import Final
 
-HEADER = 40
+HEADER: Final = 40
 """Bytes of `struct uc_context` before the state; the first 8 hold the state's size."""
 
-STATE_SIZE = 5568
+STATE_SIZE: Final = 5568
 """Bytes of state that a context of Unicorn 2.1.4 holds."""
 
 
@@ -109,8 +110,8 @@ class Tree(c.Structure):
     )
 
 
-EFER = 0xC000_0080
-MSRS = {
+EFER: Final = 0xC000_0080
+MSRS: Final = {
     EFER: 0x250,
     0x174: 0x12C0,  # SYSENTER_CS, 32 bits wide in the state
     0x175: 0x12C8,  # SYSENTER_ESP
@@ -181,84 +182,84 @@ class FloatState(c.Structure):
     )
 
 
-FLOAT_STATE = 0x308
+FLOAT_STATE: Final = 0x308
 """Offset in the state of `FloatState`."""
-X87_STATE = 0x258
+X87_STATE: Final = 0x258
 """Offset in the state of `X87State`; `fsw` is without TOP, and `empty` by register."""
-X87 = 0x270
+X87: Final = 0x270
 """`fpregs`: eight slots, each with ten bytes of a register and a padding."""
-X87_OPERAND = 0x310
+X87_OPERAND: Final = 0x310
 """`ft0`, such a slot: what the last x87 instruction read."""
 X87_SLOT, X87_BYTES = 16, 10
-XMM = 0x338
+XMM: Final = 0x338
 """`xmm_regs`, and `xmm_t0` behind them: slots wide enough for AVX-512."""
-XMM_SLOTS = 33
+XMM_SLOTS: Final = 33
 XMM_SLOT, XMM_BYTES = 64, 16
 """There is no AVX: what lies above XMM is no register of the guest."""
 
-XCR0 = 0x1328
+XCR0: Final = 0x1328
 """Offset in the state of the u64 of XCR0."""
 
-CPU_POINTER = 0x1B8
+CPU_POINTER: Final = 0x1B8
 """Offset in `struct uc_struct` of the pointer to `CPUState`."""
 
-EXITS = 0x798
+EXITS: Final = 0x798
 """Offset in `struct uc_struct` of the pointer to the tree of addresses to stop at."""
 
-CFLAGS_NEXT_TB = 0x18
+CFLAGS_NEXT_TB: Final = 0x18
 """Offset in `CPUState` of a u32, the `Block.cflags` that the next block shall have."""
 
-ANY_BLOCK = 0xFFFF_FFFF
+ANY_BLOCK: Final = 0xFFFF_FFFF
 """What stands there when nothing is asked for."""
 
-INTERRUPT_REQUEST = 0x1C
+INTERRUPT_REQUEST: Final = 0x1C
 """Offset in `CPUState` of the u32 with pending interrupts."""
 
-STATE_POINTER = 0x128
+STATE_POINTER: Final = 0x128
 """Offset in `CPUState` of the pointer to the state in use, `Head` first."""
 
-DECREMENT_POINTER = 0x130
+DECREMENT_POINTER: Final = 0x130
 """Offset in `CPUState` of the pointer to `icount_decr`: a u32 of which the high half
 makes translated code leave for the main loop when it is not 0."""
 
-BLOCKS = 0x138
+BLOCKS: Final = 0x138
 """Offset in `CPUState` of `tb_jmp_cache`, pointers to the blocks last translated."""
 
-BLOCK_SLOTS = 1 << 12
+BLOCK_SLOTS: Final = 1 << 12
 """`TB_JMP_CACHE_SIZE`."""
 
-CF_COUNT_MASK = 0x7FFF
+CF_COUNT_MASK: Final = 0x7FFF
 """`Block.cflags`: how many instructions were asked for; 0 for as many as fit."""
 
-CC_OP_EFLAGS = 1
+CC_OP_EFLAGS: Final = 1
 """`cc_op` when `cc_src` holds the status flags as they are."""
 
 # CPUX86State.hflags (QEMU `HF_*`), the processor's own summary of its mode.
-HF_CPL = 0x3
-HF_INHIBIT_IRQ = 1 << 3
-HF_CS32 = 1 << 4
-HF_SS32 = 1 << 5
-HF_ADDSEG = 1 << 6
-HF_PE = 1 << 7
-HF_TF = 1 << 8
-HF_MP_EM_TS = 7 << 9
-HF_IOPL = 3 << 12
-HF_LMA = 1 << 14
-HF_CS64 = 1 << 15
-HF_VM = 1 << 17
-HF_GUEST = 1 << 21
-HF_OSFXSR = 1 << 22
-HF_SMAP = 1 << 23
-HF_ALONE = 1 << 24
-HF_LIMITED = 1 << 26
+HF_CPL: Final = 0x3
+HF_INHIBIT_IRQ: Final = 1 << 3
+HF_CS32: Final = 1 << 4
+HF_SS32: Final = 1 << 5
+HF_ADDSEG: Final = 1 << 6
+HF_PE: Final = 1 << 7
+HF_TF: Final = 1 << 8
+HF_MP_EM_TS: Final = 7 << 9
+HF_IOPL: Final = 3 << 12
+HF_LMA: Final = 1 << 14
+HF_CS64: Final = 1 << 15
+HF_VM: Final = 1 << 17
+HF_GUEST: Final = 1 << 21
+HF_OSFXSR: Final = 1 << 22
+HF_SMAP: Final = 1 << 23
+HF_ALONE: Final = 1 << 24
+HF_LIMITED: Final = 1 << 26
 """Bits that keep translations apart, and that QEMU uses for nothing that is here
 (IOBPT_MASK, and MPX_IU_MASK without MPX_EN_MASK): of an instruction that is let through
 alone, and of code where a segment is limited. They are set while it runs only."""
-HF_DERIVED = (
+HF_DERIVED: Final = (
     HF_CPL | HF_CS32 | HF_SS32 | HF_ADDSEG | HF_PE | HF_TF | HF_MP_EM_TS
     | HF_IOPL | HF_LMA | HF_CS64 | HF_VM | HF_OSFXSR
     | HF_SMAP
 )  # fmt: skip
 """What follows from CR0, CR4, EFER, RFLAGS and the segments."""
 
-HF2_GIF = 1
+HF2_GIF: Final = 1

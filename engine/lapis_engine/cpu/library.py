@@ -7,7 +7,7 @@ IPI from one vCPU to another needs a dozen of these calls.
 from __future__ import annotations
 
 import ctypes as c
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from unicorn import UC_ERR_OK, UcError
 from unicorn.unicorn_const import (
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from unicorn import Uc
     from unicorn.unicorn_py3.unicorn import UcContext
 
-COMPLAINTS = {status: str(UcError(status)) for status in range(1, 32)}
+COMPLAINTS: Final = {status: str(UcError(status)) for status in range(1, 32)}
 """By `uc_err`."""
-FORGET = UC_CTL_IO_WRITE << 30 | 2 << 26 | UC_CTL_TB_REMOVE_CACHE
-FORGET_ALL = UC_CTL_IO_WRITE << 30 | UC_CTL_TB_FLUSH
-FLUSH = UC_CTL_IO_WRITE << 30 | UC_CTL_TLB_FLUSH
+FORGET: Final = UC_CTL_IO_WRITE << 30 | 2 << 26 | UC_CTL_TB_REMOVE_CACHE
+FORGET_ALL: Final = UC_CTL_IO_WRITE << 30 | UC_CTL_TB_FLUSH
+FLUSH: Final = UC_CTL_IO_WRITE << 30 | UC_CTL_TLB_FLUSH
 """`uc_ctl` control word: bits 31:30 direction, 29:26 arguments, 25:0 what."""
 
 

@@ -15,7 +15,7 @@ blocks are translated for that flag alone, and the flag shall hold for one instr
 from __future__ import annotations
 
 import ctypes as c
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from unicorn import UC_PROT_EXEC
 from unicorn.unicorn_py3.unicorn import uclib
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.blocks import Looker
     from lapis_engine.cpu.marked import Mark, Offer
 
-NOWHERE = 0x8000_0000_0000
+NOWHERE: Final = 0x8000_0000_0000
 """An address that is no instruction's: the one that stands in the tree."""
-COMPARE = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_uint64), c.c_void_p, c.c_void_p)
+COMPARE: Final = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_uint64), c.c_void_p, c.c_void_p)
 SAME, BEHIND = 0, 1
 
 

@@ -9,7 +9,7 @@ code, before any guest does.
 from __future__ import annotations
 
 import ctypes as c
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import unicorn
 from unicorn import UC_PROT_ALL, UcError
@@ -21,13 +21,13 @@ from lapis_engine.units import PAGE
 if TYPE_CHECKING:
     from unicorn import Uc
 
-CONTROL_PAGE = 1 << 52
+CONTROL_PAGE: Final = 1 << 52
 """Guest-physical place of the VMCB: page tables hold 52 bits of address, so no guest
 can name it (SDM Vol. 3A "4-Level Paging": bits 51:12)."""
-SCRATCH = 0x1000
+SCRATCH: Final = 0x1000
 """Where the probe runs, before any guest memory is mapped."""
-KNOWN = "2.1.4"
-ADVICE = "Lapis knows unicorn 2.1.4: pip install 'unicorn==2.1.4'"
+KNOWN: Final = "2.1.4"
+ADVICE: Final = "Lapis knows unicorn 2.1.4: pip install 'unicorn==2.1.4'"
 
 
 class Control(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import flags, intercepts
 from lapis_engine.cpu.fault import DB, PF_
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.report import Report
     from lapis_engine.cpu.stops import Stops
 
-EXCEPTION_EXIT = 0x40
+EXCEPTION_EXIT: Final = 0x40
 """SVM exit code of exception 0."""
 
 

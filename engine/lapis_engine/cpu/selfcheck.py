@@ -8,7 +8,7 @@ and not met later as a guest that goes wrong.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu import blockcheck, blocks, intercepts, layout
 from lapis_engine.cpu.core import Core
@@ -33,31 +33,33 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.registers import Registers
 
-PLACE = 0x1000
+PLACE: Final = 0x1000
 """Guest-physical place of the code that runs here."""
-CODE = bytes.fromhex("6601c3 f9 a11000 f4 fb 90 90").ljust(16, b"\x90") + b"\x34\x12"
+CODE: Final = (
+    bytes.fromhex("6601c3 f9 a11000 f4 fb 90 90").ljust(16, b"\x90") + b"\x34\x12"
+)
 """add ebx, eax; stc; mov ax, [0x10]; hlt; sti; nop; nop; ... and a word at 0x10."""
-WRMSR = bytes.fromhex("0f30")
-MSR_CODE = 0x40
-MSR_VALUES = {layout.EFER: 1, 0x174: 0x11, 0xC000_0103: 0x55, 0x277: 0x0106_0400}
+WRMSR: Final = bytes.fromhex("0f30")
+MSR_CODE: Final = 0x40
+MSR_VALUES: Final = {layout.EFER: 1, 0x174: 0x11, 0xC000_0103: 0x55, 0x277: 0x0106_0400}
 """Values that the processor takes; the others take any canonical address."""
-ANY_ADDRESS = 0x1234_5678
-XSETBV = bytes.fromhex("0f01d1")
-XSETBV_CODE = 0x50
-OWN_CODE = 0x60
-OVERWRITES = bytes.fromhex("c606650090 40 ebf8")
+ANY_ADDRESS: Final = 0x1234_5678
+XSETBV: Final = bytes.fromhex("0f01d1")
+XSETBV_CODE: Final = 0x50
+OWN_CODE: Final = 0x60
+OVERWRITES: Final = bytes.fromhex("c606650090 40 ebf8")
 """mov byte [OWN_CODE + 5], nop; inc ax, which is overwritten; jmp OWN_CODE."""
 
-SLOTS = 0x80
-FILLS_SLOTS = bytes.fromhex(
+SLOTS: Final = 0x80
+FILLS_SLOTS: Final = bytes.fromhex(
     "dbe3 db2eb000 d816c000 0f1006d000 0f103ed000 660fdb06d000 d9ee d9e5"
 ).ljust(0x30, b"\x90")
 """fninit; fld tbyte [0xb0]; fcom dword [0xc0]; movups xmm0, [0xd0]; movups xmm7,
 [0xd0]; pand xmm0, [0xd0]; fldz; fxam."""
-X87_VALUE = bytes.fromhex("1122334455667788 aa3f")
-XMM_VALUE = bytes(range(1, 17))
-SLOT_DATA = X87_VALUE.ljust(16) + bytes.fromhex("0000803f").ljust(16) + XMM_VALUE
-ONE = bytes.fromhex("0000000000000080 ff3f")
+X87_VALUE: Final = bytes.fromhex("1122334455667788 aa3f")
+XMM_VALUE: Final = bytes(range(1, 17))
+SLOT_DATA: Final = X87_VALUE.ljust(16) + bytes.fromhex("0000803f").ljust(16) + XMM_VALUE
+ONE: Final = bytes.fromhex("0000000000000080 ff3f")
 """1.0 in ten bytes; with four it is 3f80_0000."""
 
 

@@ -5,7 +5,7 @@ Hooks are translated into the code, so whoever changes any drops all translation
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from unicorn import UC_HOOK_CODE, UC_HOOK_MEM_WRITE
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from unicorn import Uc
 
-MOST_STORED = 64
+MOST_STORED: Final = 64
 """Bytes that one access of the processor stores, at most."""
 
 

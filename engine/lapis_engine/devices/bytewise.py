@@ -7,7 +7,7 @@ ones and its write is dropped.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
-FLOATING = 0xFF
+FLOATING: Final = 0xFF
 """What a byte of the bus reads as when nobody drives it."""
 
 

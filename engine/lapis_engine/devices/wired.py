@@ -6,9 +6,11 @@ oddity and no error: `vioapic_set_pinstate`, `vatpic_set_pinstate`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from lapis_engine.events import Oddity
 
-LIMIT = 0xFFFF_FFFF
+LIMIT: Final = 0xFFFF_FFFF
 """Sources that a line can count: the counters of bhyve are 32 bits wide."""
 
 

@@ -6,7 +6,7 @@ words, and questions about a machine's state, which `why` answers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import ConfigError
 from lapis_engine.explain import apic, icr, messages, processor
@@ -25,7 +25,7 @@ __all__ = [
     "explain",
 ]
 
-EXPLAINERS: dict[str, Callable[[int], Explanation]] = {
+EXPLAINERS: Final[dict[str, Callable[[int], Explanation]]] = {
     "icr": icr.icr,
     "lvt": apic.lvt,
     "apicbase": apic.apicbase,

@@ -17,11 +17,11 @@ from lapis_engine.explain.fields import explained, legality, set_if
 if TYPE_CHECKING:
     from lapis_engine.explain.fields import Explanation
 
-LVT_MODES = (
+LVT_MODES: Final = (
     "fixed", "reserved 1", "SMI", "reserved 3", "NMI", "INIT", "reserved 6", "ExtINT",
 )  # fmt: skip
-TIMER_MODES = ("one-shot", "periodic", "TSC-deadline", "reserved")
-ESR_BITS = (
+TIMER_MODES: Final = ("one-shot", "periodic", "TSC-deadline", "reserved")
+ESR_BITS: Final = (
     (7, "illegal register address"), (6, "receive illegal vector"),
     (5, "send illegal vector"), (4, "redirectable IPI"),
     (3, "receive accept error"), (2, "send accept error"),

@@ -47,14 +47,14 @@ from lapis_engine.events import (
 )
 from lapis_engine.explain.rules import rule_text
 
-VECTOR_NAMES = {
+VECTOR_NAMES: Final = {
     0: "#DE", 1: "#DB", 2: "NMI", 3: "#BP", 4: "#OF", 5: "#BR", 6: "#UD", 7: "#NM",
     8: "#DF", 10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 16: "#MF",
     17: "#AC", 18: "#MC", 19: "#XM", 20: "#VE", 21: "#CP",
 }  # fmt: skip
 """SDM Vol. 3A "Exceptions and Interrupts", table of vectors."""
 
-RUN_STATE_BITS = (
+RUN_STATE_BITS: Final = (
     (1 << 1, "RUN"), (1 << 0, "INIT"), (1 << 14, "PEND_INIT"), (1 << 15, "PEND_SIPI"),
 )  # fmt: skip
 """`VRS_*` of bhyve, in the order in which they are read aloud."""

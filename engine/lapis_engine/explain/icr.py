@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import regs
@@ -12,7 +12,7 @@ from lapis_engine.explain.fields import explained, legality
 if TYPE_CHECKING:
     from lapis_engine.explain.fields import Explanation
 
-X2APIC_ONLY = 0x00FF_FFFF_0000_0000
+X2APIC_ONLY: Final = 0x00FF_FFFF_0000_0000
 
 
 def icr(raw: int) -> Explanation:

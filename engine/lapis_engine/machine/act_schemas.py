@@ -29,15 +29,15 @@ class Parameter:
 
 Schema = dict[str, Parameter]
 
-INT = Parameter((int,), "int")
-BOOL = Parameter((bool,), "bool")
-STR = Parameter((str,), "str")
-MAPPING = Parameter((dict,), "a mapping")
-OPTIONAL_INT = Parameter((int,), "int", required=False)
-OPTIONAL_BOOL = Parameter((bool,), "bool", required=False)
-OPTIONAL_STR = Parameter((str,), "str", required=False)
-INT_OR_NONE = Parameter((int, type(None)), "int or None", required=False)
-STR_OR_NONE = Parameter((str, type(None)), "str or None", required=False)
+INT: Final = Parameter((int,), "int")
+BOOL: Final = Parameter((bool,), "bool")
+STR: Final = Parameter((str,), "str")
+MAPPING: Final = Parameter((dict,), "a mapping")
+OPTIONAL_INT: Final = Parameter((int,), "int", required=False)
+OPTIONAL_BOOL: Final = Parameter((bool,), "bool", required=False)
+OPTIONAL_STR: Final = Parameter((str,), "str", required=False)
+INT_OR_NONE: Final = Parameter((int, type(None)), "int or None", required=False)
+STR_OR_NONE: Final = Parameter((str, type(None)), "str or None", required=False)
 
 ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
     {

@@ -14,6 +14,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Concatenate,
+    Final,
     ParamSpec,
     Protocol,
     TypeVar,
@@ -33,9 +34,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound="Actor")
 
-VERBS: dict[str, Callable[..., object]] = {}
+VERBS: Final[dict[str, Callable[..., object]]] = {}
 """Every verb that is an act, by name."""
-WIDEST = 64
+WIDEST: Final = 64
 """Bits of the largest number that an act takes."""
 
 

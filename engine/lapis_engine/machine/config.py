@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.model.catalog import cpu_named
 from lapis_engine.errors import ConfigError
@@ -18,7 +18,7 @@ MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
 # Not modelled: RAM above 4 GiB."""
 
 
-ON_RESET = ("stop", "reboot")
+ON_RESET: Final = ("stop", "reboot")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.events import Event, Logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-KEPT = 65_536
+KEPT: Final = 65_536
 """Events kept; older ones are forgotten, their numbers are not used again."""
 
 

@@ -6,7 +6,7 @@ The same configuration and the same acts give the same history.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import icr_rules, lvt
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.traps import Trap
     from lapis_engine.vmm.vcpu import Vcpu
 
-QUIET = (exits.Bogus, exits.Hlt, exits.RunState, exits.DebugCpu)
+QUIET: Final = (exits.Bogus, exits.Hlt, exits.RunState, exits.DebugCpu)
 """Exits that concern the schedule and not the user."""
-REASONS: dict[type, str] = {
+REASONS: Final[dict[type, str]] = {
     exits.SuspendedExit: "suspended",
     exits.Debug: "breakpoint",
     exits.EngineFaultExit: "fault",

@@ -7,7 +7,7 @@ vCPU sleeps, it jumps to the next deadline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine.stop import Turn
 from lapis_engine.vie import pending
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Run, Vm
 
-POLICIES = ("round-robin", "lockstep", "only")
+POLICIES: Final = ("round-robin", "lockstep", "only")
 """round-robin: a quantum each; lockstep: an instruction each; only: one vCPU."""
-DEADLINES = 20_000
+DEADLINES: Final = 20_000
 """Timer deadlines in a row that may wake nobody before the machine counts as halted."""
 
 

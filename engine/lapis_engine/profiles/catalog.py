@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.switches import SWITCHES, Profile, Switch
@@ -11,9 +11,9 @@ from lapis_engine.profiles.switches import SWITCHES, Profile, Switch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SDM = Profile("sdm", "A processor as the SDM describes it.")
+SDM: Final = Profile("sdm", "A processor as the SDM describes it.")
 
-ILLUMOS = replace(
+ILLUMOS: Final = replace(
     SDM,
     name="illumos",
     summary="bhyve of today's illumos.",
@@ -64,51 +64,51 @@ ILLUMOS = replace(
     vie_table="bhyve",
     vie_walk_lax=True,
 )
-ILLUMOS_PRE_13645 = replace(
+ILLUMOS_PRE_13645: Final = replace(
     ILLUMOS,
     name="illumos-pre-13645",
     summary="illumos when a stale SIPI outlived INIT.",
     init_clears_sipi=False,
 )
-ILLUMOS_PRE_13275 = replace(
+ILLUMOS_PRE_13275: Final = replace(
     ILLUMOS_PRE_13645,
     name="illumos-pre-13275",
     summary="illumos when INIT and SIPI with a shorthand went to userspace.",
     apic_version=0x0006_0010,
     boot_ipi="spinup-ap",
 )
-ILLUMOS_PRE_13253 = replace(
+ILLUMOS_PRE_13253: Final = replace(
     ILLUMOS_PRE_13275,
     name="illumos-pre-13253",
     summary="illumos when such an ICR write panicked the host.",
     icr_refused="panic",
 )
-ILLUMOS_PRE_13139 = replace(
+ILLUMOS_PRE_13139: Final = replace(
     ILLUMOS_PRE_13253,
     name="illumos-pre-13139",
     summary="illumos when INS and OUTS came with the wrong address size.",
     inout_sizes="doubled",
 )
-ILLUMOS_PRE_12936 = replace(
+ILLUMOS_PRE_12936: Final = replace(
     ILLUMOS_PRE_13275,
     name="illumos-pre-12936",
     summary="illumos when PPR came from isrvec_stk.",
     isrvec_stk=True,
 )
-ILLUMOS_PRE_12989 = replace(
+ILLUMOS_PRE_12989: Final = replace(
     ILLUMOS_PRE_12936,
     name="illumos-pre-12989",
     summary="illumos when userspace emulated instructions itself.",
     spinup_ap_kept="exit-record",
     user_emulates=True,
 )
-ILLUMOS_PRE_12960 = replace(
+ILLUMOS_PRE_12960: Final = replace(
     ILLUMOS_PRE_12936,
     name="illumos-pre-12960",
     summary="illumos when a SIPI sent outside vm_run was lost.",
     spinup_ap_kept="exit-record",
 )
-FREEBSD = replace(
+FREEBSD: Final = replace(
     ILLUMOS,
     name="freebsd",
     summary="bhyve of FreeBSD, with IPI exits.",
@@ -127,33 +127,33 @@ FREEBSD = replace(
     msi_needs_hint=True,
     user_emulates=True,
 )
-FREEBSD_PRE_D37452 = replace(
+FREEBSD_PRE_D37452: Final = replace(
     FREEBSD,
     name="freebsd-pre-d37452",
     summary="FreeBSD when the ICR handler slept in a critical section.",
     icr_locks=True,
 )
-FREEBSD_13_1_COMPAT = replace(
+FREEBSD_13_1_COMPAT: Final = replace(
     FREEBSD,
     name="freebsd-13.1-compat",
     summary="FreeBSD's vmm under the bhyve of 13.1.",
     ipi_exit=False,
     aps_active=False,
 )
-FREEBSD_13_1_BROKEN = replace(
+FREEBSD_13_1_BROKEN: Final = replace(
     FREEBSD_13_1_COMPAT,
     name="freebsd-13.1-broken",
     summary="The same when no AP could be started (before b265a2e0).",
     boot_ipi_needs_active=True,
 )
-FREEBSD_13_1_OFF_BY_ONE = replace(
+FREEBSD_13_1_OFF_BY_ONE: Final = replace(
     FREEBSD_13_1_COMPAT,
     name="freebsd-13.1-off-by-one",
     summary="The same when SPINUP_AP named the wrong vCPU.",
     spinup_ap_off_by_one=True,
 )
 
-PROFILES = {
+PROFILES: Final = {
     profile.name: profile
     for profile in (
         SDM,

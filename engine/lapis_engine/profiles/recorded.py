@@ -7,7 +7,7 @@ exist then has the value that stands for how it was before.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Final, Literal, get_args, get_origin, get_type_hints
 
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.switches import Profile
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Value = bool | int | str
-OTHER = frozenset({"name", "summary"})
+OTHER: Final = frozenset({"name", "summary"})
 """Fields of a profile that are no switch, and yet in recordings."""
 
 

@@ -7,7 +7,7 @@ names its source. The defaults are the processor of the SDM.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -432,7 +432,7 @@ class Switch(NamedTuple):
     source: str
 
 
-SWITCHES: tuple[Switch, ...] = tuple(
+SWITCHES: Final[tuple[Switch, ...]] = tuple(
     Switch(each.name, each.metadata["doc"], each.metadata["source"])
     for each in fields(Profile)
     if each.metadata

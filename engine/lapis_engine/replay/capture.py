@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lapis_engine.replay import pages
 from lapis_engine.replay.parts import copied, parts
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.pages import Pages
 
-EVENTS = 4096
+EVENTS: Final = 4096
 """Events that a checkpoint keeps, for those who look back from it."""
 
 

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from lapis_engine.replay.pages import Block, Pages
     from lapis_engine.replay.parts import Part
 
-SIZE = 16
+SIZE: Final = 16
 """Bytes of a digest (BLAKE2b)."""
-NO_RESET = object()
+NO_RESET: Final = object()
 """In place of the reset value of a field that has none: it is always told."""
-AT_RESET = "(at reset)"
+AT_RESET: Final = "(at reset)"
 """What is said of a field that is not among the fields, as memory that is all zero."""
 SENTENCES: Final[Mapping[str, Callable[[Any], str]]] = {"unreached": unreached.text}
 """Fields that were a sentence once: state schema 2 hashes them as that."""
-PLAIN = frozenset({bool, type(None)})
+PLAIN: Final = frozenset({bool, type(None)})
 
 
 class Digester:
@@ -147,7 +147,7 @@ def reset_values(record: type[Any]) -> Mapping[str, object]:
     return found
 
 
-_RESETS: dict[type[Any], Mapping[str, object]] = {}
+_RESETS: Final[dict[type[Any], Mapping[str, object]]] = {}
 """What is asked for again and again; classes do not change."""
 
 

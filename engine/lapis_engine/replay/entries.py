@@ -7,7 +7,7 @@ instructions, and so many events. A run that is cut in two does what the whole d
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.errors import EngineError
 from lapis_engine.machine import acts
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     Hit = Callable[[Position], None]
 
-TIME_MOVING = {"run": "limit", "step": "count"}
+TIME_MOVING: Final = {"run": "limit", "step": "count"}
 """Verbs that move time, and which argument of theirs an entry has no use for: how far
 they went is where they ended."""
-HITS = frozenset({"breakpoint", "catch"})
-NEVER = 1 << 63
+HITS: Final = frozenset({"breakpoint", "catch"})
+NEVER: Final = 1 << 63
 """Number of an event that never comes."""
-AT_ONCE = frozenset({"budget", "breakpoint", "catch"})
+AT_ONCE: Final = frozenset({"budget", "breakpoint", "catch"})
 """Reasons of a stop that lies where instructions and events say; the others are met
 only by going on from there."""
 

@@ -8,7 +8,7 @@ touched takes next to nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.units import PAGE
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 Block = tuple[bytes, ...]
 """The contents of pages in a row."""
-MANY = 64
+MANY: Final = 64
 """Pages of a block; the last one of a region may have fewer."""
-ZERO = bytes(PAGE)
-BLANK: Block = (ZERO,) * MANY
-SPAN = MANY * PAGE
+ZERO: Final = bytes(PAGE)
+BLANK: Final[Block] = (ZERO,) * MANY
+SPAN: Final = MANY * PAGE
 """Bytes of a block."""
-BLANK_BYTES = bytes(SPAN)
-NONE: AbstractSet[int] = frozenset()
-ALL: AbstractSet[int] = frozenset(range(MANY))
+BLANK_BYTES: Final = bytes(SPAN)
+NONE: Final[AbstractSet[int]] = frozenset()
+ALL: Final[AbstractSet[int]] = frozenset(range(MANY))
 """Pages of a block that may hold more than zeros."""
 
 

@@ -7,7 +7,7 @@ tuples, lists, dicts and dataclasses of these.
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
 
-VM = (
+VM: Final = (
     "now", "panic", "debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due",
     "consoles", "suspended", "_faults", "watch_at", "rebooted_at",
 )  # fmt: skip
-VM_ELSEWHERE = (
+VM_ELSEWHERE: Final = (
     "profile", "note", "float_ports", "tsc_hz", "cpu", "core", "memory", "ports",
     "mmio", "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference",
     "traps", "power_on", "attention", "timers", "entered", "on_round", "on_watch",
 )  # fmt: skip
 """Fields of `Vm` that do not change, are parts of their own, mean nothing between two
 runs, or follow from the others."""
-SCHEDULE = ("policy", "only", "quantum", "current", "_left")
-VCPU_ELSEWHERE = ("id", "regs", "linear", "apic", "vie", "stopped_at")
+SCHEDULE: Final = ("policy", "only", "quantum", "current", "_left")
+VCPU_ELSEWHERE: Final = ("id", "regs", "linear", "apic", "vie", "stopped_at")
 """`stopped_at` is the debugger's."""
-RAW = frozenset({"kept"})
+RAW: Final = frozenset({"kept"})
 """Fields of parts that hold the processor's raw bytes. They follow from the others, and
 mean nothing on another host."""
 
@@ -71,7 +71,7 @@ def _names(holder: Any) -> tuple[str, ...]:
     return found
 
 
-_NAMES: dict[type[Any], tuple[str, ...]] = {}
+_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {}
 """What is asked for again and again; classes do not change."""
 
 
@@ -82,7 +82,7 @@ def _own_names(vcpu: Vcpu) -> tuple[str, ...]:
     return tuple(_OWN)
 
 
-_OWN: list[str] = []
+_OWN: Final[list[str]] = []
 
 
 def clone(value: Any) -> Any:
@@ -120,7 +120,7 @@ def _is_record(kind: type[Any]) -> bool:
     return found
 
 
-_RECORDS: dict[type[Any], bool] = {}
+_RECORDS: Final[dict[type[Any], bool]] = {}
 
 
 def is_frozen(kind: Any) -> bool:
@@ -129,4 +129,4 @@ def is_frozen(kind: Any) -> bool:
     return parameters is not None and bool(parameters.frozen)
 
 
-_ATOMS = frozenset({int, str, bytes, bool, type(None)})
+_ATOMS: Final = frozenset({int, str, bytes, bool, type(None)})

@@ -10,7 +10,7 @@ import dis
 import inspect
 from dataclasses import dataclass, fields, is_dataclass
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.replay.digest import field_lines
 from lapis_engine.replay.parts import clone, is_frozen, parts
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
     from lapis_engine.machine.machine import Machine
 
-ATOMS = frozenset({int, bool, str, bytes, bytearray, type(None)})
-DEEPEST = 20
+ATOMS: Final = frozenset({int, bool, str, bytes, bytearray, type(None)})
+DEEPEST: Final = 20
 """Records within records; a ring has no end."""
 
 

@@ -25,7 +25,7 @@ from lapis_engine.vie.instruction import (
 )
 from lapis_engine.vie.prefixes import Cursor, read_prefixes
 
-CACHED = 4096
+CACHED: Final = 4096
 """Results remembered a function; a hit costs 0.2 us."""
 
 

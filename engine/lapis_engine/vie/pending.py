@@ -6,7 +6,7 @@ The rules of bhyve's `vie_fulfill_mmio`, `vie_fulfill_inout`, `vie_exitinfo` and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import EntryError
 from lapis_engine.vie.operands import SIZE_MASK
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lapis_engine.vie.state import MmioSlot, VieState
     from lapis_engine.vie.world import MmioBus, PortBus
 
-_DECODED = VIES_INIT | VIES_INST_FETCH | VIES_INST_DECODE
+_DECODED: Final = VIES_INIT | VIES_INST_FETCH | VIES_INST_DECODE
 _READ, _WRITE = "read", "write"
 
 

@@ -6,7 +6,7 @@ Holds and never decides: `context` and `execute` move it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from lapis_engine.vie.instruction import Instruction, PortInstruction
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     VIES_COMPLETE,
 ) = (1 << n for n in range(11))
 
-VIES_PENDING = VIES_PENDING_MMIO | VIES_PENDING_INOUT | VIES_USER_FALLBACK
+VIES_PENDING: Final = VIES_PENDING_MMIO | VIES_PENDING_INOUT | VIES_USER_FALLBACK
 """The user owes an answer (bhyve `vie_pending`)."""
 
 VR_NONE, VR_PENDING, VR_DONE = range(3)

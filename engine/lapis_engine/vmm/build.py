@@ -5,7 +5,7 @@ It runs nothing (`run`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.boot.image import (
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
 
 CODE32, DATA32, CODE64 = 0xCF_9B00, 0xCF_9300, 0xAF_9B00
-LIMIT32 = 0xFFFF_FFFF
-CR0_RESET = 0x6000_0010
+LIMIT32: Final = 0xFFFF_FFFF
+CR0_RESET: Final = 0x6000_0010
 
 
 def make(

@@ -5,7 +5,7 @@ Every instruction that the engine carries out itself counts as one retired.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import PortAccess
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Run, Vm
 
-PROT_EXEC = 4
+PROT_EXEC: Final = 4
 
 
 def hole(run: Run, hw: Hole) -> exits.Exit | None:

@@ -7,7 +7,7 @@ making, before the guest is entered. `answered` is the event of one that was acc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from lapis_engine.events import Answered
 from lapis_engine.vie.operands import SIZE_MASK
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Parts = tuple[str, bool, int, int, int]
 
 VEC_DEFAULT, VEC_DISCARD_INSTR, VEC_FULFILL_MMIO, VEC_FULFILL_INOUT = range(4)
-VEC_FLAG_EXIT_CONSISTENT = 1 << 31
+VEC_FLAG_EXIT_CONSISTENT: Final = 1 << 31
 
 
 Context = Literal["outside", "normal", "critical"]
@@ -99,9 +99,9 @@ class InjectFault:
 
 Command = DiscardInstr | FulfillMmio | FulfillInout | FulfillMsr | InjectFault
 Entry = Default | Command
-DEFAULT = Default()
+DEFAULT: Final = Default()
 
-MSR_BYTES = 8
+MSR_BYTES: Final = 8
 
 
 def request_parts(request: Request) -> Parts:

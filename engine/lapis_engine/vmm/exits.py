@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ Exit = (
 )  # fmt: skip
 """The closed union of exits."""
 
-BOGUS = Bogus()
+BOGUS: Final = Bogus()
 
 
 def to_dict(record: Exit) -> dict[str, object]:

@@ -6,7 +6,7 @@ finds are delivered to the guest, never raised to the caller.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu import intercepts
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 
     from lapis_engine.vmm.vm import Run
 
-RDTSCP = 0xF9
+RDTSCP: Final = 0xF9
 """ModRM, after 0F 01."""
-SHORT_BREAKPOINTS = frozenset({3, 4})
+SHORT_BREAKPOINTS: Final = frozenset({3, 4})
 """INT3 and INTO have one-byte forms."""
 
 
@@ -255,7 +255,7 @@ def _shutdown(run: Run, _hw: Intercepted) -> None:
     vm.triple_fault(vcpu)
 
 
-INTERCEPTED: dict[int, Callable[[Run, Intercepted], exits.Exit | None]] = {
+INTERCEPTED: Final[dict[int, Callable[[Run, Intercepted], exits.Exit | None]]] = {
     intercepts.HLT: _hlt,
     intercepts.CPUID: _cpuid,
     intercepts.RDTSC: _rdtsc,

@@ -7,7 +7,7 @@ Which those are is in `cpu.marked`, and how the processor comes to stop before t
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu.breach import Breach
@@ -179,10 +179,10 @@ def _scan(run: Run, mark: Mark) -> HwExit | None:
     return result
 
 
-_null_ss: Handler = _checked(segment_loads.check_null_ss)
+_null_ss: Final[Handler] = _checked(segment_loads.check_null_ss)
 
 
-HANDLERS: dict[Kind, Handler] = {
+HANDLERS: Final[dict[Kind, Handler]] = {
     Kind.LOCK: _undefined,
     Kind.ICEBP: _debug_trap,
     Kind.SYSTEM_CALL: system_calls.carry_out,

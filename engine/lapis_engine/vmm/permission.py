@@ -5,7 +5,7 @@ The processor underneath leaves this check out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GP, GuestFault
 from lapis_engine.cpu.paging import LinearHole
@@ -14,12 +14,12 @@ from lapis_engine.cpu.registers import CR0_PE, IOPL, VM
 if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
 
-IOPL_SHIFT = 12
-TSS_TYPES = frozenset({9, 11})
+IOPL_SHIFT: Final = 12
+TSS_TYPES: Final = frozenset({9, 11})
 """Descriptor types of an available and a busy 32 or 64-bit TSS."""
-BITMAP_BASE = 0x66
+BITMAP_BASE: Final = 0x66
 """Offset in the TSS of the 16-bit offset of the I/O permission bitmap."""
-TSS_LIMIT = 103
+TSS_LIMIT: Final = 103
 
 
 def check_port(vcpu: Vcpu, port: int, size: int) -> None:

@@ -7,16 +7,16 @@ bhyve `vm_run_state`, `vcpu_run_state_pending`. States in INIT-SIPI-SIPI on an A
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.exits import SpinupAp
 
-HALT = 0
-INIT = 1 << 0
-RUN = 1 << 1
-PEND_INIT = 1 << 14
-PEND_SIPI = 1 << 15
+HALT: Final = 0
+INIT: Final = 1 << 0
+RUN: Final = 1 << 1
+PEND_INIT: Final = 1 << 14
+PEND_SIPI: Final = 1 << 15
 
 
 def is_pending(state: int) -> bool:

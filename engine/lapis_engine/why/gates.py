@@ -6,7 +6,7 @@ what goes first, RFLAGS and the shadow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.devices.pic import priority as pic
@@ -31,7 +31,7 @@ def gates(machine: Machine, vcpu: Vcpu) -> list[Reason]:
     return [*_machine(machine), *_vcpu(machine, vcpu)]
 
 
-FIRST = frozenset({"exit-first", "init-first"})
+FIRST: Final = frozenset({"exit-first", "init-first"})
 
 
 def _machine(machine: Machine) -> Iterator[Reason]:

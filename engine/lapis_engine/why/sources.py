@@ -7,7 +7,7 @@ that have been sent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import lvt, priority
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
-FIXED_MODES = frozenset({"fixed", "lowest"})
-LINTS = frozenset({"lvt_lint0", "lvt_lint1"})
+FIXED_MODES: Final = frozenset({"fixed", "lowest"})
+LINTS: Final = frozenset({"lvt_lint0", "lvt_lint1"})
 
 
 def sources(

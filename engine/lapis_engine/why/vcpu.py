@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.events import InitReceived, Interfered, SipiReceived
@@ -80,7 +80,7 @@ def _text(
     return f"vCPU {it.id} does not run: {'; '.join(told)}{end}"
 
 
-BESIDE = frozenset({"unreached", "interfered"})
+BESIDE: Final = frozenset({"unreached", "interfered"})
 """Reasons that `Machine.why_not_runnable` does not give."""
 
 

@@ -7,7 +7,7 @@ Priorities", "Masking Maskable Hardware Interrupts", "Handling Multiple NMIs".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.apic.regs import SVR_ENABLED
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
 
-NMI = 2
-PLACES = {
+NMI: Final = 2
+PLACES: Final = {
     "irr": "in the IRR of", "isr": "in the ISR of",
     "irr+isr": "in the IRR and in the ISR of", "pic": "the next ExtINT of",
     "event": "in delivery to", "pending": "pending on",

@@ -6,7 +6,7 @@ that believes one of them must not be let down by another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.model.contents import fault
 from lapis_engine.cpu.model.features import (
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.model.record import CpuModel
 
-HYPERVISOR = range(0x4000_0000, 0x5000_0000)
-XSAVE_AREA = 0x240
+HYPERVISOR: Final = range(0x4000_0000, 0x5000_0000)
+XSAVE_AREA: Final = 0x240
 X87, SSE = 1, 2
 """XCR0 (SDM Vol. 1 "XSAVE-Supported Features")."""
 

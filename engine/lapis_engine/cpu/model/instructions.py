@@ -41,7 +41,7 @@ class Encoding(NamedTuple):
 
 
 NP, P66, F2, F3 = (0,), (0x66,), (0xF2,), (0xF3,)
-ANY = tuple(range(8))
+ANY: Final = tuple(range(8))
 """Whatever ModRM.reg is."""
 
 ALWAYS: Final = (

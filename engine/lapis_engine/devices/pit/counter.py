@@ -5,7 +5,7 @@ Source: Intel 8254 datasheet "Mode Definitions". All arithmetic is on whole tick
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.devices.pit import regs
 from lapis_engine.units import NS
@@ -13,9 +13,9 @@ from lapis_engine.units import NS
 if TYPE_CHECKING:
     from lapis_engine.devices.pit.state import ChannelState
 
-PERIODIC = (regs.RATE, regs.SQUARE)
+PERIODIC: Final = (regs.RATE, regs.SQUARE)
 """Modes that start over by themselves."""
-TRIGGERED = (regs.ONE_SHOT, regs.HARDWARE_STROBE)
+TRIGGERED: Final = (regs.ONE_SHOT, regs.HARDWARE_STROBE)
 """Modes that a rising GATE starts."""
 
 

@@ -6,7 +6,7 @@ of them and stays in phase.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.devices.device import LineChanged
 from lapis_engine.devices.pit.counter import (
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
     from lapis_engine.devices.pit.state import PitState
 
-IRQ = 0
+IRQ: Final = 0
 """ISA line of channel 0."""
 
 

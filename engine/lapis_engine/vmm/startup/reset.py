@@ -5,19 +5,19 @@ bhyve `vcpu_arch_reset`; SDM Vol. 3A "Processor State After Reset".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.registers import CS, RDX, SS, Segment
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
 
-DATA = 0x9300
+DATA: Final = 0x9300
 """Flags of a writable, accessed, present data segment (access byte 0x93)."""
-CODE = 0x9B00
+CODE: Final = 0x9B00
 """The same for code. bhyve loads CS with 0x93 too; hardware reports 0x9B for code
 that has been fetched, and the processor underneath wants a code type."""
-FAMILY = 0x600
+FAMILY: Final = 0x600
 """RDX after reset: family 6."""
 
 
