@@ -20,9 +20,7 @@ PACKAGES = {
 }
 TWICE: dict[str, str] = {}
 """Names that two classes of one package have, and why; a new one needs a reason."""
-CONSTANTS = (
-    "PAGE", "NS", "MIB", "MASK32", "MASK64", "APIC_MSRS", "FLAT", "DFR_MODEL",
-)  # fmt: skip
+CONSTANTS = ("PAGE", "NS", "MIB", "MASK32", "MASK64", "APIC_MSRS", "DFR_MODEL")
 """Each is defined in one module of all packages, whatever it comes to."""
 KNOWN = {"bit": bit, "bits": bits, "frozenset": frozenset, "range": range}
 """What a number may be made by, in the value of a constant."""

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
 
 ALL_ONES: Final = 0xFFFF_FFFF
-MSR_BASE, MSR_END = 0x800, 0x8FF
+MSR_BASE: Final = 0x800
+MSR_END: Final = 0x8FF
 BANKS: Final = {"isr", "tmr", "irr"}
 ICR_LEGAL: Final = 0xFFFF_FFFF_000C_CFFF
 ICR_RESERVED: Final = 0xFFF3_2000

@@ -6,7 +6,7 @@ are read alike.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import BROADCAST_X2APIC, BROADCAST_XAPIC
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.profiles.switches import Profile
 
-FLAT, CLUSTER = 0xF, 0
+FLAT: Final = 0xF
+CLUSTER: Final = 0
 """DFR models of logical destinations; the others are reserved."""
 
 

@@ -24,7 +24,8 @@ from lapis_engine.apic.regs import (
 )
 from lapis_engine.errors import EngineError
 
-BROADCAST_XAPIC, BROADCAST_X2APIC = 0xFF, 0xFFFF_FFFF
+BROADCAST_XAPIC: Final = 0xFF
+BROADCAST_X2APIC: Final = 0xFFFF_FFFF
 """Destinations that name every APIC."""
 MODE_WORDS: Final = {
     "fixed": "FIXED", "lowest": "LOWEST PRIORITY", "smi": "SMI",

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from lapis_engine.bits import Bits
     from lapis_engine.profiles.switches import Profile
 
-FIXED, SMI, NMI, INIT, EXTINT = 0, 2, 4, 5, 7
+FIXED: Final = 0
+SMI: Final = 2
+NMI: Final = 4
+INIT: Final = 5
+EXTINT: Final = 7
 """Delivery modes of an LVT entry, bits 10:8."""
 MODE_NAMES: Final = {
     FIXED: "fixed",

@@ -51,7 +51,8 @@ NAMES: Final = (
 """The functions that `blocks.c` calls, in the order of `struct places`."""
 LAST_ADDRESS: Final = (1 << 64) - 1
 MOST_HOLES: Final = 64
-BROKEN, FULL = 1, 2
+BROKEN: Final = 1
+FULL: Final = 2
 """Bits of `Exit.status`."""
 RESTARTED: Final = c.CFUNCTYPE(c.c_bool)
 

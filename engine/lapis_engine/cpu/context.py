@@ -34,9 +34,11 @@ CODE_SEGMENT: Final = 1
 """Index of the code segment in `Head.segs`."""
 
 
-XCR0_RESET, XCR0_ONCE = 1, 3
+XCR0_RESET: Final = 1
+XCR0_ONCE: Final = 3
 """x87 (SDM Vol. 3A "Processor State After Reset"); and what it was once."""
-FCW_RESET, MXCSR_RESET = 0x40, 0x1F80
+FCW_RESET: Final = 0x40
+MXCSR_RESET: Final = 0x1F80
 """The same; both were 0 once.
 
 # Differs from the SDM: before FNINIT x87 computes with 64 bits, not 24.

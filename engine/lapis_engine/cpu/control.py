@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.model.record import CpuModel
     from lapis_engine.cpu.registers import Registers
 
-CR0_NW, CR0_CD = 1 << 29, 1 << 30
+CR0_NW: Final = 1 << 29
+CR0_CD: Final = 1 << 30
 PHYSICAL_BITS: Final = 40
 """MAXPHYADDR, as CPUID 80000008H says."""
 

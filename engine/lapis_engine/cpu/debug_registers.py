@@ -27,7 +27,8 @@ DR6_FIXED: Final = 0xFFFF_0FF0
 """The bits that read as 1: RTM and the blocking of buses are not there."""
 DR6_MASK: Final = 0xE00F
 DR6_HITS: Final = 0xF
-DR6_BD, DR6_BT = 1 << 13, 1 << 15
+DR6_BD: Final = 1 << 13
+DR6_BT: Final = 1 << 15
 CR4_DE: Final = 1 << 3
 
 KINDS: Final[tuple[What, ...]] = ("execute", "write", "io", "access")

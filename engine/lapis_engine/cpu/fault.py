@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from lapis_engine.cpu.breach import Breach
 
-DE, DB, BP, UD, DF_, TS, NP, SS_, GP, PF_, AC_ = 0, 1, 3, 6, 8, 10, 11, 12, 13, 14, 17
-NM, MF = 7, 16
+DE: Final = 0
+DB: Final = 1
+BP: Final = 3
+UD: Final = 6
+NM: Final = 7
+DF_: Final = 8
+TS: Final = 10
+NP: Final = 11
+SS_: Final = 12
+GP: Final = 13
+PF_: Final = 14
+MF: Final = 16
+AC_: Final = 17
 """Vectors (SDM Vol. 3A "Exceptions and Interrupts"); DF_, SS_, PF_ and AC_ carry a
 line because their bare names are flags and a segment."""
 NMI_VECTOR: Final = 2
@@ -20,7 +31,11 @@ NMI_VECTOR: Final = 2
 HAS_ERROR_CODE: Final = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
 """Exceptions that push an error code (SDM Vol. 3A "Exceptions and Interrupts")."""
 
-PF_P, PF_W, PF_U, PF_RSVD, PF_I = 1, 2, 4, 8, 16
+PF_P: Final = 1
+PF_W: Final = 2
+PF_U: Final = 4
+PF_RSVD: Final = 8
+PF_I: Final = 16
 """Page-fault error code bits 0 to 4 (SDM Vol. 3A "Page-Fault Exceptions")."""
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 CR0_WRITE: Final = 0x10
 CR3_WRITE: Final = 0x13
 CR4_WRITE: Final = 0x14
-DR_READ, DR_WRITE = 0x20, 0x30
+DR_READ: Final = 0x20
+DR_WRITE: Final = 0x30
 """Of DR0; the others follow."""
 CR8_READ: Final = 0x08
 CR8_WRITE: Final = 0x18

@@ -190,11 +190,13 @@ X87: Final = 0x270
 """`fpregs`: eight slots, each with ten bytes of a register and a padding."""
 X87_OPERAND: Final = 0x310
 """`ft0`, such a slot: what the last x87 instruction read."""
-X87_SLOT, X87_BYTES = 16, 10
+X87_SLOT: Final = 16
+X87_BYTES: Final = 10
 XMM: Final = 0x338
 """`xmm_regs`, and `xmm_t0` behind them: slots wide enough for AVX-512."""
 XMM_SLOTS: Final = 33
-XMM_SLOT, XMM_BYTES = 64, 16
+XMM_SLOT: Final = 64
+XMM_BYTES: Final = 16
 """There is no AVX: what lies above XMM is no register of the guest."""
 
 XCR0: Final = 0x1328

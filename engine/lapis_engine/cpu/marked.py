@@ -211,7 +211,8 @@ class Offer(NamedTuple):
 NO_OFFER: Final = Offer({}, frozenset(), {})
 """Marks nothing."""
 THREE_BYTE: Final = frozenset({0x38, 0x3A})
-VEX2, VEX3 = 0xC5, 0xC4
+VEX2: Final = 0xC5
+VEX3: Final = 0xC4
 RORX: Final = 3, 0xF0, 3
 VVVV: Final = 0x78
 """All ones where VEX names no second source."""

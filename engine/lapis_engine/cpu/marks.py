@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 NOWHERE: Final = 0x8000_0000_0000
 """An address that is no instruction's: the one that stands in the tree."""
 COMPARE: Final = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_uint64), c.c_void_p, c.c_void_p)
-SAME, BEHIND = 0, 1
+SAME: Final = 0
+BEHIND: Final = 1
 
 
 class Marks:

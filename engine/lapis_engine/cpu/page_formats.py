@@ -15,7 +15,12 @@ MAXPHYADDR: Final = 40
 
 # Paging-structure entries (SDM Vol. 3A "4-Level Paging", "PAE Paging", "32-Bit
 # Paging"): P 0, R/W 1, U/S 2, A 5, D 6, PS 7, XD 63.
-PRESENT, WRITABLE, USER, ACCESSED, DIRTY, LARGE = (1 << n for n in (0, 1, 2, 5, 6, 7))
+PRESENT: Final = 1 << 0
+WRITABLE: Final = 1 << 1
+USER: Final = 1 << 2
+ACCESSED: Final = 1 << 5
+DIRTY: Final = 1 << 6
+LARGE: Final = 1 << 7
 NX: Final = 1 << 63
 ADDRESS: Final = (1 << MAXPHYADDR) - PAGE
 """Bits MAXPHYADDR-1:12 of an entry."""

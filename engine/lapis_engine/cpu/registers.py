@@ -16,8 +16,21 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.context import Context
     from lapis_engine.cpu.layout import SegmentCache
 
-RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI = range(8)
-ES, CS, SS, DS, FS, GS = range(6)
+RAX: Final = 0
+RCX: Final = 1
+RDX: Final = 2
+RBX: Final = 3
+RSP: Final = 4
+RBP: Final = 5
+RSI: Final = 6
+RDI: Final = 7
+
+ES: Final = 0
+CS: Final = 1
+SS: Final = 2
+DS: Final = 3
+FS: Final = 4
+GS: Final = 5
 
 GPR_NAMES: Final = (
     "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -26,26 +39,59 @@ GPR_NAMES: Final = (
 SEGMENT_NAMES: Final = ("es", "cs", "ss", "ds", "fs", "gs")
 
 # RFLAGS (SDM Vol. 1 "EFLAGS Register").
-CF, PF, AF, ZF, SF, TF, IF, DF, OF = (1 << n for n in (0, 2, 4, 6, 7, 8, 9, 10, 11))
+CF: Final = 1 << 0
+PF: Final = 1 << 2
+AF: Final = 1 << 4
+ZF: Final = 1 << 6
+SF: Final = 1 << 7
+TF: Final = 1 << 8
+IF: Final = 1 << 9
+DF: Final = 1 << 10
+OF: Final = 1 << 11
 IOPL: Final = 3 << 12
-NT, RF, VM, AC, VIF, VIP, ID = (1 << n for n in range(14, 22) if n != 15)
+NT: Final = 1 << 14
+RF: Final = 1 << 16
+VM: Final = 1 << 17
+AC: Final = 1 << 18
+VIF: Final = 1 << 19
+VIP: Final = 1 << 20
+ID: Final = 1 << 21
 STATUS_FLAGS: Final = CF | PF | AF | ZF | SF | OF
 
 # Control registers and EFER (SDM Vol. 3A "Control Registers").
-CR0_PE, CR0_EM, CR0_TS, CR0_NE = (1 << n for n in (0, 2, 3, 5))
-CR0_WP, CR0_AM, CR0_PG = (1 << n for n in (16, 18, 31))
-CR4_PSE, CR4_PAE, CR4_OSFXSR, CR4_OSXMMEXCPT = (1 << n for n in (4, 5, 9, 10))
+CR0_PE: Final = 1 << 0
+CR0_EM: Final = 1 << 2
+CR0_TS: Final = 1 << 3
+CR0_NE: Final = 1 << 5
+CR0_WP: Final = 1 << 16
+CR0_AM: Final = 1 << 18
+CR0_PG: Final = 1 << 31
+CR4_PSE: Final = 1 << 4
+CR4_PAE: Final = 1 << 5
+CR4_OSFXSR: Final = 1 << 9
+CR4_OSXMMEXCPT: Final = 1 << 10
 CR4_OSXSAVE: Final = 1 << 18
-CR4_SMEP, CR4_SMAP = 1 << 20, 1 << 21
-EFER_SCE, EFER_LME, EFER_LMA, EFER_NXE = (1 << n for n in (0, 8, 10, 11))
+CR4_SMEP: Final = 1 << 20
+CR4_SMAP: Final = 1 << 21
+EFER_SCE: Final = 1 << 0
+EFER_LME: Final = 1 << 8
+EFER_LMA: Final = 1 << 10
+EFER_NXE: Final = 1 << 11
 
 DR6_BS: Final = 1 << 14
 """Single step (SDM Vol. 3B "Debug Status Register (DR6)")."""
 
 # Segment flags as in the high dword of a descriptor (SDM Vol. 3A "Segment
 # Descriptors"): G 23, D/B 22, L 21, P 15, DPL 14:13, S 12, type 11:8.
-SEG_G, SEG_DB, SEG_L, SEG_P, SEG_S = (1 << n for n in (23, 22, 21, 15, 12))
-SEG_CODE, SEG_CONFORMING, SEG_WRITABLE, SEG_ACCESSED = (1 << n for n in (11, 10, 9, 8))
+SEG_G: Final = 1 << 23
+SEG_DB: Final = 1 << 22
+SEG_L: Final = 1 << 21
+SEG_P: Final = 1 << 15
+SEG_S: Final = 1 << 12
+SEG_CODE: Final = 1 << 11
+SEG_CONFORMING: Final = 1 << 10
+SEG_WRITABLE: Final = 1 << 9
+SEG_ACCESSED: Final = 1 << 8
 SEG_EXPAND_DOWN: Final = SEG_CONFORMING
 """The same bit in a data segment."""
 SEG_KIND: Final = SEG_P | SEG_S | SEG_CODE | SEG_EXPAND_DOWN | SEG_WRITABLE

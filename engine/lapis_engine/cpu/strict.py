@@ -28,7 +28,8 @@ from lapis_engine.cpu.registers import DS, ES, SEG_FLAT, SEG_KIND, SS
 if TYPE_CHECKING:
     from lapis_engine.cpu.layout import Head
 
-ALONE, REPNE = 0, 0xF2
+ALONE: Final = 0
+REPNE: Final = 0xF2
 """Mandatory prefixes of SSE; 0 is none (SDM Vol. 2A "Instruction Prefixes")."""
 ALIGNED: Final = {
     ALONE: frozenset(

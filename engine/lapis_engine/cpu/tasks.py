@@ -86,7 +86,8 @@ class TssForm(NamedTuple):
 
 WIDE: Final = TssForm(4, 0x20, 6, 0x67)
 NARROW: Final = TssForm(2, 0x0E, 4, 0x2B)
-CR3_AT, TRAP_AT = 0x1C, 0x64
+CR3_AT: Final = 0x1C
+TRAP_AT: Final = 0x64
 
 
 class State(NamedTuple):

@@ -12,11 +12,16 @@ from lapis_engine.vmm import run_state as runstate
 if TYPE_CHECKING:
     from lapis_engine.explain.fields import Explanation
 
-PEND_SIPI, PEND_INIT, RUN, INIT = bit(15), bit(14), bit(1), bit(0)
+PEND_SIPI: Final = bit(15)
+PEND_INIT: Final = bit(14)
+RUN: Final = bit(1)
+INIT: Final = bit(0)
 """Of a run-state (`VRS_*`)."""
 INTINFO_ERROR: Final = bits(63, 32)
-INTINFO_VALID, INTINFO_HAS_ERROR = bit(31), bit(11)
-INTINFO_TYPE, INTINFO_VECTOR = bits(10, 8), bits(7, 0)
+INTINFO_VALID: Final = bit(31)
+INTINFO_HAS_ERROR: Final = bit(11)
+INTINFO_TYPE: Final = bits(10, 8)
+INTINFO_VECTOR: Final = bits(7, 0)
 """Of an event in delivery (`VM_INTINFO_*`, `VAI_PEND_INTINFO`)."""
 TYPES: Final = {
     0: "hardware interrupt", 2: "NMI", 3: "hardware exception", 4: "software interrupt",

@@ -13,7 +13,8 @@ from lapis_engine.units import MIB
 if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
 
-MIN_MEMORY, MAX_MEMORY = 1 * MIB, 3072 * MIB
+MIN_MEMORY: Final = 1 * MIB
+MAX_MEMORY: Final = 3072 * MIB
 """RAM is one piece from 0; the devices begin at 0xC000_0000.
 # Not modelled: RAM above 4 GiB."""
 

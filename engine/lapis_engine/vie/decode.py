@@ -44,7 +44,10 @@ _MODRM: Final = {
     0x0FBF: ("movsx", True, 2),
 }
 _STRINGS: Final = {0xA4: "movs", 0xA5: "movs", 0xAA: "stos", 0xAB: "stos"}
-_BX, _BP, _SI, _DI = 3, 5, 6, 7
+_BX: Final = 3
+_BP: Final = 5
+_SI: Final = 6
+_DI: Final = 7
 _FORMS_16: Final = (
     (_BX, _SI), (_BX, _DI), (_BP, _SI), (_BP, _DI),
     (_SI, None), (_DI, None), (_BP, None), (_BX, None),

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.prefixes import Cursor
 
-PUSHA, POPA, ENTER = 0x60, 0x61, 0xC8
+PUSHA: Final = 0x60
+POPA: Final = 0x61
+ENTER: Final = 0xC8
 ALL: Final = 8
 """Registers of PUSHA and POPA."""
 NESTED: Final = 31

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from lapis_engine.vie.world import MmioBus, PortBus
 
 _DECODED: Final = VIES_INIT | VIES_INST_FETCH | VIES_INST_DECODE
-_READ, _WRITE = "read", "write"
+_READ: Final = "read"
+_WRITE: Final = "write"
 
 
 # Starting and ending.

@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from lapis_engine.vie.request import MsrRequest
 
 # Bits 0 to 10 of `status`, in the order of bhyve's `enum vie_status`.
-(
-    VIES_INIT,
-    VIES_MMIO,
-    VIES_INOUT,
-    VIES_OTHER,
-    VIES_INST_FETCH,
-    VIES_INST_DECODE,
-    VIES_PENDING_MMIO,
-    VIES_PENDING_INOUT,
-    VIES_REPEAT,
-    VIES_USER_FALLBACK,
-    VIES_COMPLETE,
-) = (1 << n for n in range(11))
+VIES_INIT: Final = 1 << 0
+VIES_MMIO: Final = 1 << 1
+VIES_INOUT: Final = 1 << 2
+VIES_OTHER: Final = 1 << 3
+VIES_INST_FETCH: Final = 1 << 4
+VIES_INST_DECODE: Final = 1 << 5
+VIES_PENDING_MMIO: Final = 1 << 6
+VIES_PENDING_INOUT: Final = 1 << 7
+VIES_REPEAT: Final = 1 << 8
+VIES_USER_FALLBACK: Final = 1 << 9
+VIES_COMPLETE: Final = 1 << 10
 
 VIES_PENDING: Final = VIES_PENDING_MMIO | VIES_PENDING_INOUT | VIES_USER_FALLBACK
 """The user owes an answer (bhyve `vie_pending`)."""
 
-VR_NONE, VR_PENDING, VR_DONE = range(3)
+VR_NONE: Final = 0
+VR_PENDING: Final = 1
+VR_DONE: Final = 2
 """States of a slot (bhyve `enum vie_req`)."""
 
 

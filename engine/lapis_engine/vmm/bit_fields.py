@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     Processor = Callable[[Run], HwExit]
 
-BLS, F5 = 0xF3, 0xF5
+BLS: Final = 0xF3
+F5: Final = 0xF5
 BLSI: Final = 3
 """ModRM.reg behind BLS."""
 

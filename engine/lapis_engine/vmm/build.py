@@ -55,7 +55,9 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
     from lapis_engine.profiles.switches import Profile
 
-CODE32, DATA32, CODE64 = 0xCF_9B00, 0xCF_9300, 0xAF_9B00
+CODE32: Final = 0xCF_9B00
+DATA32: Final = 0xCF_9300
+CODE64: Final = 0xAF_9B00
 LIMIT32: Final = 0xFFFF_FFFF
 CR0_RESET: Final = 0x6000_0010
 

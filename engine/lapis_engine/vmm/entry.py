@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     Parts = tuple[str, bool, int, int, int]
 
-VEC_DEFAULT, VEC_DISCARD_INSTR, VEC_FULFILL_MMIO, VEC_FULFILL_INOUT = range(4)
+VEC_DEFAULT: Final = 0
+VEC_DISCARD_INSTR: Final = 1
+VEC_FULFILL_MMIO: Final = 2
+VEC_FULFILL_INOUT: Final = 3
 VEC_FLAG_EXIT_CONSISTENT: Final = 1 << 31
 
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Run
 
 SELECTOR: Final = 0xFFFF
-CALL_DIRECT, JMP_DIRECT = 0x9A, 0xEA
+CALL_DIRECT: Final = 0x9A
+JMP_DIRECT: Final = 0xEA
 CALL_FAR: Final = 3
 """ModRM.reg, behind FF; JMP is 5."""
 

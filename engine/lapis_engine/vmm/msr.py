@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
 
-TSC, APICBASE = 0x10, 0x1B
+TSC: Final = 0x10
+APICBASE: Final = 0x1B
 TSC_ADJUST: Final = 0x3B
 TSC_DEADLINE: Final = 0x6E0
-FS_BASE, GS_BASE = 0xC000_0100, 0xC000_0101
-X2APIC_FIRST, X2APIC_LAST = 0x800, 0xBFF
+FS_BASE: Final = 0xC000_0100
+GS_BASE: Final = 0xC000_0101
+X2APIC_FIRST: Final = 0x800
+X2APIC_LAST: Final = 0xBFF
 """The range that was once the x2APIC's (bhyve `x2apic_msr`); what is behind 0x8FF is
 #GP."""
 SERVED: Final = frozenset({TSC, APICBASE, EFER, TSC_DEADLINE, FS_BASE, GS_BASE})

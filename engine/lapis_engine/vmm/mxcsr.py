@@ -46,7 +46,8 @@ SHOWN: Final = FLAGS & ~2
 """QEMU raises the flag of a denormal operand for those alone that DAZ takes as 0."""
 FLUSHED: Final = 0x80
 """QEMU's flag of a result that was flushed to 0: UE and PE."""
-UM, FTZ = 0x800, 0x8000
+UM: Final = 0x800
+FTZ: Final = 0x8000
 RESERVED: Final = 0xFFFF_0000
 """What is not in MXCSR_MASK."""
 PLACE: Final = 24

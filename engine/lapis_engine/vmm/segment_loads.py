@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 LTR: Final = 3
 """ModRM.reg; LLDT is 2."""
-TSS_16, TSS_32 = 1, 9
+TSS_16: Final = 1
+TSS_32: Final = 9
 """Types of descriptors; 9 is that of a 64-bit TSS in long mode."""
 
 

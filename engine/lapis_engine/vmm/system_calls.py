@@ -37,8 +37,13 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vmm.vm import Run
 
-STAR, LSTAR, CSTAR, FMASK = 0xC000_0081, 0xC000_0082, 0xC000_0083, 0xC000_0084
-SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
+STAR: Final = 0xC000_0081
+LSTAR: Final = 0xC000_0082
+CSTAR: Final = 0xC000_0083
+FMASK: Final = 0xC000_0084
+SYSENTER_CS: Final = 0x174
+SYSENTER_ESP: Final = 0x175
+SYSENTER_EIP: Final = 0x176
 R11: Final = 11
 USER: Final = 3
 LENGTH: Final = 2

@@ -8,7 +8,7 @@ there is what the unit has: FOP is always 0, as on processors of today.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.descriptors import OpenBus
 from lapis_engine.cpu.fault import GuestFault
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Run, Mark], HwExit | None]
 
-FOP_AT, FIP_AT, FDP_AT, XSTATE_BV_AT = 6, 8, 16, 512
+FOP_AT: Final = 6
+FIP_AT: Final = 8
+FDP_AT: Final = 16
+XSTATE_BV_AT: Final = 512
 
 
 def store(inner: Handler, run: Run, mark: Mark) -> HwExit | None:

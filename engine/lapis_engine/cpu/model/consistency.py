@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 HYPERVISOR: Final = range(0x4000_0000, 0x5000_0000)
 XSAVE_AREA: Final = 0x240
-X87, SSE = 1, 2
+X87: Final = 1
+SSE: Final = 2
 """XCR0 (SDM Vol. 1 "XSAVE-Supported Features")."""
 
 

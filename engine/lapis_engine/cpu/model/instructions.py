@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.model.record import CpuModel
 
-ONE, TWO, THREE_38, THREE_3A = 1, 2, 0x38, 0x3A
+ONE: Final = 1
+TWO: Final = 2
+THREE_38: Final = 0x38
+THREE_3A: Final = 0x3A
 """Maps of opcodes: one byte, 0F, 0F 38, 0F 3A."""
 
 
@@ -40,7 +43,10 @@ class Encoding(NamedTuple):
     kind: Kind = Kind.NOT_OFFERED
 
 
-NP, P66, F2, F3 = (0,), (0x66,), (0xF2,), (0xF3,)
+NP: Final = (0,)
+P66: Final = (0x66,)
+F2: Final = (0xF2,)
+F3: Final = (0xF3,)
 ANY: Final = tuple(range(8))
 """Whatever ModRM.reg is."""
 

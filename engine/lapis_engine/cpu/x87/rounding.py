@@ -21,7 +21,8 @@ NEAREST, DOWN, UP, CHOP = range(4)
 WRAP: Final = 24576
 """By what power of two an unmasked overflow or underflow is scaled."""
 BITS: Final = 64
-LEAST, MOST = -16382, 16383
+LEAST: Final = -16382
+MOST: Final = 16383
 """Powers of two of the first bit of a normal number."""
 FIRST: Final = 128
 """Bits of the first approximation; each further one has twice as many."""

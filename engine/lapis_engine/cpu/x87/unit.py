@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
     from lapis_engine.cpu.layout import X87State
 
-SF, ES, BUSY = 0x40, 0x80, 0x8000
-C0, C1, C2, C3 = 0x100, 0x200, 0x400, 0x4000
+SF: Final = 0x40
+ES: Final = 0x80
+BUSY: Final = 0x8000
+C0: Final = 0x100
+C1: Final = 0x200
+C2: Final = 0x400
+C3: Final = 0x4000
 """Bits of FSW, beside the exceptions."""
 MASKS: Final = IE | DE | ZE | OE | UE | PE
 BEFORE: Final = IE | DE | ZE
