@@ -15,6 +15,7 @@ from lapis_engine.devices import (
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.profiles.catalog import profile_named
+from lapis_engine.vmm.costs import FREE, Costs
 
 ROOT = Path(__file__).parents[2]
 GUESTS = ROOT / "tests" / "guests"
@@ -31,6 +32,8 @@ def machine(
     quantum: int = 1000,
     cpu: str = "lapis",
     strict: bool = False,
+    costs: Costs = FREE,
+    tsc_hz: int = 1_000_000_000,
 ) -> Machine:
     """A machine that starts `code` in real mode at 1000:0000."""
     config = MachineConfig(
@@ -40,6 +43,8 @@ def machine(
         quantum=quantum,
         cpu=cpu,
         strict=strict,
+        costs=costs,
+        tsc_hz=tsc_hz,
     )
     devices = [
         fw_cfg.device(MEMORY, cpus),

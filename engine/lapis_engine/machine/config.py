@@ -9,9 +9,11 @@ from lapis_engine.cpu.model.catalog import cpu_named
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.catalog import SDM
 from lapis_engine.units import MIB
+from lapis_engine.vmm.costs import FREE
 
 if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
+    from lapis_engine.vmm.costs import Costs
 
 MIN_MEMORY: Final = 1 * MIB
 MAX_MEMORY: Final = 3072 * MIB
@@ -36,6 +38,8 @@ class MachineConfig:
     """Unclaimed ports read all ones instead of asking the user."""
     tsc_hz: int = 1_000_000_000
     """TSC ticks in a second of virtual time; an instruction takes 1 ns."""
+    costs: Costs = FREE
+    """What accesses take beside their instruction (`vmm.costs`)."""
     on_reset: str = "stop"
     """stop or reboot: what a reset or a triple fault does to the machine."""
 
@@ -66,4 +70,5 @@ class MachineConfig:
             )
         if self.tsc_hz < 1:
             raise ConfigError(f"TSC frequency {self.tsc_hz}: at least 1 Hz")
+        self.costs.check()
         cpu_named(self.cpu, self.hypervisor)

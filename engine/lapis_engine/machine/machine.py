@@ -92,6 +92,7 @@ class Machine:
             float_ports=config.float_ports,
             tsc_hz=config.tsc_hz,
             cpu=cpu_named(config.cpu, config.hypervisor),
+            costs=config.costs,
         )
         self.vm.core.is_strict = config.strict
         for vcpu in self.vm.vcpus:

@@ -20,9 +20,10 @@ VM: Final = (
     "consoles", "suspended", "_faults", "watch_at", "rebooted_at",
 )  # fmt: skip
 VM_ELSEWHERE: Final = (
-    "profile", "note", "float_ports", "tsc_hz", "cpu", "core", "memory", "ports",
-    "mmio", "devices", "pic", "ioapic", "vcpus", "buses", "spinup", "interference",
-    "traps", "power_on", "attention", "timers", "entered", "on_round", "on_watch",
+    "profile", "note", "float_ports", "tsc_hz", "cpu", "costs", "core", "memory",
+    "ports", "mmio", "devices", "pic", "ioapic", "vcpus", "buses", "spinup",
+    "interference", "traps", "power_on", "attention", "timers", "entered", "on_round",
+    "on_watch", "owed",
 )  # fmt: skip
 """Fields of `Vm` that do not change, are parts of their own, mean nothing between two
 runs, or follow from the others."""

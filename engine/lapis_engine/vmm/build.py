@@ -41,7 +41,8 @@ from lapis_engine.memory.iospace import IoSpace
 from lapis_engine.memory.physical import PhysicalMemory
 from lapis_engine.units import NS, PAGE
 from lapis_engine.vmm import run_state
-from lapis_engine.vmm.bus import Bus
+from lapis_engine.vmm.bus import Bus, PaidBus
+from lapis_engine.vmm.costs import FREE
 from lapis_engine.vmm.startup import protocols, reset
 from lapis_engine.vmm.vcpu import Vcpu
 from lapis_engine.vmm.vm import Vm
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.devices.device import Device
     from lapis_engine.profiles.switches import Profile
+    from lapis_engine.vmm.costs import Costs
 
 CODE32: Final = 0xCF_9B00
 DATA32: Final = 0xCF_9300
@@ -62,7 +64,7 @@ LIMIT32: Final = 0xFFFF_FFFF
 CR0_RESET: Final = 0x6000_0010
 
 
-def make(
+def make(  # noqa: PLR0913 - the last four are how it is, not what is in it
     vcpus: int,
     profile: Profile,
     devices: Sequence[Device],
@@ -71,6 +73,7 @@ def make(
     float_ports: bool = False,
     tsc_hz: int = NS,
     cpu: Cpu = DEFAULT,
+    costs: Costs = FREE,
 ) -> Vm:
     """Return a machine without memory, every vCPU in run-state HALT.
 
@@ -90,11 +93,12 @@ def make(
     found = [_vcpu(number, core, memory, profile) for number in range(vcpus)]
     vm = Vm(
         profile, note, core, memory, ports, mmio, list(devices), found,
-        float_ports=float_ports, tsc_hz=tsc_hz, cpu=cpu,
+        float_ports=float_ports, tsc_hz=tsc_hz, cpu=cpu, costs=costs,
     )  # fmt: skip
     roles = {device.role: device.state for device in devices}
     vm.pic, vm.ioapic = roles.get("pic"), roles.get("ioapic")
-    vm.buses = [Bus(vm, vcpu, vm.traps) for vcpu in found]
+    bus = PaidBus if costs.port or costs.mmio else Bus
+    vm.buses = [bus(vm, vcpu, vm.traps) for vcpu in found]
     if protocols.of(profile).has_set:
         vm.debug_cpus = sum(1 << vcpu.id for vcpu in found if vcpu.active and vcpu.id)
     return vm

@@ -129,6 +129,49 @@ class Bus:
         return True
 
 
+class PaidBus(Bus):
+    """The same for a guest whose accesses cost something: adds up what it owes.
+
+    What the user answers is added by `emulation.enter`.
+    """
+
+    __slots__ = ()
+
+    def _owe_mmio(self, gpa: int) -> None:
+        vm = self._vm
+        server = address_map.mmio(vm, self._vcpu, gpa)
+        if isinstance(server, (int, Device)):
+            vm.owed += vm.costs.mmio
+
+    def read(self, gpa: int, size: int) -> int | None:
+        """Read `size` bytes at `gpa` from the APIC, a device or ROM."""
+        value = super().read(gpa, size)
+        if value is not None:
+            self._owe_mmio(gpa)
+        return value
+
+    def write(self, gpa: int, size: int, value: int) -> bool:
+        """Write `size` bytes at `gpa`; writes to ROM are dropped."""
+        taken = super().write(gpa, size, value)
+        if taken:
+            self._owe_mmio(gpa)
+        return taken
+
+    def port_in(self, port: int, size: int) -> int | None:
+        """IN from a device; an ISA bus that floats reads all ones."""
+        value = super().port_in(port, size)
+        if value is not None:
+            self._vm.owed += self._vm.costs.port
+        return value
+
+    def port_out(self, port: int, size: int, value: int) -> bool:
+        """OUT to a device."""
+        taken = super().port_out(port, size, value)
+        if taken:
+            self._vm.owed += self._vm.costs.port
+        return taken
+
+
 def untrapped(vm: Vm, vcpu: Vcpu, context: Context) -> Bus:
     """Return a view of `vcpu`'s that goes past the traps: for all but the guest."""
     return Bus(vm, vcpu, TrapState(), context)

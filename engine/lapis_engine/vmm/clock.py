@@ -1,7 +1,7 @@
 """Virtual time: what is due when, and what a retired instruction moves.
 
-An instruction takes a nanosecond, and nothing else takes any. What time sets off is
-carried on by `fabric`.
+An instruction takes a nanosecond, and an access what `costs` says. What time sets off
+is carried on by `fabric`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_SLICE: Final = 1 << 24
 """Instructions in one run of the processor, at most."""
+MOST_FIRINGS: Final = 1000
+"""Deadlines in one access, at most; of a timer that is faster, periods are missed."""
 
 
 def tsc(vm: Vm) -> int:
@@ -51,6 +53,25 @@ def account(run: Run, retired: int) -> None:
     is_due = due is not None and now >= due
     if is_due or timers.moved or (watch is not None and now >= watch):
         pass_time(vm, now)
+
+
+def charge(run: Run, ns: int) -> None:
+    """Let `ns` pass for an access that the run's vCPU has made; it retires nothing.
+
+    Comes after the `account` of its instruction. Each timer that comes due meanwhile
+    fires at its own time. Whoever completes accesses between two `account`s, as a run
+    of the processor may, adds up what they take and hands it over in one piece behind
+    the `account`, and sees to it that the clock of no access but the last one goes
+    past `left`, which is a time as well as a count: an access uses 1 and its cost up.
+    """
+    vm = run.vm
+    end = vm.now + ns
+    for _ in range(MOST_FIRINGS):
+        at = deadline(vm)
+        if at is None or at >= end:
+            break
+        pass_time(vm, max(at, vm.now))
+    pass_time(vm, end)
 
 
 def pass_time(vm: Vm, now: int) -> None:

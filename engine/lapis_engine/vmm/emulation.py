@@ -108,7 +108,8 @@ def go_on(run: Run) -> exits.Exit | None:
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
     single, hits = bool(regs.rflags & TF), watched.hits(vcpu)
     loads_ss = intercepted.loads_ss(state.code, regs.code_bits)
-    limit = 1 if single or hits else clock.left(run)
+    alone = single or hits or vm.costs.port or vm.costs.mmio
+    limit = 1 if alone else clock.left(run)
     try:
         if state.port is not None:
             out = ports.emulate_port(
@@ -120,21 +121,33 @@ def go_on(run: Run) -> exits.Exit | None:
             out = _memory(run, limit)
     except GuestFault as fault:
         vm.raise_fault(vcpu, fault)
+        _pay(run)
         return None
     except HandlerRefused:
         context.fall_back(state)
         if state.port is not None:
             state.code = b""  # never fetched by bhyve, and so not in its exit
+        _pay(run)
         return pending(vcpu, vm.profile)
     if out.result is Result.DONE:
         clock.account(run, out.iterations or 1)
         vcpu.in_ss_shadow = loads_ss
     elif out.iterations:
         clock.account(run, out.iterations)
+    if vm.owed:
+        _pay(run)
     if (single or hits) and out.result in {Result.DONE, Result.REPEAT}:
         hits = vm.core.hits if hits == watched.BY_PROCESSOR else hits
         debug.after(run, hits=hits, single=single)
     return pending(vcpu, vm.profile)
+
+
+def _pay(run: Run) -> None:
+    """Let the accesses that were made take their time, also if they were not all."""
+    vm = run.vm
+    owed, vm.owed = vm.owed, 0
+    if owed:
+        clock.charge(run, owed)
 
 
 def _linear(vm: Vm, vcpu: Vcpu) -> Linear:
@@ -209,9 +222,11 @@ def enter(run: Run, entry: Entry, by: str) -> exits.Exit | None:
         case FulfillMmio():
             answer = MmioRequest(entry.read, entry.gpa, entry.bytes, entry.data)
             context.fulfill_mmio(vcpu.vie, answer)
+            vm.owed += vm.costs.mmio
         case FulfillInout():
             reply = InoutRequest(entry.port, entry.bytes, entry.read, entry.eax)
             context.fulfill_inout(vcpu.vie, reply)
+            vm.owed += vm.costs.port
         case FulfillMsr():
             given = MsrRequest(entry.msr, entry.read, entry.value)
             context.fulfill_msr(vcpu.vie, given)
@@ -228,4 +243,4 @@ def _finish_msr(run: Run, entry: FulfillMsr) -> None:
     if entry.read:
         gpr = run.vcpu.regs.gpr
         gpr[RAX], gpr[RDX] = entry.value & MASK32, entry.value >> 32 & MASK32
-    intercepted.skip(run)
+    intercepted.skip(run, run.vm.costs.msr)

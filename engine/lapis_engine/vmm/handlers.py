@@ -136,7 +136,7 @@ def _cpuid(run: Run, _hw: Intercepted) -> None:
     gpr = run.vcpu.regs.gpr
     found = cpuid.answer(run.vm, run.vcpu, gpr[RAX] & MASK32, gpr[RCX] & MASK32)
     gpr[RAX], gpr[RBX], gpr[RCX], gpr[RDX] = found
-    intercepted.skip(run)
+    intercepted.skip(run, run.vm.costs.cpuid)
 
 
 def _rdtsc(run: Run, _hw: Intercepted) -> None:
@@ -147,7 +147,7 @@ def _rdtsc(run: Run, _hw: Intercepted) -> None:
     # QEMU reports RDTSCP under the code of RDTSC.
     if intercepted.modrm(vm, vcpu) == RDTSCP:
         gpr[RCX] = vcpu.regs.context.msrs[0xC000_0103].value & MASK32
-    intercepted.skip(run)
+    intercepted.skip(run, vm.costs.rdtsc)
 
 
 def _msr(run: Run, hw: Intercepted) -> exits.Exit | None:
@@ -187,14 +187,14 @@ def _rdmsr(run: Run, number: int) -> None:
         return
     vm.note(MsrAccessed(vcpu.id, number, write=False, value=value, fault=False))
     gpr[RAX], gpr[RDX] = value & MASK32, value >> 32
-    intercepted.skip(run)
+    intercepted.skip(run, vm.costs.msr)
 
 
 def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
     """WRMSR: bhyve serves it inside the critical section around the guest."""
     vm, vcpu = run.vm, run.vcpu
     if _is_users(run, number, value):
-        intercepted.skip(run)
+        intercepted.skip(run, vm.costs.msr)
         return exits.Wrmsr(number, value)
     time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
     outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
@@ -208,6 +208,8 @@ def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
     refused = fabric.route(vm, outcome, "critical")
     if number == msr.TSC_DEADLINE:
         clock.pass_time(vm, vm.now)  # one that has passed fires now
+    if vm.costs.msr:
+        clock.charge(run, vm.costs.msr)
     return None if refused is None else exits.Wrmsr(number, value)
 
 

@@ -93,13 +93,16 @@ def loads_ss(code: bytes, bits: int) -> bool:
     return opcode == MOV_SEGMENT and bool(modrm) and modrm[0] >> 3 & 7 == SS
 
 
-def skip(run: Run) -> None:
+def skip(run: Run, ns: int = 0) -> None:
     """Retire the intercepted instruction at RIP: HLT, CPUID, RDMSR, MOV CR8 ...
 
-    One byte for HLT, three with a ModRM or for RDTSCP, else two; prefixes beside.
+    One byte for HLT, three with a ModRM or for RDTSCP, else two; prefixes beside. It
+    takes `ns` more than an instruction does (`costs`).
     """
     regs = run.vcpu.regs
     retire(run, _length(code_at(run.vm, run.vcpu), regs.code_bits))
+    if ns:
+        clock.charge(run, ns)
 
 
 def retire(run: Run, length: int) -> None:

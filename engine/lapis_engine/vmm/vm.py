@@ -14,6 +14,7 @@ from lapis_engine.cpu.model.catalog import DEFAULT
 from lapis_engine.events import Suspended
 from lapis_engine.units import NS
 from lapis_engine.vmm import exits
+from lapis_engine.vmm.costs import FREE
 from lapis_engine.vmm.interference import InterferenceState
 from lapis_engine.vmm.power import RESETS
 from lapis_engine.vmm.run_state import SpinupState
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lapis_engine.memory.physical import PhysicalMemory
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vie.world import AnyBus
+    from lapis_engine.vmm.costs import Costs
     from lapis_engine.vmm.power import PowerOn
     from lapis_engine.vmm.run_state import BootIpi
     from lapis_engine.vmm.vcpu import Vcpu
@@ -92,6 +94,8 @@ class Vm:
     request to the user."""
     tsc_hz: int = NS
     cpu: Cpu = DEFAULT
+    costs: Costs = FREE
+    """What accesses take, ns."""
     pic: PicState | None = None
     ioapic: IoapicState | None = None
     buses: list[AnyBus] = field(default_factory=list)
@@ -124,6 +128,8 @@ class Vm:
     watch_at: int | None = None
     """ns at which `on_watch` is called, at that very instruction; no timer, and nothing
     moves for it."""
+    owed: int = 0
+    """ns that the accesses of the present instruction take, until they are paid."""
     _faults: int = 0
     """Exceptions that the engine raised since an instruction retired."""
 
