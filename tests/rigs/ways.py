@@ -30,10 +30,6 @@ BUDGETS: Final = (1, 2, 3, 5, 8, 13, 40, 100, 300)
 ROUNDS: Final = 12
 HLT: Final = b"\xf4"
 """What stands behind a program: a long block of anything else is slow to step."""
-ACCESSED: Final = 0x20
-"""A in an entry of a page table: pages that are translated ahead have it, and how far
-that goes depends on the way."""
-NOT_ACCESSED: Final = bytes(byte & ~ACCESSED for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +118,8 @@ class Way:
                 return event, retired
 
     def _state(self, regs: Registers) -> tuple[Any, ...]:
-        memory = bytearray(self._region.host[:])
-        entries = memory[TABLES:OTHER_CODE:8]
-        memory[TABLES:OTHER_CODE:8] = entries.translate(NOT_ACCESSED)
-        vectors = regs.context.vector_bytes()
-        return regs.rip, regs.rflags, tuple(regs.gpr), bytes(memory), vectors
+        memory, vectors = bytes(self._region.host[:]), regs.context.vector_bytes()
+        return regs.rip, regs.rflags, tuple(regs.gpr), memory, vectors
 
     def _begin(self, given: Program) -> list[Registers]:
         self._memory.write(0, bytes(SIZE))

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "length.h"
 
 enum {
     LINE = 64,            /* code of a block begins on one (QEMU `icache_linesize`) */
@@ -40,7 +41,7 @@ enum { CC_DYNAMIC = 0, CC_EFLAGS = 1, CC_MUL = 2, CC_SUB = 14, CC_SUB_LAST = 17,
 enum { HOOK_INTR = 1, HOOK_INSN = 2, HOOK_BLOCK = 8, HOOK_MEM_INVALID = 0x3f0,
        HOOK_EDGE = 1 << 15, INS_IN = 218, INS_OUT = 500, PROT_EXEC = 4 };
 enum { MEM_WRITE_UNMAPPED = 20, MEM_WRITE_PROT = 22 };
-enum { HLT_EXIT = 0x178 };
+enum { VINTR_EXIT = 0x164, HLT_EXIT = 0x178 };
 
 /* What ended a run: `blocks.Exit` has the same fields. */
 enum { NOTHING, INTERRUPT, HOLE, PORT, BREAKPOINT };
@@ -262,14 +263,38 @@ struct looker {
     void *uc;
     const uint64_t *eflags;
     const uint32_t *hflags;
-    uint32_t code64;
+    uint32_t code64, code32;
     uint32_t all;              /* ask of all of them */
     int (*ask)(const uint64_t *linear, const void *key, void *data);
+    int32_t *operations;       /* that the block at hand has */
     uint8_t one[256];          /* opcodes of one byte that may be */
     uint8_t two[256];          /* those behind 0F */
 };
 
 enum { BEHIND = 1, TF = 1 << 8, RF = 1 << 16 };
+enum { LAST_ALONE = 38, ENOUGH = 1 << 20 };  /* `ahead` */
+
+static int bits_of(const struct looker *l)
+{
+    return *l->hflags & l->code64 ? 64 : *l->hflags & l->code32 ? 32 : 16;
+}
+
+/* Whether the instruction behind the one at `linear` is, or may be, not of this page
+ * alone. What crosses into the next one itself has begun: that is no more ahead. */
+static bool next_may_cross(const struct looker *l, uint64_t linear)
+{
+    uint8_t code[LAST_ALONE];
+    size_t room = PAGE - linear % PAGE;
+    if (l->vmem_read(l->uc, linear, PROT_EXEC, code, room))
+        return true;
+    size_t size = length_of(code, room, bits_of(l));
+    if (size == UNKNOWN || size == room)
+        return true;
+    if (size > room)
+        return false;
+    size_t next = length_of(code + size, room - size, bits_of(l));
+    return next == UNKNOWN || next > room - size;
+}
 
 static bool may_be_marked(const struct looker *l, uint64_t linear)
 {
@@ -299,6 +324,8 @@ static bool may_be_marked(const struct looker *l, uint64_t linear)
 int blocks_look(const uint64_t *linear, const void *key, void *data)
 {
     const struct looker *l = data;
+    if (PAGE - *linear % PAGE < LAST_ALONE && next_may_cross(l, *linear))
+        *l->operations = ENOUGH;
     if (!l->all && !(*l->eflags & (RF | TF)) && !may_be_marked(l, *linear))
         return BEHIND;
     return l->ask(linear, key, data);
@@ -402,7 +429,6 @@ static void report(struct counter *c, uint32_t kind, uint32_t number)
         }
     }
     c->at.save(c->uc, c->context);
-    c->at.stop(c->uc);
 }
 
 static void on_interrupt(void *uc, uint32_t number, void *user)
@@ -412,10 +438,16 @@ static void on_interrupt(void *uc, uint32_t number, void *user)
     if (!c->is_on)
         return;
     *c->at.request = 0;  /* or it would be reported without end */
-    if (c->exit.kind)
+    if (c->exit.kind) {
+        c->at.stop(c->uc);
         return;
+    }
     c->exit.cr2 = *c->at.cr2;  /* the end of a run may fault, too */
     report(c, INTERRUPT, number);
+    if (number == VINTR_EXIT)
+        c->left = 0;  /* the next instruction is fetched first (`ahead`) */
+    else
+        c->at.stop(c->uc);
 }
 
 static bool on_hole(void *uc, uint32_t access, uint64_t gpa, int size, int64_t value,
@@ -429,6 +461,7 @@ static bool on_hole(void *uc, uint32_t access, uint64_t gpa, int size, int64_t v
     c->exit.size = size;
     c->exit.access = access;
     report(c, HOLE, 0);
+    c->at.stop(c->uc);
     /* A write does not end its block by itself. Only C is between here and there. */
     if (access == MEM_WRITE_UNMAPPED || access == MEM_WRITE_PROT)
         c->at.loop_exit(c->at.cpu);
@@ -444,6 +477,7 @@ static void on_port(struct counter *c, uint32_t port, int size, uint32_t value, 
     c->exit.value = value;
     c->exit.access = out;
     report(c, PORT, 0);
+    c->at.stop(c->uc);
     c->at.loop_exit(c->at.cpu);
 }
 
@@ -467,6 +501,12 @@ uint64_t blocks_layout(void)
 {
     return sizeof(struct exit) | (uint64_t)sizeof(struct places) << 16
         | (uint64_t)sizeof(struct looker) << 32;
+}
+
+/* What is known of an instruction's length (`length.h`), for who tests it. */
+size_t blocks_length(const uint8_t *code, size_t size, int bits)
+{
+    return length_of(code, size, bits);
 }
 
 struct counter *blocks_open(void *uc, const struct places *at)
@@ -566,8 +606,10 @@ uint64_t blocks_done(const struct counter *c)
 /* A hook on an instruction ends the run before it. */
 void blocks_break(struct counter *c)
 {
-    if (!c->exit.kind)
-        report(c, BREAKPOINT, 0);
+    if (c->exit.kind)
+        return;
+    report(c, BREAKPOINT, 0);
+    c->at.stop(c->uc);
 }
 
 const struct exit *blocks_exit(const struct counter *c)

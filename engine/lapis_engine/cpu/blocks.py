@@ -102,8 +102,10 @@ class LookerRecord(c.Structure):
         ("eflags", c.c_void_p),
         ("hflags", c.c_void_p),
         ("code64", c.c_uint32),
+        ("code32", c.c_uint32),
         ("all", c.c_uint32),
         ("ask", c.c_void_p),
+        ("operations", c.c_void_p),
         ("one", c.c_uint8 * 256),
         ("two", c.c_uint8 * 256),
     )
@@ -117,14 +119,18 @@ class Looker:
         self.record = LookerRecord()
         self.function = c.cast(library.blocks_look, c.c_void_p).value or 0
 
-    def begin(self, uc: Uc, state: layout.Head, ask: int) -> None:
-        """Look for `uc`, and ask the function at `ask`."""
+    def begin(
+        self, uc: Uc, state: layout.Head, ask: int, operations: c.c_int32
+    ) -> None:
+        """Look for `uc`, and ask the function at `ask`; `operations` is `ahead`'s."""
         record, place = self.record, c.addressof(state)
         record.vmem_read = c.cast(uclib.uc_vmem_read, c.c_void_p).value
         record.uc = c.cast(uc._uch, c.c_void_p).value  # noqa: SLF001
         record.eflags = place + layout.Head.eflags.offset
         record.hflags = place + layout.Head.hflags.offset
-        record.code64, record.ask = layout.HF_CS64, ask
+        record.code64, record.code32 = layout.HF_CS64, layout.HF_CS32
+        record.ask = ask
+        record.operations = c.addressof(operations)
 
     def may_be(self, one: frozenset[int], two: frozenset[int]) -> None:
         """Ask of these opcodes of one byte, of these after 0F, and of LOCK."""

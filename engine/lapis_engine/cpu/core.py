@@ -274,26 +274,20 @@ class Core:
     def _run(
         self, regs: Registers, budget: int, *, window: bool, before: int = 0
     ) -> HwExit | Resumed | Outdated:
-        """Run until `budget` instructions have retired, `before` of them already."""
-        event, is_fetch = self._start(regs, budget, window=window, before=before)
-        while is_fetch:
-            # The processor translates ahead: the fetch that failed may be of a later
-            # instruction than the one at RIP. In a shadow it takes one at a time.
-            before = self.retired
-            shadow, regs.shadow = regs.shadow, True
-            event, is_fetch = self._start(
-                regs, before + 1, window=window, before=before
-            )
-            if self.retired == before:
-                if is_fetch:
-                    regs.shadow = shadow
-                return event
-            if is_fetch or isinstance(event, Budget):
-                if self.retired >= budget:
-                    return Budget()
-                event, is_fetch = self._start(
-                    regs, budget, window=window, before=self.retired
-                )
+        """Run until `budget` instructions have retired, `before` of them already.
+
+        In several starts if too much is translated, of which nothing shows: a start
+        that is broken off ends between two blocks.
+        """
+        self._before = before
+        while True:
+            event, retired = self._once(regs, budget - self._before, window=window)
+            if self._way.report is not None or not self._way.is_full:
+                break
+            if self._before + retired >= budget or not isinstance(event, Budget):
+                break
+            self._before += retired
+        self.retired = self._before + retired
         return event
 
     def _resume(
@@ -337,7 +331,7 @@ class Core:
             self._way.on_restart(loan.over)
             try:
                 with self._alone(regs):
-                    event, _ = self._start(regs, 1, window=False)
+                    event = self._run(regs, 1, window=False)
                 assert not isinstance(event, Resumed | Outdated), "it is alone"
             finally:
                 self._way.on_restart(None)
@@ -423,28 +417,6 @@ class Core:
             result = self.run(regs, 1, past=True)
         tail.intercept, tail.intercept_cr_read, tail.intercept_cr_write = saved
         return result
-
-    def _start(
-        self, regs: Registers, budget: int, *, window: bool, before: int = 0
-    ) -> tuple[HwExit | Resumed | Outdated, bool]:
-        """Run for `budget` instructions, in several starts if too much is translated.
-
-        Nothing of that shows: a start that is broken off ends between two blocks. Those
-        that have retired `before` count, in the budget and in `retired`. Returns what
-        ended it, and whether that was a fetch.
-        """
-        self._before = before
-        while True:
-            event, retired, is_fetch = self._once(
-                regs, budget - self._before, window=window
-            )
-            if self._way.report is not None or not self._way.is_full:
-                break
-            if self._before + retired >= budget or not isinstance(event, Budget):
-                break
-            self._before += retired
-        self.retired = self._before + retired
-        return event, is_fetch
 
     def _once(self, regs: Registers, budget: int, *, window: bool) -> Stopped:
         if self._is_closed:

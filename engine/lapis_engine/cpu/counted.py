@@ -19,7 +19,7 @@ from unicorn.unicorn_const import (
 )
 from unicorn.x86_const import UC_X86_INS_IN, UC_X86_INS_OUT
 
-from lapis_engine.cpu import layout
+from lapis_engine.cpu import intercepts, layout
 from lapis_engine.cpu.report import Access, Kind, Report
 from lapis_engine.cpu.restart import Restarts
 
@@ -53,8 +53,8 @@ class Counted:
     """
 
     __slots__ = (
-        "_bare", "_context", "_control", "_cr2", "_hooks", "_restarts", "_uc", "begun",
-        "counter", "report",
+        "_bare", "_budget", "_context", "_control", "_cr2", "_hooks", "_restarts",
+        "_uc", "begun", "counter", "report",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +75,7 @@ class Counted:
         """Instructions that have begun in the present start."""
         self._restarts = Restarts(uc, bare, counter, control)
         self._context: Context | None = None
+        self._budget = 0
         self._hooks: list[int] = []
         self.report: Report | None = None
         self.begun = 0
@@ -121,7 +122,7 @@ class Counted:
         bare.load(context.saved)
         if flush:
             bare.flush_tlb()
-        self._context, self.report = context, None
+        self._context, self.report, self._budget = context, None, budget
         self._control.request.value = request
         failed = bare.start(context.head.eip, budget)
         self._control.request.value = 0
@@ -165,10 +166,14 @@ class Counted:
     def _on_interrupt(self, _uc: Uc, number: int, _data: object) -> None:
         self._control.request.value = 0  # or it would be reported without end
         if self.report is not None:
+            self._uc.emu_stop()
             return
         report = self.report = self._taken("interrupt")
         report.number, report.cr2 = number, self._cr2.value
-        self._uc.emu_stop()
+        if number == 0x100 + intercepts.VINTR:
+            self.counter.value = self._budget  # the next is fetched first (`ahead`)
+        else:
+            self._uc.emu_stop()
 
     def _on_hole(
         self, _uc: Uc, access: int, gpa: int, size: int, _value: int, _data: object

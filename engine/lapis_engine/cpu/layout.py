@@ -208,6 +208,11 @@ CPU_POINTER: Final = 0x1B8
 EXITS: Final = 0x798
 """Offset in `struct uc_struct` of the pointer to the tree of addresses to stop at."""
 
+TRANSLATOR: Final = 0x300
+OPERATIONS: Final = 0x38
+"""Offset in `struct uc_struct` of the pointer to `TCGContext`, and in that of `nb_ops`,
+an i32: operations of the block that is being translated."""
+
 CFLAGS_NEXT_TB: Final = 0x18
 """Offset in `CPUState` of a u32, the `Block.cflags` that the next block shall have."""
 

@@ -21,6 +21,7 @@ from unicorn import UC_PROT_EXEC
 from unicorn.unicorn_py3.unicorn import uclib
 
 from lapis_engine.cpu import layout, strict
+from lapis_engine.cpu.ahead import end_block, operations
 from lapis_engine.cpu.intercepts import Marked
 from lapis_engine.cpu.marked import (
     LONGEST,
@@ -55,7 +56,7 @@ class Marks:
 
     __slots__ = (
         "_armed", "_buffer", "_compare", "_handle", "_is_strict", "_looker", "_offer",
-        "_past", "_state",
+        "_operations", "_past", "_state",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,7 @@ class Marks:
         self._is_strict = False
         self._offer = NO_OFFER
         self._state = state
+        self._operations = operations(uc)
         self._handle = uc._uch  # noqa: SLF001 - the handle has no public name
         self._buffer = c.create_string_buffer(LONGEST)
         self._compare = COMPARE(self._look)
@@ -80,7 +82,7 @@ class Marks:
         if looker is None:
             tree.compare = ask
         else:
-            looker.begin(uc, state, ask)
+            looker.begin(uc, state, ask, self._operations)
             looker.may_be(*candidates(NO_OFFER))
             tree.compare, tree.data = looker.function, c.addressof(looker.record)
 
@@ -165,6 +167,7 @@ class Marks:
 
     def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
         linear = address[0]
+        end_block(self._operations, linear)
         if self.halts(linear):
             return SAME
         return BEHIND if linear == self.past or self.at(linear) is None else SAME

@@ -40,8 +40,6 @@ class Stopped(NamedTuple):
     event: HwExit | Resumed | Outdated
     retired: int
     """Instructions, of this start."""
-    is_fetch: bool = False
-    """It failed to translate, and what it failed at may be ahead of RIP."""
 
 
 class ReportReader:
@@ -70,7 +68,7 @@ class ReportReader:
             hole = Hole(report.gpa, report.size, report.access)
             if report.access == "fetch":
                 self._join_flags(context, None)
-                return Stopped(hole, report.between, is_fetch=True)
+                return Stopped(hole, report.between)
             self._join_flags(context, report)
             return Stopped(hole, report.before)
         self._join_flags(context, report)
@@ -156,8 +154,7 @@ class ReportReader:
                 self._join_flags(context, None)
                 if marked := self._before_page(context, cr2):
                     return self._marked(marked, context, report.between, budget, skip)
-                fault = Faulted(vector, error, cr2)
-                return Stopped(fault, report.between, is_fetch=True)
+                return Stopped(Faulted(vector, error, cr2), report.between)
         elif vector == DB and context.tail.dr[6] & DR6_BS:
             # A single-step trap comes after its instruction.
             self._join_flags(context, None)

@@ -27,6 +27,7 @@ from lapis_engine.cpu.registers import (
     Segment,
 )
 from lapis_engine.errors import ProcessorError
+from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from ctypes import CDLL
@@ -49,6 +50,11 @@ XSETBV_CODE: Final = 0x50
 OWN_CODE: Final = 0x60
 OVERWRITES: Final = bytes.fromhex("c606650090 40 ebf8")
 """mov byte [OWN_CODE + 5], nop; inc ax, which is overwritten; jmp OWN_CODE."""
+
+LOOK: Final = bytes.fromhex("a108100000 90909090909090")
+"""mov eax, [the entry of the next page]; and as many NOPs as lead there."""
+LOOKS: Final = PAGE - len(LOOK)
+LOOK_STEPS: Final = 8
 
 SLOTS: Final = 0x80
 FILLS_SLOTS: Final = bytes.fromhex(
@@ -100,9 +106,7 @@ def _proved() -> CDLL | str:
     if isinstance(library, str):
         return library
     try:
-        core = Core(library)
-        core.try_out(PLACE, _code(), check)
-        core.close()
+        _try(Core(library))
         blockcheck.compare(Core(library), Core())
     except ProcessorError as error:
         return f"it was not right: {error}"
@@ -116,9 +120,31 @@ def prove() -> None:
     What differs from one to the next, its addresses, each finds and checks. Raises
     `ProcessorError`.
     """
-    core = Core()
+    _try(Core())
+
+
+def _try(core: Core) -> None:
     core.try_out(PLACE, _code(), check)
+    core.try_out(PLACE, _page(), check_ahead)
     core.close()
+
+
+def _page() -> bytes:
+    """Make a page that is page directory and table of itself, and code at its end."""
+    return (PLACE | 3).to_bytes(4, "little") * 3 + (b"\x90" * PAGE)[12:LOOKS] + LOOK
+
+
+def check_ahead(core: Core) -> None:
+    """Raise `ProcessorError` if code is translated before the guest is on its page."""
+    regs = core.new_registers()
+    _prepare(regs)
+    regs.set_segment(CS, Segment(8, 0, 0xFFFF_FFFF, 0xCF_9B00))
+    regs.set_segment(DS, Segment(8, 0, 0xFFFF_FFFF, 0xCF_9300))
+    regs.cr3, regs.cr0 = PLACE, 0xE000_0011
+    for what, wanted in (("A before", PLACE | 3), ("A behind", PLACE | 0x23)):
+        regs.rip = PLACE + LOOKS
+        core.run(regs, LOOK_STEPS)
+        _expect(f"{what} a page is come to", regs.gpr[RAX], wanted)
 
 
 def _code() -> bytes:
