@@ -15,7 +15,7 @@ from rigs.session_files import recorded
 
 from lapis_tui.cli.main import lapis, main
 
-NOT_RUN = {"bench", "explore"}
+NOT_RUN = {"bench peers", "explore"}
 """One has no arguments but a flag; the other starts processes, and is no slice of a
 suite: it has what a machine is made of from `exec`."""
 USUAL = {

@@ -43,7 +43,7 @@ FEW = {
     "shrink": ("--tries", "1", "--until", "True"),
 }
 """What keeps a sub-command from doing much."""
-ELSEWHERE = {"bench", "tui"}
+ELSEWHERE = {"peers", "tui"}
 """Sub-commands that print figures alone, or nothing without a terminal."""
 
 

@@ -25,13 +25,13 @@ from lapis_sessions.recording.format.schema import ActRow, Trailer
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.registry import Registry
 from lapis_sessions.session import Session
-from lapis_tui.bench.ceiling import MEMORY_LOOP
+from lapis_tui.bench.bare import MEMORY_LOOP
 from lapis_tui.bench.figure import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lapis_tui.bench.ceiling import RawProcessor
+    from lapis_tui.bench.bare import PlainUnicorn
 
 ROUNDS = 5
 SPAN = 20_000_000
@@ -41,6 +41,7 @@ PLACES = 60
 ACTS = 250_000
 AT_ONCE = 4096
 CEILING = 512 * MIB
+PUT_BACK = "putting a checkpoint back"
 
 
 def _session() -> Session:
@@ -69,7 +70,7 @@ def _nearly_worst(times: Sequence[float]) -> float:
     return sorted(times)[(len(times) * 95 - 1) // 100]
 
 
-def recording(_raw: RawProcessor) -> Figure:
+def recording(_raw: PlainUnicorn) -> Figure:
     """A run that is recorded to a file, against one that is not, turn by turn."""
     with TemporaryDirectory() as folder:
         plain, recorded = _session(), _session()
@@ -79,7 +80,7 @@ def recording(_raw: RawProcessor) -> Figure:
     without, ours = (max(each) for each in zip(*rates, strict=True))
     return Figure(
         "recording to a file", ours, "instructions/s", without, ours / without,
-        "ratio >= 0.97", ours / without >= 0.97,
+        "ratio >= 0.97", ours / without >= 0.97, "the same run, not recorded",
     )  # fmt: skip
 
 
@@ -94,11 +95,8 @@ def _past() -> tuple[Session, float]:
     return session, 1 / back
 
 
-def travels(_raw: RawProcessor) -> list[Figure]:
-    """Go anywhere in a long history, and from each place back by one instruction.
-
-    The ceiling is what putting a checkpoint back takes.
-    """
+def travels(_raw: PlainUnicorn) -> list[Figure]:
+    """Go anywhere in a long history, and from each place back by one instruction."""
     session, ceiling = _past()
     timeline, seed = session.timeline, Random(1)
     gotos, steps = [], []
@@ -115,11 +113,11 @@ def travels(_raw: RawProcessor) -> list[Figure]:
     return [
         Figure(
             "goto, the slowest", goto, "a second", ceiling, goto / ceiling,
-            ">= 2/s, 512 MiB", goto >= 2 and held <= CEILING,
+            ">= 2/s, 512 MiB", goto >= 2 and held <= CEILING, PUT_BACK,
         ),
         Figure(
             "reverse-step, p95", step, "a second", ceiling, step / ceiling,
-            ">= 10/s", step >= 10,
+            ">= 10/s", step >= 10, PUT_BACK,
         ),
     ]  # fmt: skip
 
@@ -151,8 +149,8 @@ def _long_file(path: Path) -> list[bytes]:
     return bodies
 
 
-def opening(_raw: RawProcessor) -> Figure:
-    """Open a long recording; the ceiling is decoding it without a look at it."""
+def opening(_raw: PlainUnicorn) -> Figure:
+    """Open a long recording; beside it, decoding it without a look at it."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "long.lapis"
         bodies = _long_file(path)
@@ -164,10 +162,10 @@ def opening(_raw: RawProcessor) -> Figure:
     )
     return Figure(
         "opening a recording", ACTS / ours, "acts/s", ACTS / bare, bare / ours,
-        ">= 1000000/s", ACTS / ours >= 1_000_000,
+        ">= 1000000/s", ACTS / ours >= 1_000_000, "decoding without a look",
     )  # fmt: skip
 
 
-def figures(raw: RawProcessor) -> list[Figure]:
+def figures(raw: PlainUnicorn) -> list[Figure]:
     """Measure all of it."""
     return [recording(raw), *travels(raw), opening(raw)]

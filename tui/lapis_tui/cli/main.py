@@ -144,13 +144,32 @@ def execute(
             return headless.perform(session, lines, end, as_json=as_json)
 
 
-@lapis.command()
+@lapis.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def bench(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
-    """Measure the engine against the bare processor underneath."""
+@click.pass_context
+def bench(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Measure the engine against plain Unicorn, or with `peers` against others.
+
+    Each figure says what it stands beside. The status is 1 when a target is missed.
+    """
+    if ctx.invoked_subcommand is not None:
+        return headless.OK
     from lapis_tui.bench.engine import main as measure  # noqa: PLC0415 - rarely wanted
 
     return headless.OK if measure(as_json=as_json) else headless.FAILED
+
+
+@bench.command("peers")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench_peers(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Run the same loops on Lapis, QEMU and Bochs by turns, and print the ratios.
+
+    What is not installed is told as such, and what hangs is ended.
+    """
+    from lapis_tui.bench.against import main as measure  # noqa: PLC0415 - rarely wanted
+
+    measure(as_json=as_json)
+    return headless.OK
 
 
 @lapis.group(invoke_without_command=True)
