@@ -23,17 +23,17 @@ import ctypes as c
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu import layout
+from lapis_engine.cpu.marked import LONGEST
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from unicorn import Uc
 
-LONGEST: Final = 15
-"""Bytes of an instruction; of one that is longer QEMU fetches up to 8 more."""
 LAST_ALONE: Final = PAGE - (LONGEST + LONGEST + 8)
-"""From behind this place in a page each instruction is a block: the next one might
-begin where it reaches into the next page."""
+"""From behind this place in a page each instruction is a block, where its length is not
+looked at: the next one might begin where it reaches into the next page. Of one that is
+longer than is allowed QEMU fetches up to 8 bytes more."""
 ENOUGH: Final = 1 << 20
 """More operations than any block has."""
 
