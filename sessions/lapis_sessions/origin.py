@@ -12,7 +12,7 @@ from lapis_engine.errors import ConfigError
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.profiles.catalog import profile_named
 from lapis_sessions import guests
-from lapis_sessions.text import numerals, utf8
+from lapis_sessions.text import costs, numerals, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,9 @@ class SessionOptions:
     """Model of the processor."""
     hypervisor: str = "none"
     """What CPUID says of one."""
+    cost: str = "none"
+    """What accesses take in virtual time: a set, or KIND=NS by commas."""
+    tsc_hz: int = 1_000_000_000
     on_reset: str = "stop"
     """What a reset does to the machine: stop or reboot."""
 
@@ -66,6 +69,8 @@ def configuration(
         float_ports=floats,
         cpu=options.cpu,
         hypervisor=options.hypervisor,
+        costs=costs.read(options.cost),
+        tsc_hz=options.tsc_hz,
         on_reset=options.on_reset,
         strict=options.strict,
     )

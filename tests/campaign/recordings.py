@@ -46,7 +46,7 @@ SECONDS, MIB, ADDRESSES = 5.0, 512, 48 << 30
 LARGE = 24 << 20
 """Bytes of all bodies of a file, about: packing more takes longer than reading."""
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
-BEGIN = b"\x89LAPIS\r\n\x03\0\x03\0"
+BEGIN = b"\x89LAPIS\r\n\x04\0\x04\0"
 START = len(BEGIN)
 LINES = {
     "hlt-loop": (

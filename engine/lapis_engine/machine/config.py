@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.costs import Costs
 
+MIN_TSC_HZ: Final = 1_000_000
+MAX_TSC_HZ: Final = 10_000_000_000
 MIN_MEMORY: Final = 1 * MIB
 MAX_MEMORY: Final = 3072 * MIB
 """RAM is one piece from 0; the devices begin at 0xC000_0000.
@@ -68,7 +70,9 @@ class MachineConfig:
             raise ConfigError(
                 f"on reset {self.on_reset!r}: {' or '.join(ON_RESET)} is expected"
             )
-        if self.tsc_hz < 1:
-            raise ConfigError(f"TSC frequency {self.tsc_hz}: at least 1 Hz")
+        if not MIN_TSC_HZ <= self.tsc_hz <= MAX_TSC_HZ:
+            raise ConfigError(
+                f"TSC frequency {self.tsc_hz}: {MIN_TSC_HZ} to {MAX_TSC_HZ} Hz"
+            )
         self.costs.check()
         cpu_named(self.cpu, self.hypervisor)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.replay.schema import STATE_SCHEMA
 from lapis_sessions.plain import FLAT
+from lapis_sessions.text import costs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,10 @@ class InfoView:
     hypervisor: str
     """What CPUID says that it runs under: none, kvm or timing."""
     quantum: int
+    """Instructions of a turn."""
+    cost: str
+    """What accesses take in virtual time."""
+    tsc_hz: int
     firmware: bool
     devices: Sequence[str]
     format: int
@@ -141,6 +146,8 @@ def info(recording: Outline) -> InfoView:
         cpu=head.cpu,
         hypervisor=head.hypervisor,
         quantum=head.quantum,
+        cost=costs.written(head.cost),
+        tsc_hz=head.tsc_hz,
         firmware=head.firmware,
         devices=head.devices,
         format=head.format,
@@ -218,6 +225,7 @@ def info_text(view: InfoView) -> str:
         f"{view.file}: {view.bytes:,} bytes, {view.state}",
         f"guest {view.guest} ({view.image}), {machine}",
         f"processor {view.cpu}, hypervisor {view.hypervisor}",
+        f"quantum {view.quantum} instructions, cost {view.cost}, TSC {view.tsc_hz} Hz",
         f"Lapis {view.lapis}, unicorn {view.unicorn}",
     ]
     for row in view.branches:

@@ -37,6 +37,15 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         help="Instructions of a vCPU's turn.",
     ),
     click.option(
+        "--cost", default="none", metavar="none|pc|firmware|KIND=NS,...",
+        show_default=True,
+        help="ns more that an access takes, of port, mmio, rdtsc, cpuid, msr.",
+    ),
+    click.option(
+        "--tsc-hz", type=NUMBER, default=1_000_000_000, show_default=True,
+        help="TSC ticks in a second of virtual time.",
+    ),
+    click.option(
         "--ports", default="", metavar="ask|float",
         help="What an unclaimed port does; firmware floats, guests ask.",
     ),

@@ -18,7 +18,7 @@ from lapis_engine.replay.digest import AT_RESET
 from lapis_sessions.recording.compare import fields
 from lapis_sessions.recording.edit.merge import Numbered, joined
 from lapis_sessions.recording.play.player import Player
-from lapis_sessions.text import numerals
+from lapis_sessions.text import costs, numerals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,6 +140,8 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "memory": numerals.size(head.memory),
         "profile": side.profile or head.profile,
         "quantum": head.quantum,
+        "cost": costs.written(head.cost),
+        "tsc hz": head.tsc_hz,
         "ports": head.ports,
         "on reset": head.on_reset,
         "strict": head.strict,

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lapis_engine.machine.act_schemas import ACTS
 from lapis_engine.replay.entries import AT_ONCE, HITS, TIME_MOVING
+from lapis_engine.units import NS
 from lapis_engine.vmm.interference import EVERY
 from lapis_sessions.recording.edit.merge import joined
+from lapis_sessions.text import costs
 from lapis_sessions.text.visible import json_text, visible
 
 if TYPE_CHECKING:
@@ -114,6 +116,8 @@ def options(head: Header) -> list[str]:
     words += ["--ports", head.ports] if head.ports else []
     words += ["--cpu", head.cpu] if head.cpu != "lapis" else []
     words += ["--hypervisor", head.hypervisor] if head.hypervisor != "none" else []
+    words += ["--cost", costs.written(head.cost)] if head.cost else []
+    words += ["--tsc-hz", str(head.tsc_hz)] if head.tsc_hz != NS else []
     words += ["--on-reset", head.on_reset] if head.on_reset != "stop" else []
     words += ["--strict"] if head.strict else []
     return [shlex.quote(word) for word in words]

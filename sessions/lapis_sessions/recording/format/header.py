@@ -87,4 +87,6 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         hypervisor=options.hypervisor,
         lints=list(timeline.machine.lints.lints),
         on_reset=options.on_reset,
+        cost=timeline.machine.config.costs.some(),
+        tsc_hz=options.tsc_hz,
     )

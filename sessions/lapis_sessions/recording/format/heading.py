@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.format.budget import Spent
     from lapis_sessions.recording.format.schema import Header
 
-NUMBERS = ("cpus", "quantum", "format", "reader", "state_schema", "engine")
+NUMBERS = ("cpus", "quantum", "format", "reader", "state_schema", "engine", "tsc_hz")
 NAMES = (
     "lapis", "unicorn", "memory", "profile", "ports", "cpu", "hypervisor",
     "on_reset",
@@ -31,11 +31,14 @@ def check(head: Header, spent: Spent, part: str) -> None:
     spent.names(f"{part}: the names of lints", head.lints)
     _mapping(head.plugins, spent, f"{part}: plugins")
     _mapping(head.switches, spent, f"{part}: switches")
+    _mapping(head.cost, spent, f"{part}: cost")
     _image(head, spent, part)
 
 
 def _mapping(
-    found: dict[str, str] | dict[str, bool | int | str], spent: Spent, part: str
+    found: dict[str, str] | dict[str, int] | dict[str, bool | int | str],
+    spent: Spent,
+    part: str,
 ) -> None:
     for name in found:
         spent.name(part, name)

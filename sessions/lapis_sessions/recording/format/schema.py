@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-FORMAT = 3
+FORMAT = 4
 """Version of the format that is written, and the newest that is read."""
-READER = 3
+READER = 4
 """Oldest version of a reader that understands what is written."""
 
 
@@ -83,6 +83,9 @@ class Header(Row, frozen=True):
     """stop or reboot."""
     strict: bool = False
     """Alignment and limits of memory operands were checked."""
+    cost: Annotated[dict[str, int], Meta(max_length=64)] = {}
+    """ns that accesses took, by kind; what is not there took none."""
+    tsc_hz: int = 1_000_000_000
 
 
 class ActRow(Row, frozen=True, gc=False):

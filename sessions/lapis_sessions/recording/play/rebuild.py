@@ -14,6 +14,7 @@ from lapis_sessions.errors import RecordingError
 from lapis_sessions.guests import Image
 from lapis_sessions.opening import build
 from lapis_sessions.origin import Origin, SessionOptions
+from lapis_sessions.text import costs
 from lapis_sessions.text.visible import quoted, quoted_path, short, visible
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
         ports=head.ports,
         cpu=head.cpu,
         hypervisor=head.hypervisor,
+        cost=costs.written(head.cost),
+        tsc_hz=head.tsc_hz,
         on_reset=head.on_reset,
         strict=head.strict,
     )
