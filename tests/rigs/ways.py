@@ -27,6 +27,8 @@ OTHER_CODE: Final = 0x3_0000
 """What the second address space has where the first has its code."""
 SIZE: Final = 0x4_0000
 BUDGETS: Final = (1, 2, 3, 5, 8, 13, 40, 100, 300)
+LONG: Final = (1_000, 10_000, 100_000)
+"""Budgets of a few rounds: most end long before, of the others some are loops."""
 ROUNDS: Final = 12
 HLT: Final = b"\xf4"
 """What stands behind a program: a long block of anything else is slow to step."""
@@ -67,16 +69,21 @@ def program(seed: int) -> Program:
         rng.choice((0, 1, 0x80, 0x7FFF_FFFF, rng.getrandbits(32), CODE + size, 0x8000))
         for _ in range(16)
     )
+    long = Random(f"long ways {seed}")
     rounds = tuple(
         Round(
             rng.randrange(2) if bits == 64 else 0,
-            rng.choice(BUDGETS),
+            _budget(rng.choice(BUDGETS), long),
             rng.random() < 0.15,
             rng.randrange(len(code)) if rng.random() < 0.9 else 0,
         )
         for _ in range(ROUNDS)
     )
     return Program(bits, code, other, values, rounds)
+
+
+def _budget(usual: int, rng: Random) -> int:
+    return rng.choice(LONG) if rng.random() < 0.02 else usual
 
 
 class Way:
