@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rigs.processor import CODE, Rig
-from rigs.ways import Ways
+from rigs.ways import HLT as HALT
+from rigs.ways import STACK, Program, Round, Way, Ways
 
 from lapis_engine.cpu import blockcheck, blocks, selfcheck
 from lapis_engine.cpu.core import Core
@@ -20,7 +22,9 @@ from lapis_engine.cpu.marked import (
     look_v86,
 )
 from lapis_engine.cpu.model import catalog, instructions
+from lapis_engine.cpu.registers import CS, Segment
 from lapis_engine.errors import ProcessorError
+from lapis_engine.vmm.intercepted import exact_vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +70,41 @@ def test_code_before_a_page_that_is_not_there_runs_to_its_end(budget: int) -> No
         event = rig.core.run(rig.regs, budget)
         done += rig.core.retired
     assert (event, done, rig.regs.rip) == (Faulted(14, 0, 0x1_0000), 0x80, 0x1_0000)
+
+
+@COMPILED
+@pytest.mark.parametrize("kind", ["blocks", "count", "steps"])
+@pytest.mark.parametrize(
+    ("code", "retired", "rsp"),
+    [
+        ("ffe0", 3, 0), ("ffd0", 3, -8), ("50 c3", 4, 0), ("50 c21000", 4, 16),
+        ("50 ff2424", 4, -8), ("50 ff1424", 4, -16),
+    ],
+)  # fmt: skip
+def test_a_branch_to_what_is_not_canonical_is_done_and_the_fetch_faults(
+    kind: str, code: str, retired: int, rsp: int
+) -> None:
+    """JMP, CALL and RET to 8000_0000_0000, counted by hand.
+
+    A processor has the branch fault itself (SDM Vol. 2A "CALL" and "JMP", Vol. 2B
+    "RET"), as an EPYC was found to: `report_reader` says why this one does not.
+    """
+    to = bytes.fromhex("f9 48b80000000000800000")  # stc; mov rax, to
+    given = Program(64, to + bytes.fromhex(code), HALT, (0,) * 16, (Round(0, 9),))
+    event, done, rip, flags, gpr, *_ = Way(kind).run(given)[0]
+    assert (event, done, rip) == (Faulted(13, 0, 0), retired, 0x8000_0000_0000)
+    assert (flags, gpr[4]) == (3, STACK + rsp)
+
+
+def test_bytes_of_an_address_that_is_not_canonical_are_not_looked_at() -> None:
+    """They are those of another, whose upper bits the walk leaves out."""
+    regs = Rig().regs
+    regs.cr4, regs.efer, regs.rip = 0x20, 0x500, 0x8000_0000_0000
+    regs.cr0 = 0xE000_0011
+    regs.set_segment(CS, Segment(8, 0, 0xFFFF_FFFF, 0xAF_9B00))
+    vcpu: Any = SimpleNamespace(regs=regs)
+    nowhere: Any = None
+    assert exact_vector(nowhere, vcpu, 13, 0) == 13
 
 
 @pytest.mark.parametrize("was", ["f190", "f490", "f090"])

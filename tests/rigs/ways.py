@@ -41,8 +41,8 @@ class Round:
     space: int
     """Which vCPU runs."""
     budget: int
-    window: bool
-    go: int
+    window: bool = False
+    go: int = 0
     """Where it goes on after an exit: bytes from the start of the code."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import flags, intercepts
-from lapis_engine.cpu.fault import DB, PF_
+from lapis_engine.cpu.fault import DB, GP, PF_
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
     Budget,
@@ -20,6 +20,7 @@ from lapis_engine.cpu.intercepts import (
     SoftwareInterrupt,
     Window,
 )
+from lapis_engine.cpu.model.contents import is_canonical
 from lapis_engine.cpu.registers import DR6_BS, RF
 from lapis_engine.units import PAGE
 
@@ -157,6 +158,12 @@ class ReportReader:
                 return Stopped(Faulted(vector, error, cr2), report.between)
         elif vector == DB and context.tail.dr[6] & DR6_BS:
             # A single-step trap comes after its instruction.
+            self._join_flags(context, None)
+            return Stopped(Faulted(vector, error, cr2), report.between)
+        elif vector == GP and not is_canonical(context.linear_rip()):
+            # Differs from the SDM: a near branch to where no address is canonical is
+            # done, and the fetch there faults; of the branch, which ought to fault
+            # itself (Vol. 2A "CALL", "JMP", Vol. 2B "RET"), nothing is known any more.
             self._join_flags(context, None)
             return Stopped(Faulted(vector, error, cr2), report.between)
         self._join_flags(context, report)

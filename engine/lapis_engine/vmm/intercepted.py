@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GP, PF_
 from lapis_engine.cpu.marked import LONGEST
+from lapis_engine.cpu.model.contents import is_canonical
 from lapis_engine.cpu.registers import RF, SS, TF
 from lapis_engine.events import ModeChanged
 from lapis_engine.vie import fetch, reach, updates
@@ -45,9 +46,9 @@ def code_at(vm: Vm, vcpu: Vcpu) -> bytes:
 def exact_vector(vm: Vm, vcpu: Vcpu, vector: int, error: int | None) -> int:
     """Return the vector of a fault that the processor underneath reported as `vector`.
 
-    Only of #GP it may be another.
+    Only of #GP it may be another, and not where there is no code at all.
     """
-    if vector != GP:
+    if vector != GP or not is_canonical(vcpu.regs.linear_rip):
         return vector
     return reach.exact_vector(vcpu.regs, code_at(vm, vcpu), vector, error)
 
