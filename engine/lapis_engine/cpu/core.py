@@ -64,6 +64,8 @@ EXIT_INFO_2: Final = 0x80
 """Where the VMCB has the address that an intercepted #PF is about."""
 INTERRUPT_VIRQ: Final = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
+AGAIN: Final = (Resumed, Outdated)
+"""What the core goes on from by itself."""
 
 
 class Core:
@@ -258,8 +260,8 @@ class Core:
         """
         self._skip = regs.linear_rip if past and self._stops.breakpoints else None
         event, met = self._run(regs, budget, window=window), None
-        while isinstance(event, Resumed | Outdated):
-            if isinstance(event, Resumed):
+        while isinstance(event, AGAIN):
+            if type(event) is Resumed:
                 event = self._resume(regs, budget, window=window)
             elif met == (place := (self.retired, regs.linear_rip)):
                 return Unknown("it stops again and again at what is not marked")

@@ -8,6 +8,7 @@ takes.
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ def look_v86(code: bytes) -> Mark | None:
     return None
 
 
+@lru_cache(maxsize=512)
 def look_protected(code: bytes, bits: int, *, irets: bool = True) -> Mark | None:
     """Return what is marked in protected mode alone, or None.
 
@@ -293,6 +295,7 @@ def look_stepped(code: bytes, bits: int) -> Mark | None:
     return Mark(Kind.PAUSE, at, code)
 
 
+@lru_cache(maxsize=512)
 def halts(code: bytes, bits: int) -> bool:
     """Tell whether `code` is HLT, of which no prefix but LOCK makes another."""
     at, locked = prefixes(code, bits)

@@ -15,7 +15,7 @@ blocks are translated for that flag alone, and the flag shall hold for one instr
 from __future__ import annotations
 
 import ctypes as c
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from unicorn import UC_PROT_EXEC
 from unicorn.unicorn_py3.unicorn import uclib
@@ -138,12 +138,14 @@ class Marks:
 
         What is let through was met as a marked one before.
         """
-        if linear == self.past:
+        return self._at(linear, self._code(linear))
+
+    def _at(self, linear: int, code: bytes) -> Marked | None:
+        state = self._state
+        flags = state.eflags
+        if linear == self._past or linear in self._armed or flags & RF:
             return Marked()
-        if linear in self.armed or self._state.eflags & RF:
-            return Marked()
-        mode = self._state.hflags | self._state.eflags & TF
-        mark = self.find(self._code(linear), mode)
+        mark = self.find(code, state.hflags | flags & TF)
         return None if mark is None else Marked(mark)
 
     def find(self, code: bytes, hflags: int) -> Mark | None:
@@ -152,33 +154,42 @@ class Marks:
         RFLAGS.TF counts in `hflags`, where it is in the block's own flags only.
         """
         bits = _bits(hflags)
-        mark = look(code, bits, self.offer)
+        mark = look(code, bits, self._offer)
         if mark is None and hflags & layout.HF_VM and bits == 16:
             mark = look_v86(code)
         if mark is None and hflags & (layout.HF_PE | layout.HF_VM) == layout.HF_PE:
             is_kernels = hflags & layout.HF_LMA and not hflags & layout.HF_CPL
-            irets = self.is_strict or not is_kernels
+            irets = self._is_strict or not is_kernels
             mark = look_protected(code, bits, irets=irets)
         if mark is None and hflags & layout.HF_TF:
             mark = look_stepped(code, bits)
-        if mark is None and self.is_strict:
+        if mark is None and self._is_strict:
             mark = strict.look(code, bits, hflags)
         return mark
 
     def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
         linear = address[0]
         end_block(self._operations, linear)
-        if self.halts(linear):
+        code = self._code(linear)
+        if self._halts(code):
             return SAME
-        return BEHIND if linear == self.past or self.at(linear) is None else SAME
+        return BEHIND if linear == self._past or not self._at(linear, code) else SAME
 
-    def halts(self, linear: int) -> bool:
-        """Tell whether a HLT stands there that faults on nothing.
+    def met(self, linear: int) -> Marked | Literal["HLT"] | None:
+        """Return what a stop there is for: a HLT that faults on nothing, or a mark.
 
-        It stops as what is marked does, so that the two are counted alike.
+        HLT stops as what is marked does, so that the two are counted alike. One that a
+        debug register has armed, and that is not let through, is a mark.
         """
+        code = self._code(linear)
+        is_armed = linear in self._armed and linear != self._past
+        if not is_armed and self._halts(code):
+            return "HLT"
+        return self._at(linear, code)
+
+    def _halts(self, code: bytes) -> bool:
         hflags = self._state.hflags
-        return not hflags & layout.HF_CPL and halts(self._code(linear), _bits(hflags))
+        return not hflags & layout.HF_CPL and halts(code, _bits(hflags))
 
     def is_repeated(self, linear: int) -> bool:
         """Tell whether a string instruction with REP stands there."""

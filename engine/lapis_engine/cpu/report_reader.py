@@ -115,11 +115,10 @@ class ReportReader:
 
     def _halted(self, context: Context, error: int) -> Intercepted | Marked | Outdated:
         linear = context.linear_rip()
-        marks = self._marks
-        is_armed = linear in marks.armed and linear != marks.past
-        if marks.halts(linear) and not is_armed:
+        met = self._marks.met(linear)
+        if met == "HLT":
             return Intercepted(intercepts.HLT, error)
-        return marks.at(linear) or Outdated()
+        return met or Outdated()
 
     def _marked(
         self,

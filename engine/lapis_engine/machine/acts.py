@@ -78,7 +78,8 @@ def act(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R
     One that is refused and left no event was never done. A verb that calls another is
     one act.
     """
-    signature = inspect.signature(method)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    usual = {each.name: each.default for each in parameters}
     name = method.__name__
 
     @functools.wraps(method)
@@ -88,9 +89,7 @@ def act(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R
             return method(machine, *args, **kwargs)
         if machine.before_act is not None:
             machine.before_act()
-        bound = signature.bind(machine, *args, **kwargs)
-        bound.apply_defaults()
-        given = dict(list(bound.arguments.items())[1:])
+        given = {**usual, **dict(zip(usual, args, strict=False)), **kwargs}
         before, machine.on_act = machine.log.next_seq, None
         result: R | LapisError
         try:

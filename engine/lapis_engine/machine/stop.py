@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lapis_engine.errors import EngineError
+from lapis_engine.frozen import record
 
 if TYPE_CHECKING:
     from lapis_engine.vmm.exits import Exit
@@ -26,7 +26,7 @@ class Turn(NamedTuple):
     """Instructions of it that are left."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stop:
     """Why the machine stopped."""
 

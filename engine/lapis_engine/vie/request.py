@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lapis_engine.frozen import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class MmioRequest:
     """A memory access that no device of the engine serves (`struct vm_mmio`)."""
 
@@ -21,7 +23,7 @@ class MmioRequest:
     """What a write stores; of a read, 0 in the request and the answer in the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InoutRequest:
     """A port access that no device of the engine serves (`struct vm_inout`)."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from lapis_engine.events import Answered
+from lapis_engine.frozen import record
 from lapis_engine.vie.operands import SIZE_MASK
 from lapis_engine.vie.request import (
     InoutRequest,
@@ -49,7 +50,7 @@ class DiscardInstr:
     exit_consistent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FulfillMmio:
     """VEC_FULFILL_MMIO: the answer to an `Mmio` exit."""
 
@@ -60,7 +61,7 @@ class FulfillMmio:
     exit_consistent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FulfillInout:
     """VEC_FULFILL_INOUT: the answer to an `Inout` exit."""
 

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from lapis_engine.frozen import record
+
 
 @dataclass(frozen=True, slots=True)
 class Bogus:
@@ -15,7 +17,7 @@ class Bogus:
     text: ClassVar[str] = "budget used up"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inout:
     """A port access that nobody serves: answer with FULFILL_INOUT."""
 
@@ -34,7 +36,7 @@ class Inout:
         return f"OUT {self.bytes} to port {self.port:#x} = {self.eax:#x}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mmio:
     """A memory access that nobody serves: answer with FULFILL_MMIO."""
 

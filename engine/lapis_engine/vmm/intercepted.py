@@ -85,6 +85,7 @@ def modrm(vm: Vm, vcpu: Vcpu) -> int | None:
     return code[at + 2] if code[at : at + 2] == b"\x0f\x01" else None
 
 
+@lru_cache(maxsize=256)
 def loads_ss(code: bytes, bits: int) -> bool:
     """Tell whether `code` is MOV to SS or POP SS, which hold traps off behind them."""
     at = _opcode_at(code, bits)

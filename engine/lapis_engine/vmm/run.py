@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GuestFault
-from lapis_engine.cpu.intercepts import PAUSE
+from lapis_engine.cpu.intercepts import PAUSE, Budget
 from lapis_engine.errors import EntryError
 from lapis_engine.vmm import (
     arbitration,
@@ -166,4 +166,8 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
         if vcpu.mode_watch == watched:
             vcpu.mode_watch -= 1
         intercepted.see_mode(vm, vcpu)
+    if type(hw) is Budget and run.ran >= run.budget:
+        attention = vm.attention
+        if not (attention.kick or attention.stop_asked):
+            return exits.BOGUS  # which the next round would find: nothing has happened
     return out
