@@ -12,7 +12,7 @@ from lapis_engine.cpu import blocks
 if TYPE_CHECKING:
     from campaign.case import Case
 
-BATCH = 50
+BATCH = 20
 """Programs of a case."""
 UNALIGNED = "a write that begins before a block"
 KNOWN = {
