@@ -43,6 +43,7 @@ def rig() -> Rig:
         ("90 31c9 f7f1", Faulted(0, 0, 0), 2, 0x7003),  # DIV by zero
         ("68 0201 9d 90 90", Faulted(1, 0, 0), 3, 0x7005),  # POPF sets TF: trap after
         ("90 cd21", SoftwareInterrupt(0x21), 2, 0x7003),
+        ("90 cd06", SoftwareInterrupt(6), 2, 0x7003),
         ("90 cc", SoftwareInterrupt(3), 2, 0x7002),
         ("f4", Intercepted(intercepts.HLT, 0), 0, 0x7000),
         ("90 0fa2", Intercepted(intercepts.CPUID, 0), 1, 0x7001),

@@ -29,6 +29,8 @@ SIZE: Final = 0x4_0000
 BUDGETS: Final = (1, 2, 3, 5, 8, 13, 40, 100, 300)
 LONG: Final = (1_000, 10_000, 100_000)
 """Budgets of a few rounds: most end long before, of the others some are loops."""
+INTERRUPTED: Final = 0.2
+"""How many programs have an INT of any vector somewhere."""
 ROUNDS: Final = 12
 HLT: Final = b"\xf4"
 """What stands behind a program: a long block of anything else is slow to step."""
@@ -65,15 +67,19 @@ def program(seed: int) -> Program:
     code, other = soup.soup(rng, bits, size), soup.soup(rng, bits, size)
     if rng.random() < 0.3:  # it crosses into another page
         code = b"\x90" * (0x1000 - rng.randrange(40)) + code
+    more = Random(f"more ways {seed}")
+    if more.random() < INTERRUPTED:
+        at = more.randrange(max(len(code) - 1, 1))
+        vector = more.choice((more.randrange(256), more.randrange(32)))
+        code = code[:at] + bytes((0xCD, vector)) + code[at + 2 :]
     values = tuple(
         rng.choice((0, 1, 0x80, 0x7FFF_FFFF, rng.getrandbits(32), CODE + size, 0x8000))
         for _ in range(16)
     )
-    long = Random(f"long ways {seed}")
     rounds = tuple(
         Round(
             rng.randrange(2) if bits == 64 else 0,
-            _budget(rng.choice(BUDGETS), long),
+            _budget(rng.choice(BUDGETS), more),
             rng.random() < 0.15,
             rng.randrange(len(code)) if rng.random() < 0.9 else 0,
         )

@@ -450,6 +450,8 @@ class Core:
         elif failed is None:
             most = guest.at if guest.hits else budget
             stopped = Stopped(Budget(), min(self._way.begun, most))
+        elif context.tail.exception_is_int:
+            stopped = self._reader.int_6(context, self._way.begun)
         else:
             stopped = Stopped(Unknown(failed), max(self._way.begun - 1, 0))
         if guest.hits and stopped.retired >= guest.at:

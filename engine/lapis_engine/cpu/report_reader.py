@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import flags, intercepts
-from lapis_engine.cpu.fault import DB, GP, PF_
+from lapis_engine.cpu.fault import DB, GP, PF_, UD
 from lapis_engine.cpu.intercepts import (
     Breakpoint,
     Budget,
@@ -78,6 +78,18 @@ class ReportReader:
             report.gpa & 0xFFFF, report.size, write, report.value & mask
         )
         return Stopped(access, report.before)
+
+    def int_6(self, context: Context, begun: int) -> Stopped:
+        """Return what INT 6 is, which Unicorn does not report but complains of.
+
+        It takes the vector for an instruction that is not valid ("stop_interrupt"), and
+        so early that RIP is still on the INT.
+        """
+        tail = context.tail
+        context.head.eip = tail.exception_next_eip
+        tail.old_exception, tail.exception_is_int = -1, 0
+        self._join_flags(context, None)
+        return Stopped(SoftwareInterrupt(UD), begun)
 
     def _join_flags(self, context: Context, begun: Report | None) -> None:
         """Make `eflags` of the parts that RFLAGS is split in while it is in flight.
