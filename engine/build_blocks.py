@@ -16,24 +16,25 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("engine/lapis_engine/cpu/blocks.c")
+CPU = Path("engine/lapis_engine/cpu")
+SOURCES = ("blocks.c", "plain.c", "answers.c")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O2", "-fPIC", "-shared", "-std=gnu11")
 
 
 class Blocks(BuildHookInterface[Any]):
-    """Compiles `blocks.c` beside itself, for x86-64 Linux, where it is proved."""
+    """Compiles `SOURCES` beside themselves, for x86-64 Linux, where it is proved."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before files are collected; a wheel with it is of this platform."""
         del version
-        source = Path(self.root) / SOURCE
-        target = source.with_name("libblocks.so")
+        folder = Path(self.root) / CPU
+        target = folder / "libblocks.so"
         if self.target_name != "wheel":
             return
-        trouble = compiled(source, target)
+        trouble = compiled([folder / name for name in SOURCES], target)
         if trouble is not None:
             self.app.display_warning(f"lapis: counting by instruction: {trouble}")
             return
@@ -42,8 +43,8 @@ class Blocks(BuildHookInterface[Any]):
         build_data["tag"] = "py3-none-linux_x86_64"
 
 
-def compiled(source: Path, target: Path) -> str | None:
-    """Compile `source` to `target`; return why there is no target, or None.
+def compiled(sources: list[Path], target: Path) -> str | None:
+    """Compile `sources` to `target`; return why there is no target, or None.
 
     What an earlier install has left goes first: it may be of another source.
     """
@@ -57,7 +58,7 @@ def compiled(source: Path, target: Path) -> str | None:
     found = named or [it for it in COMPILERS if shutil.which(it)][:1]
     if not found:
         return "there is no C compiler (cc, gcc or clang)"
-    command = [*found, *FLAGS, str(source), "-o", str(target)]
+    command = [*found, *FLAGS, *map(str, sources), "-o", str(target)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:

@@ -167,6 +167,24 @@ def test_the_programs_that_prove_the_count_find_one_that_is_off() -> None:
         blockcheck.compare(Off(LIBRARY), Core())
 
 
+@COMPILED
+@pytest.mark.parametrize("place", ["tsc_aux", "eflags", "hflags"])
+def test_the_accesses_that_prove_the_answers_find_a_place_that_is_off(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not isinstance(LIBRARY, str)
+    right = blocks._places
+
+    def off(*what: Any) -> Any:
+        places = right(*what)
+        setattr(places, place, getattr(places, place) + 24)
+        return places
+
+    monkeypatch.setattr(blocks, "_places", off)
+    with pytest.raises(ProcessorError, match="answered accesses"):
+        blockcheck.check_answers(Core(LIBRARY))
+
+
 def _missing(path: Path, patch: Callable[..., None]) -> None:
     patch(blocks, "LIBRARY", path / "none.so")
 
@@ -177,7 +195,7 @@ def _no_library(path: Path, patch: Callable[..., None]) -> None:
 
 
 def _other_source(_path: Path, patch: Callable[..., None]) -> None:
-    patch(blocks, "_layout", lambda: 0)
+    patch(blocks, "_layout", lambda *_kinds: 0)
 
 
 def _no_function(_path: Path, patch: Callable[..., None]) -> None:

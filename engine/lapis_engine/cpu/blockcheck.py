@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cpu.registers import CS, Segment
+from lapis_engine.cpu import layout
+from lapis_engine.cpu.answers import Place
+from lapis_engine.cpu.intercepts import RDTSC, Faulted, Intercepted
+from lapis_engine.cpu.registers import CS, RAX, RBX, RCX, RDI, RSI, TF, Segment
 from lapis_engine.errors import ProcessorError
+from lapis_engine.plain import Plain
+from lapis_engine.units import MASK32, NS
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.core import Core
@@ -34,6 +39,21 @@ PROGRAMS: Final = {
 ROOM: Final = 0x50
 """Bytes for each."""
 BUDGETS: Final = (2, 61)
+ANSWERED: Final = bytes.fromhex(
+    # rdtsc; mov esi, eax; rdtscp; mov edi, eax; mov ebx, [0x2000000]; in al, 0x80
+    "0f31 6689c6 0f01f9 6689c7 66678b1d00000002 e480"
+    # xor cx, cx; div cx
+    "31c9 f7f1"
+)
+"""Accesses that are answered without an exit, and a fault behind them."""
+HOLE: Final = PROGRAMS_AT + 0x200_0000
+HOLE_HOLDS: Final = 0x5A5A_1234
+PORT: Final = 0x80
+PORT_HOLDS: Final = 0x77
+AUX: Final = 0x5_4321
+NOW: Final = 0x1_2345_6700
+TOLD: Final = (NOW & MASK32 & ~0xFF | PORT_HOLDS, AUX & ~0xFFFF, HOLE_HOLDS)
+"""EAX, ECX and EBX behind `ANSWERED`."""
 
 
 def compare(ours: Core, counted: Core) -> None:
@@ -68,6 +88,38 @@ class _Ends:
                 gpr = tuple(regs.gpr)
                 ends.append((event, core.retired, regs.rip, regs.rflags, gpr))
             self.found.append(ends)
+
+
+def check_answers(ours: Core) -> None:
+    """Raise `ProcessorError` where what is answered goes wrong; close it."""
+    ours.try_out(PROGRAMS_AT, ANSWERED, _answered)
+    ours.close()
+
+
+def _answered(core: Core) -> None:
+    regs = core.new_registers()
+    _prepare(regs, PROGRAMS_AT)
+    context, answers = regs.context, core.answers
+    context.msrs[layout.TSC_AUX].value = AUX
+    answers.table.now, answers.table.tsc_hz = NOW, NS
+    for place, holds in (
+        (Place("mmio", HOLE, 4), HOLE_HOLDS),
+        (Place("port", PORT, 1), PORT_HOLDS),
+    ):
+        for _ in range(2):  # it is put when it comes for the second time
+            answers.put(context, place, Plain(holds), noted=False, cost=0)
+    event = core.run(regs, 100)
+    gpr = regs.gpr
+    found = event, core.retired, gpr[RAX], gpr[RCX], gpr[RBX], gpr[RSI], gpr[RDI]
+    wanted = Faulted(0, 0, 0), 7, *TOLD, NOW & MASK32, (NOW & MASK32) + 2
+    if found != wanted:
+        raise ProcessorError(f"answered accesses: {found}, and not {wanted}")
+    for name in ("rflags", "shadow"):  # something comes behind: that is for an exit
+        _prepare(regs, PROGRAMS_AT)
+        setattr(regs, name, TF if name == "rflags" else True)
+        event = core.run(regs, 100)
+        if event != Intercepted(RDTSC, 0):
+            raise ProcessorError(f"answered accesses: {event} with {name}")
 
 
 def _prepare(regs: Registers, base: int) -> None:

@@ -14,11 +14,11 @@
  * Nothing here is linked to Unicorn: addresses of its functions come from whoever has
  * loaded it. All places in its structures come from there, too, and are proved there.
  */
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "blocks.h"
+
 #include <stdlib.h>
 #include <string.h>
+
 #include "length.h"
 
 enum {
@@ -27,93 +27,18 @@ enum {
     MOST_LINES = 6,       /* of a block before its call has returned */
     COUNT_MASK = 0x7fff,  /* `CF_COUNT_MASK` */
     ANY_BLOCK = -1,       /* nothing is asked of the next block */
-    PAGE = 4096,
-    LONGEST = 15,
-    MOST_HOOKS = 4,
-    MOST_HOLES = 64,
     OVERHEAD = 2,         /* what a block takes beside its instructions */
 };
 /* `cc_op`: how the status flags of the last operation are kept. */
 enum { CC_DYNAMIC = 0, CC_EFLAGS = 1, CC_MUL = 2, CC_SUB = 14, CC_SUB_LAST = 17,
        CC_LAST = 45,
        CC_ADCX = 46 };
-/* uc_hook_type, uc_mem_type and uc_prot of unicorn.h, which a build does not need. */
+/* uc_hook_type and instructions of unicorn.h, which a build does not need. */
 enum { HOOK_INTR = 1, HOOK_INSN = 2, HOOK_BLOCK = 8, HOOK_MEM_INVALID = 0x3f0,
-       HOOK_EDGE = 1 << 15, INS_IN = 218, INS_OUT = 500, PROT_EXEC = 4 };
-enum { MEM_WRITE_UNMAPPED = 20, MEM_WRITE_PROT = 22 };
-enum { VINTR_EXIT = 0x164, HLT_EXIT = 0x178 };
-
-/* What ended a run: `blocks.Exit` has the same fields. */
-enum { NOTHING, INTERRUPT, HOLE, PORT, BREAKPOINT };
-struct exit {
-    uint32_t kind;
-    uint32_t number;    /* INTERRUPT: that of Unicorn */
-    uint64_t before;    /* retired before the instruction at RIP */
-    uint64_t between;   /* entered in all: retired, if it came between two blocks */
-    uint64_t gpa;       /* HOLE; PORT: the port */
-    uint64_t value;     /* PORT: what OUT writes */
-    uint64_t cr2;       /* INTERRUPT: what a #PF is about, if it is one */
-    uint32_t size;
-    uint32_t access;    /* HOLE: uc_mem_type; PORT: 1 for OUT */
-    uint32_t early;     /* the status flags are in cc_src already */
-    uint32_t status;    /* bit 0: the count is broken; bit 1: drop all translations */
-};
-
-/* QEMU `TranslationBlock` up to `orig_tb`, which is QEMU's for CF_NOCACHE only. */
-struct block {
-    uint64_t pc, cs_base;
-    uint32_t flags;
-    uint16_t size, icount;
-    uint32_t cflags, dstate;
-    uint8_t *code;
-    size_t code_size;
-    uintptr_t note;     /* 1 + 2 * (instructions to run by themselves), once looked at */
-};
+       HOOK_EDGE = 1 << 15, INS_IN = 218, INS_OUT = 500 };
 
 /* `uc_tb`. */
 struct edge { uint64_t pc; uint16_t icount, size; };
-
-/* Addresses in the library, and places in its structures: `blocks.Places`. */
-struct places {
-    int (*start)(void *uc, uint64_t begin, uint64_t until, uint64_t time, size_t count);
-    int (*stop)(void *uc);
-    int (*hook_add)(void *uc, size_t *hook, int type, void *call, void *user,
-                    uint64_t first, uint64_t last, ...);
-    int (*hook_del)(void *uc, size_t hook);
-    int (*save)(void *uc, void *context);
-    int (*restore)(void *uc, void *context);
-    int (*ctl)(void *uc, uint32_t control, ...);
-    int (*vmem_read)(void *uc, uint64_t linear, uint32_t prot, void *to, size_t size);
-    void (*loop_exit)(void *cpu);
-    uint8_t *cpu;
-    uint8_t *state;
-    uint32_t *wanted;          /* CPUState.cflags_next_tb */
-    uint32_t *request;         /* CPUState.interrupt_request */
-    uint64_t *cr2;             /* where an intercepted #PF puts its address */
-    uint16_t *leave;           /* icount_decr.high: not 0 leaves the translated code */
-    uint32_t eip;              /* its place in the state */
-    uint32_t code64;           /* HF_CS64 */
-    uint32_t most;             /* instructions that may stand translated */
-    uint32_t flush_tlb;        /* a control word of uc_ctl */
-};
-
-struct counter {
-    struct places at;
-    void *uc;
-    bool is_on;
-    int64_t left, budget;
-    struct block *block;       /* the one entered last */
-    uint32_t asked;            /* instructions that were asked of the next block */
-    bool (*restarted)(void);
-    uint64_t translated;
-    void *context;
-    struct exit exit;
-    bool is_full;              /* too much is translated: end before the next block */
-    uint32_t broken;           /* a block that is not what we think: never */
-    size_t hooks[MOST_HOOKS];
-    size_t holes[MOST_HOLES];
-    int n_holes;
-};
 
 static struct block *block_of(uintptr_t inside, uint64_t pc)
 {
@@ -124,38 +49,6 @@ static struct block *block_of(uintptr_t inside, uint64_t pc)
             return block->pc == pc ? block : NULL;
     }
     return NULL;
-}
-
-static int64_t delta(uint8_t **at)
-{
-    uint64_t value = 0;
-    int shift = 0;
-    uint8_t byte;
-    do {
-        byte = *(*at)++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    if (shift < 64 && byte & 0x40)
-        value |= -(uint64_t)1 << shift;
-    return (int64_t)value;
-}
-
-/* One row of a block's table: an instruction, and `cc_op` before it as far as the
- * translation knew. */
-struct row { uint8_t *next; uint64_t pc; int64_t cc_op; };
-
-static struct row first_row(const struct block *block)
-{
-    struct row row = { block->code + block->code_size, block->pc, 0 };
-    return row;
-}
-
-static void next_row(struct row *row)
-{
-    row->pc += delta(&row->next);
-    row->cc_op += delta(&row->next);
-    delta(&row->next);
 }
 
 /* The number in its block of the instruction at `pc`; the block's count if it is the
@@ -174,9 +67,8 @@ static int number_of(const struct block *block, uint64_t pc, int64_t *cc_op)
     return pc == block->pc + block->size ? block->icount : -1;
 }
 
-/* Read the instruction at `pc`, as much as its page has, and pass over its prefixes. */
-static const uint8_t *opcode(struct counter *c, const struct block *block, uint64_t pc,
-                             uint8_t code[LONGEST + 3])
+const uint8_t *opcode(struct counter *c, const struct block *block, uint64_t pc,
+                      uint8_t code[LONGEST + 3])
 {
     size_t room = PAGE - pc % PAGE;
     memset(code, 0, LONGEST + 3);
@@ -252,11 +144,6 @@ static bool flags_are_early(struct counter *c, uint64_t pc)
     }
 }
 
-static uint64_t *eip_of(const struct counter *c)
-{
-    return (uint64_t *)(c->at.state + c->at.eip);
-}
-
 /* Which instructions may be marked (`marks`), asked of each that is translated. */
 struct looker {
     int (*vmem_read)(void *uc, uint64_t linear, uint32_t prot, void *to, size_t size);
@@ -271,7 +158,7 @@ struct looker {
     uint8_t two[256];          /* those behind 0F */
 };
 
-enum { BEHIND = 1, TF = 1 << 8, RF = 1 << 16 };
+enum { BEHIND = 1 };
 enum { LAST_ALONE = 38, ENOUGH = 1 << 20 };  /* `ahead` */
 
 static int bits_of(const struct looker *l)
@@ -401,6 +288,7 @@ static void on_edge(void *uc, struct edge *new, struct edge *before, void *user)
 {
     struct counter *c = user;
     (void)uc, (void)before;
+    c->age++;
     if (!c->is_on)
         return;
     uint64_t had = c->translated;
@@ -435,7 +323,7 @@ static void on_interrupt(void *uc, uint32_t number, void *user)
 {
     struct counter *c = user;
     (void)uc;
-    if (!c->is_on)
+    if (!c->is_on || (!c->exit.kind && plain_interrupt(c, number)))
         return;
     *c->at.request = 0;  /* or it would be reported without end */
     if (c->exit.kind) {
@@ -454,9 +342,12 @@ static bool on_hole(void *uc, uint32_t access, uint64_t gpa, int size, int64_t v
                     void *user)
 {
     struct counter *c = user;
-    (void)uc, (void)value;
+    (void)uc;
     if (!c->is_on || c->exit.kind)
         return false;
+    bool is_plain = access == MEM_READ_UNMAPPED || access == MEM_WRITE_UNMAPPED;
+    if (is_plain && size == 4 && plain_hole(c, access, gpa, value))
+        c->at.loop_exit(c->at.cpu);
     c->exit.gpa = gpa;
     c->exit.size = size;
     c->exit.access = access;
@@ -481,16 +372,27 @@ static void on_port(struct counter *c, uint32_t port, int size, uint32_t value, 
     c->at.loop_exit(c->at.cpu);
 }
 
+static bool may_answer(const struct counter *c)
+{
+    return c->is_on && !c->exit.kind;
+}
+
 static uint32_t on_in(void *uc, uint32_t port, int size, void *user)
 {
+    uint64_t value = 0;
     (void)uc;
+    if (may_answer(user) && plain_port(user, port & 0xffff, size, &value, false))
+        return value;
     on_port(user, port, size, 0, 0);
     return 0;
 }
 
 static void on_out(void *uc, uint32_t port, int size, uint32_t value, void *user)
 {
+    uint64_t wide = value;
     (void)uc;
+    if (may_answer(user) && plain_port(user, port & 0xffff, size, &wide, true))
+        return;
     on_port(user, port, size, value, 1);
 }
 
@@ -516,6 +418,7 @@ struct counter *blocks_open(void *uc, const struct places *at)
         return NULL;
     c->uc = uc;
     c->at = *at;
+    c->answers.epoch = 1;
     /* It stays: a block calls straight only where it is the only hook of its kind. */
     size_t hook;
     if (at->hook_add(uc, &hook, HOOK_BLOCK, on_block, c, 1, 0)) {
@@ -572,7 +475,7 @@ int blocks_run(struct counter *c, void *context, uint64_t budget, uint32_t reque
     if (flush && c->at.ctl(c->uc, c->at.flush_tlb))
         return -1;
     memset(&c->exit, 0, sizeof c->exit);
-    c->left = c->budget = budget;
+    c->left = c->budget = answers_most(&c->answers, budget);
     c->block = NULL;
     c->asked = 0;
     c->context = context;
@@ -612,6 +515,11 @@ void blocks_break(struct counter *c)
     c->at.stop(c->uc);
 }
 
+struct answers *blocks_answers(struct counter *c)
+{
+    return &c->answers;
+}
+
 const struct exit *blocks_exit(const struct counter *c)
 {
     return &c->exit;
@@ -627,4 +535,5 @@ void blocks_anew(struct counter *c)
 {
     c->translated = 0;
     c->is_full = false;
+    c->age++;
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unicorn.unicorn_py3.unicorn import uclib
 
 from lapis_engine.cpu import layout, restart
+from lapis_engine.cpu.answers import AnswerRecord, Answers, NoteRecord, Table
 from lapis_engine.cpu.counted import access_of
 from lapis_engine.cpu.library import COMPLAINTS, FLUSH
 from lapis_engine.cpu.report import Report
@@ -87,6 +88,9 @@ class Places(c.Structure):
         ("cr2", c.c_void_p),
         ("leave", c.c_void_p),
         ("eip", c.c_uint32),
+        ("eflags", c.c_uint32),
+        ("hflags", c.c_uint32),
+        ("tsc_aux", c.c_uint32),
         ("code64", c.c_uint32),
         ("most", c.c_uint32),
         ("flush_tlb", c.c_uint32),
@@ -152,7 +156,13 @@ def find() -> c.CDLL | str:
         return f"it does not load: {error}"
     handle, number = c.c_void_p, c.c_uint64
     layout_of = getattr(found, "blocks_layout", None)
-    if layout_of is None or _told(layout_of) != _layout():
+    answers_of = getattr(found, "answers_layout", None)
+    if (
+        layout_of is None
+        or answers_of is None
+        or _told(layout_of) != _layout(Exit, Places, LookerRecord)
+        or _told(answers_of) != _layout(AnswerRecord, NoteRecord, Table)
+    ):
         return "it was compiled from another source: install Lapis again"
     found.blocks_open.argtypes = handle, c.POINTER(Places)
     found.blocks_open.restype = handle
@@ -168,6 +178,12 @@ def find() -> c.CDLL | str:
     found.blocks_take_over.argtypes = (handle,)
     found.blocks_let_go.argtypes = (handle,)
     found.blocks_on_restart.argtypes = handle, handle
+    found.blocks_answers.argtypes = (handle,)
+    found.blocks_answers.restype = handle
+    found.answers_put.argtypes = handle, handle
+    found.answers_has.argtypes = handle, handle
+    found.answers_has.restype = c.c_bool
+    found.answers_forget_reads.argtypes = handle, handle
     return found
 
 
@@ -176,9 +192,8 @@ def _told(layout_of: Any) -> int:
     return int(layout_of())
 
 
-def _layout() -> int:
-    """Return the sizes that `blocks_layout` tells."""
-    kinds = (Exit, Places, LookerRecord)
+def _layout(*kinds: type[c.Structure]) -> int:
+    """Return the sizes that the compiled part is to tell."""
     return sum(c.sizeof(kind) << 16 * at for at, kind in enumerate(kinds))
 
 
@@ -186,7 +201,7 @@ class Blocks:
     """One Unicorn instance, counted by blocks (`report.Counting`)."""
 
     __slots__ = (
-        "_call", "_exit", "_handle", "_library", "_ram", "_uc", "begun",
+        "_call", "_exit", "_handle", "_library", "_ram", "_uc", "answers", "begun",
         "hooked", "is_full", "report",
     )  # fmt: skip
 
@@ -206,6 +221,7 @@ class Blocks:
         self._handle = library.blocks_open(uc._uch, _places(uc, cr2))  # noqa: SLF001
         if not self._handle:
             raise ProcessorError("unicorn takes no hooks")
+        self.answers = Answers(library, library.blocks_answers(self._handle))
         self._exit: Exit = library.blocks_exit(self._handle).contents
 
     def close(self) -> None:
@@ -330,6 +346,9 @@ def _places(uc: Uc, cr2: c.c_uint64) -> Places:
         c.addressof(cr2),
         leave + 2,
         layout.Head.eip.offset,
+        layout.Head.eflags.offset,
+        layout.Head.hflags.offset,
+        layout.MSRS[layout.TSC_AUX],
         layout.HF_CS64,
         restart.MOST,
         FLUSH,

@@ -24,6 +24,7 @@ from unicorn import (
 )
 
 from lapis_engine.cpu import layout, strict
+from lapis_engine.cpu.answers import Answers
 from lapis_engine.cpu.arming import arm, arm_one
 from lapis_engine.cpu.blocks import Blocks, Looker
 from lapis_engine.cpu.context import Context
@@ -108,6 +109,7 @@ class Core:
         """Instructions that the last `run` retired, REP iterations included."""
         self._is_closed = False
         self._way: Counting = self._counted
+        self.answers = Answers() if self._blocks is None else self._blocks.answers
         if self._blocks is not None:
             self._blocks.hooked = self._stops.breakpoints.__contains__
             self._way = self._blocks
@@ -126,6 +128,7 @@ class Core:
         self._bare.close()
         if self._blocks is not None:
             self._blocks.close()
+        self.answers = Answers()
         del self._uc
         self._vmcb.close()
 
@@ -435,6 +438,7 @@ class Core:
         context.flush, self._loaded = False, context
         if guest.known or guest.hits:
             guest.begin(context)
+        self.answers.table.before = self._before
         request = INTERRUPT_VIRQ if window else 0
         failed = self._way.start(context, budget, request, flush=flush)
         result = self._finish(context, budget, failed)

@@ -111,6 +111,7 @@ class Tree(c.Structure):
 
 
 EFER: Final = 0xC000_0080
+TSC_AUX: Final = 0xC000_0103
 MSRS: Final = {
     EFER: 0x250,
     0x174: 0x12C0,  # SYSENTER_CS, 32 bits wide in the state
@@ -121,7 +122,7 @@ MSRS: Final = {
     0xC000_0083: 0x12F0,  # CSTAR
     0xC000_0084: 0x12F8,  # SFMASK
     0xC000_0102: 0x1300,  # KERNEL_GS_BASE
-    0xC000_0103: 0x1320,  # TSC_AUX
+    TSC_AUX: 0x1320,
     0x277: 0x14A0,  # PAT
 }
 """MSRs that the processor itself uses: number -> offset of a u64 in the state."""

@@ -108,6 +108,7 @@ def _proved() -> CDLL | str:
     try:
         _try(Core(library))
         blockcheck.compare(Core(library), Core())
+        blockcheck.check_answers(Core(library))
     except ProcessorError as error:
         return f"it was not right: {error}"
     return library

@@ -7,9 +7,14 @@ signals, which the machine alone routes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from lapis_engine.events import IoapicEnded, Oddity, PinChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.plain import Plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +150,8 @@ class Device:
     timer: Timed | None = None
     role: Role | None = None
     """What it is to the machine, when that has dealings of its own with it."""
+    plain: Callable[[Any, int, int, int], Plain | None] | None = None
+    """Given state, address, size and ns of virtual time: what a read gives from then
+    on, if it changes nothing and nobody else does; None where that cannot be said."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""

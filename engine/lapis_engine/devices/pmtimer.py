@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bits
 from lapis_engine.devices.device import Device, Range, Refused
+from lapis_engine.plain import Plain
 from lapis_engine.units import NS
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ class PmTimerAccess:
         return (Refused(f"the PM timer at port {COUNT:#x} is read-only"),)
 
 
+def plain(state: PmTimerState, address: int, size: int, _now: int) -> Plain | None:
+    """Return the count as it goes on, for a read that gives it."""
+    if address != COUNT or size != 4:
+        return None
+    return Plain(0, state.base, HZ, NS, mask=int(WIDTH))
+
+
 def device() -> Device:
     """Return the timer at ports 0x408 to 0x40B."""
-    return Device("pmtimer", PmTimerState(), PmTimerAccess(), PORTS)
+    return Device("pmtimer", PmTimerState(), PmTimerAccess(), PORTS, plain=plain)

@@ -25,24 +25,29 @@ if TYPE_CHECKING:
     from lapis_engine.lints.lint import Rule
 
 
-def _ours(name: str, text: str, rules: Mapping[type, Rule]) -> Lint:
-    return Lint(name, text, MappingProxyType(rules), shared=True)
+def _ours(
+    name: str, text: str, rules: Mapping[type, Rule], *, can_wait: bool = False
+) -> Lint:
+    return Lint(name, text, MappingProxyType(rules), shared=True, can_wait=can_wait)
 
 
 _ALL: Final = (
     _ours(
         "eoi-empty-isr", "EOI with no vector in service",
         {Oddity: traffic.eoi},
+        can_wait=True,
     ),
     _ours(
         "sipi-ignored",
         "SIPI to a processor that runs (as the second one of INIT-SIPI-SIPI), or had "
         "no INIT before",
         {Oddity: boot.sipi_oddity, IpiSent: boot.sent, SipiReceived: boot.sipi},
+        can_wait=True,
     ),
     _ours(
         "icr-reserved-bits", "ICR write with reserved bits set",
         {Oddity: traffic.reserved, MsrAccessed: traffic.reserved_msr},
+        can_wait=True,
     ),
     _ours(
         "ipi-absent", "IPI to a destination that no APIC has",
@@ -73,6 +78,7 @@ _ALL: Final = (
             VectorEnded: traffic.checked,
             ApicImported: traffic.isrvec,
         },
+        can_wait=True,
     ),
 )  # fmt: skip
 LINTS: Final[Mapping[str, Lint]] = MappingProxyType({lint.name: lint for lint in _ALL})

@@ -29,6 +29,9 @@ class Lint:
     """By the kind of event that they look at."""
     shared: bool = False
     """Its rules remember in `LintState` itself, and not in a dict of their own."""
+    can_wait: bool = False
+    """Its rules look at the event and the APICs alone: they may be told of accesses
+    after the instructions that came behind, in order."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import EngineError
-from lapis_engine.events import Linted
+from lapis_engine.events import Linted, MsrAccessed, Oddity, VectorEnded
 from lapis_engine.lints import boot, traffic
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.lints.lint import LintFailedError
@@ -22,6 +22,9 @@ TICK: Final = 1_000_003
 """ns between two looks at what lasts; a prime, so as not to keep step with a guest."""
 MOST_PLACES: Final = 1000
 """Findings that are told apart; the ones after them are counted by lint alone."""
+
+MAY_WAIT: Final = (MsrAccessed, Oddity, VectorEnded)
+"""Kinds of events that the processor's own answers come to."""
 
 
 class Lints:
@@ -42,6 +45,11 @@ class Lints:
     def observers(self) -> dict[type, tuple[Callable[[Logged], None], ...]]:
         """Return who is to be told which events."""
         return dict.fromkeys(self._rules, (self.observe,))
+
+    def can_wait(self) -> bool:
+        """Tell whether every rule may be told of accesses later (`Lint.can_wait`)."""
+        found = (rule for kind in MAY_WAIT for rule in self._rules.get(kind, ()))
+        return all(lint.can_wait for lint, _ in found)
 
     def observe(self, logged: Logged) -> None:
         """Look at one event of a kind that a rule is for (an observer of the history).

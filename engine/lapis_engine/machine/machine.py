@@ -147,6 +147,8 @@ class Machine:
         attention = self.vm.attention
         attention.forget_stop()
         self.catches.forget()
+        self._begin()
+        goes_on = False
         while ran < limit:
             turn, seq = self.schedule.turn, self.log.next_seq
             vcpu = self.schedule.choose()
@@ -155,13 +157,16 @@ class Machine:
             if attention.must_stop():
                 return self._asked(vcpu, ran)
             budget, alone = self.schedule.budget(vcpu, limit - ran)
-            done = vm_run(self.vm, vcpu, DEFAULT, budget, pause_yields=not alone)
+            done = vm_run(
+                self.vm, vcpu, DEFAULT, budget, pause_yields=not alone, goes_on=goes_on
+            )
             ran += done.ran
             if self.on_turn is not None:
                 self.on_turn(vcpu, done.ran)
             self.schedule.charge(vcpu, done, alone=alone)
             out = done.exit
-            if not isinstance(out, QUIET) and not self._for_userspace(vcpu, out):
+            goes_on = isinstance(out, QUIET)
+            if not goes_on and not self._for_userspace(vcpu, out):
                 stop = self._stop(vcpu, out, ran)
                 has_moved = done.ran or self.log.next_seq != seq
                 return stop if has_moved else replace(stop, turn=turn)
@@ -182,6 +187,7 @@ class Machine:
             raise NotRunnableError(f"vCPU {number} cannot be stepped: {why}")
         ran = 0
         self.catches.forget()
+        self._begin()
         while ran < count:
             done = vm_run(self.vm, vcpu, DEFAULT, count - ran)
             out = done.exit
@@ -196,6 +202,12 @@ class Machine:
             if self.vm.attention.must_stop():
                 return self._asked(vcpu, ran)
         return Stop("budget", ran, number, None, f"{ran} instructions")
+
+    def _begin(self) -> None:
+        """See who looks on: nobody is told later of what he may stop at."""
+        vm = self.vm
+        is_seen = self.log.observers or vm.on_round or not self.lints.can_wait()
+        vm.core.answers.table.may_note = not is_seen
 
     def _for_userspace(self, vcpu: Vcpu, out: Exit) -> bool:
         """Let bhyve's userspace deal with an exit that is for it; say if it is."""

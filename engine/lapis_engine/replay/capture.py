@@ -83,5 +83,6 @@ def put(machine: Machine, checkpoint: Checkpoint) -> None:
         vcpu.regs.context.load_bytes(raw)
         vcpu.stopped_at = None
     machine.log.restore(checkpoint.events, checkpoint.at.seq)
+    machine.vm.core.answers.forget()
     machine.vm.timers.moved = True
     pages.put(machine.vm.memory, checkpoint.pages)

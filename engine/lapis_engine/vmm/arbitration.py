@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 def boot(vm: Vm, vcpu: Vcpu) -> bool:
     """Move the boot state machine (`vm_handle_run_state`); tell whether it runs."""
+    vm.core.answers.forget()
     if vcpu.run_state & run_state.PEND_INIT:
         restart = vcpu.id == 0 and vm.profile.bsp_restarts_on_init
         _init(vm, vcpu)
@@ -111,6 +112,7 @@ def inject(vm: Vm, vcpu: Vcpu) -> bool:
         return False
     if not regs.interrupts or regs.shadow:
         return True
+    vm.core.answers.forget()
     vector = _acknowledge(vm, vcpu)
     _deliver(vm, vcpu, Pending(vector, "external", None))
     return _wants_window(vm, vcpu)

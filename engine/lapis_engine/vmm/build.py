@@ -83,6 +83,7 @@ def make(  # noqa: PLR0913 - the last four are how it is, not what is in it
     """
     core, memory = open_core(), PhysicalMemory()
     core.offer = instructions.offer(cpu.model)
+    core.answers.table.tsc_hz = tsc_hz
     memory.on_write = core.forget_code
     ports, mmio = IoSpace("port"), IoSpace("mmio")
     for device in devices:

@@ -93,7 +93,14 @@ def pass_time(vm: Vm, now: int) -> None:
                 fabric.signal(vm, device.timer.advance(device.state, now), -1)
     if vm.interference.held:
         fabric.release(vm)
+    vm.core.answers.forget()
     vm.timers.moved = vm.attention.kick = True
+
+
+def due(vm: Vm) -> int | None:
+    """Return the ns at which a timer or a watch next needs attention, or None."""
+    at, watch = deadline(vm), vm.watch_at
+    return at if watch is None else watch if at is None else min(at, watch)
 
 
 def left(run: Run) -> int:

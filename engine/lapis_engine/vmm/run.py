@@ -19,6 +19,7 @@ from lapis_engine.vmm import (
     exits,
     handlers,
     intercepted,
+    plain,
     run_state,
 )
 from lapis_engine.vmm.entry import DEFAULT, Default, Entry
@@ -42,11 +43,13 @@ def run(
     *,
     pause_yields: bool = False,
     by: str = "user",
+    goes_on: bool = False,
 ) -> Run:
     """Enter `vcpu` for at most `budget` instructions; say why and how it came back.
 
     With `pause_yields` it comes back at a PAUSE too. `by` is who gives the entry
-    command: user, rule N or device. Raises `EntryError` when `entry` is refused, or
+    command: user, rule N or device. It `goes_on` if nothing was done to the machine
+    since the last entry of any vCPU. Raises `EntryError` when `entry` is refused, or
     the vCPU is not active.
     """
     if not vcpu.active:
@@ -57,6 +60,8 @@ def run(
         raise EntryError("EINVAL", f"the machine is suspended ({vm.suspended.how})")
     this = Run(vm, vcpu, budget, pause_yields)
     vm.entered = vcpu.id
+    if not goes_on:
+        vm.core.answers.forget()
     vm.core.arm_guest(vcpu.regs, vcpu.linear.peek)
     try:
         out = None if entry is DEFAULT else emulation.enter(this, entry, by)
@@ -159,9 +164,10 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     shadowed = (vcpu.nmi_pending and not vcpu.nmi_blocked) or vcpu.debug_due
     left = 1 if vcpu.mode_watch or shadowed else clock.left(run)
     watched, before = vcpu.mode_watch, run.ran
+    plain.begin(vm, vcpu)
     hw = vm.core.run(vcpu.regs, left, window=window, past=past)
-    clock.account(run, vm.core.retired)
-    out = _handled(run, hw)
+    plain.account(run, vm.core.retired)
+    out = None if plain.is_answered(run, hw) else _handled(run, hw)
     if watched and run.ran != before:  # a stop of the user's is no instruction
         if vcpu.mode_watch == watched:
             vcpu.mode_watch -= 1

@@ -15,4 +15,11 @@ def device(*, pulses: bool = True) -> Device:
 
     With `pulses` (`profile.pic_keeps_edges`) IRQ 0 is never up for longer than nothing.
     """
-    return Device("pit", PitState(pulses=pulses), access, regs.PORTS, timer=timer)
+    return Device(
+        "pit",
+        PitState(pulses=pulses),
+        access,
+        regs.PORTS,
+        timer=timer,
+        plain=access.plain,
+    )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.devices import bytewise
 from lapis_engine.devices.pit import counter, regs, timer
+from lapis_engine.plain import Plain
+from lapis_engine.units import NS
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -15,6 +17,23 @@ if TYPE_CHECKING:
 def read(state: PitState, address: int, size: int, now: int) -> int:
     """Read a count, a latched status, or port 0x61."""
     return bytewise.read(_read, regs.PORTS, state, address, size, now)
+
+
+def plain(state: PitState, address: int, size: int, now: int) -> Plain | None:
+    """Return port 0x61 until OUT of channel 2 moves; bit 4 is the refresh clock."""
+    if address != regs.NMISC or size != 1:
+        return None
+    until = counter.steady_until(state.channels[2], now)
+    if until is not None and until <= now:
+        return None
+    return Plain(
+        _nmisc(state, now) & ~regs.REFRESH,
+        numerator=regs.HZ,
+        denominator=NS * regs.REFRESH_TICKS,
+        mask=1,
+        shift=regs.REFRESH.bit_length() - 1,
+        until=until,
+    )
 
 
 def write(state: PitState, address: int, size: int, value: int, now: int) -> Signals:

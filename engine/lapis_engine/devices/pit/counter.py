@@ -107,6 +107,23 @@ def output(channel: ChannelState, now: int) -> bool:
             return ticks != reload
 
 
+def steady_until(channel: ChannelState, now: int) -> int | None:
+    """Return the ns until which OUT stays as it is at `now`; None is for ever.
+
+    Of the modes that nobody polls it may say `now`, for nothing is known of them.
+    """
+    if not channel.running or channel.frozen is not None:
+        return None
+    ticks, reload = elapsed(channel, now), channel.reload
+    if channel.mode == regs.TERMINAL_COUNT:
+        return None if ticks >= reload else time_of(channel.started + reload)
+    if channel.mode == regs.SQUARE and ticks >= 0:
+        phase, high = ticks % reload, (reload + 1) // 2
+        ends = high if phase < high else reload
+        return time_of(channel.started + ticks - phase + ends)
+    return now
+
+
 def next_edge(channel: ChannelState) -> int | None:
     """Return the tick of the first rising edge of OUT after `seen`, or None."""
     if not channel.running or channel.frozen is not None:

@@ -19,4 +19,5 @@ def device(name: str = "com1", base: int = 0x3F8, irq: int = 4) -> Device:
         access,
         (Range(base, regs.SIZE),),
         timer=timer,
+        plain=access.plain,
     )

@@ -13,6 +13,7 @@ from lapis_engine.devices.uart.priority import (
     receive,
     settle,
 )
+from lapis_engine.plain import Plain
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -26,6 +27,16 @@ def read(state: UartState, address: int, size: int, now: int) -> int:
     if (identify(state) != regs.IIR_NONE) != state.line:
         state.settle_at = now + 1
     return value
+
+
+def plain(state: UartState, address: int, size: int, _now: int) -> Plain | None:
+    """Return the line status, when no error is in it that a read takes away."""
+    is_settled = (identify(state) != regs.IIR_NONE) == state.line
+    if address - state.base != regs.LSR or size != 1:
+        return None
+    if state.overrun or not is_settled:
+        return None
+    return Plain(_line_status(state))
 
 
 def write(state: UartState, address: int, size: int, value: int, now: int) -> Signals:

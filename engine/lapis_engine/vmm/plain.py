@@ -1,0 +1,221 @@
+"""Accesses that the processor answers itself, and what comes of them later.
+
+What a plain register gives is put where the instruction runs (`cpu.answers`). It is
+forgotten with whatever else happens, and an access that somebody wants to see stays an
+exit: a trap, a catch, a lint, a search, a profile with ways of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.apic import plain as apic
+from lapis_engine.apic import state as apic_state
+from lapis_engine.cpu.answers import NEVER, Cpuid, Place
+from lapis_engine.cpu.breach import Breach
+from lapis_engine.cpu.intercepts import (
+    CPUID,
+    HLT,
+    MSR,
+    PAUSE,
+    RDTSC,
+    RDTSCP,
+    Breakpoint,
+    Budget,
+    Faulted,
+    Hole,
+    HwExit,
+    Intercepted,
+    PortAccess,
+    SoftwareInterrupt,
+    Watched,
+    Window,
+)
+from lapis_engine.cpu.registers import RAX, RCX
+from lapis_engine.devices.device import Device
+from lapis_engine.events import MsrAccessed
+from lapis_engine.plain import Plain, PlainWrite
+from lapis_engine.units import MASK32, MASK64, NS
+from lapis_engine.vmm import address_map, bus, clock, cpuid, fabric, msr
+from lapis_engine.vmm.costs import FREE
+from lapis_engine.vmm.traps import hits
+
+if TYPE_CHECKING:
+    from lapis_engine.cpu.answers import Answer, Note
+    from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.vmm.vm import Run, Vm
+
+QUIET: Final = (Budget, Window, Faulted, SoftwareInterrupt, Breakpoint, Watched)
+"""Reports after which registers still read as before."""
+QUIET_CODES: Final = frozenset({RDTSC, RDTSCP, PAUSE, HLT})
+MOVED_UNSEEN: Final = frozenset({msr.FS_BASE, msr.GS_BASE, 0xC000_0102})
+"""MSRs that instructions without an exit change, too: MOV to FS and GS, SWAPGS."""
+X2APIC_BASE: Final = 0x800
+
+
+def begin(vm: Vm, vcpu: Vcpu) -> None:
+    """Tell the processor the time at which it starts, and what comes due."""
+    table = vm.core.answers.table
+    table.now, table.tsc_offset = vm.now, vcpu.tsc_offset & MASK64
+    if vm.costs is not FREE:
+        table.spent, table.tsc_cost = 0, vm.costs.rdtsc
+        due = clock.due(vm)
+        table.due = NEVER if due is None else due
+
+
+def is_answered(run: Run, hw: HwExit) -> bool:
+    """Put the answer to an access where it runs, if it is plain and comes again.
+
+    Then the instruction at RIP is to be run once more. Whatever is not plain has the
+    answers forgotten.
+    """
+    if isinstance(hw, QUIET) or (
+        isinstance(hw, Intercepted) and hw.code in QUIET_CODES
+    ):
+        return False
+    vm, vcpu = run.vm, run.vcpu
+    place = _place(run, hw)
+    answer = None if place is None else _answer(vm, vcpu, place)
+    if place is None or answer is None:
+        vm.core.answers.forget()
+        return False
+    context = vcpu.regs.context
+    is_noted = place.space == "msr" or (place.write and answer is not DROPPED)
+    cost = getattr(vm.costs, place.space)
+    if vm.core.answers.put(context, place, answer, noted=is_noted, cost=cost):
+        return True
+    if place.write and is_noted:
+        vm.core.answers.forget_reads(context)
+    return False
+
+
+def _place(run: Run, hw: HwExit) -> Place | None:
+    """Return what an exit accesses, if it is an access at all."""
+    gpr = run.vcpu.regs.gpr
+    match hw:
+        case Hole():
+            if hw.access == "fetch":
+                return None
+            return Place("mmio", hw.gpa, hw.size, hw.access == "write")
+        case PortAccess():
+            return Place("port", hw.port, hw.size, hw.write)
+        case Intercepted(code=code) if code == CPUID:
+            return Place("cpuid", (gpr[RAX] & MASK32) << 32 | gpr[RCX] & MASK32)
+        case Intercepted(code=code) if code == MSR:
+            return Place("msr", gpr[RCX] & MASK32, write=bool(hw.error))
+        case _:
+            return None
+
+
+def _answer(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
+    """Return what an access gets by itself, or None if somebody must see it."""
+    if vm.profile.vie_table != "all" or vcpu.regs.is_armed:
+        return None
+    match place.space:
+        case "port":
+            return _port(vm, place)
+        case "mmio":
+            return _mmio(vm, vcpu, place)
+        case "msr":
+            return _msr(vm, vcpu, place)
+        case "cpuid":
+            found = cpuid.answer(vm, vcpu, place.address >> 32, place.address & MASK32)
+            return Cpuid(*found)
+
+
+DROPPED: Final = PlainWrite(0, MASK32, kept=0)
+"""An OUT of which nobody takes note."""
+
+
+def _port(vm: Vm, place: Place) -> Answer | None:
+    port, size = place.address, place.size
+    profile = vm.profile
+    if profile.inout_sizes == "doubled" or not profile.in_keeps_upper_rax:
+        return None
+    if hits(vm.traps.port, port, size):
+        return None
+    device = vm.ports.find(port)
+    if device is None:
+        if not vm.float_ports:
+            return None
+        return DROPPED if place.write else Plain((1 << (8 * size)) - 1)
+    if place.write or device.plain is None:
+        return None
+    return device.plain(device.state, port, size, vm.now)
+
+
+def _mmio(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
+    gpa, size, profile = place.address, place.size, vm.profile
+    if profile.vie_walk_lax or hits(vm.traps.mmio, gpa, size):
+        return None
+    server = address_map.mmio(vm, vcpu, gpa)
+    if isinstance(server, int):
+        if apic_state.mode(vcpu.apic) != "xapic":
+            return None
+        if place.write:
+            return apic.write(vcpu.apic, server) if size == apic.SIZE else None
+        return apic.read_mmio(vcpu.apic, server, size, vm.now, profile)
+    if place.write or not isinstance(server, Device) or server.plain is None:
+        return None
+    return server.plain(server.state, gpa, size, vm.now)
+
+
+def _msr(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
+    number, profile = place.address, vm.profile
+    if hits(vm.traps.msr, number, 1) or number in MOVED_UNSEEN:
+        return None
+    if profile.unknown_msr_exits and not msr.is_known(number, profile, vm.cpu.model):
+        return None
+    if place.write:
+        is_x2apic = apic_state.mode(vcpu.apic) == "x2apic"
+        if not is_x2apic or not msr.is_x2apic(number):
+            return None
+        return apic.write(vcpu.apic, (number - X2APIC_BASE) << 4)
+    if msr.is_x2apic(number):
+        return apic.read_msr(vcpu.apic, number, vm.now, profile)
+    if number == msr.TSC:
+        return Plain(vcpu.tsc_offset & MASK64, numerator=vm.tsc_hz, denominator=NS)
+    value = msr.read(vcpu, number, vm.now, clock.tsc(vm), profile, vm.cpu.model)
+    return None if isinstance(value, Breach) else Plain(value)
+
+
+# What was answered, and is noted.
+
+
+def account(run: Run, retired: int) -> None:
+    """Let `retired` instructions pass, and do what they did that was answered.
+
+    What they took beside is paid at the end: nothing came due before (`clock.charge`).
+    """
+    vm = run.vm
+    notes = vm.core.answers.notes()
+    if not notes and vm.costs is FREE:
+        clock.account(run, retired)
+        return
+    spent, done = vm.core.answers.table.spent, 0
+    for note in notes:
+        clock.account(run, note.before - done)
+        done = note.before
+        vm.now += note.spent
+        _take(run, note)
+        vm.now -= note.spent
+    clock.account(run, retired - done)
+    if spent:
+        clock.charge(run, spent)
+
+
+def _take(run: Run, note: Note) -> None:
+    """Do for the machine what one access did."""
+    vm, vcpu = run.vm, run.vcpu
+    if note.space == "msr":
+        number, value = note.address, note.value
+        if note.write:
+            time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
+            outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
+            assert not isinstance(outcome, Breach), "a plain write is not refused"
+            vm.note(MsrAccessed(vcpu.id, number, note.write, value, fault=False))
+            fabric.route(vm, outcome, "critical")
+        else:
+            vm.note(MsrAccessed(vcpu.id, number, note.write, value, fault=False))
+        return
+    bus.untrapped(vm, vcpu, "normal").write(note.address, apic.SIZE, note.value)
