@@ -247,6 +247,14 @@ ACCESSES = {
     "tsc by msr": _msr(0x10),
     "mtrr cap": _msr(0xFE),
     "move the tsc": _msr(0x10, 12345),
+    "fs base": _msr(0xC000_0100),
+    "fs base = ": _msr(0xC000_0100, 0x70),
+    "gs base": _msr(0xC000_0101),
+    "gs base = ": _msr(0xC000_0101, 0x60),
+    "kernel gs base": _msr(0xC000_0102),
+    "kernel gs base = ": _msr(0xC000_0102, 0x50),
+    "mov to gs": bytes.fromhex("8ee8"),
+    "by fs": bytes.fromhex("64030500000700"),
     "store to memory": bytes.fromhex("891d00000700"),
     "add": bytes.fromhex("81c315cd5b07"),
     "turn": bytes.fromhex("c1c305"),
@@ -349,6 +357,7 @@ def test_a_guest_comes_to_the_same_with_and_without_exits(seed: int) -> None:
         "rdtsc", "rdtscp", "cpuid 1", "apic id", "version by ecx", "tpr", "ppr",
         "current count", "tpr = 0x35", "pm timer", "line status", "0x61", "float",
         "float, by immediate", "drop", "apic base", "tsc by msr", "mtrr cap",
+        "fs base", "gs base = ", "kernel gs base = ",
     ],
 )  # fmt: skip
 def test_what_comes_again_and_again_is_answered(name: str) -> None:

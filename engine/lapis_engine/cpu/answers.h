@@ -24,7 +24,8 @@ struct answer {
     uint32_t is_noted;      /* whoever serves it is told of it, later */
     uint32_t falls;         /* it counts down */
     uint32_t shift;
-    uint32_t times, unused; /* a write: how many are plain */
+    uint32_t times;         /* a write: how many are plain */
+    uint32_t place;         /* in the state, of the processor's own register; or 0 */
     uint64_t base;          /* CPUID: EAX, and EBX above; a write: the least that is plain */
     uint64_t second;        /* CPUID: ECX, and EDX above; a write: what a read keeps of it */
     uint64_t origin;        /* a write: the most that is plain */

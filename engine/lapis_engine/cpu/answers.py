@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes as c
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from lapis_engine.cpu import layout
+from lapis_engine.cpu.registers import FS, GS
 from lapis_engine.plain import Plain, PlainWrite
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class AnswerRecord(c.Structure):
         ("falls", c.c_uint32),
         ("shift", c.c_uint32),
         ("times", c.c_uint32),
-        ("unused", c.c_uint32),
+        ("place", c.c_uint32),
         ("base", c.c_uint64),
         ("second", c.c_uint64),
         ("origin", c.c_uint64),
@@ -115,7 +117,22 @@ class Cpuid(NamedTuple):
     edx: int
 
 
-Answer = Plain | PlainWrite | Cpuid
+class OwnRegister(NamedTuple):
+    """A register of the processor's own, which holds an address."""
+
+    place: int
+    """Its offset in the state."""
+
+
+OWN_REGISTERS: Final = {
+    0xC000_0100: layout.segment_base(FS),
+    0xC000_0101: layout.segment_base(GS),
+    0xC000_0102: layout.MSRS[0xC000_0102],
+}
+"""MSRs that instructions change without an exit, too (MOV to FS and GS, SWAPGS), and
+where they are in the state."""
+
+Answer = Plain | PlainWrite | Cpuid | OwnRegister
 
 
 class Answers:
@@ -218,6 +235,8 @@ def _fill(record: AnswerRecord, answer: Answer) -> None:
     elif isinstance(answer, PlainWrite):
         record.base, record.origin = answer.least, answer.most
         record.second, record.times = answer.kept, answer.times
+    elif isinstance(answer, OwnRegister):
+        record.place = answer.place
     else:
         record.base = answer.ebx << 32 | answer.eax
         record.second = answer.edx << 32 | answer.ecx

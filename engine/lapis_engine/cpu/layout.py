@@ -78,6 +78,11 @@ class Tail(c.Structure):
     )
 
 
+def segment_base(index: int) -> int:
+    """Return where in the state the base of a segment register is."""
+    return Head.segs.offset + index * c.sizeof(SegmentCache) + SegmentCache.base.offset
+
+
 class Block(c.Structure):
     """QEMU `TranslationBlock`, from its start to `cflags`."""
 

@@ -137,6 +137,24 @@ static void put_pair(uint64_t *regs, uint64_t value)
     regs[RDX] = value >> 32;
 }
 
+static bool is_canonical(uint64_t address)
+{
+    return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+
+/* The processor's own register behind an answer, which holds an address; or NULL. */
+static uint64_t *own_register(const struct counter *c, const struct answer *found)
+{
+    return found->place ? (uint64_t *)(c->at.state + found->place) : NULL;
+}
+
+static bool may_write(const struct answer *found, uint64_t value)
+{
+    if (found->place)
+        return is_canonical(value);
+    return found->times && value >= found->base && value <= found->origin;
+}
+
 /* Find what an access gets and let it take its time; false if it is not plain. `value`
  * is what it writes, or becomes what it reads. */
 static bool answer(struct counter *c, const struct decoded *it, struct answer *found,
@@ -144,18 +162,21 @@ static bool answer(struct counter *c, const struct decoded *it, struct answer *f
 {
     if (!found || now_before(c, it) >= found->until)
         return false;
-    if (!found->is_write)
-        *value = answers_value(found, now_before(c, it));
-    else if (!found->times || *value < found->base || *value > found->origin)
+    if (found->is_write && !may_write(found, *value))
         return false;
-    struct note note = { done_before(c, it), c->answers.spent, found->address, *value,
-                         found->space, found->is_write };
     if (found->is_noted && !answers_has_room(&c->answers))
         return false;
+    uint64_t *own = own_register(c, found);
+    if (!found->is_write)
+        *value = own ? *own : answers_value(found, now_before(c, it));
+    struct note note = { done_before(c, it), c->answers.spent, found->address, *value,
+                         found->space, found->is_write };
     if (!pay(c, it, found->cost, goes_on))
         return false;
     if (found->is_noted)
         answers_note(&c->answers, &note);
+    if (found->is_write && own)
+        *own = *value;
     found->times -= found->is_write;
     return true;
 }
@@ -168,10 +189,10 @@ static bool plain_msr(struct counter *c, const struct decoded *it, uint64_t *reg
     uint64_t value = (regs[RDX] & 0xffffffff) << 32 | (uint32_t)regs[RAX];
     if (!answer(c, it, found, &value, false))
         return false;
-    if (is_write)
-        answers_written(&c->answers, found, value);
-    else
+    if (!is_write)
         put_pair(regs, value);
+    else if (!found->place)
+        answers_written(&c->answers, found, value);
     return true;
 }
 

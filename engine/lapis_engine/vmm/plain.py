@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import plain as apic
 from lapis_engine.apic import state as apic_state
-from lapis_engine.cpu.answers import NEVER, Cpuid, Place
+from lapis_engine.cpu.answers import NEVER, OWN_REGISTERS, Cpuid, OwnRegister, Place
 from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.intercepts import (
     CPUID,
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 QUIET: Final = (Budget, Window, Faulted, SoftwareInterrupt, Breakpoint, Watched)
 """Reports after which registers still read as before."""
 QUIET_CODES: Final = frozenset({RDTSC, RDTSCP, PAUSE, HLT})
-MOVED_UNSEEN: Final = frozenset({msr.FS_BASE, msr.GS_BASE, 0xC000_0102})
-"""MSRs that instructions without an exit change, too: MOV to FS and GS, SWAPGS."""
 X2APIC_BASE: Final = 0x800
 
 
@@ -162,8 +160,10 @@ def _mmio(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
 
 def _msr(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
     number, profile = place.address, vm.profile
-    if hits(vm.traps.msr, number, 1) or number in MOVED_UNSEEN:
+    if hits(vm.traps.msr, number, 1):
         return None
+    if number in OWN_REGISTERS:
+        return OwnRegister(OWN_REGISTERS[number])
     if profile.unknown_msr_exits and not msr.is_known(number, profile, vm.cpu.model):
         return None
     if place.write:
@@ -207,15 +207,16 @@ def account(run: Run, retired: int) -> None:
 def _take(run: Run, note: Note) -> None:
     """Do for the machine what one access did."""
     vm, vcpu = run.vm, run.vcpu
-    if note.space == "msr":
-        number, value = note.address, note.value
-        if note.write:
-            time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
-            outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
-            assert not isinstance(outcome, Breach), "a plain write is not refused"
-            vm.note(MsrAccessed(vcpu.id, number, note.write, value, fault=False))
-            fabric.route(vm, outcome, "critical")
-        else:
-            vm.note(MsrAccessed(vcpu.id, number, note.write, value, fault=False))
+    if note.space != "msr":
+        bus.untrapped(vm, vcpu, "normal").write(note.address, apic.SIZE, note.value)
         return
-    bus.untrapped(vm, vcpu, "normal").write(note.address, apic.SIZE, note.value)
+    number, value = note.address, note.value
+    event = MsrAccessed(vcpu.id, number, note.write, value, fault=False)
+    if not note.write or number in OWN_REGISTERS:
+        vm.note(event)
+        return
+    time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
+    outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
+    assert not isinstance(outcome, Breach), "a plain write is not refused"
+    vm.note(event)
+    fabric.route(vm, outcome, "critical")
