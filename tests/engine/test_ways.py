@@ -74,6 +74,21 @@ def test_code_before_a_page_that_is_not_there_runs_to_its_end(budget: int) -> No
 
 @COMPILED
 @pytest.mark.parametrize("kind", ["blocks", "count", "steps"])
+def test_code_is_new_that_was_written_by_another_address(kind: str) -> None:
+    """What writes code often has it where it cannot run: W^X with two mappings."""
+    code = bytes.fromhex(
+        "31db b90a000000"  # sum = 0; n = 10
+        "890c25 21f00300 bf20000100 ffd7 01c3"  # write n to the alias; sum += called()
+        "ffc9 75ec f4 90909090"  # and so for each n down to 1
+        "b800000000 c3"  # at 20H: mov eax, n; ret
+    )
+    given = Program(64, code, HALT, (0,) * 16, (Round(0, 1000),))
+    event, _, _, _, gpr, *_ = Way(kind).run(given)[0]
+    assert (event, gpr[3]) == (Intercepted(HLT, 0), sum(range(1, 11)))
+
+
+@COMPILED
+@pytest.mark.parametrize("kind", ["blocks", "count", "steps"])
 @pytest.mark.parametrize(
     ("code", "retired", "rsp"),
     [

@@ -5,6 +5,7 @@ All that reacts to an exit is drawn beforehand, so that every way is given the s
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,7 +32,11 @@ LONG: Final = (1_000, 10_000, 100_000)
 """Budgets of a few rounds: most end long before, of the others some are loops."""
 INTERRUPTED: Final = 0.2
 """How many programs have an INT of any vector somewhere."""
+ALIAS: Final = 0x3_F000
+"""Where the first page of code is writable and not executable."""
+ALIASED: Final = 0.3
 ROUNDS: Final = 12
+NX: Final = 1 << 63
 HLT: Final = b"\xf4"
 """What stands behind a program: a long block of anything else is slow to step."""
 
@@ -72,6 +77,9 @@ def program(seed: int) -> Program:
         at = more.randrange(max(len(code) - 1, 1))
         vector = more.choice((more.randrange(256), more.randrange(32)))
         code = code[:at] + bytes((0xCD, vector)) + code[at + 2 :]
+    if bits == 64 and more.random() < ALIASED:
+        for _ in range(4):
+            code = _write(code, more)
     values = tuple(
         rng.choice((0, 1, 0x80, 0x7FFF_FFFF, rng.getrandbits(32), CODE + size, 0x8000))
         for _ in range(16)
@@ -86,6 +94,15 @@ def program(seed: int) -> Program:
         for _ in range(ROUNDS)
     )
     return Program(bits, code, other, values, rounds)
+
+
+def _write(code: bytes, rng: Random) -> bytes:
+    """Put MOV BYTE [ALIAS + n], imm8 somewhere."""
+    at = rng.randrange(len(code))
+    place = struct.pack("<I", ALIAS + rng.randrange(len(code)) % 0x1000)
+    value = rng.choice((0x90, 0xF8, 0xF9, rng.randrange(256)))
+    text = b"\xc6\x04\x25" + place + bytes((value,))
+    return code[:at] + text + code[at + len(text) :]
 
 
 def _budget(usual: int, rng: Random) -> int:
@@ -155,7 +172,7 @@ class Way:
             regs.set_segment(index, ds)
         regs.set_segment(CS, cs)
         if given.bits == 64:
-            regs.cr4, regs.cr3, regs.efer = 0x620, self._tables(space), 0x500
+            regs.cr4, regs.cr3, regs.efer = 0x620, self._tables(space), 0xD00
         regs.cr0 = {16: 0x6000_0010, 32: 0x6000_0011, 64: 0xE000_0011}[given.bits]
         regs.rflags, regs.rip = 2, 0 if given.bits == 16 else CODE
         for index in range(16 if given.bits == 64 else 8):
@@ -179,6 +196,7 @@ class Way:
         for page in range(SIZE >> 12):
             put(3, page, page << 12 | 7)
         put(3, CODE + 0x2000 >> 12, 0)
+        put(3, ALIAS >> 12, CODE | 7 | NX)
         if space:
             put(3, CODE >> 12, OTHER_CODE | 7)
         return base

@@ -289,6 +289,9 @@ static void on_edge(void *uc, struct edge *new, struct edge *before, void *user)
     struct counter *c = user;
     (void)uc, (void)before;
     c->age++;
+    /* Or a store by another linear address, whose page is not executable, would go on
+     * past the code that is new here: QEMU looks at the address of the code alone. */
+    c->at.reset_dirty(c->at.cpu, 0, UINT64_MAX);
     if (!c->is_on)
         return;
     uint64_t had = c->translated;

@@ -64,6 +64,7 @@ struct places {
     int (*ctl)(void *uc, uint32_t control, ...);
     int (*vmem_read)(void *uc, uint64_t linear, uint32_t prot, void *to, size_t size);
     void (*loop_exit)(void *cpu);
+    void (*reset_dirty)(void *cpu, uint64_t host, uint64_t size);
     uint8_t *cpu;
     uint8_t *state;
     uint32_t *wanted;          /* CPUState.cflags_next_tb */

@@ -48,6 +48,7 @@ NAMES: Final = (
     "uc_ctl",
     "uc_vmem_read",
     "cpu_loop_exit_x86_64",
+    "tlb_reset_dirty_x86_64",
 )
 """The functions that `blocks.c` calls, in the order of `struct places`."""
 LAST_ADDRESS: Final = (1 << 64) - 1

@@ -230,6 +230,9 @@ class Core:
             self._way.let_go()
             self._way = way
             way.take_over()
+            self._loaded = (
+                None  # stores that one way lets by are looked at by the other
+            )
 
     def arm_guest(self, regs: Registers, peek: Callable[[int], int | None]) -> None:
         """Take over what a vCPU's debug registers wait for, if anything has changed.
