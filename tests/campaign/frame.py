@@ -87,6 +87,12 @@ GENERATORS = {
         slice=50,
         share=2,
     ),
+    "plain": Generator(
+        "campaign.plain",
+        "guests of random accesses, with and without an exit for each",
+        slice=10,
+        share=2,
+    ),
     "determinism": Generator(
         "campaign.determinism",
         "random programs, each in two processes that share nothing of the host",
