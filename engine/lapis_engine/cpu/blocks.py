@@ -205,6 +205,7 @@ class Blocks:
         "_call", "_exit", "_handle", "_library", "_ram", "_uc", "answers", "begun",
         "hooked", "is_full", "report",
     )  # fmt: skip
+    __deletable__ = ("_uc",)  # by `close`; mypyc wants to know
 
     def __init__(self, library: c.CDLL, uc: Uc, cr2: c.c_uint64) -> None:
         """Report nothing yet; `cr2` is what the last #PF was about.

@@ -75,6 +75,8 @@ class Core:
     `selfcheck.open_core` makes one that is proved to be as we think it is.
     """
 
+    __deletable__ = ("_uc",)  # by `close`; mypyc wants to know
+
     def __init__(self, library: c.CDLL | None = None) -> None:
         """Open the processor; raise `ProcessorError` when it is not one we know.
 

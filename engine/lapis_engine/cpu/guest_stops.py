@@ -48,6 +48,7 @@ class GuestStops:
         "_budget", "_counter", "_hook", "_save", "_uc", "at", "hits",
         "instructions", "known", "watching",
     )  # fmt: skip
+    __deletable__ = ("_uc", "_save")  # by `close`; mypyc wants to know
 
     def __init__(
         self, uc: Uc, counter: c.c_size_t, save: Callable[[], Context]

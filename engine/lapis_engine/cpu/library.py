@@ -37,6 +37,7 @@ class Bare:
     """The library below one Unicorn instance."""
 
     __slots__ = ("_handle", "_pointer", "_uc", "_value")
+    __deletable__ = ("_uc", "_handle")  # by `close`; mypyc wants to know
 
     def __init__(self, uc: Uc) -> None:
         """Reach the library under `uc`."""

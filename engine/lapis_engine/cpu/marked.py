@@ -7,12 +7,10 @@ takes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - a compiled `Offer` looks it up
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 LEGACY: Final = frozenset({0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2, 0xF3})
 """Prefixes but LOCK and REX (SDM Vol. 2A "Instruction Prefixes")."""

@@ -167,7 +167,9 @@ class Marks:
             mark = strict.look(code, bits, hflags)
         return mark
 
-    def _look(self, address: c._Pointer[c.c_uint64], _key: int, _data: int) -> int:
+    def _look(
+        self, address: c._Pointer[c.c_uint64], _key: object, _data: object
+    ) -> int:
         linear = address[0]
         end_block(self._operations, linear)
         code = self._code(linear)

@@ -22,6 +22,7 @@ class Stops:
     """The hooks of one Unicorn instance that are the debugger's."""
 
     __slots__ = ("_uc", "_watches", "breakpoints")
+    __deletable__ = ("_uc",)  # by `close`; mypyc wants to know
 
     def __init__(self, uc: Uc) -> None:
         """Set none yet."""

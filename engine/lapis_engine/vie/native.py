@@ -115,32 +115,46 @@ def _attempt(
     Whatever an attempt has done is undone unless it is the last one.
     """
     before = regs.context.state_bytes()
-    while True:
-        event, loan = processor.attempt(regs, _contents(state), state.code)
-        done = False
-        try:
-            if operands:
-                after = regs.context.state_bytes()
-                regs.context.load_bytes(before)  # it may have loaded a segment
-                _check_all(regs, operands, loan.accesses)
-                regs.context.load_bytes(after)
-            if _read_missing(state, bus, loan.touches):
-                continue  # before a fault too, which what was read may decide
-            if isinstance(event, Hole) and _grow(state, event):
-                continue
-            if not isinstance(event, Budget):
-                _give_up(regs, state.code, event)
-                return False
-            writes = [(t.gpa, t.size, t.value) for t in loan.touches if t.write]
-            if not loan.elsewhere:
-                state.kept = Kept(before, regs.context.state_bytes(), writes)
-            write_devices(state, bus, writes)
-            done = True
-            return True
-        finally:
-            if not done:
-                regs.context.load_bytes(before)
-                processor.undo(loan.before)
+    done = None
+    while done is None:
+        done = _once(state, regs, bus, processor, operands, before)
+    return done
+
+
+def _once(
+    state: VieState,
+    regs: Registers,
+    bus: MmioBus,
+    processor: Lender,
+    operands: Operands,
+    before: bytes,
+) -> bool | None:
+    """Try once; tell as `_attempt` does, or None when more is known than before."""
+    event, loan = processor.attempt(regs, _contents(state), state.code)
+    done = False
+    try:
+        if operands:
+            after = regs.context.state_bytes()
+            regs.context.load_bytes(before)  # it may have loaded a segment
+            _check_all(regs, operands, loan.accesses)
+            regs.context.load_bytes(after)
+        if _read_missing(state, bus, loan.touches):
+            return None  # before a fault too, which what was read may decide
+        if isinstance(event, Hole) and _grow(state, event):
+            return None
+        if not isinstance(event, Budget):
+            _give_up(regs, state.code, event)
+            return False
+        writes = [(t.gpa, t.size, t.value) for t in loan.touches if t.write]
+        if not loan.elsewhere:
+            state.kept = Kept(before, regs.context.state_bytes(), writes)
+        write_devices(state, bus, writes)
+        done = True
+        return True
+    finally:
+        if not done:
+            regs.context.load_bytes(before)
+            processor.undo(loan.before)
 
 
 def _operands(regs: Registers, processor: Lender, state: VieState) -> Operands:

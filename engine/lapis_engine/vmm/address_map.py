@@ -6,7 +6,7 @@ the access itself (`bus`), and whether a trap takes it from whoever would serve 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.devices.device import Device
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
-    Server = int | Device | Region
+    Server: TypeAlias = int | Device | Region
 
 APIC_MSRS: Final = ((0x1B, 1), (0x6E0, 1), (0x800, 0x100))
 """IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC registers: (first, size)."""

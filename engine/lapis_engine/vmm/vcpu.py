@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+# A compiled record looks up the classes of its fields when it is made.
+from lapis_engine.apic.state import ApicState  # noqa: TC001
+from lapis_engine.cpu.paging import Linear  # noqa: TC001
+from lapis_engine.cpu.registers import Registers  # noqa: TC001
 from lapis_engine.vie.state import VieState
 from lapis_engine.vmm import run_state as runstate
 
 if TYPE_CHECKING:
-    from lapis_engine.apic.state import ApicState
     from lapis_engine.cpu.delivery import Pending
-    from lapis_engine.cpu.paging import Linear
-    from lapis_engine.cpu.registers import Registers
     from lapis_engine.vmm.unreached import Unreached
 
 

@@ -9,35 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+# A compiled record looks up the classes of its fields when it is made.
+from lapis_engine.cpu.core import Core  # noqa: TC001
 from lapis_engine.cpu.delivery import pending
-from lapis_engine.cpu.model.catalog import DEFAULT
+from lapis_engine.cpu.model.catalog import DEFAULT, Cpu
 from lapis_engine.events import Suspended
+from lapis_engine.memory.iospace import IoSpace  # noqa: TC001
+from lapis_engine.memory.physical import PhysicalMemory  # noqa: TC001
+from lapis_engine.profiles.switches import Profile  # noqa: TC001
 from lapis_engine.units import NS
 from lapis_engine.vmm import exits
-from lapis_engine.vmm.costs import FREE
+from lapis_engine.vmm.costs import FREE, Costs
 from lapis_engine.vmm.interference import InterferenceState
 from lapis_engine.vmm.power import RESETS
 from lapis_engine.vmm.run_state import SpinupState
 from lapis_engine.vmm.traps import TrapState
+from lapis_engine.vmm.vcpu import Vcpu  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lapis_engine.cpu.core import Core
     from lapis_engine.cpu.fault import GuestFault
-    from lapis_engine.cpu.model.catalog import Cpu
     from lapis_engine.devices.device import Device
     from lapis_engine.devices.ioapic.state import IoapicState
     from lapis_engine.devices.pic.state import PicState
     from lapis_engine.events import EngineFault
-    from lapis_engine.memory.iospace import IoSpace
-    from lapis_engine.memory.physical import PhysicalMemory
-    from lapis_engine.profiles.switches import Profile
     from lapis_engine.vie.world import AnyBus
-    from lapis_engine.vmm.costs import Costs
     from lapis_engine.vmm.power import PowerOn
     from lapis_engine.vmm.run_state import BootIpi
-    from lapis_engine.vmm.vcpu import Vcpu
 
 
 @dataclass(slots=True)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
-RUNS: Final = Cause("runs", "the vCPU already runs")
-NO_INIT: Final = Cause("no-init", "no INIT came before it")
-EARLIER: Final = Cause("earlier", "an earlier SIPI starts it")
+RUNS: Final[Cause] = Cause("runs", "the vCPU already runs")
+NO_INIT: Final[Cause] = Cause("no-init", "no INIT came before it")
+EARLIER: Final[Cause] = Cause("earlier", "an earlier SIPI starts it")
 
 
 def carry(
