@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lapis_engine.copies import clone
 from lapis_engine.devices.device import Refused
 from lapis_engine.errors import EngineError
 from lapis_engine.events import Oddity
-from lapis_engine.replay.parts import clone
 from lapis_plugins import checks
 from lapis_plugins.guard import RAISED
 

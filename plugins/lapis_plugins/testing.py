@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.boot import flat
+from lapis_engine.copies import clone
 from lapis_engine.errors import LapisError
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay.digest import state_fields
-from lapis_engine.replay.parts import clone
 from lapis_plugins import checks
 from lapis_plugins.host import discover
 from lapis_plugins.spec import hookimpl

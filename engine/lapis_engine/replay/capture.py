@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lapis_engine.copies import copied
 from lapis_engine.replay import pages
-from lapis_engine.replay.parts import copied, parts
+from lapis_engine.replay.parts import parts
 
 if TYPE_CHECKING:
     from lapis_engine.events import Logged

@@ -6,11 +6,13 @@ tuples, lists, dicts and dataclasses of these.
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lapis_engine.copies import names_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
@@ -50,84 +52,25 @@ def parts(machine: Machine) -> Iterator[Part]:
     for vcpu in vm.vcpus:
         name = f"vcpu{vcpu.id}"
         yield Part(name, vcpu, _own_names(vcpu))
-        yield Part(f"{name}.apic", vcpu.apic, _names(vcpu.apic))
-        yield Part(f"{name}.vie", vcpu.vie, _names(vcpu.vie))
+        yield Part(f"{name}.apic", vcpu.apic, names_of(vcpu.apic))
+        yield Part(f"{name}.vie", vcpu.vie, names_of(vcpu.vie))
     yield Part("vm", vm, VM)
-    yield Part("vm.spinup", vm.spinup, _names(vm.spinup))
-    yield Part("vm.interference", vm.interference, _names(vm.interference))
-    yield Part("vm.traps", vm.traps, _names(vm.traps))
+    yield Part("vm.spinup", vm.spinup, names_of(vm.spinup))
+    yield Part("vm.interference", vm.interference, names_of(vm.interference))
+    yield Part("vm.traps", vm.traps, names_of(vm.traps))
     yield Part("schedule", machine.schedule, SCHEDULE)
-    yield Part("lints", machine.lints.state, _names(machine.lints.state))
+    yield Part("lints", machine.lints.state, names_of(machine.lints.state))
     yield Part("events", machine.log, ("next_seq",))
     for device in vm.devices:
         if is_dataclass(device.state):
-            yield Part(device.name, device.state, _names(device.state))
-
-
-def _names(holder: Any) -> tuple[str, ...]:
-    kind = type(holder)
-    found = _NAMES.get(kind)
-    if found is None:
-        found = _NAMES[kind] = tuple(field.name for field in fields(kind))
-    return found
-
-
-_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {}
-"""What is asked for again and again; classes do not change."""
+            yield Part(device.name, device.state, names_of(device.state))
 
 
 def _own_names(vcpu: Vcpu) -> tuple[str, ...]:
     """Return the fields of a vCPU that are state and no parts of their own."""
     if not _OWN:
-        _OWN.extend(name for name in _names(vcpu) if name not in VCPU_ELSEWHERE)
+        _OWN.extend(name for name in names_of(vcpu) if name not in VCPU_ELSEWHERE)
     return tuple(_OWN)
 
 
 _OWN: Final[list[str]] = []
-
-
-def clone(value: Any) -> Any:
-    """Return a copy that shares nothing that could change."""
-    kind = type(value)
-    if kind in _ATOMS:
-        return value
-    if kind is tuple:
-        return tuple(copied(value))
-    if kind is list:
-        return copied(value)
-    if kind is dict:
-        return {key: clone(item) for key, item in value.items()}
-    if kind is bytearray:
-        return bytearray(value)
-    if _is_record(kind):
-        copy, names = object.__new__(kind), _names(value)
-        items = copied([getattr(value, name) for name in names])
-        for name, item in zip(names, items, strict=True):
-            setattr(copy, name, item)
-        return copy
-    return value
-
-
-def copied(values: Iterable[Any]) -> list[Any]:
-    """Return a `clone` of each; most are numbers, which are their own."""
-    return [each if type(each) in _ATOMS else clone(each) for each in values]
-
-
-def _is_record(kind: type[Any]) -> bool:
-    """Tell whether this is a class of records whose fields may change."""
-    found = _RECORDS.get(kind)
-    if found is None:
-        found = _RECORDS[kind] = is_dataclass(kind) and not is_frozen(kind)
-    return found
-
-
-_RECORDS: Final[dict[type[Any], bool]] = {}
-
-
-def is_frozen(kind: Any) -> bool:
-    """Tell whether the fields of a class of records are given once."""
-    parameters = getattr(kind, "__dataclass_params__", None)
-    return parameters is not None and bool(parameters.frozen)
-
-
-_ATOMS: Final = frozenset({int, str, bytes, bool, type(None)})

@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from lapis_engine.copies import clone, is_frozen
 from lapis_engine.replay.digest import field_lines
-from lapis_engine.replay.parts import clone, is_frozen, parts
+from lapis_engine.replay.parts import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lapis_engine.copies import clone
 from lapis_engine.errors import EntryError
-from lapis_engine.replay.parts import clone
 from lapis_engine.vie import pending
 from lapis_engine.vie.request import InoutRequest, MmioRequest, MsrRequest
 from lapis_engine.vmm import emulation

@@ -10,10 +10,10 @@ traps stay.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lapis_engine.copies import clone
 from lapis_engine.events import Rebooted
 from lapis_engine.units import NS
 from lapis_engine.vmm.power import RESETS, PowerOn
@@ -36,7 +36,7 @@ def keep(vm: Vm, plan: BootPlan) -> PowerOn:
     """Return what `again` needs, of a machine that has not run yet."""
     return PowerOn(
         tuple(vcpu.regs.context.state_bytes() for vcpu in vm.vcpus),
-        tuple(deepcopy(_values(*each)) for each in _holders(vm)),
+        tuple(clone(_values(*each)) for each in _holders(vm)),
         {name: getattr(vm, name) for name in VM},
         plan,
     )
@@ -63,7 +63,7 @@ def again(vm: Vm) -> None:
     for blob in kept.plan.blobs:
         vm.memory.write(blob.gpa, blob.data, force=blob.rom)
     for (holder, _), values in zip(_holders(vm), kept.values, strict=True):
-        for name, value in deepcopy(values).items():
+        for name, value in clone(values).items():
             setattr(holder, name, value)
     for name, value in kept.vm.items():
         setattr(vm, name, value)
