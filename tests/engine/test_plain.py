@@ -279,3 +279,17 @@ def test_what_is_done_from_outside_is_read() -> None:
     apic.irr |= 1 << 0x41
     guest.run(20)
     assert guest.vcpus[0].regs.gpr[0] == 2
+
+
+@needs_blocks
+def test_after_a_reset_nothing_of_before_is_read() -> None:
+    """A triple fault is no access, and starts the machine again within one run."""
+    # and the first read after it goes to memory
+    tpr = ACCESSES["tpr"]
+    code = START + tpr + bytes.fromhex("a300000700") + tpr * 3 + ACCESSES["tpr = 0x35"]
+    # lidt of a table without entries; ud2
+    code += bytes.fromhex("0f011d00000800") + tpr * 6 + bytes.fromhex("0f0b")
+    guest = machine(code, on_reset="reboot")
+    guest.run(100)
+    assert any(logged.event.kind == "reset" for logged in guest.log.last(50))
+    assert guest.read_physical(0x7_0000, 4) == bytes(4)

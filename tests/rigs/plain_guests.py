@@ -139,10 +139,15 @@ def program(random: Random) -> bytes:
     return code + bytes.fromhex("ebfe")
 
 
-def machine(code: bytes, costs: Costs = FREE) -> Machine:
+def machine(code: bytes, costs: Costs = FREE, *, on_reset: str = "stop") -> Machine:
     """A machine that goes to flat protected mode, and runs `code` there."""
     config = MachineConfig(
-        memory=MEMORY, cpus=1, quantum=700, float_ports=True, costs=costs
+        memory=MEMORY,
+        cpus=1,
+        quantum=700,
+        float_ports=True,
+        costs=costs,
+        on_reset=on_reset,
     )
     devices = [pmtimer.device(), uart.device(), pit.device()]
     guest = flat.load(PROTECTED.ljust(0x40, b"\x90") + code, memory_bytes=MEMORY)

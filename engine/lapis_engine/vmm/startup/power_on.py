@@ -58,6 +58,7 @@ def again(vm: Vm) -> None:
     kept, cause = vm.power_on, vm.suspended
     assert kept is not None, "it stops for a reset"
     assert cause is not None, "nothing asked for a reset"
+    vm.core.answers.forget()
     vm.note(Rebooted(cause.source, cause.how, cause.why))
     vm.rebooted_at = _retired(vm)
     for blob in kept.plan.blobs:
