@@ -65,6 +65,7 @@ EXIT_INFO_2: Final = 0x80
 """Where the VMCB has the address that an intercepted #PF is about."""
 INTERRUPT_VIRQ: Final = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
+SPENT: Final = Budget()
 AGAIN: Final = (Resumed, Outdated)
 """What the core goes on from by itself."""
 
@@ -109,7 +110,7 @@ class Core:
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
-        self._is_closed = False
+        self._is_closed = self._is_strict = False
         self._way: Counting = self._counted
         self.answers = Answers() if self._blocks is None else self._blocks.answers
         if self._blocks is not None:
@@ -364,11 +365,11 @@ class Core:
     @property
     def is_strict(self) -> bool:
         """Tell whether what `strict` has is marked, too; it is set before a run."""
-        return self._marks.is_strict
+        return self._is_strict
 
     @is_strict.setter
     def is_strict(self, value: bool) -> None:
-        self._marks.is_strict = value
+        self._is_strict = self._marks.is_strict = value
 
     def mark(self, regs: Registers, code: bytes) -> Mark | None:
         """Return what is marked at the begin of `code`, which is at RIP, or None."""
@@ -434,7 +435,7 @@ class Core:
         context, guest = regs.context, self._guest
         if self._way.is_full:
             self._forget_all()
-        if self._marks.is_strict and strict.is_limited(context.head):
+        if self._is_strict and strict.is_limited(context.head):
             context.head.hflags |= layout.HF_LIMITED
         if self._stale.pieces:
             self._leave_paging()
@@ -447,7 +448,7 @@ class Core:
         request = INTERRUPT_VIRQ if window else 0
         failed = self._way.start(context, budget, request, flush=flush)
         result = self._finish(context, budget, failed)
-        if self._marks.is_strict:
+        if self._is_strict:
             context.head.hflags &= ~layout.HF_LIMITED
         return result
 
@@ -458,7 +459,7 @@ class Core:
             stopped = self._reader.read(report, context, budget, self._skip)
         elif failed is None:
             most = guest.at if guest.hits else budget
-            stopped = Stopped(Budget(), min(self._way.begun, most))
+            stopped = Stopped(SPENT, min(self._way.begun, most))
         elif context.tail.exception_is_int:
             stopped = self._reader.int_6(context, self._way.begun)
         else:

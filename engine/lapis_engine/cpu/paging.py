@@ -32,7 +32,6 @@ from lapis_engine.cpu.registers import (
     EFER_LMA,
     EFER_NXE,
 )
-from lapis_engine.errors import UnmappedError
 from lapis_engine.units import MASK32, MASK64, PAGE
 
 if TYPE_CHECKING:
@@ -193,10 +192,10 @@ class Linear:
         raise AssertionError(f"a walk of {linear:#x} without a leaf")
 
     def _entry(self, at: int, size: int) -> int:
-        try:
-            return int.from_bytes(self._memory.read(at, size), "little")
-        except UnmappedError:
+        region = self._memory.region(at)
+        if region is None:
             return 0  # Not modelled: paging structures outside memory; not present
+        return int.from_bytes(region.read(at, size), "little")
 
     def _mark(self, at: int, entry: int, bits: int) -> None:
         if not bits & ~entry:

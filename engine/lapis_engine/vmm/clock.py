@@ -107,11 +107,12 @@ def left(run: Run) -> int:
     """Return how many instructions may retire before the loop must look again."""
     vm = run.vm
     count = run.budget - run.ran
-    count = min(count, MAX_SLICE)
+    if count > MAX_SLICE:  # noqa: PLR1730 - `min` takes three times as long
+        count = MAX_SLICE
     timers, watch = vm.timers, vm.watch_at
     at = deadline(vm) if timers.moved else timers.next
     if at is not None and at - vm.now < count:
         count = at - vm.now
     if watch is not None and watch - vm.now < count:
         count = watch - vm.now
-    return max(1, count)
+    return count if count > 0 else 1

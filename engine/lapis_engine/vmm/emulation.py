@@ -139,7 +139,7 @@ def go_on(run: Run) -> exits.Exit | None:
     if (single or hits) and out.result in {Result.DONE, Result.REPEAT}:
         hits = vm.core.hits if hits == watched.BY_PROCESSOR else hits
         debug.after(run, hits=hits, single=single)
-    return pending(vcpu, vm.profile)
+    return pending(vcpu, vm.profile) if state.status else None
 
 
 def _pay(run: Run) -> None:
