@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import ConfigError
-from lapis_engine.machine.config import MachineConfig
+from lapis_engine.machine.config import QUANTUM, MachineConfig
 from lapis_engine.profiles.catalog import profile_named
 from lapis_sessions import guests
 from lapis_sessions.text import costs, numerals, utf8
@@ -37,7 +37,7 @@ class SessionOptions:
     """ROM file to start instead of a guest."""
     append: str = ""
     """Command line for a kernel that takes one."""
-    quantum: int = 1000
+    quantum: int = QUANTUM
     strict: bool = False
     """Check alignment and limits of memory operands, too."""
     ports: str = ""

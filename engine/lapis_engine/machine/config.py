@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.costs import Costs
 
+QUANTUM: Final = 10_000
+"""Instructions of a turn, unless one is said: to begin one costs the host what
+thousands of them do."""
 MIN_TSC_HZ: Final = 1_000_000
 MAX_TSC_HZ: Final = 10_000_000_000
 MIN_MEMORY: Final = 1 * MIB
@@ -34,7 +37,7 @@ class MachineConfig:
     memory: int = 64 * MIB
     """RAM in bytes, whole MiB."""
     profile: Profile = SDM
-    quantum: int = 1000
+    quantum: int = QUANTUM
     """Instructions of a vCPU before round-robin moves on."""
     float_ports: bool = False
     """Unclaimed ports read all ones instead of asking the user."""

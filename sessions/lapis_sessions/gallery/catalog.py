@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lapis_engine.machine.config import QUANTUM
 from lapis_sessions import regular
 from lapis_sessions.errors import SessionError
 from lapis_sessions.origin import SessionOptions
@@ -80,7 +81,7 @@ class Tape(_Part, frozen=True):
     cpus: int = 2
     memory: str = "2M"
     profile: str = "sdm"
-    quantum: int = 1000
+    quantum: int = QUANTUM
 
     @property
     def options(self) -> SessionOptions:

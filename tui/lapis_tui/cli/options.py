@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lapis_engine.machine.config import QUANTUM
 from lapis_sessions.text import numerals
 from lapis_tui.cli import plugged
 from lapis_tui.cli.numbers import NUMBER
@@ -33,7 +34,7 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         "--append", default="", metavar="TEXT", help="Command line for a kernel."
     ),
     click.option(
-        "--quantum", type=NUMBER, default=1000, show_default=True,
+        "--quantum", type=NUMBER, default=QUANTUM, show_default=True,
         help="Instructions of a vCPU's turn.",
     ),
     click.option(
