@@ -9,6 +9,7 @@ import pytest
 from rigs import recordings
 
 from lapis_engine.errors import ConfigError
+from lapis_engine.machine.config import MachineConfig
 from lapis_engine.replay.digest import Digester
 from lapis_engine.vmm.costs import SETS, Costs
 from lapis_plugins.host import discover
@@ -111,6 +112,12 @@ def test_what_a_recording_cannot_cost_is_refused(
     found.header = msgspec.structs.replace(found.header, cost=cost)
     with pytest.raises(ConfigError, match=r"^cost "):
         replaying.session_of(found, discover().extensions)
+
+
+def test_a_turn_is_10000_instructions_unless_one_is_said(opened: Opened) -> None:
+    assert SessionOptions().quantum == MachineConfig().quantum == 10_000
+    assert opened(memory="4M").machine.schedule.quantum == 10_000
+    assert opened(memory="4M", quantum=7).machine.schedule.quantum == 7
 
 
 # Done again, and backwards.

@@ -32,6 +32,7 @@ REPAIRS: Final[Mapping[int, str]] = MappingProxyType(
         3: "KERNEMU of a malformed APIC access is refused and leaves nothing behind",
         4: "the processor keeps to the manual where it did not",
         5: "x87, MXCSR, IRET and task switches do, and code ahead faults in time",
+        6: "time passes between the iterations of a REP on a device",
     }
 )
 """What was repaired in how the engine behaves, by the number of that behaviour. Only

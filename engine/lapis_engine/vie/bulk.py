@@ -152,12 +152,12 @@ def _write(
     done, size, write = 0, abs(step), bus.write
     try:
         for value in values:
+            if done and stopped():
+                break
             if not write(gpa, size, value):
                 break
             gpa += step
             done += 1
-            if stopped():
-                break
     except HandlerRefused:
         pass  # the next one alone meets it again
     return done
@@ -171,13 +171,13 @@ def _read(
     mask = SIZE_MASK[size]
     try:
         for _ in range(n):
+            if found and stopped():
+                break
             value = read(gpa, size)
             if value is None:
                 break
             found.append((value & mask).to_bytes(size, "little"))
             gpa += step
-            if stopped():
-                break
     except HandlerRefused:
         pass
     return found

@@ -53,7 +53,7 @@ def iterate(
     A rCX of zero makes the instruction a no-op. A fault after the first iteration, or
     one that is not handled, is left to the next call (REPEAT), so that the count of
     iterations is never lost. `many` does up to so many iterations at once, or none
-    (`bulk`); after `stopped` no further one is begun.
+    (`bulk`). `stopped` is asked between any two, and after it no further one is begun.
     """
     if not instruction.repeats:
         return _single(state, regs, instruction, one)

@@ -94,7 +94,8 @@ def make(  # noqa: PLR0913 - the last four are how it is, not what is in it
     found = [_vcpu(number, core, memory, profile) for number in range(vcpus)]
     vm = Vm(
         profile, note, core, memory, ports, mmio, list(devices), found,
-        float_ports=float_ports, tsc_hz=tsc_hz, cpu=cpu, costs=costs,
+        float_ports=float_ports, tsc_hz=tsc_hz, cpu=cpu,
+        costs=costs if costs.some() else FREE,
     )  # fmt: skip
     roles = {device.role: device.state for device in devices}
     vm.pic, vm.ioapic = roles.get("pic"), roles.get("ioapic")

@@ -55,6 +55,26 @@ def account(run: Run, retired: int) -> None:
         pass_time(vm, now)
 
 
+def between(run: Run) -> bool:
+    """Let an iteration of a REP be over; tell whether the loop must look around.
+
+    The next one sees the time at which it begins; `account` is told of all of them
+    behind the last one, and takes back what was gone ahead (`back`).
+    """
+    vm = run.vm
+    timers = vm.timers
+    run.ahead += 1
+    vm.now += 1
+    at = deadline(vm) if timers.moved else timers.next
+    return run.is_interrupted() or (at is not None and at <= vm.now)
+
+
+def back(run: Run) -> None:
+    """Take back what iterations have gone ahead."""
+    run.vm.now -= run.ahead
+    run.ahead = 0
+
+
 def charge(run: Run, ns: int) -> None:
     """Let `ns` pass for an access that the run's vCPU has made; it retires nothing.
 

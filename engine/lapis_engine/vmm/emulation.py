@@ -5,6 +5,7 @@ Every instruction that the engine carries out itself counts as one retired.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu.fault import GuestFault
@@ -115,7 +116,8 @@ def go_on(run: Run) -> exits.Exit | None:
             out = ports.emulate_port(
                 state, regs, _linear(vm, vcpu), bus, limit=limit,
                 keeps_upper_rax=vm.profile.in_keeps_upper_rax,
-                devices=vm.profile.vie_table == "all", stopped=run.is_interrupted,
+                devices=vm.profile.vie_table == "all",
+                stopped=partial(clock.between, run),
             )  # fmt: skip
         else:
             out = _memory(run, limit)
@@ -129,6 +131,9 @@ def go_on(run: Run) -> exits.Exit | None:
             state.code = b""  # never fetched by bhyve, and so not in its exit
         _pay(run)
         return pending(vcpu, vm.profile)
+    finally:
+        if run.ahead:
+            clock.back(run)
     if out.result is Result.DONE:
         clock.account(run, out.iterations or 1)
         vcpu.in_ss_shadow = loads_ss
@@ -163,7 +168,7 @@ def _memory(run: Run, limit: int) -> Progress:
     state, regs, bus = vcpu.vie, vcpu.regs, vm.buses[vcpu.id]
     if state.instruction is not None:
         out = execute.emulate(
-            state, regs, _linear(vm, vcpu), bus, limit, run.is_interrupted
+            state, regs, _linear(vm, vcpu), bus, limit, partial(clock.between, run)
         )
         unhandled = out.result is Result.UNHANDLED
         if not unhandled or out.iterations or vm.profile.vie_table != "all":

@@ -187,6 +187,8 @@ class Run:
     """PAUSE gives the rest of the turn away."""
     ran: int = 0
     """Instructions that have retired."""
+    ahead: int = 0
+    """ns that iterations of a REP have gone ahead of what is accounted."""
     yielded: bool = False
     """The vCPU spins and has given its turn away."""
     kicked: bool = False
