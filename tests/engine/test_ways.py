@@ -10,7 +10,7 @@ from rigs.processor import CODE, Rig
 from rigs.ways import HLT as HALT
 from rigs.ways import STACK, Program, Round, Way, Ways
 
-from lapis_engine.cpu import blockcheck, blocks, selfcheck
+from lapis_engine.cpu import blockcheck, blocks, layout, selfcheck
 from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import HLT, Budget, Faulted, Intercepted
 from lapis_engine.cpu.marked import (
@@ -70,6 +70,25 @@ def test_code_before_a_page_that_is_not_there_runs_to_its_end(budget: int) -> No
         event = rig.core.run(rig.regs, budget)
         done += rig.core.retired
     assert (event, done, rig.regs.rip) == (Faulted(14, 0, 0x1_0000), 0x80, 0x1_0000)
+
+
+@COMPILED
+@pytest.mark.parametrize("kind", ["blocks", "count", "steps"])
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_page_of_data_that_becomes_code_is_looked_at_again(
+    kind: str, bits: int
+) -> None:
+    """Stores to it are let by until then, though it may be run (`stores.h`)."""
+    at, cl = ("05", "0d") if bits == 32 else ("0425", "0c25")
+    code = bytes.fromhex(
+        f"c6{at}00900000b0 c6{at}02900000c3"  # at 9000: mov al, n; ret
+        "31db b90a000000"
+    )
+    body = bytes.fromhex(f"88{cl}01900000 bf00900000 ffd7 00c3 fec9")
+    code += body + bytes((0x75, 0x100 - len(body) - 2)) + HALT
+    given = Program(bits, code, HALT, (0,) * 16, (Round(0, 1000),))
+    event, _, _, _, gpr, *_ = Way(kind).run(given)[0]
+    assert (event, gpr[3] & 0xFF) == (Intercepted(HLT, 0), sum(range(1, 11)))
 
 
 @COMPILED
@@ -198,6 +217,26 @@ def test_the_accesses_that_prove_the_answers_find_a_place_that_is_off(
     monkeypatch.setattr(blocks, "_places", off)
     with pytest.raises(ProcessorError, match="answered accesses"):
         blockcheck.check_answers(Core(LIBRARY))
+
+
+@COMPILED
+@pytest.mark.parametrize(("name", "value"), [("FINDS", 0x128), ("MODES", 4)])
+def test_stores_are_not_let_by_where_the_library_is_laid_out_otherwise(
+    name: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not isinstance(LIBRARY, str)
+    found = []
+    right = blocks._places
+
+    def seen(*what: Any) -> Any:
+        found.append(right(*what))
+        return found[-1]
+
+    monkeypatch.setattr(blocks, "_places", seen)
+    Core(LIBRARY).close()
+    monkeypatch.setattr(layout, name, value)
+    Core(LIBRARY).close()
+    assert [bool(places.finds) for places in found] == [True, False]
 
 
 def _missing(path: Path, patch: Callable[..., None]) -> None:

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "length.h"
+#include "stores.h"
 
 enum {
     LINE = 64,            /* code of a block begins on one (QEMU `icache_linesize`) */
@@ -292,6 +293,8 @@ static void on_edge(void *uc, struct edge *new, struct edge *before, void *user)
     /* Or a store by another linear address, whose page is not executable, would go on
      * past the code that is new here: QEMU looks at the address of the code alone. */
     c->at.reset_dirty(c->at.cpu, 0, UINT64_MAX);
+    have_code(c, new->pc);
+    have_code(c, new->pc + new->size - (new->size > 0));
     if (!c->is_on)
         return;
     uint64_t had = c->translated;
@@ -421,6 +424,10 @@ struct counter *blocks_open(void *uc, const struct places *at)
         return NULL;
     c->uc = uc;
     c->at = *at;
+    if (at->finds) {
+        usual_find = at->find;
+        *at->finds = on_find;
+    }
     c->answers.epoch = 1;
     /* It stays: a block calls straight only where it is the only hook of its kind. */
     size_t hook;
@@ -483,11 +490,14 @@ int blocks_run(struct counter *c, void *context, uint64_t budget, uint32_t reque
     c->asked = 0;
     c->context = context;
     c->is_on = true;
+    struct counter *outer = running;
+    running = c;
     *c->at.request = request;
     int error = c->at.start(c->uc, *eip_of(c), 0, 0, 0);
     *c->at.request = 0;
     *c->at.wanted = ANY_BLOCK;
     c->is_on = false;
+    running = outer;
     c->exit.status = (c->broken != 0) | c->is_full << 1;
     if (!c->exit.kind) {
         c->exit.between = c->budget - c->left;
@@ -536,6 +546,7 @@ void blocks_on_restart(struct counter *c, bool (*call)(void))
 /* All translations are dropped. */
 void blocks_anew(struct counter *c)
 {
+    memset(c->code, 0, sizeof c->code);
     c->translated = 0;
     c->is_full = false;
     c->age++;

@@ -27,6 +27,7 @@ enum { RAX, RCX, RDX, RBX };
 
 /* What ended a run: `blocks.Exit` has the same fields. */
 enum { NOTHING, INTERRUPT, HOLE, PORT, BREAKPOINT };
+struct tlb;
 struct exit {
     uint32_t kind;
     uint32_t number;    /* INTERRUPT: that of Unicorn */
@@ -65,6 +66,10 @@ struct places {
     int (*vmem_read)(void *uc, uint64_t linear, uint32_t prot, void *to, size_t size);
     void (*loop_exit)(void *cpu);
     void (*reset_dirty)(void *cpu, uint64_t host, uint64_t size);
+    int (*vmem_translate)(void *uc, uint64_t linear, uint32_t prot, uint64_t *gpa);
+    void *(*find)(void *uc, uint64_t gpa);  /* which memory is there (`stores.h`) */
+    void *(**finds)(void *uc, uint64_t gpa);  /* where QEMU has it, or NULL */
+    const struct tlb *tlb;
     uint8_t *cpu;
     uint8_t *state;
     uint32_t *wanted;          /* CPUState.cflags_next_tb */
@@ -101,6 +106,7 @@ struct counter {
     size_t hooks[MOST_HOOKS];
     size_t holes[MOST_HOLES];
     int n_holes;
+    uint8_t code[(1 << 20) / 8];  /* a bit for each page that was translated from */
     uint64_t age;              /* of what is decoded: new with every translation */
     struct decoded decoded[MOST_DECODED];
     struct answers answers;

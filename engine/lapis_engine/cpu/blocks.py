@@ -49,6 +49,8 @@ NAMES: Final = (
     "uc_vmem_read",
     "cpu_loop_exit_x86_64",
     "tlb_reset_dirty_x86_64",
+    "uc_vmem_translate",
+    "find_memory_mapping_x86_64",
 )
 """The functions that `blocks.c` calls, in the order of `struct places`."""
 LAST_ADDRESS: Final = (1 << 64) - 1
@@ -82,6 +84,8 @@ class Places(c.Structure):
 
     _fields_ = (
         *((name, c.c_void_p) for name in NAMES),
+        ("finds", c.c_void_p),
+        ("tlb", c.c_void_p),
         ("cpu", c.c_void_p),
         ("state", c.c_void_p),
         ("wanted", c.c_void_p),
@@ -334,13 +338,35 @@ def holes(ram: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
+def _is_tlb(place: int) -> bool:
+    """Tell whether a `CPUTLBDescFast` for each mode stands there, by its looks."""
+    words = (c.c_size_t * (2 * layout.MODES)).from_address(place)
+    return all(
+        entries and not entries % 8 and _is_mask(mask)
+        for mask, entries in zip(words[::2], words[1::2], strict=True)
+    )
+
+
+def _is_mask(mask: int) -> bool:
+    """Tell whether that is the last of 2^n entries, times their size."""
+    number = (mask >> layout.ENTRY_BITS) + 1
+    return not mask % (1 << layout.ENTRY_BITS) and number & (number - 1) == 0
+
+
 def _places(uc: Uc, cr2: c.c_uint64) -> Places:
+    """Return what `blocks.c` reaches; `finds` is NULL where that is unknown."""
     handle = c.cast(uc._uch, c.c_void_p).value or 0  # noqa: SLF001
     cpu = c.c_size_t.from_address(handle + layout.CPU_POINTER).value
     leave = c.c_size_t.from_address(cpu + layout.DECREMENT_POINTER).value
     functions = (c.cast(getattr(uclib, name), c.c_void_p).value for name in NAMES)
+    finds = handle + layout.FINDS
+    usual = c.cast(uclib.find_memory_mapping_x86_64, c.c_void_p).value
+    tlb = leave - 16 * layout.MODES
+    is_known = c.c_size_t.from_address(finds).value == usual and _is_tlb(tlb)
     return Places(
         *functions,
+        finds if is_known else None,
+        tlb,
         cpu,
         c.c_size_t.from_address(cpu + layout.STATE_POINTER).value,
         cpu + layout.CFLAGS_NEXT_TB,

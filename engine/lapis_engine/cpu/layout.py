@@ -211,6 +211,13 @@ XCR0: Final = 0x1328
 CPU_POINTER: Final = 0x1B8
 """Offset in `struct uc_struct` of the pointer to `CPUState`."""
 
+FINDS: Final = 0x120
+"""Offset in `struct uc_struct` of the pointer to `find_memory_mapping`."""
+MODES: Final = 3
+"""TLBs of a processor, of a `CPUTLBDescFast` of 16 bytes each: just before what
+`DECREMENT_POINTER` leads to."""
+ENTRY_BITS: Final = 6
+
 EXITS: Final = 0x798
 """Offset in `struct uc_struct` of the pointer to the tree of addresses to stop at."""
 
