@@ -258,3 +258,48 @@ def test_the_sets_have_names_and_are_within_the_limits() -> None:
     for costs in SETS.values():
         costs.check()
     assert SETS["none"].some() == {}
+
+
+# The same again and again, which the processor may answer by itself.
+
+ROUNDS = 25
+EACH = {"rdtsc": 1, "cpuid": 1, "msr": 1, "port": 2, "mmio": 2}
+"""What `POLLING` does in each round, and how often."""
+POLLING = bytes.fromhex(
+    "bd1900"  # MOV BP, ROUNDS
+    "0f31"  # RDTSC
+    "6631c0 6631c9 0fa2"  # XOR EAX and ECX, CPUID
+    "66b91b000000 0f32"  # MOV ECX, 0x1B; RDMSR
+    "e461 e460"  # IN of a device, and of nobody
+    "6664a13000 6664a12000"  # the APIC's version and ID
+    "4d 75dd f4"  # DEC BP; JNZ; HLT
+)
+
+
+def polling(costs: Costs, period: int, core: str) -> Machine:
+    """The guest with a timer of the APIC that fires all the while, unheard."""
+    patch = pytest.MonkeyPatch()
+    if core == "count":
+        patch.setattr(build, "open_core", lambda: Core(None))
+    m = costly(costs, POLLING)
+    patch.undo()
+    m.vm.float_ports = True
+    apic = m.vcpus[0].apic
+    apic.lvt_timer, apic.timer_initial, apic.timer_divide = 0x2_0040, period, 0xB
+    apic.timer_deadline = 17
+    return m
+
+
+@pytest.mark.parametrize("period", [3, 400, 100_000])
+@pytest.mark.parametrize("costs", [DEAR, Costs(mmio=5), Costs(rdtsc=1_000_000), FREE])
+def test_accesses_in_a_loop_take_what_they_take_once(costs: Costs, period: int) -> None:
+    whole = polling(costs, period, "blocks")
+    whole.run(10_000)
+    assert whole.vcpus[0].halted
+    each = sum(times * getattr(costs, kind) for kind, times in EACH.items())
+    assert whole.now == whole.vcpus[0].retired + ROUNDS * each
+    for core, step in (("count", 10_000), ("blocks", 1), ("count", 7)):
+        cut = polling(costs, period, core)
+        while not cut.vcpus[0].halted:
+            cut.run(step)
+        assert fingerprint(cut) == fingerprint(whole), (core, step)
