@@ -44,6 +44,8 @@ MACHINE = {
 def test_every_attribute_is_a_part_or_known_to_be_elsewhere() -> None:
     """One that is new must be thought of: is it state?"""
     m = machines.ap_bringup(1)
+    if not hasattr(m.vm, "__dict__"):
+        pytest.skip("what is compiled does not tell its attributes")
     assert set(vars(m.vm)) == {*parts.VM, *parts.VM_ELSEWHERE}
     assert not set(parts.VM) & set(parts.VM_ELSEWHERE)
     assert set(vars(m.schedule)) == {*parts.SCHEDULE, "_vm"}

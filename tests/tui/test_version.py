@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lapis_engine.cpu import blocks
+from lapis_tui import built
 
 
 def lapis(*arguments: str, core: str) -> subprocess.CompletedProcess[str]:
@@ -25,10 +26,10 @@ def test_the_version_tells_the_core() -> None:
     lines = lapis("--version", core="").stdout.splitlines()
     assert lines[0].startswith("lapis, version ")
     core = "blocks" if is_compiled else "count"
-    assert lines[1] == f"core: {core}, engine: python"
+    assert lines[1] == f"core: {core}, engine: {built.build()}"
     counted = lapis("--version", core="count").stdout.splitlines()
     assert counted[1:] == [
-        "core: count, engine: python",
+        f"core: count, engine: {built.build()}",
         "instructions are counted one by one: it was asked for",
     ]
 

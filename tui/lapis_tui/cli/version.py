@@ -34,12 +34,11 @@ def tell(context: click.Context, _parameter: click.Parameter, given: bool) -> No
     if not given or context.resilient_parsing:
         return
     from lapis_engine.cpu import selfcheck  # noqa: PLC0415 - loads the processor
+    from lapis_tui import built  # noqa: PLC0415 - it too
 
-    library = selfcheck.blocks_library()
-    is_counted = isinstance(library, str)
-    core = "count" if is_counted else "blocks"
     output.say(f"lapis, version {version('lapis')}")
-    output.say(f"core: {core}, engine: python")
-    if is_counted:
+    output.say(f"core: {built.core()}, engine: {built.build()}")
+    library = selfcheck.blocks_library()
+    if isinstance(library, str):
         output.say(f"instructions are counted one by one: {library}")
     context.exit()
