@@ -4,8 +4,9 @@ A quarter is short: a way into a mode, and a soup there. The others are of rando
 that mend themselves, and so run on (`mending`).
 
 Both have another hash seed, another environment (and so another stack) and other
-addresses, and the second is told that its processor has fewer instructions, which makes
-the C library take other code. The digests must be equal, and neither process may die.
+addresses. The second is told that its processor has fewer instructions, which makes the
+C library take other code, and it counts the guest's one by one. The digests must be
+equal, and neither process may die.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from campaign import guests, mending, soup
+from lapis_engine.cpu import selfcheck
 from lapis_engine.replay.digest import Digester
 from lapis_sessions.origin import SessionOptions
 
@@ -38,11 +40,14 @@ TESTS = Path(__file__).resolve().parents[1]
 FEWER = ",".join(
     f"-{name}" for name in ("AVX512F", "AVX2", "AVX", "FMA", "FMA4", "ERMS")
 )
+COUNTED = "CAMPAIGN_COUNTED"
+"""Instructions are counted one by one in a process that has this."""
 ENVIRONMENTS = (
     {"PYTHONHASHSEED": "1"},
     {
         "PYTHONHASHSEED": "2",
         "OTHER": "x" * 5000,
+        COUNTED: "1",
         "GLIBC_TUNABLES": f"glibc.cpu.hwcaps={FEWER}",
     },
 )
@@ -152,6 +157,7 @@ def _both(case: Case, index: int | None = None) -> list[list[Any]]:
 def main(given: list[str]) -> None:
     """`SEED NUMBER [INDEX]`: say what each program came to, or that one in full."""
     seed, number, *index = map(int, given)
+    selfcheck.count_by_instruction(on=COUNTED in os.environ)
     with tempfile.TemporaryDirectory() as folder:
         for_all = not index
         rows = []
