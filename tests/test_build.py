@@ -1,6 +1,7 @@
 """What is compiled when Lapis is installed, and that it can be done without."""
 
 import sys
+from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -200,3 +201,45 @@ def test_an_extension_is_told_from_a_source() -> None:
     assert built.is_extension("_ctypes")
     assert not built.is_extension("lapis_tui.built")
     assert not built.is_extension("lapis_engine.nosuch")
+
+
+def _no_compiler(path: Path, patch: pytest.MonkeyPatch) -> Path:
+    patch.delenv("CC", raising=False)
+    patch.setenv("PATH", str(path))
+    return path / "libblocks.so"
+
+
+def _named_wrongly(path: Path, patch: pytest.MonkeyPatch) -> Path:
+    patch.setenv("CC", "no-such-compiler -O2")
+    return path / "libblocks.so"
+
+
+def _failing(path: Path, patch: pytest.MonkeyPatch) -> Path:
+    patch.setenv("CC", "false")
+    return path / "libblocks.so"
+
+
+def _no_place(path: Path, _patch: pytest.MonkeyPatch) -> Path:
+    (path / "libblocks.so").mkdir()
+    return path / "libblocks.so"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (_no_compiler, "there is no C compiler (cc, gcc or clang)"),
+        (_named_wrongly, "no-such-compiler does not run: No such file or directory"),
+        (_failing, "false failed: "),
+        (_no_place, "libblocks.so cannot be replaced: Is a directory"),
+    ],
+)
+def test_what_hinders_compiling_is_one_sentence_and_no_exception(
+    wrong: Callable[[Path, pytest.MonkeyPatch], Path],
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = wrong(tmp_path, monkeypatch)
+    sources = [ENGINE / "cpu" / name for name in hook.SOURCES]
+    assert hook.compile_c(sources, target) == why
+    assert not target.is_file()
