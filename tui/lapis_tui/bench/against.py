@@ -160,11 +160,11 @@ def compare(
 def line(c: Comparison) -> str:
     """Return a line for a comparison; of one with a problem, what it is."""
     if c.ratio is None or c.value is None or c.peer_value is None:
-        return f"{c.name:26} {'-':>14} {c.unit:14} {c.peer}: {c.problem}"
+        return f"{c.name:28} {'-':>13} {c.unit:14} {c.peer}: {c.problem}"
     target = "" if c.target is None else f"; >= {c.target} "
     verdict = "" if c.met is None else "met" if c.met else "MISSED"
     return (
-        f"{c.name:26} {c.value:14,.0f} {c.unit:14} {c.ratio:8.4f} of {c.peer}"
+        f"{c.name:28} {c.value:13,.0f} {c.unit:14} {c.ratio:8.4f} of {c.peer}"
         f" ({c.peer_value:,.0f}; {c.lowest:.4f} to {c.highest:.4f} in {c.times})"
         f"{target}{verdict}"
     )

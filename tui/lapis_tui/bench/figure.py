@@ -67,6 +67,6 @@ def line(f: Figure) -> str:
     """Return a line for a figure."""
     verdict = "" if f.target == "reported" else " met" if f.met else " MISSED"
     return (
-        f"{f.name:26} {f.value:14,.0f} {f.unit:14} {f.ratio:8.4f} of {f.beside}"
+        f"{f.name:28} {f.value:13,.0f} {f.unit:14} {f.ratio:8.4f} of {f.beside}"
         f"; {f.target}{verdict}"
     )
