@@ -39,17 +39,15 @@ class Lints:
         for lint in lints.values():
             for kind, rule in lint.rules.items():
                 self._rules.setdefault(kind, []).append((lint, rule))
+        found = (rule for kind in MAY_WAIT for rule in self._rules.get(kind, ()))
+        self.can_wait = all(lint.can_wait for lint, _ in found)
+        """Every rule may be told of accesses later (`Lint.can_wait`)."""
         self.state = LintState()
         vm.on_watch = self._look
 
     def observers(self) -> dict[type, tuple[Callable[[Logged], None], ...]]:
         """Return who is to be told which events."""
         return dict.fromkeys(self._rules, (self.observe,))
-
-    def can_wait(self) -> bool:
-        """Tell whether every rule may be told of accesses later (`Lint.can_wait`)."""
-        found = (rule for kind in MAY_WAIT for rule in self._rules.get(kind, ()))
-        return all(lint.can_wait for lint, _ in found)
 
     def observe(self, logged: Logged) -> None:
         """Look at one event of a kind that a rule is for (an observer of the history).

@@ -206,7 +206,7 @@ class Machine:
     def _begin(self) -> None:
         """See who looks on: nobody is told later of what he may stop at."""
         vm = self.vm
-        is_seen = self.log.observers or vm.on_round or not self.lints.can_wait()
+        is_seen = self.log.observers or vm.on_round or not self.lints.can_wait
         vm.core.answers.table.may_note = not is_seen
 
     def _for_userspace(self, vcpu: Vcpu, out: Exit) -> bool:
