@@ -32,6 +32,10 @@ LONG: Final = (1_000, 10_000, 100_000)
 """Budgets of a few rounds: most end long before, of the others some are loops."""
 INTERRUPTED: Final = 0.2
 """How many programs have an INT of any vector somewhere."""
+STEPS: Final = 1_000
+PIECE: Final = 997
+"""Steps of a round, and instructions of each piece that it goes on in: a loop over its
+own code is translated anew for each step."""
 ALIAS: Final = 0x3_F000
 """Where the first page of code is writable and not executable."""
 ALIASED: Final = 0.3
@@ -142,7 +146,8 @@ class Way:
             return event, self._core.retired
         retired = 0
         while True:
-            event = self._core.run(regs, 1, window=each.window)
+            most = 1 if retired < STEPS else min(PIECE, each.budget - retired)
+            event = self._core.run(regs, most, window=each.window)
             retired += self._core.retired
             if event != Budget() or retired == each.budget:
                 return event, retired
