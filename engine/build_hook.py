@@ -29,7 +29,7 @@ WISH = "LAPIS_COMPILE"
 NEEDS = ("mypy>=2.4,<3", "setuptools>=77")
 """What compiles Python: mypyc, which comes with mypy, and how it calls the compiler."""
 SECONDS = 3600.0
-"""After which compiling Python is given up; it takes a minute or two."""
+"""After which compiling Python is given up; it takes some minutes."""
 
 
 class Compiled(BuildHookInterface[Any]):

@@ -3,7 +3,7 @@
     python engine/build_python.py OUT
 
 `OUT/lib` has the extension modules then. They go before the `.py` of the same name when
-they lie beside it, so to delete them is to be without them. `lapis_engine/compiled.py`
+they lie beside it, so to delete them all is to be without. `lapis_engine/compiled.py`
 says which modules are compiled.
 """
 

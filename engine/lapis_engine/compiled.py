@@ -1,8 +1,8 @@
 """Which modules of the engine are compiled where its Python is (`build_python.py`).
 
 Nothing of it is needed: an extension goes before the `.py` of the same name, and where
-it is deleted the `.py` runs. It takes a minute or two for these, and three times that
-for all; those that are left are less than 1 % of what any bench or guest takes.
+all of them are deleted the `.py` run. Some alone cannot be: they are one library inside.
+These took 190 s of CPU to compile, where 64 modules more took 279 s.
 """
 
 from typing import Final
