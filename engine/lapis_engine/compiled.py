@@ -1,7 +1,7 @@
 """Which modules of the engine are compiled where its Python is (`build_python.py`).
 
 Nothing of it is needed: an extension goes before the `.py` of the same name, and where
-all of them are deleted the `.py` run. Some alone cannot be: they are one library inside.
+all of them are deleted the `.py` run. Some alone cannot be: they are one library.
 These took 190 s of CPU to compile, where 64 modules more took 279 s.
 """
 
