@@ -245,10 +245,11 @@ class Ways:
     def _is_known(self, given: Program, number: int, kind: str) -> bool:
         """Tell whether the first instruction that differs does so by one write.
 
-        What the write was made from may have become flags.
+        What the write was made from may have become flags and, of XADD, a register.
         """
         one, two = self._first(given, number, kind)
-        if (one[0], one[1], one[2], one[4]) != (two[0], two[1], two[2], two[4]):
+        registers = sum(a != b for a, b in zip(one[4], two[4], strict=True))
+        if one[:3] != two[:3] or registers > 1:
             return False
         places = [at for at in range(SIZE) if one[5][at] != two[5][at]]
         return bool(places) and places[-1] - places[0] < 8
