@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from lapis_engine.cpu import layout
 from lapis_engine.cpu.registers import FS, GS
 from lapis_engine.plain import Plain, PlainWrite
+from lapis_engine.units import MASK64
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.context import Context
@@ -22,6 +23,9 @@ SPACES: Final[tuple[Space, ...]] = ("port", "mmio", "msr", "cpuid")
 """By `enum space`."""
 NEVER: Final = (1 << 64) - 1
 MOST_NOTES: Final = 64
+MOST_DULL: Final = 64
+DULL_FOR: Final = 200
+"""Times that an access is not looked at again."""
 SIZED: Final = frozenset({"port", "mmio"})
 """Spaces in which an access has a size."""
 
@@ -142,7 +146,10 @@ class Answers:
     something else happens, and for those a table would be work for nothing.
     """
 
-    __slots__ = ("_handle", "_library", "_seen", "table")
+    __slots__ = (
+        "_dull", "_handle", "_library", "_seen", "_tsc_offset", "has_notes", "is_there",
+        "table",
+    )  # fmt: skip
 
     def __init__(self, library: c.CDLL | None = None, handle: int = 0) -> None:
         """Hold none. `library` is the compiled part, `handle` its table."""
@@ -151,6 +158,33 @@ class Answers:
         """What C reads: times and the TSC are set before each run."""
         self.table.due = NEVER
         self._seen: set[tuple[Context, Place]] = set()
+        self._dull: dict[Place, int] = {}
+        self._tsc_offset = 0
+        self.is_there = library is not None
+        """Something is answered at all."""
+        self.has_notes = False
+        """`notes` has some."""
+
+    def begin(self, now: int, tsc_offset: int) -> None:
+        """Have a run start at `now` ns, on a vCPU whose TSC is so much ahead."""
+        table = self.table
+        table.now = now
+        if tsc_offset != self._tsc_offset:
+            self._tsc_offset = tsc_offset
+            table.tsc_offset = tsc_offset & MASK64
+
+    def is_dull(self, place: Place) -> bool:
+        """Tell whether an access was found to be not plain, not long ago."""
+        left = self._dull.get(place, 0)
+        if left:
+            self._dull[place] = left - 1
+        return left > 0
+
+    def pass_by(self, place: Place) -> None:
+        """Take note that an access is not plain, for some times."""
+        if len(self._dull) >= MOST_DULL:
+            self._dull.clear()
+        self._dull[place] = DULL_FOR
 
     def forget(self) -> None:
         """Forget all: something has happened."""
@@ -202,11 +236,8 @@ class Answers:
 
     def notes(self) -> tuple[Note, ...]:
         """Return what was answered in the last run and is to be told, oldest first."""
-        table = self.table
-        count = table.n_notes
-        if not count:
-            return ()
-        table.n_notes = 0
+        table, self.has_notes = self.table, False
+        count, table.n_notes = table.n_notes, 0
         return tuple(
             Note(
                 it.before,

@@ -498,7 +498,7 @@ int blocks_run(struct counter *c, void *context, uint64_t budget, uint32_t reque
     *c->at.wanted = ANY_BLOCK;
     c->is_on = false;
     running = outer;
-    c->exit.status = (c->broken != 0) | c->is_full << 1;
+    c->exit.status = (c->broken != 0) | c->is_full << 1 | (c->answers.n_notes > 0) << 2;
     if (!c->exit.kind) {
         c->exit.between = c->budget - c->left;
         c->exit.before = c->exit.between;

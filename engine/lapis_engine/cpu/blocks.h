@@ -39,7 +39,8 @@ struct exit {
     uint32_t size;
     uint32_t access;    /* HOLE: uc_mem_type; PORT: 1 for OUT */
     uint32_t early;     /* the status flags are in cc_src already */
-    uint32_t status;    /* bit 0: the count is broken; bit 1: drop all translations */
+    uint32_t status;    /* bit 0: the count is broken; bit 1: drop all translations;
+                         * bit 2: there are notes */
 };
 
 /* QEMU `TranslationBlock` up to `orig_tb`, which is QEMU's for CF_NOCACHE only. */

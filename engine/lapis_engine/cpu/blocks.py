@@ -57,6 +57,7 @@ LAST_ADDRESS: Final = (1 << 64) - 1
 MOST_HOLES: Final = 64
 BROKEN: Final = 1
 FULL: Final = 2
+NOTED: Final = 4
 """Bits of `Exit.status`."""
 RESTARTED: Final = c.CFUNCTYPE(c.c_bool)
 
@@ -283,6 +284,8 @@ class Blocks:
             raise ProcessorError(
                 "unicorn's translated code is not laid out as it was at the start"
             )
+        if found.status:
+            self.answers.has_notes = bool(found.status & NOTED)
         self.is_full = bool(found.status & FULL)
         kind = KINDS[found.kind]
         if kind is None:

@@ -104,6 +104,8 @@ class Core:
         self._loaded: Context | None = None
         self._before = 0
         """Instructions of the present run that were retired by earlier starts."""
+        self._told = 0
+        """What of that `answers` knows."""
         self._stops = Stops(self._uc)
         self._guest = GuestStops(self._uc, self._counter, self._counted.save)
         self._reader = ReportReader(self._bare, self._marks, self._stops)
@@ -444,7 +446,8 @@ class Core:
         context.flush, self._loaded = False, context
         if guest.known or guest.hits:
             guest.begin(context)
-        self.answers.table.before = self._before
+        if self._before != self._told:
+            self._told = self.answers.table.before = self._before
         request = INTERRUPT_VIRQ if window else 0
         failed = self._way.start(context, budget, request, flush=flush)
         result = self._finish(context, budget, failed)

@@ -53,9 +53,10 @@ X2APIC_BASE: Final = 0x800
 
 def begin(vm: Vm, vcpu: Vcpu) -> None:
     """Tell the processor the time at which it starts, and what comes due."""
-    table = vm.core.answers.table
-    table.now, table.tsc_offset = vm.now, vcpu.tsc_offset & MASK64
+    answers = vm.core.answers
+    answers.begin(vm.now, vcpu.tsc_offset)
     if vm.costs is not FREE:
+        table = answers.table
         table.spent, table.tsc_cost = 0, vm.costs.rdtsc
         due = clock.due(vm)
         table.due = NEVER if due is None else due
@@ -67,23 +68,28 @@ def is_answered(run: Run, hw: HwExit) -> bool:
     Then the instruction at RIP is to be run once more. Whatever is not plain has the
     answers forgotten.
     """
-    if isinstance(hw, QUIET) or (
-        isinstance(hw, Intercepted) and hw.code in QUIET_CODES
-    ):
-        return False
     vm, vcpu = run.vm, run.vcpu
+    answers = vm.core.answers
+    if not answers.is_there or isinstance(hw, QUIET):
+        return False
+    if isinstance(hw, Intercepted) and hw.code in QUIET_CODES:
+        return False
     place = _place(run, hw)
-    answer = None if place is None else _answer(vm, vcpu, place)
-    if place is None or answer is None:
-        vm.core.answers.forget()
+    if place is None or answers.is_dull(place):
+        answers.forget()
+        return False
+    answer = _answer(vm, vcpu, place)
+    if answer is None:
+        answers.forget()
+        answers.pass_by(place)
         return False
     context = vcpu.regs.context
     is_noted = place.space == "msr" or (place.write and answer is not DROPPED)
     cost = getattr(vm.costs, place.space)
-    if vm.core.answers.put(context, place, answer, noted=is_noted, cost=cost):
+    if answers.put(context, place, answer, noted=is_noted, cost=cost):
         return True
     if place.write and is_noted:
-        vm.core.answers.forget_reads(context)
+        answers.forget_reads(context)
     return False
 
 
@@ -188,12 +194,12 @@ def account(run: Run, retired: int) -> None:
     What they took beside is paid at the end: nothing came due before (`clock.charge`).
     """
     vm = run.vm
-    notes = vm.core.answers.notes()
-    if not notes and vm.costs is FREE:
+    answers = vm.core.answers
+    if not answers.has_notes and vm.costs is FREE:
         clock.account(run, retired)
         return
-    spent, done = vm.core.answers.table.spent, 0
-    for note in notes:
+    spent, done = answers.table.spent, 0
+    for note in answers.notes():
         clock.account(run, note.before - done)
         done = note.before
         vm.now += note.spent

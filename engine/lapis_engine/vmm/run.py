@@ -167,12 +167,13 @@ def _execute(run: Run, *, window: bool) -> exits.Exit | None:
     plain.begin(vm, vcpu)
     hw = vm.core.run(vcpu.regs, left, window=window, past=past)
     plain.account(run, vm.core.retired)
-    out = None if plain.is_answered(run, hw) else _handled(run, hw)
+    is_over = type(hw) is Budget
+    out = None if is_over or plain.is_answered(run, hw) else _handled(run, hw)
     if watched and run.ran != before:  # a stop of the user's is no instruction
         if vcpu.mode_watch == watched:
             vcpu.mode_watch -= 1
         intercepted.see_mode(vm, vcpu)
-    if type(hw) is Budget and run.ran >= run.budget:
+    if is_over and run.ran >= run.budget:
         attention = vm.attention
         if not (attention.kick or attention.stop_asked):
             return exits.BOGUS  # which the next round would find: nothing has happened
