@@ -13,11 +13,13 @@ import capstone
 import pytest
 
 from lapis_engine.cpu import ahead, blocks, layout, selfcheck
+from lapis_engine.cpu.answers import Cpuid, Place
 from lapis_engine.cpu.core import Core
 from lapis_engine.cpu.intercepts import Budget, Faulted, Window
 from lapis_engine.cpu.registers import CS, Segment
 from lapis_engine.errors import ProcessorError
 from lapis_engine.memory.physical import PhysicalMemory
+from lapis_engine.plain import Plain
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
@@ -94,6 +96,32 @@ def test_an_instruction_across_pages_has_both_once_it_is_the_next(way: str) -> N
 def test_what_is_behind_a_fault_is_not_fetched(way: str, text: str) -> None:
     paged = Paged(way, text)  # div eax, of zero
     assert paged.core.run(paged.regs, 9) == Faulted(0, 0, 0)
+    assert 8 not in paged.pages
+
+
+@COMPILED
+@pytest.mark.parametrize(
+    ("text", "place", "count"),
+    [
+        ("90 0fa2", Place("cpuid", 0), 2),
+        ("a1 00d00000", Place("mmio", 0x2_0000, 4), 1),
+        ("90 ec", Place("port", 0x5555, 1), 1),  # which is an exit then
+        ("0f31", Place("port", 0, 1), 1),
+    ],
+)
+def test_behind_what_is_answered_at_the_end_of_a_run_nothing_is_fetched(
+    text: str, place: Place, count: int
+) -> None:
+    """As behind an exit, which it would be by instruction."""
+    paged = Paged("blocks", text)
+    regs, answers = paged.regs, paged.core.answers
+    paged.memory.write(TABLE + 4 * 0xD, (0x2_0003).to_bytes(4, "little"))
+    answers.table.tsc_hz, regs.gpr[0], regs.gpr[1], regs.gpr[2] = 1, 0, 0, 0x5555
+    answer = Cpuid(1, 2, 3, 4) if place.space == "cpuid" else Plain(7)
+    for _ in range(2):
+        answers.put(regs.context, place, answer, noted=False, cost=0)
+    paged.core.run(regs, text.count(" ") + 1 if "ec" in text else count)
+    assert paged.core.retired == count
     assert 8 not in paged.pages
 
 

@@ -6,8 +6,9 @@ and where a run is cut, and a page that the guest never comes to would have its 
 for that alone. So a block ends before what could reach into the next page.
 
 What is left is a rule that holds however a guest is run: the pages of an instruction
-have A once it has begun, or is the next one when a run ends; an interrupt is taken
-after the next instruction has been fetched. (SDM Vol. 3A "Accessed and Dirty Flags"
+have A once it has begun, or is the next one when a run ends, unless that ends with what
+the engine carries out or answers; an interrupt is taken after the next instruction has
+been fetched. (SDM Vol. 3A "Accessed and Dirty Flags"
 allows both: a processor may set A before it gets there.)
 
 A block ends when QEMU thinks that it has made enough code ("nb_ops"), of which it is

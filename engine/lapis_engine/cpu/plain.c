@@ -129,6 +129,8 @@ static void retire(struct counter *c, const struct decoded *it)
     c->left += c->block->icount - it->index - 1;
     c->block = NULL;
     c->answers.count++;
+    if (c->left <= 0)
+        c->at.stop(c->uc);  /* behind an exit the next one is not fetched (`ahead`) */
 }
 
 static void put_pair(uint64_t *regs, uint64_t value)
@@ -262,7 +264,8 @@ bool plain_hole(struct counter *c, uint32_t access, uint64_t gpa, uint64_t value
     return true;
 }
 
-/* IN, or an OUT of which nothing comes; the processor itself finishes it. */
+/* IN, or an OUT of which nothing comes; the processor itself finishes it, and fetches
+ * the next one: not so the last one of a run. */
 bool plain_port(struct counter *c, uint32_t port, int size, uint64_t *value,
                 bool is_write)
 {
@@ -274,7 +277,8 @@ bool plain_port(struct counter *c, uint32_t port, int size, uint64_t *value,
     if (hflags & HF_PE && (flags & VM || (hflags & HF_CPL) > (flags >> IOPL & 3)))
         return false;
     const struct decoded *it = decoded_here(c);
-    if (!it || it->operation != IN_OUT || !answer(c, it, found, value, true))
+    bool is_last = it && c->left <= 0 && it->index + 1u == c->block->icount;
+    if (!it || is_last || it->operation != IN_OUT || !answer(c, it, found, value, true))
         return false;
     c->answers.count++;
     return true;
