@@ -238,37 +238,34 @@ static bool take_back(struct counter *c, uint64_t pc)
     return true;
 }
 
-static void on_block(void *uc, uint64_t pc, uint32_t size, void *user)
+/* What is to be done about a block beside counting it; NULL is not one. Out of line,
+ * for it would have `on_block` save registers each time. */
+static __attribute__((noinline)) void enter(struct counter *c, struct block *block)
 {
-    struct counter *c = user;
-    (void)uc, (void)size;
-    if (!c->is_on)
-        return;
-    struct block *block = block_of((uintptr_t)__builtin_return_address(0), pc);
-    if (__builtin_expect(!block, 0)) {
+    if (!block) {
         give_up(c);
         return;
     }
     uint32_t limit = block->cflags & COUNT_MASK;
-    if (__builtin_expect(limit, 0)) {
+    if (limit) {
         if (c->asked) {
             if (c->asked != limit) {
                 give_up(c);
                 return;
             }
             c->asked = 0;
-        } else if (limit != 1 || !take_back(c, pc)) {
+        } else if (limit != 1 || !take_back(c, block->pc)) {
             give_up(c);
             return;
         }
     }
-    if (__builtin_expect(!block->note, 0))
+    if (!block->note)
         block->note = note_of(c, block);
     int64_t left = c->left - block->icount;
     uint32_t alone = block->note >> 1;
     /* What was asked for gets its turn, or a start might come to nothing. */
     bool has_room = !c->is_full || limit;
-    if (__builtin_expect(left >= 0 && !alone && has_room, 1)) {
+    if (left >= 0 && !alone && has_room) {
         c->left = left;
         c->block = block;
         return;
@@ -283,6 +280,24 @@ static void on_block(void *uc, uint64_t pc, uint32_t size, void *user)
         c->asked = alone;
     *c->at.wanted = c->asked;
     *c->at.leave = 0xffff;
+}
+
+static void on_block(void *uc, uint64_t pc, uint32_t size, void *user)
+{
+    struct counter *c = user;
+    (void)uc, (void)size;
+    if (!c->is_on)
+        return;
+    struct block *block = block_of((uintptr_t)__builtin_return_address(0), pc);
+    /* Nearly always it was looked at, runs whole, and there is room for all of it. */
+    if (__builtin_expect(block && block->note == 1 && !c->is_full
+                         && !(block->cflags & COUNT_MASK)
+                         && c->left >= block->icount, 1)) {
+        c->left -= block->icount;
+        c->block = block;
+        return;
+    }
+    enter(c, block);
 }
 
 static void on_edge(void *uc, struct edge *new, struct edge *before, void *user)
