@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rigs.plain_guests import ACCESSES, START, machine, ways
+from rigs.machines import fingerprint
+from rigs.plain_guests import ACCESSES, DEAR, START, interrupted, machine, ways
 
 from lapis_engine.apic import access, timer
 from lapis_engine.apic import plain as apic_plain
@@ -25,6 +26,7 @@ from lapis_engine.cpu import blocks, selfcheck
 from lapis_engine.devices import pit, pmtimer, uart
 from lapis_engine.plain import Plain
 from lapis_engine.profiles.catalog import SDM
+from lapis_engine.vmm.costs import FREE, Costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -293,3 +295,21 @@ def test_after_a_reset_nothing_of_before_is_read() -> None:
     guest.run(100)
     assert any(logged.event.kind == "reset" for logged in guest.log.last(50))
     assert guest.read_physical(0x7_0000, 4) == bytes(4)
+
+
+@needs_blocks
+@pytest.mark.parametrize("costs", [FREE, DEAR], ids=["free", "dear"])
+@pytest.mark.parametrize("x2apic", [False, True])
+def test_the_eoi_of_a_handler_is_answered_and_told(x2apic: bool, costs: Costs) -> None:
+    """Interrupts by self IPIs: what a handler does is the same with each an exit."""
+    found = []
+    for way in ("blocks", "count"):
+        selfcheck.count_by_instruction(on=way == "count")
+        guest = interrupted(costs, x2apic=x2apic)
+        guest.run(4000)
+        ended = [e.at for e in guest.log.last(3000) if e.event.kind == "eoi"]
+        found.append((fingerprint(guest), ended))
+        answered = guest.vm.core.answers.table.count
+        assert (answered > len(ended) - 3) == (way == "blocks")
+    assert found[0] == found[1]
+    assert len(found[0][1]) > 100

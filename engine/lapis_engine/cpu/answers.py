@@ -173,6 +173,10 @@ class Answers:
             self._tsc_offset = tsc_offset
             table.tsc_offset = tsc_offset & MASK64
 
+    def knows(self, context: Context, place: Place) -> bool:
+        """Tell whether an access came, or was expected, since all was forgotten."""
+        return (context, place) in self._seen
+
     def is_dull(self, place: Place) -> bool:
         """Tell whether an access was found to be not plain, not long ago."""
         left = self._dull.get(place, 0)
@@ -205,8 +209,9 @@ class Answers:
         *,
         noted: bool,
         cost: int,
+        expected: bool = False,
     ) -> bool:
-        """Answer an access of one vCPU from now on, if it came before.
+        """Answer an access of one vCPU from now on, if it came before or is `expected`.
 
         It takes `cost` ns beside its instruction. Tells whether it is answered by
         that: one that has an answer, and came all the same, is not. With `noted` each
@@ -217,7 +222,8 @@ class Answers:
         asked = context, place
         if asked not in self._seen:
             self._seen.add(asked)
-            return False
+            if not expected:
+                return False
         record = AnswerRecord(
             owner=_owner(context),
             address=place.address,

@@ -49,6 +49,8 @@ QUIET: Final = (Budget, Window, Faulted, SoftwareInterrupt, Breakpoint, Watched)
 """Reports after which registers still read as before."""
 QUIET_CODES: Final = frozenset({RDTSC, RDTSCP, PAUSE, HLT})
 X2APIC_BASE: Final = 0x800
+EOI: Final = 0xB0
+"""Offset of the register in the page."""
 
 
 def begin(vm: Vm, vcpu: Vcpu) -> None:
@@ -60,6 +62,26 @@ def begin(vm: Vm, vcpu: Vcpu) -> None:
         table.spent, table.tsc_cost = 0, vm.costs.rdtsc
         due = clock.due(vm)
         table.due = NEVER if due is None else due
+
+
+def expect_eoi(vm: Vm, vcpu: Vcpu) -> None:
+    """Have the EOI answered that a vCPU in a handler will write, if it is plain."""
+    answers, apic_now = vm.core.answers, vcpu.apic
+    if not answers.is_there:
+        return
+    if apic_state.mode(apic_now) == "x2apic":
+        place = Place("msr", X2APIC_BASE + (EOI >> 4), write=True)
+    else:
+        gpa = apic_state.base(apic_now) + EOI
+        place = Place("mmio", gpa, apic.SIZE, write=True)
+    if answers.knows(vcpu.regs.context, place):
+        return
+    answer = _answer(vm, vcpu, place)
+    if answer is not None:
+        cost = getattr(vm.costs, place.space)
+        answers.put(
+            vcpu.regs.context, place, answer, noted=True, cost=cost, expected=True
+        )
 
 
 def is_answered(run: Run, hw: HwExit) -> bool:
@@ -225,4 +247,6 @@ def _take(run: Run, note: Note) -> None:
     outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
     assert not isinstance(outcome, Breach), "a plain write is not refused"
     vm.note(event)
+    vm.now += 1  # as behind an exit, what it sets off comes when it has retired
     fabric.route(vm, outcome, "critical")
+    vm.now -= 1

@@ -94,6 +94,8 @@ def _round(run: Run, *, is_consistent_asked: bool) -> exits.Exit | None:
         return vm.suspended or exits.BOGUS
     if vm.suspended is not None or vm.panic is not None:
         return None  # reported by the next round
+    if vcpu.apic.isr:
+        plain.expect_eoi(vm, vcpu)
     if vcpu.debug_due and debug.release(run):
         return None
     return _execute(run, window=window)
