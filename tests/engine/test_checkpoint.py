@@ -28,7 +28,11 @@ CORE = {
     # The ways to count: no run shows which one it is.
     "_counted", "_blocks", "_way",
     # Mean nothing between two runs.
-    "_loaded", "_before", "_skip", "retired",
+    "_loaded", "_before", "_told", "_skip", "retired",
+    # Of the configuration.
+    "_is_strict",
+    # Known from what has happened since the last act: `capture.put` has it forgotten.
+    "answers",
     # The debugger's.
     "_stops",
     # Follows from the debug registers: `arm_guest` is asked at each entry.

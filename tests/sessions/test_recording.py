@@ -313,7 +313,7 @@ def test_a_newer_format_that_this_reader_understands_is_read(
 ) -> None:
     def newer(kind: bytes, value: Any) -> Any:
         if kind == b"HEAD":
-            assert value[12:14] == [3, 3]
+            assert value[12:14] == [4, 4]
             value[12] = 9
         return value
 
