@@ -16,6 +16,7 @@ from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.play import named
 from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
+from lapis_tui import built
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -31,6 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
     selfcheck.count_by_instruction(on=is_counted)
     if is_counted:
         os.environ["LAPIS_CORE"] = "count"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what changes the Python of an engine that is compiled."""
+    if built.build() == "python":
+        return
+    skip = pytest.mark.skip(reason="the engine's Python is compiled")
+    for item in items:
+        if item.get_closest_marker("patches") is not None:
+            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -184,6 +184,7 @@ def test_no_instruction_is_longer_than_its_length(bits: int) -> None:
 HEADS = [b"\x0f", b"\x66", b"\x67", b"\x48", b"\x66\x48", b"\xf3\x0f", b"\x66\x0f"]
 
 
+@pytest.mark.patches
 def test_a_library_that_goes_ahead_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "ENOUGH", 0)
     with pytest.raises(ProcessorError, match="A before a page is come to"):

@@ -31,6 +31,7 @@ def count_walks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return walked
 
 
+@pytest.mark.patches
 def test_a_disassembly_walks_the_page_tables_once_a_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_disassembly_walks_the_page_tables_once_a_page(
     assert walked == [start, CODE + PAGE]
 
 
+@pytest.mark.patches
 def test_memory_is_read_with_a_walk_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Rig().machine
     machine.vm.memory.write(CODE, bytes(range(256)) * 48)

@@ -7,6 +7,7 @@ finds alone are compared with it again here, which is quick.
 import pytest
 from rigs.apic_mutants import Mutant, disagreement, listed, load, mutated, source
 
+pytestmark = pytest.mark.patches
 MUTANTS = listed()
 FILES = ("priority.py", "icr.py", "icr_rules.py", "destination.py")
 

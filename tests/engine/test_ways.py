@@ -130,6 +130,7 @@ def test_a_branch_to_what_is_not_canonical_is_done_and_the_fetch_faults(
     assert (flags, gpr[4]) == (3, STACK + rsp)
 
 
+@pytest.mark.patches
 def test_bytes_of_an_address_that_is_not_canonical_are_not_looked_at() -> None:
     """They are those of another, whose upper bits the walk leaves out."""
     regs = Rig().regs
@@ -188,6 +189,7 @@ def _is_marked(code: bytes, bits: int, offer: Any) -> bool:
 
 
 @COMPILED
+@pytest.mark.patches
 def test_the_programs_that_prove_the_count_find_one_that_is_off() -> None:
     assert not isinstance(LIBRARY, str)
 
