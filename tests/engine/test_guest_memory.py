@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from conformance.rig import CODE, Rig
 
 from lapis_engine.cpu.paging import Linear
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
-    import pytest
-
     from lapis_engine.cpu.paging import Leaf
 
 NOP = b"\x90"
