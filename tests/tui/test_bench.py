@@ -7,6 +7,7 @@ import platform
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from unicorn.x86_const import UC_X86_REG_RCX
 
 from lapis_tui.bench import engine, figure, guests, loops, recordings, rom, timing
 from lapis_tui.bench.bare import MEMORY_LOOP, PlainUnicorn
@@ -96,8 +97,10 @@ def test_the_apic_loop_reads_the_id_register_in_the_engine() -> None:
 def test_plain_unicorn_does_the_same_loops() -> None:
     raw = PlainUnicorn()
     for loop in (rom.REGISTERS, rom.ON_DATA, rom.ON_CODE, rom.RDTSC):
-        raw.loop(loop, 100)
-        raw.loop(loop, 1)
+        for rounds in (100, 1):
+            raw.loop(loop, rounds)
+            left = raw._long[loop.name].reg_read(UC_X86_REG_RCX)
+            assert left & 0xFFFF_FFFF == 0, "all rounds are done"
 
 
 def test_each_figure_stands_beside_its_ceiling(

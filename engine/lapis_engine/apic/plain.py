@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 SIZE: Final = 4
 """Bytes of an access by MMIO; others are for `access` to judge."""
-MSR_BASE: Final = access.MSR_BASE
+EOI: Final = 0xB0
+"""Offset of the EOI register in the page."""
+EOI_MSR: Final = access.MSR_BASE + (EOI >> 4)
 TPR_MOST: Final = 0xFF
 
 
@@ -37,7 +39,7 @@ def read_mmio(
 def read_msr(state: ApicState, msr: int, now: int, profile: Profile) -> Plain | None:
     """Return what a RDMSR of an x2APIC register gives, or None if it is not plain."""
     value = access.read_msr(state, msr, now, profile)
-    register = REGISTERS.get((msr - MSR_BASE) << 4)
+    register = REGISTERS.get(_offset(msr))
     if value is None or register is None:
         return None
     return _over_time(state, register.name, value, now, profile)
@@ -57,8 +59,18 @@ def _over_time(
     return found if found.at(now) == value else None
 
 
-def write(state: ApicState, offset: int) -> PlainWrite | None:
-    """Return which writes at `offset` are plain, or None."""
+def _offset(msr: int) -> int:
+    """Return where in the page the register of an MSR is."""
+    return (msr - access.MSR_BASE) << 4
+
+
+def write_msr(state: ApicState, msr: int) -> PlainWrite | None:
+    """Return which WRMSR of an x2APIC register are plain, or None."""
+    return write_mmio(state, _offset(msr))
+
+
+def write_mmio(state: ApicState, offset: int) -> PlainWrite | None:
+    """Return which writes at `offset` of the page are plain, or None."""
     register = REGISTERS.get(offset)
     name = None if register is None else register.name
     if name == "tpr":

@@ -32,7 +32,8 @@ REPAIRS: Final[Mapping[int, str]] = MappingProxyType(
         3: "KERNEMU of a malformed APIC access is refused and leaves nothing behind",
         4: "the processor keeps to the manual where it did not",
         5: "x87, MXCSR, IRET and task switches do, and code ahead faults in time",
-        6: "time passes between the iterations of a REP on a device",
+        6: "a REP on a device takes time between iterations, A bits come with code, "
+        "INT 6 is an interrupt, and new code runs whoever wrote it",
     }
 )
 """What was repaired in how the engine behaves, by the number of that behaviour. Only

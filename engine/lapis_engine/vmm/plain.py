@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 QUIET: Final = (Budget, Window, Faulted, SoftwareInterrupt, Breakpoint, Watched)
 """Reports after which registers still read as before."""
 QUIET_CODES: Final = frozenset({RDTSC, RDTSCP, PAUSE, HLT})
-X2APIC_BASE: Final = 0x800
-EOI: Final = 0xB0
-"""Offset of the register in the page."""
 
 
 def begin(vm: Vm, vcpu: Vcpu) -> None:
@@ -70,9 +67,9 @@ def expect_eoi(vm: Vm, vcpu: Vcpu) -> None:
     if not answers.is_there:
         return
     if apic_state.mode(apic_now) == "x2apic":
-        place = Place("msr", X2APIC_BASE + (EOI >> 4), write=True)
+        place = Place("msr", apic.EOI_MSR, write=True)
     else:
-        gpa = apic_state.base(apic_now) + EOI
+        gpa = apic_state.base(apic_now) + apic.EOI
         place = Place("mmio", gpa, apic.SIZE, write=True)
     if answers.knows(vcpu.regs.context, place):
         return
@@ -179,7 +176,7 @@ def _mmio(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
         if apic_state.mode(vcpu.apic) != "xapic":
             return None
         if place.write:
-            return apic.write(vcpu.apic, server) if size == apic.SIZE else None
+            return apic.write_mmio(vcpu.apic, server) if size == apic.SIZE else None
         return apic.read_mmio(vcpu.apic, server, size, vm.now, profile)
     if place.write or not isinstance(server, Device) or server.plain is None:
         return None
@@ -191,14 +188,15 @@ def _msr(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
     if hits(vm.traps.msr, number, 1):
         return None
     if number in OWN_REGISTERS:
-        return OwnRegister(OWN_REGISTERS[number])
+        is_there = msr.is_known(number, profile, vm.cpu.model)
+        return OwnRegister(OWN_REGISTERS[number]) if is_there else None
     if profile.unknown_msr_exits and not msr.is_known(number, profile, vm.cpu.model):
         return None
     if place.write:
         is_x2apic = apic_state.mode(vcpu.apic) == "x2apic"
         if not is_x2apic or not msr.is_x2apic(number):
             return None
-        return apic.write(vcpu.apic, (number - X2APIC_BASE) << 4)
+        return apic.write_msr(vcpu.apic, number)
     if msr.is_x2apic(number):
         return apic.read_msr(vcpu.apic, number, vm.now, profile)
     if number == msr.TSC:
