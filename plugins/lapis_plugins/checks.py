@@ -23,6 +23,7 @@ from lapis_sessions.extensions import (
     Exporter,
     Function,
     Pane,
+    Platform,
     Role,
 )
 from lapis_sessions.registry import Argument, Command
@@ -149,7 +150,20 @@ def device(part: Any) -> None:
         raise ValueError(f"device {part.name!r} has role {part.role}, as one of ours")
 
 
+def platform(part: Any) -> None:
+    """Check a platform."""
+    _named(part, Platform, "devices", texts=("text",))
+
+
 # What the functions of parts return.
+
+
+def devices(value: Any) -> list[Device]:
+    """Check what a platform makes."""
+    found = list(value)
+    for each in found:
+        device(each)
+    return found
 
 
 def result(value: Any) -> Any:

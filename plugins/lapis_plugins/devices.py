@@ -8,6 +8,7 @@ is a part of its state: going back goes back behind it, and a replay comes to th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.copies import clone
@@ -18,7 +19,17 @@ from lapis_plugins import checks
 from lapis_plugins.guard import RAISED
 
 if TYPE_CHECKING:
-    from lapis_engine.devices.device import Access, Device, Signals, Timed
+    from collections.abc import Callable
+
+    from lapis_engine.devices.device import (
+        Access,
+        Device,
+        Function,
+        Moves,
+        Range,
+        Signals,
+        Timed,
+    )
     from lapis_engine.machine.machine import Machine
     from lapis_plugins.guard import Guard
 
@@ -34,14 +45,53 @@ class GuardedState:
 
 def guarded(guard: Guard, device: Device) -> Device:
     """Return the device with its code guarded."""
-    timer = device.timer
+    timer, moves, function = device.timer, device.moves, device.function
+    look = partial(_look, guard, f"device {device.name!r}")
+    if function is not None:
+        config = GuardedConfig(guard, device.name, function)
+        function = replace(function, config=config)
     return replace(
         device,
         plugin=guard.name,
         state=GuardedState(device.state),
         access=GuardedAccess(guard, device.name, device.access),
         timer=None if timer is None else GuardedTimer(guard, device.name, timer),
+        plain=look(device.plain, None),
+        hides=look(device.hides, ()),
+        moves=None if moves is None else GuardedMoves(look, moves),
+        function=function,
     )
+
+
+def _look(
+    guard: Guard, what: str, function: Callable[..., Any] | None, usual: Any
+) -> Callable[..., Any] | None:
+    """Guard a function that looks at a state and changes nothing.
+
+    Where it fails, or the device has, it is `usual`.
+    """
+    if function is None:
+        return None
+
+    def look(state: GuardedState, *given: Any) -> Any:
+        if state.failed is not None:
+            return usual
+        try:
+            return function(state.inner, *given)
+        except RAISED as error:
+            guard.report(what, error)
+            return usual
+
+    return look
+
+
+class GuardedMoves:
+    """What a device claims at present (`device.Moves`)."""
+
+    def __init__(self, look: Callable[..., Any], moves: Moves) -> None:
+        """Guard `moves`."""
+        self.ports: Callable[[GuardedState], tuple[Range, ...]] = look(moves.ports, ())
+        self.mmio: Callable[[GuardedState], tuple[Range, ...]] = look(moves.mmio, ())
 
 
 class GuardedAccess:
@@ -85,6 +135,26 @@ class GuardedAccess:
     def _out(self, state: GuardedState, before: Any, error: BaseException) -> None:
         state.inner, state.failed = before, type(error).__name__
         self._guard.report(self._what, error)
+
+
+class GuardedConfig:
+    """The configuration space of a PCI function (`device.Config`)."""
+
+    def __init__(self, guard: Guard, name: str, function: Function) -> None:
+        """Guard the configuration of `function`, of the device `name`."""
+        self._access = GuardedAccess(guard, name, function.config)
+
+    def read(self, state: GuardedState, register: int, size: int, now: int) -> int:
+        """Return what the guest reads; all ones of what has failed."""
+        value = self._access.read(state, register, size, now)
+        return value if value >= 0 else (1 << 8 * size) - 1
+
+    def write(
+        self, state: GuardedState, register: int, size: int, value: int, now: int
+    ) -> Signals:
+        """Take what the guest writes."""
+        signals = self._access.write(state, register, size, value, now)
+        return tuple(each for each in signals if not isinstance(each, Refused))
 
 
 class GuardedTimer:

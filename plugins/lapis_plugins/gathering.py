@@ -68,6 +68,7 @@ def merged(
         "explainers": found["lapis_explainers"],
         "profiles": found["lapis_profiles"],
         "functions": found["lapis_functions"],
+        "machines": found["lapis_machines"],
         "scenarios": found["lapis_scenarios"],
     }
     commands = dict.fromkeys(found["lapis_commands"].values())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from lapis_engine.errors import ConfigError
 from lapis_plugins import checks, finding, gathering, spec
 from lapis_plugins.devices import guarded
 from lapis_plugins.guard import RAISED, Guard
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lapis_sessions.extensions import Extensions
 
 BUILTIN = {
+    "bare": "lapis_plugins.builtin.bare",
     "engine": "lapis_plugins.builtin.engine",
     "panes": "lapis_plugins.builtin.panes",
     "pc": "lapis_plugins.builtin.pc",
@@ -142,9 +144,12 @@ class Host:
         return gathering.merged(offers, self.devices, self.report, self._unheard)
 
     def devices(self, config: MachineConfig) -> list[Device]:
-        """Return the devices that all plug-ins put on a machine."""
-        found: list[Device] = []
-        owners: dict[str, str] = {}
+        """Return the devices of a platform, and those that plug-ins put on it.
+
+        Raises `ConfigError` when there is no such platform.
+        """
+        found = self._platform(config)
+        owners = {each.name: each.plugin or config.machine for each in found}
         for plugin in self.plugins:
             if plugin.why is not None or "lapis_devices" not in plugin.hooks:
                 continue
@@ -161,6 +166,15 @@ class Host:
                 else:
                     self._clash(plugin, device, other, owners[other.name])
         return found
+
+    def _platform(self, config: MachineConfig) -> list[Device]:
+        machines, name = self.extensions.machines, config.machine
+        if name in machines:
+            return list(machines[name].devices(config))
+        if not machines:
+            return []
+        known = " or ".join(sorted(machines))
+        raise ConfigError(f"machine {name[:40]!r}: {known} is expected")
 
     def _devices_of(self, plugin: Plugin, config: MachineConfig) -> list[Device]:
         made = list(self._call(plugin.name, "lapis_devices", config=config))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapis_engine.errors import LapisError
 from lapis_engine.lints.lint import LintFailedError
 from lapis_plugins import checks
+from lapis_plugins.devices import guarded
 from lapis_plugins.guard import RAISED, within
 from lapis_sessions.gallery import catalog
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lapis_engine.boot.detect import Loader
+    from lapis_engine.devices.device import Device
     from lapis_engine.lints.lint import Lint, Rule
     from lapis_engine.lints.state import Finding
+    from lapis_engine.machine.config import MachineConfig
     from lapis_engine.vmm.vm import Vm
     from lapis_plugins.guard import Guard
     from lapis_sessions.extensions import (
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
         Exporter,
         Function,
         Pane,
+        Platform,
         Row,
         Size,
     )
@@ -157,6 +161,17 @@ def function(guard: Guard, part: Function) -> Function:
     return replace(part, call=guard.called(what, part.call, check, NO_VALUE))
 
 
+def platform(guard: Guard, part: Platform) -> Platform:
+    """Guard a platform, and every device of it."""
+
+    def devices(config: MachineConfig) -> list[Device]:
+        made = checks.devices(part.devices(config))
+        return [guarded(guard, device) for device in made]
+
+    what = f"machine {part.name!r}"
+    return replace(part, devices=guard.called(what, devices, list))
+
+
 def scenarios(folder: Path) -> Iterable[Path]:
     """Return the files of the scenarios in a folder."""
     return catalog.within(folder).values()
@@ -184,6 +199,7 @@ KINDS: Final = (
     Kind("lapis_loaders", "loader", checks.loader, loader),
     Kind("lapis_apic_formats", "APIC format", checks.apic_format, apic_format),
     Kind("lapis_functions", "function", checks.function, function),
+    Kind("lapis_machines", "machine", checks.platform, platform),
     Kind("lapis_scenarios", "scenario", checks.folder, _as_it_is, _stem, scenarios),
 )  # fmt: skip
 """All but devices, which are made anew for each machine."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Exporter,
         Function,
         Pane,
+        Platform,
     )
     from lapis_sessions.registry import Command
 
@@ -36,7 +37,12 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def lapis_devices(config: MachineConfig) -> Sequence[Device]:  # type: ignore[empty-body]
-    """Return the devices to put on a machine that is about to be built."""
+    """Return the devices to put on a machine that is about to be built, of any kind."""
+
+
+@hookspec
+def lapis_machines() -> Sequence[Platform]:  # type: ignore[empty-body]
+    """Return platforms: kinds of machines, each with the devices that it has."""
 
 
 @hookspec

@@ -36,6 +36,16 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Platform:
+    """A kind of machine: the devices that it has, beside those of plug-ins."""
+
+    name: str
+    text: str
+    """What it is, in half a sentence."""
+    devices: DeviceMaker
+
+
+@dataclass(frozen=True, slots=True)
 class Explainer:
     """Puts the raw values of one register into words."""
 
@@ -111,6 +121,7 @@ class Extensions:
     loaders: tuple[Loader, ...] = ()
     apic_formats: tuple[ApicFormat, ...] = ()
     functions: Mapping[str, Function] = field(default_factory=dict)
+    machines: Mapping[str, Platform] = field(default_factory=dict)
     scenarios: Mapping[str, Path] = field(default_factory=dict)
     """The file of each scenario."""
     reports: list[str] = field(default_factory=list)

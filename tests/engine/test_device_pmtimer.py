@@ -9,7 +9,7 @@ from lapis_engine.devices import pmtimer
 from lapis_engine.devices.device import Refused
 from lapis_engine.machine.config import MachineConfig
 from lapis_engine.machine.machine import Machine
-from lapis_plugins.builtin import pc
+from lapis_plugins.builtin import bare
 
 COUNT = 0x408
 
@@ -71,7 +71,7 @@ def test_it_has_four_ports() -> None:
 
 def test_nothing_else_of_a_pc_wants_its_ports() -> None:
     config = MachineConfig(cpus=1, memory=16 << 20)
-    devices = pc.lapis_devices(config)
+    devices = bare.devices(config)
     image = flat.load(b"\xf4", memory_bytes=16 << 20)
     Machine(config, image, devices)  # raises `ConfigError` where ranges overlap
     owners = [

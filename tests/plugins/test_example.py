@@ -81,7 +81,7 @@ def test_it_is_listed_with_its_origin_hooks_and_state(lapis: Lapis) -> None:
         "hooks": [
             "lapis_apic_formats", "lapis_commands", "lapis_devices", "lapis_explainers",
             "lapis_exporters", "lapis_functions", "lapis_lints", "lapis_loaders",
-            "lapis_panes", "lapis_profiles", "lapis_scenarios",
+            "lapis_machines", "lapis_panes", "lapis_profiles", "lapis_scenarios",
         ],
     }  # fmt: skip
     text = lapis("plugins")

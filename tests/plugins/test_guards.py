@@ -311,7 +311,7 @@ def test_a_function_that_raises_ends_the_exploration(
         ("offer('lapis_lints', [Lint('isrvec', 't', {})])",
          "lint 'isrvec'", "engine"),
         ("offer('lapis_devices', [Device('com1', State(), Access())])",
-         "device 'com1'", "pc"),
+         "device 'com1'", "bare"),
     ],
 )  # fmt: skip
 def test_of_two_of_one_name_ours_is_taken(
@@ -351,6 +351,6 @@ def test_two_devices_at_one_address(tmp_path: Path, capsys: Captured) -> None:
     status, _, err = ran(capsys, *EXEC, "--plugin", file, "-c", "vcpus")
     assert status == 0
     assert (
-        "device 'foo' of plug-in 'bad' is left out: plug-in 'pc' has 'com1' at the "
+        "device 'foo' of plug-in 'bad' is left out: plug-in 'bare' has 'com1' at the "
         "same addresses" in err
     )

@@ -57,7 +57,7 @@ def test_every_hook_is_gathered() -> None:
     ours = {
         hook for plugin in discover(installed=False).plugins for hook in plugin.hooks
     }
-    assert set(hooks()) == ours
+    assert set(hooks()) == ours | {"lapis_devices"}  # ours come with a machine
 
 
 @pytest.mark.parametrize("name", hooks())

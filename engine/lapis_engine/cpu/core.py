@@ -101,6 +101,9 @@ class Core:
         cr2 = c.c_uint64.from_address(vmcb + EXIT_INFO_2)
         self._counted = Counted(self._uc, self._bare, self._counter, self._control, cr2)
         self._blocks = Blocks(library, self._uc, cr2) if library else None
+        self._regions: list[Region] = []
+        self._hidden: list[tuple[int, int]] = []
+        """(First address, bytes) of ROM that is read through reports."""
         self._loaded: Context | None = None
         self._before = 0
         """Instructions of the present run that were retired by earlier starts."""
@@ -134,6 +137,7 @@ class Core:
         if self._blocks is not None:
             self._blocks.close()
         self.answers = Answers()
+        self._regions.clear()
         del self._uc
         self._vmcb.close()
 
@@ -170,10 +174,35 @@ class Core:
             self._map(region.gpa, region.host, prot)
         except UcError as error:
             raise ProcessorError(f"cannot map {region.name}: {error}") from error
+        self._regions.append(region)
         if self._blocks is not None:
             self._blocks.map(region)
             if self._way is self._blocks:
                 self._blocks.look_anew()
+
+    def hide(self, pages: Iterable[tuple[int, int]]) -> None:
+        """Report reads of these (first address, bytes) of ROM, and of no others.
+
+        They are whole pages, each of one region. Drops all translations if that is a
+        change.
+        """
+        wanted = sorted(set(pages))
+        if wanted == self._hidden:
+            return
+        self._leave_paging()
+        for gpa, size in self._hidden:
+            if (gpa, size) not in wanted:
+                self._unhide(gpa, size)
+        for gpa, size in wanted:
+            if (gpa, size) not in self._hidden:
+                self._uc.mem_unmap(gpa, size)
+        self._hidden = wanted
+        self._forget_all()
+
+    def _unhide(self, gpa: int, size: int) -> None:
+        region = next(each for each in self._regions if each.gpa <= gpa < each.end)
+        pointer = c.addressof(c.c_char.from_buffer(region.host)) + gpa - region.gpa
+        self._uc.mem_map_ptr(gpa, size, UC_PROT_READ | UC_PROT_EXEC, pointer)
 
     def new_registers(self) -> Registers:
         """Return a new vCPU's registers, intercepts armed, everything else zero."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from lapis_engine.events import IoapicEnded, Oddity, PinChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lapis_engine.plain import Plain
 
@@ -47,6 +47,33 @@ class LineChanged:
 
     irq: int
     asserted: bool
+    is_final: bool = False
+    """It comes from who stands between a device and the line: the HPET, whose legacy
+    replacement route displaces the 8254 (line 0) and the RTC (line 8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GsiChanged:
+    """An IOAPIC input that is no ISA line's moved, or one of them alone."""
+
+    pin: int
+    asserted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IntxChanged:
+    """INTA# to INTD# of a PCI function moved."""
+
+    slot: int
+    """Device number on bus 0."""
+    pin: int
+    """1 is INTA#, 4 INTD#."""
+    asserted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowChanged:
+    """What `Device.hides` or `Device.shadow` says is otherwise now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +107,10 @@ class Refused:
     why: str
 
 
+Wire = LineChanged | GsiChanged | IntxChanged | ExtIntChanged
 Signal = (
-    Printed | PoweredOff | ResetRequested | LineChanged | ExtIntChanged
-    | InterruptMessage | Refused | PinChanged | IoapicEnded | Oddity
+    Printed | PoweredOff | ResetRequested | Wire | ShadowChanged | InterruptMessage
+    | Refused | PinChanged | IoapicEnded | Oddity
 )  # fmt: skip
 Signals = tuple[Signal, ...]
 
@@ -132,9 +160,79 @@ class Timed(Protocol):
         ...
 
 
-Role = Literal["pic", "ioapic", "hpet"]
+class Moves(Protocol):
+    """What a device claims at present, beside what is fixed: BARs and their like.
+
+    It follows from the state. Where somebody has a fixed claim, that one answers.
+    """
+
+    def ports(self, state: Any) -> tuple[Range, ...]:
+        """Return its ports."""
+        ...
+
+    def mmio(self, state: Any) -> tuple[Range, ...]:
+        """Return its guest-physical addresses."""
+        ...
+
+
+class Config(Protocol):
+    """The configuration space of a PCI function (PCI Local Bus 3.0, chapter 6)."""
+
+    def read(self, state: Any, register: int, size: int, now: int) -> int:
+        """Return `size` bytes at byte offset `register`, 0 to 255."""
+        ...
+
+    def write(
+        self, state: Any, register: int, size: int, value: int, now: int
+    ) -> Signals:
+        """Take a configuration write; return what must reach someone else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A PCI function on bus 0."""
+
+    slot: int
+    """Device number, 0 to 31."""
+    number: int
+    """Function number, 0 to 7."""
+    config: Config
+
+
+class Dma(Protocol):
+    """RAM as a bus master reaches it."""
+
+    def read(self, gpa: int, size: int) -> bytes | None:
+        """Return `size` bytes, or None where not all of them are memory."""
+        ...
+
+    def write(self, gpa: int, data: bytes) -> bool:
+        """Store `data`, all or nothing; tell whether all of it is RAM."""
+        ...
+
+    def program(self, gpa: int, data: bytes) -> bool:
+        """Store `data` in ROM, which is for flash; tell whether it is all memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a device is connected to when the machine is built.
+
+    Its access functions keep it: it is no part of the state.
+    """
+
+    dma: Dma
+    functions: Mapping[tuple[int, int], Device]
+    """The PCI functions, by (slot, number)."""
+
+
+Role = Literal["pic", "ioapic", "hpet", "pirq"]
 """The 8259 pair and the IOAPIC have interrupt lines led to them; they and the HPET are
-what KERNEMU reaches. A machine has one of each at most."""
+what KERNEMU reaches. The HPET stands between the 8254 and the RTC and their lines, and
+`pirq` between the interrupt pins of PCI and theirs. A machine has one of each at most.
+"""
 
 
 @dataclass(slots=True)
@@ -153,5 +251,17 @@ class Device:
     plain: Callable[[Any, int, int, int], Plain | None] | None = None
     """Given state, address, size and ns of virtual time: what a read gives from then
     on, if it changes nothing and nobody else does; None where that cannot be said."""
+    moves: Moves | None = None
+    function: Function | None = None
+    """Its place on the PCI bus, if it has one."""
+    route: Callable[[Any, LineChanged | IntxChanged], Signals] | None = None
+    """Given the state and what moved, of a device that stands between: what comes of
+    it. For `hpet` that is a `LineChanged` of line 0 or 8, which it gives back as final
+    unless it has displaced it; for `pirq` an `IntxChanged`."""
+    wire: Callable[[Wiring], None] | None = None
+    """Called once, when the machine is built."""
+    hides: Callable[[Any], tuple[Range, ...]] | None = None
+    """Given the state: the memory whose reads it answers itself at present, within its
+    `mmio`, in whole pages. Without, memory in there is read, and only written to it."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""

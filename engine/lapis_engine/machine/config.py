@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.model.catalog import cpu_named
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.catalog import SDM
-from lapis_engine.units import MIB
+from lapis_engine.units import MIB, PAGE
 from lapis_engine.vmm.costs import FREE
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ thousands of them do."""
 MIN_TSC_HZ: Final = 1_000_000
 MAX_TSC_HZ: Final = 10_000_000_000
 MIN_MEMORY: Final = 1 * MIB
-MAX_MEMORY: Final = 3072 * MIB
-"""RAM is one piece from 0; the devices begin at 0xC000_0000.
-# Not modelled: RAM above 4 GiB."""
-
-
+MAX_MEMORY: Final = 64 << 30
+"""What lies beyond 3 GiB is at 4 GiB (`build.HOLE`)."""
+MAX_FLASH: Final = 16 * MIB
+MAX_SEED: Final = (1 << 63) - 1
+SECTOR: Final = 512
+"""Bytes of a disk come by these."""
 ON_RESET: Final = ("stop", "reboot")
 
 
@@ -41,6 +42,16 @@ class MachineConfig:
     """Instructions of a vCPU before round-robin moves on."""
     float_ports: bool = False
     """Unclaimed ports read all ones instead of asking the user."""
+    float_mmio: bool = False
+    """So do addresses with neither memory nor a device."""
+    machine: str = "bare"
+    """Name of the platform, whose devices it has."""
+    flash: int = 0
+    """Bytes below 4 GiB that hold firmware in flash; 0 without firmware."""
+    disk: bytes | None = None
+    """What is on the disk at first; None without one."""
+    seed: int = 0
+    """What the guest's source of random numbers begins with."""
     tsc_hz: int = 1_000_000_000
     """TSC ticks in a second of virtual time; an instruction takes 1 ns."""
     costs: Costs = FREE
@@ -67,6 +78,16 @@ class MachineConfig:
                 f"memory of {self.memory} bytes: it must be whole MiB from "
                 f"{MIN_MEMORY // MIB} to {MAX_MEMORY // MIB}"
             )
+        if not 0 <= self.flash <= MAX_FLASH or self.flash % PAGE:
+            raise ConfigError(
+                f"flash of {self.flash} bytes: whole pages of 4 KiB up to 16 MiB"
+            )
+        if self.disk is not None and (not self.disk or len(self.disk) % SECTOR):
+            raise ConfigError(
+                f"a disk of {len(self.disk)} bytes: a multiple of {SECTOR} is expected"
+            )
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ConfigError(f"seed {self.seed}: 0 to {MAX_SEED}")
         if self.quantum < 1:
             raise ConfigError(f"quantum {self.quantum}: at least 1 instruction")
         if self.on_reset not in ON_RESET:

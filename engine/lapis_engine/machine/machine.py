@@ -90,6 +90,7 @@ class Machine:
             devices,
             self.log.note,
             float_ports=config.float_ports,
+            float_mmio=config.float_mmio,
             tsc_hz=config.tsc_hz,
             cpu=cpu_named(config.cpu, config.hypervisor),
             costs=config.costs,

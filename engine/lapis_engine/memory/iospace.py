@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lapis_engine.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lapis_engine.devices.device import Device, Range
 
 
@@ -19,6 +21,7 @@ class IoSpace:
         self.name = name
         self._firsts: list[int] = []
         self._claims: list[tuple[Range, Device]] = []
+        self._movers: list[tuple[Callable[[Any], tuple[Range, ...]], Device]] = []
 
     def claim(self, where: Range, device: Device) -> None:
         """Give `where` to `device`; raise `ConfigError` when it is taken."""
@@ -34,14 +37,31 @@ class IoSpace:
         self._firsts.insert(at, where.first)
         self._claims.insert(at, (where, device))
 
+    def follow(self, device: Device, where: Callable[[Any], tuple[Range, ...]]) -> None:
+        """Give `device` what `where` says of its state, unless somebody claims it."""
+        self._movers.append((where, device))
+
     def find(self, address: int) -> Device | None:
-        """Return the device at `address`, or None."""
+        """Return the device at `address`, or None.
+
+        Of two that have moved to one address the first of the machine answers.
+        """
         at = bisect_right(self._firsts, address) - 1
-        if at < 0:
-            return None
-        where, device = self._claims[at]
-        return device if address in where else None
+        if at >= 0:
+            where, device = self._claims[at]
+            if address in where:
+                return device
+        for moved, mover in self._movers:
+            for each in moved(mover.state):
+                if address in each:
+                    return mover
+        return None
 
     def claims(self) -> list[tuple[Range, Device]]:
-        """Return all claims, ascending."""
-        return list(self._claims)
+        """Return all claims, ascending, and those of now of what moves."""
+        moved = [
+            (each, device)
+            for where, device in self._movers
+            for each in where(device.state)
+        ]
+        return sorted([*self._claims, *moved], key=lambda claim: claim[0].first)

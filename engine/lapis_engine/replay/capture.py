@@ -87,3 +87,4 @@ def put(machine: Machine, checkpoint: Checkpoint) -> None:
     machine.vm.core.answers.forget()
     machine.vm.timers.moved = True
     pages.put(machine.vm.memory, checkpoint.pages)
+    machine.vm.map_anew()

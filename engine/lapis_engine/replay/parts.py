@@ -22,8 +22,9 @@ VM: Final = (
     "consoles", "suspended", "_faults", "watch_at", "rebooted_at",
 )  # fmt: skip
 VM_ELSEWHERE: Final = (
-    "profile", "note", "float_ports", "tsc_hz", "cpu", "costs", "core", "memory",
-    "ports", "mmio", "devices", "pic", "ioapic", "vcpus", "buses", "spinup",
+    "profile", "note", "float_ports", "float_mmio", "tsc_hz", "cpu", "costs", "core",
+    "memory", "ports", "mmio", "devices", "pic", "ioapic", "hpet", "pirq", "vcpus",
+    "buses", "spinup",
     "interference", "traps", "power_on", "attention", "timers", "entered", "on_round",
     "on_watch", "owed",
 )  # fmt: skip

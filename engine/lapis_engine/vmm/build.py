@@ -5,7 +5,7 @@ It runs nothing (`run`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.boot.image import (
@@ -36,7 +36,9 @@ from lapis_engine.cpu.registers import (
     Segment,
 )
 from lapis_engine.cpu.selfcheck import open_core
-from lapis_engine.errors import ImageError, UnmappedError
+from lapis_engine.devices.device import Wiring
+from lapis_engine.errors import ConfigError, ImageError, UnmappedError
+from lapis_engine.memory.dma import BusMaster
 from lapis_engine.memory.iospace import IoSpace
 from lapis_engine.memory.physical import PhysicalMemory
 from lapis_engine.units import NS, PAGE
@@ -57,6 +59,10 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.costs import Costs
 
+HOLE: Final = 3 << 30
+"""Where the addresses of devices begin, up to 4 GiB."""
+HIGH: Final = 4 << 30
+"""Where RAM goes on."""
 CODE32: Final = 0xCF_9B00
 DATA32: Final = 0xCF_9300
 CODE64: Final = 0xAF_9B00
@@ -71,6 +77,7 @@ def make(  # noqa: PLR0913 - the last four are how it is, not what is in it
     note: Callable[..., None],
     *,
     float_ports: bool = False,
+    float_mmio: bool = False,
     tsc_hz: int = NS,
     cpu: Cpu = DEFAULT,
     costs: Costs = FREE,
@@ -78,8 +85,9 @@ def make(  # noqa: PLR0913 - the last four are how it is, not what is in it
     """Return a machine without memory, every vCPU in run-state HALT.
 
     `note` is told every event, in order. With `float_ports` a port that no device
-    claims reads all ones, as on an ISA bus; else it is a request to the user. Raises
-    `ConfigError` when two devices want one address.
+    claims reads all ones, as on an ISA bus; else it is a request to the user. So with
+    `float_mmio` does an address. Raises `ConfigError` when two devices want one
+    address, or one place on the PCI bus.
     """
     core, memory = open_core(), PhysicalMemory()
     core.offer = instructions.offer(cpu.model)
@@ -91,19 +99,52 @@ def make(  # noqa: PLR0913 - the last four are how it is, not what is in it
             ports.claim(where, device)
         for where in device.mmio:
             mmio.claim(where, device)
+        if device.moves is not None:
+            ports.follow(device, device.moves.ports)
+            mmio.follow(device, device.moves.mmio)
     found = [_vcpu(number, core, memory, profile) for number in range(vcpus)]
     vm = Vm(
         profile, note, core, memory, ports, mmio, list(devices), found,
-        float_ports=float_ports, tsc_hz=tsc_hz, cpu=cpu,
+        float_ports=float_ports, float_mmio=float_mmio, tsc_hz=tsc_hz, cpu=cpu,
         costs=costs if costs.some() else FREE,
     )  # fmt: skip
-    roles = {device.role: device.state for device in devices}
-    vm.pic, vm.ioapic = roles.get("pic"), roles.get("ioapic")
+    _wire(vm)
     bus = PaidBus if costs.port or costs.mmio else Bus
     vm.buses = [bus(vm, vcpu, vm.traps) for vcpu in found]
     if protocols.of(profile).has_set:
         vm.debug_cpus = sum(1 << vcpu.id for vcpu in found if vcpu.active and vcpu.id)
     return vm
+
+
+def _wire(vm: Vm) -> None:
+    """Connect the devices that have dealings with others."""
+    roles = {device.role: device for device in vm.devices}
+    vm.pic, vm.ioapic = (_state(roles.get(role)) for role in ("pic", "ioapic"))
+    vm.hpet, vm.pirq = roles.get("hpet"), roles.get("pirq")
+    wiring = Wiring(BusMaster(vm.memory), _functions(vm.devices))
+    for device in vm.devices:
+        if device.wire is not None:
+            device.wire(wiring)
+
+
+def _state(device: Device | None) -> Any:
+    return None if device is None else device.state
+
+
+def _functions(devices: Sequence[Device]) -> dict[tuple[int, int], Device]:
+    """Return the PCI functions by place; raise `ConfigError` when two want one."""
+    found: dict[tuple[int, int], Device] = {}
+    for device in devices:
+        if device.function is None:
+            continue
+        place = device.function.slot, device.function.number
+        other = found.setdefault(place, device)
+        if other is not device:
+            raise ConfigError(
+                f"{device.name} wants PCI slot {place[0]}, function {place[1]}, which "
+                f"{other.name} has"
+            )
+    return found
 
 
 def _vcpu(number: int, core: Core, memory: PhysicalMemory, profile: Profile) -> Vcpu:
@@ -122,7 +163,9 @@ def load(vm: Vm, plan: BootPlan, memory: int) -> None:
 
     Raises `ImageError` when a piece of the image lies outside RAM.
     """
-    vm.memory.add(0, memory, "RAM")
+    vm.memory.add(0, min(memory, HOLE), "RAM")
+    if memory > HOLE:
+        vm.memory.add(HIGH, memory - HOLE, "RAM above 4 GiB")
     for blob in plan.blobs:
         if blob.rom:
             size = -(-len(blob.data) // PAGE) * PAGE

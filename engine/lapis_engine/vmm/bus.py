@@ -68,7 +68,7 @@ class Bus:
             return None
         server = address_map.mmio(self._vm, self._vcpu, gpa)
         if server is None:
-            return None
+            return (1 << (8 * size)) - 1 if self._vm.float_mmio else None
         if isinstance(server, int):
             return self._apic_read(server, size)
         if isinstance(server, Device):
@@ -98,7 +98,7 @@ class Bus:
             return False
         server = address_map.mmio(self._vm, self._vcpu, gpa)
         if server is None:
-            return False
+            return self._vm.float_mmio
         if isinstance(server, int):
             self._apic_write(server, size, value)
         elif isinstance(server, Device):
@@ -140,7 +140,7 @@ class PaidBus(Bus):
     def _owe_mmio(self, gpa: int) -> None:
         vm = self._vm
         server = address_map.mmio(vm, self._vcpu, gpa)
-        if isinstance(server, (int, Device)):
+        if server is None or isinstance(server, (int, Device)):
             vm.owed += vm.costs.mmio
 
     def read(self, gpa: int, size: int) -> int | None:

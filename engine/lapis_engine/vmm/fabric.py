@@ -46,6 +46,8 @@ ABSENT: Final = Cause("destination", "no APIC has that destination")
 """Why an IPI or message that names nobody is dropped."""
 ELSEWHERE: Final = Cause("elsewhere", "it went elsewhere")
 """Why one that names a vCPU and reaches another did not reach it."""
+DISPLACED: Final = frozenset({0, 8})
+"""ISA lines of the 8254 and the RTC, which an HPET can take over."""
 PIN_OF_IRQ_0: Final = 2
 """Of the IOAPIC, which has no input for the second 8259."""
 
@@ -291,16 +293,48 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
                 vm.suspend("poweroff", source, item.why, item.code)
             case device.ResetRequested():
                 vm.suspend("reset", source, item.why)
-            case device.LineChanged():
-                line(vm, item.irq, source, asserted=item.asserted)
-            case device.ExtIntChanged():
-                _intr(vm, source, asserted=item.asserted)
             case device.InterruptMessage():
                 message(vm, item)
+            case device.ShadowChanged():
+                vm.map_anew()
             case device.Refused():
                 pass  # the access becomes INST_EMUL; see `Bus`
             case PinChanged() | IoapicEnded() | Oddity():
                 vm.note(item)
+            case _:
+                _wire(vm, item, source)
+
+
+def _wire(vm: Vm, item: device.Wire, source: int) -> None:
+    """Carry a level that has changed to the other end of its wire."""
+    match item:
+        case device.LineChanged() if item.irq in DISPLACED and not item.is_final:
+            if vm.hpet is None:
+                line(vm, item.irq, source, asserted=item.asserted)
+            else:
+                _route(vm, vm.hpet, item, source)
+        case device.LineChanged():
+            line(vm, item.irq, source, asserted=item.asserted)
+        case device.GsiChanged():
+            if vm.ioapic is not None:
+                signal(vm, pins.set_pin(vm.ioapic, item.pin, item.asserted), source)
+        case device.IntxChanged():
+            if vm.pirq is not None:
+                _route(vm, vm.pirq, item, source)
+        case device.ExtIntChanged():
+            _intr(vm, source, asserted=item.asserted)
+
+
+def _route(
+    vm: Vm,
+    between: device.Device,
+    item: device.LineChanged | device.IntxChanged,
+    source: int,
+) -> None:
+    """Carry what comes out of who stands between a device and the lines."""
+    if between.route is not None:
+        signal(vm, between.route(between.state, item), source)
+        vm.timers.moved = True
 
 
 def line(vm: Vm, irq: int, source: int, *, asserted: bool) -> None:

@@ -147,7 +147,7 @@ def _answer(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
 
 
 DROPPED: Final = PlainWrite(0, MASK32, kept=0)
-"""An OUT of which nobody takes note."""
+"""A write of which nobody takes note."""
 
 
 def _port(vm: Vm, place: Place) -> Answer | None:
@@ -172,6 +172,8 @@ def _mmio(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:
     if profile.vie_walk_lax or hits(vm.traps.mmio, gpa, size):
         return None
     server = address_map.mmio(vm, vcpu, gpa)
+    if server is None and vm.float_mmio:
+        return DROPPED if place.write else Plain((1 << (8 * size)) - 1)
     if isinstance(server, int):
         if apic_state.mode(vcpu.apic) != "xapic":
             return None

@@ -91,12 +91,17 @@ class Vm:
     float_ports: bool = False
     """A port that no device claims reads all ones, as on an ISA bus; else it is a
     request to the user."""
+    float_mmio: bool = False
+    """So does an address with neither memory nor a device."""
     tsc_hz: int = NS
     cpu: Cpu = DEFAULT
     costs: Costs = FREE
     """What accesses take, ns."""
     pic: PicState | None = None
     ioapic: IoapicState | None = None
+    hpet: Device | None = None
+    pirq: Device | None = None
+    """Who routes the interrupt pins of PCI."""
     buses: list[AnyBus] = field(default_factory=list)
     """The machine as the guest's instructions see it, by vCPU."""
 
@@ -140,6 +145,17 @@ class Vm:
     on_watch: Callable[[], None] | None = None
     on_round: Callable[[], None] | None = None
     """Called after each round of a run."""
+
+    def map_anew(self) -> None:
+        """Let the processor reach the memory that no device hides at present."""
+        self.core.hide(
+            [
+                (where.first, where.size)
+                for device in self.devices
+                if device.hides is not None
+                for where in device.hides(device.state)
+            ]
+        )
 
     def raise_fault(self, vcpu: Vcpu, fault: GuestFault) -> None:
         """Owe the guest an exception at the next entry."""

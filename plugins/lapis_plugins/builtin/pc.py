@@ -1,4 +1,4 @@
-"""The devices of a PC: what firmware and test kernels expect to find.
+"""The platform `pc`: an i440FX with a PIIX, which kernels and firmware expect.
 
 The local APICs are not here: they belong to the processors.
 """
@@ -22,14 +22,14 @@ from lapis_engine.devices import (
     uart,
 )
 from lapis_plugins.spec import hookimpl
+from lapis_sessions.extensions import Platform
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
     from lapis_engine.machine.config import MachineConfig
 
 
-@hookimpl
-def lapis_devices(config: MachineConfig) -> list[Device]:
+def devices(config: MachineConfig) -> list[Device]:
     """Return one of each."""
     return [
         fw_cfg.device(config.memory, config.cpus),
@@ -48,3 +48,9 @@ def lapis_devices(config: MachineConfig) -> list[Device]:
         ps2.device(),
         post_code.device(),
     ]
+
+
+@hookimpl
+def lapis_machines() -> list[Platform]:
+    """Return the platform."""
+    return [Platform("pc", "an i440FX and a PIIX with the devices of a PC", devices)]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Exporter,
         Function,
         Pane,
+        Platform,
     )
     from lapis_sessions.registry import Command
 
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 def lapis_devices() -> Sequence[Device]:
     """Return a mailbox."""
     return [mailbox.device()]
+
+
+@hookimpl
+def lapis_machines() -> Sequence[Platform]:
+    """Return the machine that has a mailbox and nothing else."""
+    return [mailbox.PLATFORM]
 
 
 @hookimpl

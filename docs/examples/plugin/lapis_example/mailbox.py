@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices.device import Device, LineChanged, Range
+from lapis_sessions.extensions import Platform
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lapis_engine.devices.device import Signals
+    from lapis_engine.machine.config import MachineConfig
 
 PORTS = (Range(0x5A0, 1),)
 IRQ = 5
@@ -69,3 +73,12 @@ class Timer:
 def device() -> Device:
     """Return a mailbox with nothing in it."""
     return Device("mailbox", State(), Access(), ports=PORTS, timer=Timer())
+
+
+def _no_more(config: MachineConfig) -> Sequence[Device]:
+    del config
+    return ()
+
+
+PLATFORM = Platform("mailbox-only", "a machine with a mailbox alone", _no_more)
+"""The mailbox is on every machine, and this one has no other device."""

@@ -74,6 +74,7 @@ def again(vm: Vm) -> None:
     for vcpu, raw in zip(vm.vcpus, kept.registers, strict=True):
         vcpu.regs.context.load_bytes(raw)
         vcpu.tsc_offset = -(vm.now * vm.tsc_hz // NS)
+    vm.map_anew()
     vm.timers.moved = vm.attention.kick = True
 
 

@@ -104,8 +104,8 @@ def _missing(head: Header, what: str, name: str) -> RecordingError:
 
 
 def _devices(head: Header, found: Sequence[Device]) -> list[Device]:
-    """Return the devices without those that plug-ins have added since."""
-    return [each for each in found if each.plugin is None or each.name in head.devices]
+    """Return the devices without those that have been added since."""
+    return [each for each in found if each.name in head.devices]
 
 
 def _same_devices(head: Header, found: list[str]) -> None:
