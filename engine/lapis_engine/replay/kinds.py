@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.apic.icr import Ipi
 from lapis_engine.cause import Cause
 from lapis_engine.cpu.gates import Pending
+from lapis_engine.devices.hpet.state import ComparatorState
 from lapis_engine.devices.ioapic.state import PinState
 from lapis_engine.devices.pic.state import ChipState
 from lapis_engine.devices.pit.state import ChannelState
@@ -36,6 +37,7 @@ KINDS: Final[Mapping[type, str]] = MappingProxyType(
         Cause: "cause",
         ChannelState: "pit channel",
         ChipState: "8259",
+        ComparatorState: "hpet timer",
         Held: "held IPI",
         InoutSlot: "inout slot",
         Instruction: "instruction",
