@@ -46,6 +46,7 @@ DEVICES: dict[str, Callable[[], Device]] = {
     "post_code": post_code.device,
     "ps2": ps2.device,
     "uart": uart.device,
+    "uart with levels": lambda: uart.device(levels=True),
 }
 
 REFUSING = {"pic checked", "pmtimer"}

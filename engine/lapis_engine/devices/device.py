@@ -263,5 +263,8 @@ class Device:
     hides: Callable[[Any], tuple[Range, ...]] | None = None
     """Given the state: the memory whose reads it answers itself at present, within its
     `mmio`, in whole pages. Without, memory in there is read, and only written to it."""
+    kept: frozenset[str] = frozenset()
+    """Fields of its state that a reset of the machine leaves alone: what a battery
+    feeds, and what is outside of the machine."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""

@@ -6,6 +6,7 @@ clock interrupts.
 
 from __future__ import annotations
 
+from lapis_engine.copies import names_of
 from lapis_engine.devices.cmos import access, regs
 from lapis_engine.devices.cmos.nvram import BOOT_DISK, build
 from lapis_engine.devices.cmos.state import CmosState
@@ -29,4 +30,5 @@ def device(
     The memory is battery-backed: a machine reset leaves it alone.
     """
     ram = build(ram_below_4g, cpus, ram_above_4g, boot_order)
-    return Device("cmos", CmosState(ram), access, regs.PORTS)
+    state = CmosState(ram)
+    return Device("cmos", state, access, regs.PORTS, kept=frozenset(names_of(state)))

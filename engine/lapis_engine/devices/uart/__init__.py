@@ -1,7 +1,7 @@
 """Serial port: a 16550A whose transmitter is infinitely fast.
 
-Everything written is printed at once; nothing arrives but what loopback mode sends
-back and what the machine hands to `priority.receive`.
+Everything written is printed at once. What arrives is what loopback mode sends back,
+and what the host types (`receiver.queue`), at the line's speed in virtual time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,20 @@ from lapis_engine.devices.uart import access, regs, timer
 from lapis_engine.devices.uart.state import UartState
 
 
-def device(name: str = "com1", base: int = 0x3F8, irq: int = 4) -> Device:
-    """Return a serial port of eight ports from `base`, on ISA line `irq`."""
+def device(
+    name: str = "com1", base: int = 0x3F8, irq: int = 4, *, levels: bool = False
+) -> Device:
+    """Return a serial port of eight ports from `base`, on ISA line `irq`.
+
+    With `levels` its receive FIFO has the trigger levels and the time-out of a 16550A;
+    without, one byte interrupts, as in bhyve.
+    """
     return Device(
         name,
-        UartState(name, base, irq),
+        UartState(name, base, irq, levels=levels),
         access,
         (Range(base, regs.SIZE),),
         timer=timer,
         plain=access.plain,
+        kept=frozenset({"waiting", "next_at"}),
     )

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.devices import bytewise
 from lapis_engine.devices.device import Printed, Range
-from lapis_engine.devices.uart import regs
-from lapis_engine.devices.uart.priority import (
-    identify,
-    modem_lines,
-    receive,
-    settle,
-)
+from lapis_engine.devices.uart import receiver, regs
+from lapis_engine.devices.uart.priority import identify, modem_lines, settle
 from lapis_engine.plain import Plain
 
 if TYPE_CHECKING:
@@ -42,16 +37,18 @@ def plain(state: UartState, address: int, size: int, _now: int) -> Plain | None:
 def write(state: UartState, address: int, size: int, value: int, now: int) -> Signals:
     """Write a register; the transmitter prints at once."""
     ports = (Range(state.base, regs.SIZE),)
-    return bytewise.write(_write, ports, state, address, size, value, now)
+    signals = bytewise.write(_write, ports, state, address, size, value, now)
+    receiver.go_on(state, now)
+    return signals
 
 
-def _read(state: UartState, port: int, now: int) -> int:  # noqa: ARG001 - the shape that `bytewise` calls
+def _read(state: UartState, port: int, now: int) -> int:
     offset = port - state.base
     if offset <= regs.IER and state.lcr & regs.DLAB:
         return (state.divisor >> (8 * offset)) & 0xFF
     match offset:
         case regs.RBR:
-            return _take(state)
+            return receiver.take(state, now)
         case regs.IER:
             return state.ier
         case regs.IIR:
@@ -67,11 +64,6 @@ def _read(state: UartState, port: int, now: int) -> int:  # noqa: ARG001 - the s
             return modem_lines(state.mcr) | delta
         case _:
             return state.scr
-
-
-def _take(state: UartState) -> int:
-    first, state.received = state.received[:1], state.received[1:]
-    return first[0] if first else 0
 
 
 def _identify(state: UartState) -> int:
@@ -91,7 +83,7 @@ def _line_status(state: UartState) -> int:
     return status
 
 
-def _write(state: UartState, port: int, value: int, now: int) -> Signals:  # noqa: ARG001 - the shape that `bytewise` calls
+def _write(state: UartState, port: int, value: int, now: int) -> Signals:
     offset = port - state.base
     if offset <= regs.IER and state.lcr & regs.DLAB:
         shift = 8 * offset
@@ -99,13 +91,14 @@ def _write(state: UartState, port: int, value: int, now: int) -> Signals:  # noq
         return ()
     match offset:
         case regs.RBR:
-            return _transmit(state, value)
+            return _transmit(state, value, now)
         case regs.IER:
             rose = value & ~state.ier & regs.ETBEI
             state.transmitted = bool(rose) or state.transmitted
             state.ier = value & regs.IER_WRITABLE
         case regs.IIR:
             _control_fifo(state, value)
+            receiver.watch(state, now)
         case regs.LCR:
             state.lcr = value
         case regs.MCR:
@@ -117,22 +110,23 @@ def _write(state: UartState, port: int, value: int, now: int) -> Signals:  # noq
     return settle(state)
 
 
-def _transmit(state: UartState, value: int) -> Signals:
+def _transmit(state: UartState, value: int, now: int) -> Signals:
     """Send a byte: THRE falls and, the transmitter being fast, rises again."""
     state.transmitted = False
     low = settle(state)
     state.transmitted = True
     data = bytes((value,))
     if state.mcr & regs.LOOP:
-        return (*low, *receive(state, data))
+        return (*low, *receiver.receive(state, data, now))
     return (*low, Printed(state.port, data), *settle(state))
 
 
 def _control_fifo(state: UartState, value: int) -> None:
     toggled = (value ^ state.fcr) & regs.FIFO_ENABLE
     if toggled or value & regs.FIFO_CLEAR_RECEIVER:
-        state.received = b""
-    state.fcr = value & regs.FIFO_ENABLE
+        receiver.clear(state)
+    kept = regs.FIFO_ENABLE | (regs.TRIGGER if state.levels else 0)
+    state.fcr = value & kept
 
 
 def _control_modem(state: UartState, value: int) -> None:

@@ -16,9 +16,11 @@ def identify(state: UartState) -> int:
     """Return IIR [3:0] (PC16550D "Interrupt Identification Register")."""
     if state.overrun and state.ier & regs.ELSI:
         return regs.IIR_LINE_STATUS
-    # Not modelled: FIFO trigger levels and the time-out; one byte is enough.
     if state.received and state.ier & regs.ERBFI:
-        return regs.IIR_DATA
+        if len(state.received) >= trigger(state):
+            return regs.IIR_DATA
+        if state.timed_out:
+            return regs.IIR_TIMEOUT
     if state.transmitted and state.ier & regs.ETBEI:
         return regs.IIR_THRE
     if state.delta and state.ier & regs.EDSSI:
@@ -37,12 +39,12 @@ def settle(state: UartState) -> Signals:
     return (LineChanged(state.irq, asserted),)
 
 
-def receive(state: UartState, data: bytes) -> Signals:
-    """Take bytes from outside; what does not fit is an overrun."""
-    room = regs.FIFO_SIZE if state.fcr & regs.FIFO_ENABLE else 1
-    state.overrun |= len(state.received) + len(data) > room
-    state.received = (state.received + data)[:room]
-    return settle(state)
+def trigger(state: UartState) -> int:
+    """Return how many received bytes interrupt."""
+    if not state.levels or not state.fcr & regs.FIFO_ENABLE:
+        # As bhyve: one is enough, whatever level was written (`uart_intr_reason`).
+        return 1
+    return regs.TRIGGERS[regs.TRIGGER.get(state.fcr)]
 
 
 def modem_lines(mcr: int) -> int:

@@ -12,6 +12,10 @@ from lapis_engine.bits import bit, bits
 
 SIZE: Final = 8
 """Ports."""
+HZ: Final = 1_843_200
+"""Crystal of a PC's serial port; a bit takes 16 times the divisor of its periods."""
+TIMEOUT: Final = 4
+"""Characters for which nothing moves before the FIFO's time-out."""
 
 RBR: Final = 0
 """Receiver buffer (read), transmitter holding (write), divisor low with DLAB."""
@@ -42,6 +46,7 @@ IER_WRITABLE: Final = ERBFI | ETBEI | ELSI | EDSSI
 
 IIR_LINE_STATUS: Final = 0x06
 IIR_DATA: Final = 0x04
+IIR_TIMEOUT: Final = 0x0C
 IIR_THRE: Final = 0x02
 IIR_MODEM: Final = 0x00
 IIR_NONE: Final = 0x01
@@ -53,7 +58,17 @@ FIFO_ENABLE: Final = bit(0)
 """FCR: FIFOs on."""
 FIFO_CLEAR_RECEIVER: Final = bit(1)
 """FCR: empty the receive FIFO."""
+TRIGGER: Final = bits(7, 6)
+"""FCR: which of `TRIGGERS` the receive FIFO interrupts at."""
+TRIGGERS: Final = (1, 4, 8, 14)
+"""Bytes."""
 
+WORD: Final = bits(1, 0)
+"""LCR: data bits of a character, less five."""
+STOP: Final = bit(2)
+"""LCR: two stop bits, not one."""
+PARITY: Final = bit(3)
+"""LCR: there is a parity bit."""
 DLAB: Final = bit(7)
 """LCR: offsets 0 and 1 are the divisor latch."""
 

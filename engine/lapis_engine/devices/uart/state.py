@@ -18,7 +18,7 @@ class UartState:
     ier: int = 0
     """Interrupt enable."""
     fcr: int = 0
-    """FIFO control: FIFO_ENABLE alone is kept."""
+    """FIFO control: FIFO_ENABLE is kept, and with `levels` TRIGGER."""
     lcr: int = 0
     """Line control."""
     mcr: int = 0
@@ -26,7 +26,7 @@ class UartState:
     scr: int = 0
     """Scratch."""
     divisor: int = 0
-    """Divisor latch, 16 bits. # Not modelled: it has no effect on time."""
+    """Divisor latch, 16 bits. # Not modelled: what is sent takes no time."""
     received: bytes = b""
     """Bytes not yet read, at most 16 (1 without FIFOs)."""
     overrun: bool = False
@@ -39,3 +39,13 @@ class UartState:
     """Level of the interrupt line as last signalled."""
     settle_at: int | None = None
     """When the line follows a read that lowered it, ns."""
+    levels: bool = False
+    """The receive FIFO has trigger levels and a time-out."""
+    timed_out: bool = False
+    """The time-out interrupt is pending."""
+    timeout_at: int | None = None
+    """When it is next, ns, if nothing is received or read before."""
+    waiting: bytes = b""
+    """What the host's end of the line has still to send."""
+    next_at: int = 0
+    """When the first byte of `waiting` is here, ns, if there is room for it."""

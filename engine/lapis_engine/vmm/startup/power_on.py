@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from lapis_engine.boot.image import BootPlan
     from lapis_engine.vmm.vm import Vm
 
-BATTERY: Final = frozenset({"cmos"})
-"""Devices that a reset leaves alone."""
 VCPU_ELSEWHERE: Final = frozenset({"id", "regs", "linear", "apic", "vie", "retired"})
 """Fields of a vCPU that are parts of their own, or go on."""
 VM: Final = ("debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due", "suspended")
@@ -85,8 +83,8 @@ def _holders(vm: Vm) -> Iterator[tuple[Any, frozenset[str]]]:
         yield vcpu.apic, frozenset()
         yield vcpu.vie, frozenset()
     for device in vm.devices:
-        if is_dataclass(device.state) and device.name not in BATTERY:
-            yield device.state, frozenset()
+        if is_dataclass(device.state):
+            yield device.state, device.kept
 
 
 def _values(holder: Any, elsewhere: frozenset[str]) -> dict[str, Any]:
