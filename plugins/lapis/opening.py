@@ -25,10 +25,19 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
     guest: str | PathLike[str] = "",
     *,
     cpus: int = 2,
-    memory: str = "64M",
+    memory: str = "",
     profile: str = "sdm",
     firmware: str | PathLike[str] | None = None,
     append: str = "",
+    machine: str = "",
+    initrd: str | PathLike[str] | None = None,
+    modules: Iterable[str] = (),
+    disk: str | PathLike[str] | None = None,
+    flash_vars: str | PathLike[str] | None = None,
+    ports: str = "",
+    mmio: str = "",
+    time: str = "",
+    seed: int = 0,
     strict: bool = False,
     record: str | PathLike[str] | None = None,
     plugins: Iterable[str | PathLike[str]] = (),
@@ -39,10 +48,21 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         guest: An embedded guest, an ELF or multiboot kernel, or a flat binary `*.bin`;
             `ap-bringup` when neither it nor `firmware` is given.
         cpus: vCPUs; the profile says how many it takes.
-        memory: RAM in whole MiB, as `64M` or `1G`.
+        memory: RAM in whole MiB, as `64M` or `1G`; 64M on a bare machine, 256M on a PC.
         profile: Whose behaviour it is, as `lapis profiles` lists them.
         firmware: ROM to start instead of a guest.
         append: Command line for a kernel that takes one.
+        machine: The platform, as `lapis machines` lists them; `pc` for firmware and
+            kernels of a PC, `bare` for other guests.
+        initrd: Initial RAM disk of a kernel.
+        modules: `FILE ARGS` of each module of a multiboot kernel.
+        disk: File with what is on the disk at first; it is never written.
+        flash_vars: File with what the variables of the firmware are at first.
+        ports: What an unclaimed port does, `ask` or `float`; firmware and kernels of a
+            PC float, other guests ask.
+        mmio: What an unclaimed address does; on a PC as `ports`, else it asks.
+        time: `fast` or `board`: what accesses take in virtual time; `fast` on a PC.
+        seed: What the guest's source of random numbers begins with.
         strict: Check alignment and segment limits of memory operands, too.
         record: File to record into, which must not be there yet.
         plugins: Python files of plug-ins, beside those that are installed.
@@ -58,8 +78,17 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         cpus=cpus,
         memory=memory,
         profile=profile,
-        firmware=fspath(firmware) if firmware is not None else "",
+        firmware=_file(firmware),
         append=append,
+        machine=machine,
+        initrd=_file(initrd),
+        modules=tuple(modules),
+        disk=_file(disk),
+        flash_vars=_file(flash_vars),
+        ports=ports,
+        mmio=mmio,
+        time=time,
+        seed=seed,
         strict=strict,
     )
     host = _host(plugins)
@@ -84,6 +113,11 @@ def replay(
     live = replaying.session_of(recording, host.extensions)
     live.notices += recording_view.warnings(recording)
     return Session(live)
+
+
+def _file(path: str | PathLike[str] | None) -> str:
+    """Return a path as an option has it: nothing for none."""
+    return "" if path is None else fspath(path)
 
 
 def _host(plugins: Iterable[str | PathLike[str]]) -> Host:

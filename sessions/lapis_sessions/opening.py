@@ -9,8 +9,10 @@ from lapis_engine.boot import detect
 from lapis_engine.boot import firmware as rom
 from lapis_engine.errors import ImageError, UnknownImageError
 from lapis_engine.machine.machine import Machine
-from lapis_sessions import guests
-from lapis_sessions.origin import configuration, origin_of
+from lapis_sessions import attached, guests
+from lapis_sessions.attached import DISK, FLASH
+from lapis_sessions.origin import BARE, configuration
+from lapis_sessions.platforms import origin_of
 from lapis_sessions.session import Session
 
 if TYPE_CHECKING:
@@ -29,21 +31,32 @@ def open_session(options: SessionOptions, extensions: Extensions) -> Session:
     Raises `ConfigError`, `ImageError`, `GuestError`, or `ProcessorError` for a build of
     Unicorn that the engine does not know.
     """
-    return build(origin_of(options, extensions.profiles), extensions)
+    return build(origin_of(options, extensions), extensions)
 
 
 def build(origin: Origin, extensions: Extensions) -> Session:
     """Build a session whose image is at hand; raises as `open_session`."""
-    config = configuration(origin.options, extensions.profiles)
+    config = _with_files(origin, configuration(origin.options, extensions.profiles))
     plan = _plan(origin, config, extensions.loaders)
     machine = Machine(config, plan, extensions.devices(config), extensions.lints)
     return Session(machine, origin.image.name, extensions, origin)
 
 
+def _with_files(origin: Origin, config: MachineConfig) -> MachineConfig:
+    """Return the configuration with what its devices are to hold."""
+    flash = 0
+    if origin.options.firmware and config.machine != BARE:
+        flash = len(origin.image.data) + len(
+            attached.one(origin.attached, FLASH) or b""
+        )
+    return replace(config, flash=flash, disk=attached.one(origin.attached, DISK))
+
+
 def _plan(origin: Origin, config: MachineConfig, loaders: Sequence[Loader]) -> BootPlan:
     options, image = origin.options, origin.image
     if options.firmware:
-        return _named(image.name, lambda: rom.load(image.data))
+        variables = attached.one(origin.attached, FLASH) or b""
+        return _named(image.name, lambda: rom.load(variables + image.data))
     plan = _named(
         image.name,
         lambda: detect.detect(

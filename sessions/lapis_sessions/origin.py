@@ -1,6 +1,6 @@
-"""What a machine is made of: what the user said, and the image it names.
+"""What a machine is made of: what the user said, and the files that it names.
 
-Nothing is built here, and the file of the image is the only one that is read.
+Nothing is built here; no files but those are read.
 """
 
 from __future__ import annotations
@@ -11,27 +11,37 @@ from typing import TYPE_CHECKING
 from lapis_engine.errors import ConfigError
 from lapis_engine.machine.config import QUANTUM, MachineConfig
 from lapis_engine.profiles.catalog import profile_named
-from lapis_sessions import guests
+from lapis_engine.units import NS
+from lapis_sessions import attached, guests
+from lapis_sessions.attached import DISK, FLASH, INITRD, MODULE, MOST_MODULES
 from lapis_sessions.text import costs, numerals, utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lapis_engine.profiles.switches import Profile
+    from lapis_sessions.attached import Attached
     from lapis_sessions.guests import Image
 
 DEFAULT_GUEST = "ap-bringup"
-PORTS = ("ask", "float")
+BARE = "bare"
+BARE_MEMORY = "64M"
+UNCLAIMED = ("ask", "float")
+"""What an access that nobody claims may do: ask the user, or read ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """What the user said; the empty string is "not said"."""
+    """What the user said; the empty string and None are "not said".
+
+    What was not said is chosen by the guest (`platforms.settled`).
+    """
 
     guest: str = ""
     """Embedded guest or file; `DEFAULT_GUEST` when there is no firmware either."""
     cpus: int = 2
-    memory: str = "64M"
+    memory: str = ""
+    """RAM; 64M on a bare machine, else 256M."""
     profile: str = "sdm"
     firmware: str = ""
     """ROM file to start instead of a guest."""
@@ -41,36 +51,61 @@ class SessionOptions:
     strict: bool = False
     """Check alignment and limits of memory operands, too."""
     ports: str = ""
-    """What an unclaimed port does: ask or float. Firmware floats, others ask."""
+    """What an unclaimed port does: ask or float. Firmware and the kernels of a PC
+    float, others ask; so the next."""
+    mmio: str = ""
+    """What an unclaimed address does."""
     cpu: str = "lapis"
     """Model of the processor."""
     hypervisor: str = "none"
     """What CPUID says of one."""
-    cost: str = "none"
+    time: str = ""
+    """A named set of the next two (`platforms.TIMES`); fast on a PC."""
+    cost: str | None = None
     """What accesses take in virtual time: a set, or KIND=NS by commas."""
-    tsc_hz: int = 1_000_000_000
+    tsc_hz: int | None = None
     on_reset: str = "stop"
     """What a reset does to the machine: stop or reboot."""
+    machine: str = ""
+    """Name of the platform."""
+    initrd: str = ""
+    """File of the initial RAM disk of a kernel."""
+    modules: tuple[str, ...] = ()
+    """FILE ARGS of each module of a multiboot kernel."""
+    disk: str = ""
+    """File whose contents are on the disk at first."""
+    flash_vars: str = ""
+    """File of what the variables of the firmware are at first."""
+    seed: int = 0
+    """What the guest's source of random numbers begins with."""
 
 
 def configuration(
     options: SessionOptions, profiles: Mapping[str, Profile]
 ) -> MachineConfig:
-    """Return the checked configuration; raise `ConfigError`."""
-    if options.ports not in {"", *PORTS}:
-        raise ConfigError(f"ports {options.ports!r}: {' or '.join(PORTS)} is expected")
+    """Return the checked configuration; raise `ConfigError`.
+
+    The files are not in it yet. What was not said is as on a bare machine.
+    """
+    for what, said in (("ports", options.ports), ("mmio", options.mmio)):
+        if said not in {"", *UNCLAIMED}:
+            known = " or ".join(UNCLAIMED)
+            raise ConfigError(f"{what} {said!r}: {known} is expected")
     utf8.check(options.append, "append")
     floats = options.ports == "float" or (not options.ports and bool(options.firmware))
     config = MachineConfig(
         cpus=options.cpus,
-        memory=numerals.size(options.memory),
+        memory=numerals.size(options.memory or BARE_MEMORY),
         profile=profile_named(options.profile, profiles),
         quantum=options.quantum,
         float_ports=floats,
+        float_mmio=options.mmio == "float",
+        machine=options.machine or BARE,
+        seed=options.seed,
         cpu=options.cpu,
         hypervisor=options.hypervisor,
-        costs=costs.read(options.cost),
-        tsc_hz=options.tsc_hz,
+        costs=costs.read("none" if options.cost is None else options.cost),
+        tsc_hz=NS if options.tsc_hz is None else options.tsc_hz,
         on_reset=options.on_reset,
         strict=options.strict,
     )
@@ -85,20 +120,52 @@ class Origin:
     options: SessionOptions
     image: Image
     """The guest, or the firmware when `options` name one."""
+    attached: tuple[Attached, ...] = ()
+    """The files that come with it, modules in their order."""
 
 
-def origin_of(options: SessionOptions, profiles: Mapping[str, Profile]) -> Origin:
-    """Check what was said, read the image; raise `ConfigError` or `GuestError`."""
-    configuration(options, profiles)
-    return Origin(options, _image(options))
+def files(options: SessionOptions) -> Origin:
+    """Read all files that were named; raise `ConfigError` or `GuestError`."""
+    _check_files(options)
+    return Origin(options, _image(options), tuple(_attached(options)))
 
 
-def _image(options: SessionOptions) -> Image:
-    if not options.firmware:
-        return guests.find(options.guest or DEFAULT_GUEST)
-    if options.guest:
+def _check_files(options: SessionOptions) -> None:
+    """Raise `ConfigError` for files that do not go together."""
+    if options.firmware and options.guest:
         raise ConfigError(
             f"guest {options.guest!r} and firmware {options.firmware!r} exclude "
             f"each other: a machine starts one image"
         )
-    return guests.firmware(options.firmware)
+    with_kernel = [options.initrd, *options.modules]
+    if any(with_kernel) and not options.guest:
+        raise ConfigError(
+            "an initrd or a module goes with a kernel, and there is none: firmware "
+            "loads them from its disk"
+        )
+    if options.flash_vars and not options.firmware:
+        raise ConfigError("flash variables belong to firmware: give --firmware FILE")
+    if options.disk and not (options.firmware or options.guest):
+        raise ConfigError(
+            "a disk is booted by firmware: give --firmware FILE, such as the "
+            "bios-256k.bin of SeaBIOS, or a kernel that uses it"
+        )
+    if len(options.modules) > MOST_MODULES:
+        raise ConfigError(f"{len(options.modules)} modules: {MOST_MODULES} is the most")
+
+
+def _image(options: SessionOptions) -> Image:
+    if options.firmware:
+        return guests.firmware(options.firmware)
+    return guests.find(options.guest or DEFAULT_GUEST)
+
+
+def _attached(options: SessionOptions) -> Iterator[Attached]:
+    if options.initrd:
+        yield attached.read(INITRD, options.initrd)
+    for module in options.modules:
+        yield attached.read(MODULE, *attached.split(module))
+    if options.disk:
+        yield attached.read(DISK, options.disk)
+    if options.flash_vars:
+        yield attached.read(FLASH, options.flash_vars)

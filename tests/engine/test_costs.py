@@ -254,7 +254,7 @@ def test_a_cost_has_limits(kind: str, value: int) -> None:
 
 
 def test_the_sets_have_names_and_are_within_the_limits() -> None:
-    assert list(SETS) == ["none", "pc", "firmware"]
+    assert list(SETS) == ["none", "pc", "firmware", "board"]
     for costs in SETS.values():
         costs.check()
     assert SETS["none"].some() == {}

@@ -16,7 +16,6 @@ import pytest
 from rigs.machines import fingerprint
 
 from lapis_engine.errors import ConfigError
-from lapis_engine.profiles.catalog import PROFILES
 from lapis_plugins.host import discover
 from lapis_sessions.exploring import exploration, plan, pool, reduction
 from lapis_sessions.exploring.driving import Driver, switches
@@ -27,7 +26,8 @@ from lapis_sessions.exploring.outcomes import Observed, Outcomes, Result
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.exploring.work import Explorer, Job
 from lapis_sessions.opening import open_session
-from lapis_sessions.origin import SessionOptions, origin_of
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.platforms import origin_of
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named, replaying
 from lapis_tui.cli.exploring import extensions_here
@@ -47,7 +47,7 @@ Captured = pytest.CaptureFixture[str]
 def job(
     guest: str = RACE, *, seed: int = 1, kinds: tuple[str, ...] = (), **more: Any
 ) -> Job:
-    origin = origin_of(SessionOptions(guest, memory="16M"), PROFILES)
+    origin = origin_of(SessionOptions(guest, memory="16M"), discover().extensions)
     return Job(origin, extensions_here, seed, kinds, **more)
 
 
@@ -108,7 +108,9 @@ def test_exploring_finds_it_and_shrinking_leaves_three_switches(
 
 
 def test_each_ap_of_the_bring_up_needs_two_turns_and_no_more(tmp_path: Path) -> None:
-    origin = origin_of(SessionOptions("ap-bringup", cpus=3, memory="16M"), PROFILES)
+    origin = origin_of(
+        SessionOptions("ap-bringup", cpus=3, memory="16M"), discover().extensions
+    )
     explorer = Explorer(Job(origin, extensions_here, 1, ()))
     found = {explorer.run(number).outcome for number in range(24)}
     # Whatever the order, the guest comes to the read that it leaves to the user.

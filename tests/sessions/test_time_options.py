@@ -28,7 +28,9 @@ Done = Callable[[Session, str], Any]
 GUESTS = Path(__file__).parents[1] / "guests"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "recordings"
 DEAR = "port=1009,mmio=211,rdtsc=29,cpuid=101,msr=53"
-KINDS = "none, pc, firmware, or KIND=NS by commas, of port, mmio, rdtsc, cpuid, msr"
+KINDS = (
+    "none, pc, firmware, board, or KIND=NS by commas, of port, mmio, rdtsc, cpuid, msr"
+)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_a_recording_keeps_it_and_an_older_one_has_what_it_had(tmp_path: Path) -
 def test_a_header_of_before_is_read_as_it_was_meant() -> None:
     """The fields are the last ones, and may be absent."""
     names = [field.name for field in msgspec.structs.fields(Header)]
-    assert names[-2:] == ["cost", "tsc_hz"]
+    assert names[-6:] == ["cost", "tsc_hz", "machine", "mmio", "seed", "attached"]
 
 
 @pytest.mark.parametrize("cost", [{"pause": 5}, {"port": -1}, {"port": 1 << 40}])

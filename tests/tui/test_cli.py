@@ -149,7 +149,7 @@ def refused(capsys: Captured, *arguments: str) -> str:
         (("ap-bringup", "--memory", "512K"), "memory of 524288 bytes"),
         (("ap-bringup", "--memory", "0"), "memory of 0 bytes"),
         (("ap-bringup", "--memory", "lots"), "memory 'lots' is not a size"),
-        (("ap-bringup", "--memory", "64G"), "whole MiB from 1 to 3072"),
+        (("ap-bringup", "--memory", "65G"), "whole MiB from 1 to 65536"),
         (("ap-bringup", "--profile", "kvm"), "there is no profile 'kvm'"),
         (("ap-bringup", "--quantum", "0"), "quantum 0"),
         (("ap-bringup", "--ports", "maybe"), "ask or float is expected"),

@@ -24,6 +24,8 @@ class Loader:
     load: Callable[[bytes, int, str], BootPlan]
     """From the file, the bytes of RAM from address 0 and the command line to what
     starts it; raises `ImageError` for a damaged one."""
+    machine: str = "bare"
+    """Name of the platform that such an image expects."""
 
 
 def _multiboot(data: bytes, memory_bytes: int, append: str) -> BootPlan:

@@ -58,7 +58,10 @@ SETS: Final[Mapping[str, Costs]] = MappingProxyType(
         "none": FREE,
         "pc": Costs(port=1000, mmio=200, rdtsc=25, cpuid=100, msr=50),
         "firmware": Costs(port=1000, mmio=200, rdtsc=2000, cpuid=100, msr=50),
+        "board": Costs(port=1200, mmio=250, rdtsc=10, cpuid=60, msr=40),
     }
 )
 """Costs by name. `pc` is what a PC takes, about; firmware that waits by RDTSC alone
-needs it dearer, or it goes through a thousand times as many instructions as there."""
+needs it dearer, or it goes through a thousand times as many instructions as there.
+`board` is what a board of today takes: a cycle on the bus of ports, an uncached access
+to a device in the chipset, and some tens of cycles in the processor."""

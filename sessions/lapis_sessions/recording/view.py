@@ -50,6 +50,16 @@ class RecordedBranchView:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedView:
+    """A file that comes with the image."""
+
+    role: str
+    name: str
+    args: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class InfoView:
     """What a recording is of, and what is in it."""
 
@@ -61,6 +71,9 @@ class InfoView:
     image: str
     """embedded or by reference."""
     sha256: str
+    attached: tuple[AttachedView, ...]
+    machine: str
+    """The platform."""
     cpus: int
     memory: str
     profile: str
@@ -73,6 +86,10 @@ class InfoView:
     cost: str
     """What accesses take in virtual time."""
     tsc_hz: int
+    ports: str
+    """What an unclaimed port did: ask or float; so the next."""
+    mmio: str
+    seed: int
     firmware: bool
     devices: Sequence[str]
     format: int
@@ -140,6 +157,11 @@ def info(recording: Outline) -> InfoView:
         guest=head.image.name,
         image="embedded" if head.image.data is not None else "by reference",
         sha256=head.image.sha256,
+        attached=tuple(
+            AttachedView(row.role, row.name, row.args, row.sha256)
+            for row in head.attached
+        ),
+        machine=head.machine,
         cpus=head.cpus,
         memory=head.memory,
         profile=head.profile,
@@ -148,6 +170,9 @@ def info(recording: Outline) -> InfoView:
         quantum=head.quantum,
         cost=costs.written(head.cost),
         tsc_hz=head.tsc_hz,
+        ports=head.ports or ("float" if head.firmware else "ask"),
+        mmio=head.mmio or "ask",
+        seed=head.seed,
         firmware=head.firmware,
         devices=head.devices,
         format=head.format,
@@ -223,7 +248,8 @@ def info_text(view: InfoView) -> str:
     machine = f"{view.cpus} vCPUs, {view.memory}, profile {view.profile}"
     lines = [
         f"{view.file}: {view.bytes:,} bytes, {view.state}",
-        f"guest {view.guest} ({view.image}), {machine}",
+        f"guest {view.guest} ({view.image}), machine {view.machine}, {machine}",
+        *(f"{row.role} {row.name} {row.args}".rstrip() for row in view.attached),
         f"processor {view.cpu}, hypervisor {view.hypervisor}",
         f"quantum {view.quantum} instructions, cost {view.cost}, TSC {view.tsc_hz} Hz",
         f"Lapis {view.lapis}, unicorn {view.unicorn}",

@@ -20,7 +20,8 @@ from lapis_plugins.host import discover
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Explorer, Job
 from lapis_sessions.extensions import Extensions
 from lapis_sessions.opening import open_session
-from lapis_sessions.origin import SessionOptions, origin_of
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.platforms import origin_of
 from lapis_sessions.registry import Registry
 from lapis_sessions.text.visible import json_text
 from lapis_tui import built, output
@@ -126,7 +127,7 @@ def _extensions() -> Extensions:
 
 def schedules(_raw: PlainUnicorn) -> Figure:
     """Interleavings of `ap-bringup` explored by one process, IPIs as sent."""
-    origin = origin_of(SessionOptions("ap-bringup"), PROFILES)
+    origin = origin_of(SessionOptions("ap-bringup"), BARE)
     explorer = Explorer(Job(origin, _extensions, seed=1, kinds=()))
     driver = explorer.driver
 

@@ -19,7 +19,8 @@ from lapis_sessions.exploring.goals import Goal
 from lapis_sessions.exploring.plan import KINDS
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
-from lapis_sessions.origin import SessionOptions, origin_of
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.platforms import origin_of
 from lapis_sessions.recording.play import named
 from lapis_tui import ending, output
 from lapis_tui.cli import headless, plugged
@@ -185,7 +186,7 @@ def _job(options: SessionOptions, own: dict[str, Any], extensions: Extensions) -
         raise ConfigError(f"a limit of {limit} instructions: at least 1")
     goal = Goal(extensions, own["until"], own["lint"])
     kinds = tuple(IPIS[own["ipis"]])
-    origin = origin_of(options, extensions.profiles)
+    origin = origin_of(options, extensions)
     makes = ExtensionsOf(plugged.files())
     job = Job(
         origin, makes, own["seed"], kinds, limit, own["until"], own["lint"],

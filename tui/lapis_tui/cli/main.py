@@ -18,6 +18,7 @@ from lapis_sessions.opening import open_session
 from lapis_sessions.origin import DEFAULT_GUEST, SessionOptions
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.text.visible import visible
+from lapis_sessions.views import platforms as views_machines
 from lapis_sessions.views import profiles as views_profiles
 from lapis_tui import ending, output
 from lapis_tui.cli import (
@@ -54,11 +55,14 @@ class GuestGroup(click.Group):
 
 
 RECORD_OPTIONS: tuple[cli_options.Decorator, ...] = (
+    cli_options.SEED,
     click.option("--record", default="", metavar="FILE", help="Record to FILE."),
     cli_options.MEMORY_LIMIT,
     click.option("--force", is_flag=True, help="Replace FILE if it is there."),
     click.option(
-        "--by-reference", is_flag=True, help="Do not put the image into the recording."
+        "--by-reference",
+        is_flag=True,
+        help="Do not put the image, or what comes with it, into the recording.",
     ),
 )
 
@@ -133,7 +137,7 @@ def execute(
     lines = [*commands, *(headless.script(script) if script else ())]
     if not lines:
         raise click.UsageError("there is nothing to do: give -c CMD or --script FILE")
-    if not options["guest"] and not options["firmware"]:
+    if not any(options[each] for each in ("guest", "firmware", "disk", "initrd")):
         raise click.UsageError(
             f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
         )
@@ -198,6 +202,16 @@ def profiles_diff(
     known = plugged.extensions().profiles
     view = views_profiles.difference(known, first, second)
     output.result(view, views_profiles.difference_text, as_json=as_json)
+    return headless.OK
+
+
+@lapis.command()
+@plugged.OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def machines(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """List the platforms that --machine takes."""
+    rows = views_machines.machines(plugged.extensions().machines)
+    output.result(rows, views_machines.text, as_json=as_json)
     return headless.OK
 
 

@@ -21,7 +21,13 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
     click.argument("guest", required=False, default=""),
     click.option("--cpus", type=NUMBER, default=2, show_default=True, help="vCPUs."),
     click.option(
-        "--memory", default="64M", show_default=True, help="RAM, as 64M or 1G."
+        "--memory", default="", metavar="SIZE",
+        help="RAM, as 64M or 1G; 64M on a bare machine, 256M on a PC.",
+    ),
+    click.option(
+        "--machine", default="", metavar="NAME",
+        help="Platform, see `lapis machines`: pc for firmware and real kernels, bare "
+        "for embedded guests.",
     ),
     click.option(
         "--profile", default="sdm", show_default=True,
@@ -34,21 +40,45 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         "--append", default="", metavar="TEXT", help="Command line for a kernel."
     ),
     click.option(
+        "--initrd", default="", metavar="FILE", help="Initial RAM disk of a kernel."
+    ),
+    click.option(
+        "--module", "modules", multiple=True, metavar="'FILE ARGS'",
+        help="Module of a multiboot kernel; may be given again.",
+    ),
+    click.option(
+        "--disk", default="", metavar="FILE",
+        help="What is on the disk at first; the file is never written.",
+    ),
+    click.option(
+        "--flash-vars", default="", metavar="FILE",
+        help="Variables of the firmware at first; the file is never written.",
+    ),
+    click.option(
         "--quantum", type=NUMBER, default=QUANTUM, show_default=True,
         help="Instructions of a vCPU's turn.",
     ),
     click.option(
-        "--cost", default="none", metavar="none|pc|firmware|KIND=NS,...",
-        show_default=True,
-        help="ns more that an access takes, of port, mmio, rdtsc, cpuid, msr.",
+        "--time", default="", metavar="fast|board",
+        help="Named set of the next two; fast on a PC, where what is polled is dear.",
     ),
     click.option(
-        "--tsc-hz", type=NUMBER, default=1_000_000_000, show_default=True,
-        help="TSC ticks in a second of virtual time.",
+        "--cost", default=None, metavar="none|pc|firmware|board|KIND=NS,...",
+        help="ns more that an access takes, of port, mmio, rdtsc, cpuid, msr; none on "
+        "a bare machine.",
+    ),
+    click.option(
+        "--tsc-hz", type=NUMBER, default=None,
+        help="TSC ticks in a second of virtual time; 1,000,000,000 on a bare machine.",
     ),
     click.option(
         "--ports", default="", metavar="ask|float",
-        help="What an unclaimed port does; firmware floats, guests ask.",
+        help="What an unclaimed port does; firmware and kernels of a PC float, other "
+        "guests ask.",
+    ),
+    click.option(
+        "--mmio", default="", metavar="ask|float",
+        help="What an unclaimed address does; on a PC as --ports, else it asks.",
     ),
     click.option(
         "--cpu", default="lapis", show_default=True, metavar="NAME",
@@ -69,6 +99,12 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
     plugged.OPTION,
 )  # fmt: skip
 """All of them; but for the plug-ins they are fields of `SessionOptions`."""
+
+SEED: Decorator = click.option(
+    "--seed", type=NUMBER, default=0, show_default=True,
+    help="What the guest's source of random numbers begins with.",
+)  # fmt: skip
+"""One more of them; `explore` has a seed of its own."""
 
 MEMORY_LIMIT: Decorator = click.option(
     "--memory-limit", default="", metavar="SIZE",

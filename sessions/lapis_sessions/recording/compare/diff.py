@@ -142,7 +142,10 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "quantum": head.quantum,
         "cost": costs.written(head.cost),
         "tsc hz": head.tsc_hz,
+        "machine": head.machine,
         "ports": head.ports,
+        "mmio": head.mmio,
+        "seed": head.seed,
         "on reset": head.on_reset,
         "strict": head.strict,
         "append": head.append,
@@ -150,6 +153,8 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "hypervisor": head.hypervisor,
         "devices": " ".join(head.devices),
     }
+    for number, row in enumerate(head.attached):
+        made[f"file {number}"] = f"{row.role} {row.sha256} {row.args}".rstrip()
     for name in (switch.name for switch in SWITCHES):
         made[f"switch {name}"] = switches.get(name, AT_RESET)
     return {name: str(value) for name, value in made.items()}

@@ -1,4 +1,4 @@
-"""A recording made to travel: its image within, its runs in one piece."""
+"""A recording made to travel: its files within, its runs in one piece."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from lapis_sessions.recording.edit.compose import compose
 from lapis_sessions.recording.edit.merge import merged
-from lapis_sessions.recording.play.rebuild import image_of
+from lapis_sessions.recording.play.rebuild import attached_of, image_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 
 def pack(recording: Recording) -> Iterator[bytes]:
-    """Yield the packed file; raise `RecordingError` when the image is another now."""
+    """Yield the packed file; raise `RecordingError` when a file is another now."""
     head = recording.header
     image = msgspec.structs.replace(head.image, data=image_of(head).data)
-    packed = msgspec.structs.replace(head, image=image)
+    attached = [
+        msgspec.structs.replace(row, data=file.data)
+        for row, file in zip(head.attached, attached_of(head), strict=True)
+    ]
+    packed = msgspec.structs.replace(head, image=image, attached=attached)
     branches = [merged(branch) for branch in recording.branches]
     return compose(packed, branches, recording.last.name)

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.plain import Data
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
-    from lapis_sessions.recording.format.schema import Annotation, HashRow, Header
+    from lapis_sessions.recording.format.schema import (
+        Annotation,
+        AttachedRow,
+        HashRow,
+        Header,
+        ImageRow,
+    )
 
     Mark = HashRow | StoredCheckpoint | Annotation
 
@@ -54,12 +60,17 @@ def with_events(recording: Recording, extensions: Extensions) -> Iterator[Data]:
 
 
 def header(head: Header) -> Data:
-    """Return the header; of the image its size, or None where it is not within."""
-    image = msgspec.structs.asdict(head.image)
-    data = image.pop("data")
+    """Return the header; of a file its size, or None where it is not within."""
+    image = _file(head.image)
     image["symbols"] = [list(symbol) for symbol in head.image.symbols]
-    image["bytes"] = None if data is None else len(data)
-    return {"type": "header"} | msgspec.structs.asdict(head) | {"image": image}
+    files = {"image": image, "attached": list(map(_file, head.attached))}
+    return {"type": "header"} | msgspec.structs.asdict(head) | files
+
+
+def _file(row: ImageRow | AttachedRow) -> Data:
+    found = msgspec.structs.asdict(row)
+    data = found.pop("data")
+    return found | {"bytes": None if data is None else len(data)}
 
 
 def _beginning(branch: RecordedBranch) -> Data:

@@ -16,6 +16,7 @@ from lapis_engine.machine.act_schemas import ACTS
 from lapis_engine.replay.entries import AT_ONCE, HITS, TIME_MOVING
 from lapis_engine.units import NS
 from lapis_engine.vmm.interference import EVERY
+from lapis_sessions.origin import BARE
 from lapis_sessions.recording.edit.merge import joined
 from lapis_sessions.text import costs
 from lapis_sessions.text.visible import json_text, visible
@@ -100,6 +101,7 @@ def text(named: Named, digest: str) -> str:
         f"# Made from {named.text} by lapis session export script.",
         f"# lapis exec {' '.join(options(head))} --script FILE",
         f"# Image {head.image.name!r}, SHA-256 {head.image.sha256}.",
+        *(f"# {row.role} {row.name!r}, SHA-256 {row.sha256}." for row in head.attached),
         f"# State in the end: {digest}",
     ]
     for each in told(named.branch):
@@ -113,13 +115,20 @@ def options(head: Header) -> list[str]:
     words += ["--cpus", str(head.cpus), "--memory", head.memory]
     words += ["--profile", head.profile, "--quantum", str(head.quantum)]
     words += ["--append", head.append] if head.append else []
+    words += (
+        ["--machine", head.machine] if head.machine != BARE or head.firmware else []
+    )
     words += ["--ports", head.ports] if head.ports else []
+    words += ["--mmio", head.mmio] if head.mmio else []
     words += ["--cpu", head.cpu] if head.cpu != "lapis" else []
     words += ["--hypervisor", head.hypervisor] if head.hypervisor != "none" else []
     words += ["--cost", costs.written(head.cost)] if head.cost else []
     words += ["--tsc-hz", str(head.tsc_hz)] if head.tsc_hz != NS else []
     words += ["--on-reset", head.on_reset] if head.on_reset != "stop" else []
     words += ["--strict"] if head.strict else []
+    words += ["--seed", str(head.seed)] if head.seed else []
+    for row in head.attached:
+        words += [f"--{row.role}", " ".join(filter(None, (row.name, row.args)))]
     return [shlex.quote(word) for word in words]
 
 

@@ -11,12 +11,20 @@ from lapis_engine.replay.roundtrip import unfit
 from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.chunks import MOST
-from lapis_sessions.recording.format.schema import FORMAT, READER, Header, ImageRow
+from lapis_sessions.recording.format.schema import (
+    FORMAT,
+    READER,
+    AttachedRow,
+    Header,
+    ImageRow,
+)
 from lapis_sessions.text import utf8
 from lapis_sessions.text.visible import quoted, quoted_path
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
+    from lapis_sessions.attached import Attached
+    from lapis_sessions.guests import Image
     from lapis_sessions.origin import Origin
     from lapis_sessions.timeline.timeline import Timeline
 
@@ -48,16 +56,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
     if odd is not None:
         raise RecordingError(odd.text)
     options, image = origin.options, origin.image
-    if embed and len(image.data) > LARGEST_IMAGE:
-        raise RecordingError(
-            f"image {quoted_path(image.name)} has {len(image.data)} bytes and a "
-            f"recording takes {LARGEST_IMAGE}: use --by-reference"
-        )
-    if not embed and not utf8.is_whole(image.name):
-        raise RecordingError(
-            f"image {quoted_path(image.name)} cannot be named in a recording, as its "
-            f"name is not UTF-8: leave out --by-reference"
-        )
+    _check_files(origin, embed=embed)
     return Header(
         lapis=version("lapis"),
         unicorn=version("unicorn"),
@@ -72,7 +71,7 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         firmware=bool(options.firmware),
         image=ImageRow(
             utf8.escaped(image.name),
-            hashlib.sha256(image.data).hexdigest(),
+            _sha256(image.data),
             image.is_flat,
             list(image.symbols),
             image.data if embed else None,
@@ -88,5 +87,45 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         lints=list(timeline.machine.lints.lints),
         on_reset=options.on_reset,
         cost=timeline.machine.config.costs.some(),
-        tsc_hz=options.tsc_hz,
+        tsc_hz=timeline.machine.config.tsc_hz,
+        machine=timeline.machine.config.machine,
+        mmio=options.mmio,
+        seed=options.seed,
+        attached=[_row(each, embed=embed) for each in origin.attached],
     )
+
+
+def _row(file: Attached, *, embed: bool) -> AttachedRow:
+    return AttachedRow(
+        file.role,
+        utf8.escaped(file.name),
+        file.args,
+        _sha256(file.data),
+        file.data if embed else None,
+    )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_files(origin: Origin, *, embed: bool) -> None:
+    """Raise `RecordingError` for files that it can neither hold nor name."""
+    named: list[tuple[str, Image | Attached]] = [("image", origin.image)]
+    named += [(each.role, each) for each in origin.attached]
+    if embed:
+        size = sum(len(file.data) for _, file in named)
+        what, file = max(named, key=lambda each: len(each[1].data))
+        if size > LARGEST_IMAGE:
+            more = f", {size} with what comes with it" if origin.attached else ""
+            raise RecordingError(
+                f"{what} {quoted_path(file.name)} has {len(file.data)} bytes{more} and "
+                f"a recording takes {LARGEST_IMAGE}: use --by-reference"
+            )
+        return
+    for what, file in named:
+        if not utf8.is_whole(file.name):
+            raise RecordingError(
+                f"{what} {quoted_path(file.name)} cannot be named in a recording, as "
+                f"its name is not UTF-8: leave out --by-reference"
+            )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from lapis_sessions.recording.format.budget import Budget
+    from lapis_sessions.recording.format.schema import Header
 
 __all__ = ["Outline", "RecordedBranch", "Recording", "State", "outline", "read"]
 F = TypeVar("F", bound=Outline)
@@ -103,8 +104,8 @@ def _chunks(file: BinaryIO, path: str, kind: type[F], spent: Spent) -> F | None:
         return None
     head = taking.header(first, spent)
     del first  # the image may be large
-    if kind is Outline and head.image.data is not None:
-        head = structs.replace(head, image=structs.replace(head.image, data=b""))
+    if kind is Outline:
+        head = _without_data(head)
     found = kind(path, size, head, chunks=1)
     taker = taking.Taker(found, spent)
     for chunk in each:
@@ -112,6 +113,15 @@ def _chunks(file: BinaryIO, path: str, kind: type[F], spent: Spent) -> F | None:
         if found.complete:
             break
     return found
+
+
+def _without_data(head: Header) -> Header:
+    """Return the header with no bytes for each file that is within."""
+    image, attached = head.image, head.attached
+    if image.data is not None:
+        image = structs.replace(image, data=b"")
+        attached = [structs.replace(row, data=b"") for row in attached]
+    return structs.replace(head, image=image, attached=attached)
 
 
 def _no_header(file: BinaryIO, path: str) -> str:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-FORMAT = 4
+FORMAT = 5
 """Version of the format that is written, and the newest that is read."""
-READER = 4
+READER = 5
 """Oldest version of a reader that understands what is written."""
 
 
@@ -40,6 +40,19 @@ class ImageRow(Row, frozen=True):
     symbols: Annotated[list[tuple[str, int]], Meta(max_length=MANY)]
     data: bytes | None
     """Its bytes, or None when it was recorded by reference: then `name` is a file."""
+
+
+class AttachedRow(Row, frozen=True):
+    """A file that comes with the image."""
+
+    role: str
+    """initrd, module, disk or flash-vars."""
+    name: str
+    args: str
+    """What a module is told."""
+    sha256: str
+    data: bytes | None
+    """As of an image."""
 
 
 class Header(Row, frozen=True):
@@ -86,6 +99,14 @@ class Header(Row, frozen=True):
     cost: Annotated[dict[str, int], Meta(max_length=64)] = {}
     """ns that accesses took, by kind; what is not there took none."""
     tsc_hz: int = 1_000_000_000
+    machine: str = "bare"
+    """Name of the platform."""
+    mmio: str = ""
+    """What an unclaimed address did, as `ports` of a port."""
+    seed: int = 0
+    """What the guest's source of random numbers began with."""
+    attached: Annotated[list[AttachedRow], Meta(max_length=128)] = []
+    """The files that come with the image."""
 
 
 class ActRow(Row, frozen=True, gc=False):
@@ -162,8 +183,8 @@ class Trailer(Row, frozen=True):
 
 
 ROWS: tuple[type[Row], ...] = (
-    Header, ImageRow, ActRow, ForkRow, TurnRow, HashRow, CheckpointRow, Annotation,
-    Trailer,
+    Header, ImageRow, AttachedRow, ActRow, ForkRow, TurnRow, HashRow, CheckpointRow,
+    Annotation, Trailer,
 )  # fmt: skip
 
 

@@ -10,6 +10,15 @@ from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.recorded import recorded
 from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA
 from lapis_sessions import guests
+from lapis_sessions.attached import (
+    DISK,
+    FLASH,
+    INITRD,
+    LARGEST,
+    MODULE,
+    Attached,
+    check,
+)
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.guests import Image
 from lapis_sessions.opening import build
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
     from lapis_engine.lints.lint import Lint
     from lapis_engine.profiles.switches import Profile
     from lapis_sessions.extensions import Extensions
-    from lapis_sessions.recording.format.schema import Header
+    from lapis_sessions.recording.format.schema import AttachedRow, Header, ImageRow
     from lapis_sessions.session import Session
 
 
@@ -34,24 +43,8 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
     Raises `RecordingError` when that cannot be the same machine.
     """
     _check_versions(head)
-    image = image_of(head)
-    name = image.name
-    options = SessionOptions(
-        guest="" if head.firmware else name,
-        cpus=head.cpus,
-        memory=head.memory,
-        profile=profile or head.profile,
-        firmware=name if head.firmware else "",
-        append=head.append,
-        quantum=head.quantum,
-        ports=head.ports,
-        cpu=head.cpu,
-        hypervisor=head.hypervisor,
-        cost=costs.written(head.cost),
-        tsc_hz=head.tsc_hz,
-        on_reset=head.on_reset,
-        strict=head.strict,
-    )
+    image, attached = image_of(head), attached_of(head)
+    options = replace(_options(head), profile=profile or head.profile)
     profiles = dict(extensions.profiles)
     if not profile:
         profiles[head.profile] = _profile(head)
@@ -61,9 +54,44 @@ def rebuild(head: Header, extensions: Extensions, profile: str = "") -> Session:
         lints=_lints(head, extensions),
         devices=lambda config: _devices(head, extensions.devices(config)),
     )
-    session = build(Origin(options, image), offered)
+    session = build(Origin(options, image, attached), offered)
     _same_devices(head, [device.name for device in session.machine.vm.devices])
     return session
+
+
+def _options(head: Header) -> SessionOptions:
+    """Return what was said, or settled, when the machine was made."""
+    name = head.image.name
+    files = {role: _names(head, role) for role in LARGEST}
+    return SessionOptions(
+        guest="" if head.firmware else name,
+        cpus=head.cpus,
+        memory=head.memory,
+        profile=head.profile,
+        firmware=name if head.firmware else "",
+        append=head.append,
+        quantum=head.quantum,
+        ports=head.ports,
+        mmio=head.mmio,
+        cpu=head.cpu,
+        hypervisor=head.hypervisor,
+        cost=costs.written(head.cost),
+        tsc_hz=head.tsc_hz,
+        on_reset=head.on_reset,
+        strict=head.strict,
+        machine=head.machine,
+        seed=head.seed,
+        initrd="".join(files[INITRD][:1]),
+        modules=tuple(files[MODULE]),
+        disk="".join(files[DISK][:1]),
+        flash_vars="".join(files[FLASH][:1]),
+    )
+
+
+def _names(head: Header, role: str) -> list[str]:
+    """Return the files of a role as an option takes them."""
+    rows = (row for row in head.attached if row.role == role)
+    return [" ".join(filter(None, (row.name, row.args))) for row in rows]
 
 
 def _check_versions(head: Header) -> None:
@@ -128,16 +156,40 @@ def image_of(head: Header) -> Image:
     Raises `RecordingError` or `GuestError`.
     """
     row = head.image
-    data = row.data
-    if data is None:
-        if row.name in guests.names():
-            data = guests.find(row.name).data
-        else:
-            data = guests.read_file(row.name, guests.MAX_KERNEL, "image")
+    if row.data is None and row.name in guests.names():
+        data = _same("image", row, guests.find(row.name).data)
+    else:
+        data = _data("image", row, guests.MAX_KERNEL)
+    return Image(row.name, data, row.is_flat, tuple(map(tuple, row.symbols)))  # type: ignore[arg-type]
+
+
+def attached_of(head: Header) -> tuple[Attached, ...]:
+    """Return the files that come with the image, as `image_of` does.
+
+    Raises `RecordingError`, `GuestError` or `ConfigError`.
+    """
+    return tuple(map(_attached, head.attached))
+
+
+def _attached(row: AttachedRow) -> Attached:
+    data = _data(row.role, row, LARGEST[row.role])
+    check(row.role, row.name, data)
+    return Attached(row.role, row.name, data, row.args)
+
+
+def _data(what: str, row: ImageRow | AttachedRow, most: int) -> bytes:
+    """Return what is within, or what is in the file that it names."""
+    if row.data is not None:
+        return _same(what, row, row.data)
+    return _same(what, row, guests.read_file(row.name, most, what))
+
+
+def _same(what: str, row: ImageRow | AttachedRow, data: bytes) -> bytes:
+    """Return the bytes; raise `RecordingError` when they are not the recorded ones."""
     found = hashlib.sha256(data).hexdigest()
     if found != row.sha256:
         raise RecordingError(
-            f"image {quoted_path(row.name)} is not the one that was recorded: its "
+            f"{what} {quoted_path(row.name)} is not the one that was recorded: its "
             f"SHA-256 is {found[:16]}... and was {visible(row.sha256[:16])}..."
         )
-    return Image(row.name, data, row.is_flat, tuple(map(tuple, row.symbols)))  # type: ignore[arg-type]
+    return data
