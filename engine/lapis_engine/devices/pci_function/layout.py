@@ -1,0 +1,144 @@
+"""A configuration space put together from its parts: ids, windows, capabilities.
+
+Sources: PCI Local Bus 3.0 "Device Identification" to "Capabilities List".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_engine.devices.pci_function import regs
+from lapis_engine.devices.pci_function.header import Header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lapis_engine.devices.pci_function.bar import Bar
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register of the function's own, or one of the header that differs."""
+
+    at: int
+    """Offset in configuration space."""
+    size: int
+    """Bytes."""
+    value: int = 0
+    """After reset."""
+    writable: int = 0
+    """Bits that are stored as written."""
+    clears: int = 0
+    """Bits that a 1 written to them clears."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A piece of the list that begins at register 0x34."""
+
+    at: int
+    """Offset in configuration space, a multiple of 4 from 0x40."""
+    id: int
+    body: bytes
+    """What follows id and pointer, after reset."""
+    writable: bytes = b""
+    """Bits of the body that are stored as written; missing bytes are read-only."""
+
+
+def make(  # noqa: PLR0913 - a header has that many fields
+    vendor: int,
+    device: int,
+    *,
+    class_code: int,
+    revision: int = 0,
+    subsystem_vendor: int = 0,
+    subsystem: int = 0,
+    multifunction: bool = False,
+    pin: int = 0,
+    status: int = 0,
+    command: int = 0,
+    command_writable: int = int(regs.COMMAND_WRITABLE),
+    bars: Iterable[Bar] = (),
+    capabilities: Iterable[Capability] = (),
+    registers: Iterable[Register] = (),
+) -> Header:
+    """Return what a function's configuration space is like.
+
+    Args:
+        vendor: Vendor id.
+        device: Device id.
+        class_code: Three bytes, the base class on top: 0x06_0000 is a host bridge.
+        revision: Revision id.
+        subsystem_vendor: Subsystem vendor id.
+        subsystem: Subsystem id.
+        multifunction: The device has functions beside function 0.
+        pin: Interrupt pin: 0 is none, 1 INTA#, 4 INTD#. With one the interrupt line
+            register can be written.
+        status: Status register; what is added is that there are capabilities.
+        command: Command register after reset.
+        command_writable: Its bits that can be written.
+        bars: Base address registers.
+        capabilities: In the order of their list.
+        registers: What else there is. Later ones go over earlier ones, and over what
+            the other arguments say.
+
+    Raises:
+        ValueError: Two base address registers, or two capabilities, want one place.
+    """
+    windows, chain = tuple(bars), tuple(capabilities)
+    _check(
+        [range(bar.at, bar.at + bar.width) for bar in windows]
+        + [range(each.at, each.at + 2 + len(each.body)) for each in chain]
+    )
+    status |= regs.STATUS_CAPABILITIES if chain else 0
+    own = [
+        Register(regs.VENDOR, 2, vendor),
+        Register(regs.DEVICE, 2, device),
+        Register(regs.COMMAND, 2, command, command_writable),
+        Register(regs.STATUS, 2, status),
+        Register(regs.REVISION, 1, revision),
+        Register(regs.CLASS, 3, class_code),
+        Register(regs.HEADER_TYPE, 1, regs.MULTIFUNCTION if multifunction else 0),
+        Register(regs.SUBSYSTEM_VENDOR, 2, subsystem_vendor),
+        Register(regs.SUBSYSTEM, 2, subsystem),
+        Register(regs.CAPABILITIES, 1, chain[0].at if chain else 0),
+        Register(regs.INTERRUPT_LINE, 1, 0, 0xFF if pin else 0),
+        Register(regs.INTERRUPT_PIN, 1, pin),
+    ]
+    own += [Register(bar.at, bar.width, bar.fixed, bar.writable) for bar in windows]
+    return _build([*own, *_chained(chain), *registers], windows)
+
+
+def _check(taken: list[range]) -> None:
+    seen: set[int] = set()
+    for each in taken:
+        if not seen.isdisjoint(each) or each.stop > regs.SIZE:
+            raise ValueError(f"configuration space has no room at {each.start:#x}")
+        seen.update(each)
+
+
+def _chained(chain: tuple[Capability, ...]) -> list[Register]:
+    """Return the capabilities as registers, each with its pointer to the next."""
+    found: list[Register] = []
+    for number, each in enumerate(chain):
+        if each.at % 4 or each.at < regs.OWN:
+            raise ValueError(f"no capability can be at {each.at:#x}")
+        follower = chain[number + 1].at if number + 1 < len(chain) else 0
+        head = each.id | follower << 8
+        body = int.from_bytes(each.body, "little")
+        writable = int.from_bytes(each.writable[: len(each.body)], "little")
+        size = 2 + len(each.body)
+        found.append(Register(each.at, size, head | body << 16, writable << 16))
+    return found
+
+
+def _build(registers: Iterable[Register], bars: tuple[Bar, ...]) -> Header:
+    planes = bytearray(regs.SIZE), bytearray(regs.SIZE), bytearray(regs.SIZE)
+    for each in registers:
+        for plane, bits in zip(
+            planes, (each.value, each.writable, each.clears), strict=True
+        ):
+            plane[each.at : each.at + each.size] = bits.to_bytes(each.size, "little")
+    reset, writable, clears = (bytes(plane) for plane in planes)
+    return Header(reset, writable, clears, bars)
