@@ -13,7 +13,7 @@ from lapis_engine.devices.device import Range
 from lapis_engine.devices.pci_function import header
 from lapis_engine.devices.pci_function.bar import Bar
 from lapis_engine.devices.pci_function.header import HeaderFunction
-from lapis_engine.devices.pci_function.layout import Capability, Register, make
+from lapis_engine.devices.pci_function.layout import Capability, ConfigRegister, make
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ DISK = make(
         Capability(0x98, 0x11, bytes(10), b"\x00\xc0"),
         Capability(0x40, 0x09, b"\x10\x01\x04"),
     ),
-    registers=(Register(0x60, 2, 0x1234, writable=0x00F0, clears=0x8000),),
+    registers=(ConfigRegister(0x60, 2, 0x1234, writable=0x00F0, clears=0x8000),),
 )
 IO, MEMORY, MASTER = 1, 2, 4
 MASK32 = 0xFFFF_FFFF

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
+class ConfigRegister:
     """A register of the function's own, or one of the header that differs."""
 
     at: int
@@ -61,7 +61,7 @@ def make(  # noqa: PLR0913 - a header has that many fields
     command_writable: int = int(regs.COMMAND_WRITABLE),
     bars: Iterable[Bar] = (),
     capabilities: Iterable[Capability] = (),
-    registers: Iterable[Register] = (),
+    registers: Iterable[ConfigRegister] = (),
 ) -> Header:
     """Return what a function's configuration space is like.
 
@@ -93,20 +93,22 @@ def make(  # noqa: PLR0913 - a header has that many fields
     )
     status |= regs.STATUS_CAPABILITIES if chain else 0
     own = [
-        Register(regs.VENDOR, 2, vendor),
-        Register(regs.DEVICE, 2, device),
-        Register(regs.COMMAND, 2, command, command_writable),
-        Register(regs.STATUS, 2, status),
-        Register(regs.REVISION, 1, revision),
-        Register(regs.CLASS, 3, class_code),
-        Register(regs.HEADER_TYPE, 1, regs.MULTIFUNCTION if multifunction else 0),
-        Register(regs.SUBSYSTEM_VENDOR, 2, subsystem_vendor),
-        Register(regs.SUBSYSTEM, 2, subsystem),
-        Register(regs.CAPABILITIES, 1, chain[0].at if chain else 0),
-        Register(regs.INTERRUPT_LINE, 1, 0, 0xFF if pin else 0),
-        Register(regs.INTERRUPT_PIN, 1, pin),
+        ConfigRegister(regs.VENDOR, 2, vendor),
+        ConfigRegister(regs.DEVICE, 2, device),
+        ConfigRegister(regs.COMMAND, 2, command, command_writable),
+        ConfigRegister(regs.STATUS, 2, status),
+        ConfigRegister(regs.REVISION, 1, revision),
+        ConfigRegister(regs.CLASS, 3, class_code),
+        ConfigRegister(regs.HEADER_TYPE, 1, regs.MULTIFUNCTION if multifunction else 0),
+        ConfigRegister(regs.SUBSYSTEM_VENDOR, 2, subsystem_vendor),
+        ConfigRegister(regs.SUBSYSTEM, 2, subsystem),
+        ConfigRegister(regs.CAPABILITIES, 1, chain[0].at if chain else 0),
+        ConfigRegister(regs.INTERRUPT_LINE, 1, 0, 0xFF if pin else 0),
+        ConfigRegister(regs.INTERRUPT_PIN, 1, pin),
     ]
-    own += [Register(bar.at, bar.width, bar.fixed, bar.writable) for bar in windows]
+    own += [
+        ConfigRegister(bar.at, bar.width, bar.fixed, bar.writable) for bar in windows
+    ]
     return _build([*own, *_chained(chain), *registers], windows)
 
 
@@ -118,9 +120,9 @@ def _check(taken: list[range]) -> None:
         seen.update(each)
 
 
-def _chained(chain: tuple[Capability, ...]) -> list[Register]:
+def _chained(chain: tuple[Capability, ...]) -> list[ConfigRegister]:
     """Return the capabilities as registers, each with its pointer to the next."""
-    found: list[Register] = []
+    found: list[ConfigRegister] = []
     for number, each in enumerate(chain):
         if each.at % 4 or each.at < regs.OWN:
             raise ValueError(f"no capability can be at {each.at:#x}")
@@ -129,11 +131,11 @@ def _chained(chain: tuple[Capability, ...]) -> list[Register]:
         body = int.from_bytes(each.body, "little")
         writable = int.from_bytes(each.writable[: len(each.body)], "little")
         size = 2 + len(each.body)
-        found.append(Register(each.at, size, head | body << 16, writable << 16))
+        found.append(ConfigRegister(each.at, size, head | body << 16, writable << 16))
     return found
 
 
-def _build(registers: Iterable[Register], bars: tuple[Bar, ...]) -> Header:
+def _build(registers: Iterable[ConfigRegister], bars: tuple[Bar, ...]) -> Header:
     planes = bytearray(regs.SIZE), bytearray(regs.SIZE), bytearray(regs.SIZE)
     for each in registers:
         for plane, bits in zip(
