@@ -57,6 +57,7 @@ def guarded(guard: Guard, device: Device) -> Device:
         access=GuardedAccess(guard, device.name, device.access),
         timer=None if timer is None else GuardedTimer(guard, device.name, timer),
         plain=look(device.plain, None),
+        plain_write=look(device.plain_write, None),
         hides=look(device.hides, ()),
         moves=None if moves is None else GuardedMoves(look, moves),
         function=function,

@@ -76,15 +76,18 @@ def test_a_breakpoint_comes_first() -> None:
     assert rig.core.run(rig.regs, 10, past=True) == Marked()
 
 
-def test_bytes_in_the_next_page_are_left_to_who_is_told() -> None:
+@pytest.mark.parametrize(
+    ("code", "is_marked"), [("90 f0 0107", False), ("90 f0 90", True)]
+)
+def test_bytes_in_the_next_page_tell(code: str, is_marked: bool) -> None:
+    """LOCK ADD is let through, LOCK NOP is marked, and LOCK alone stands before."""
     rig = Rig()
     at = 0x7FFF
-    rig.memory.write(at - 1, bytes.fromhex("90 f0 0107"))
+    rig.memory.write(at - 1, bytes.fromhex(code))
     rig.regs.rip, rig.regs.gpr[3] = at - 1, 0x600
-    assert rig.core.run(rig.regs, 10) == Marked()
-    assert rig.regs.rip == at
-    assert rig.core.unmarked(rig.regs) == Budget()
-    assert (rig.core.retired, rig.regs.rip) == (1, at + 3)
+    event = rig.core.run(rig.regs, 2)
+    assert event == (Marked() if is_marked else Budget())
+    assert rig.regs.rip == (at if is_marked else at + 3)
 
 
 def iretd(image: int) -> str:

@@ -6,10 +6,12 @@ that were given to it. The tree compares by a function of its own, and here that
 function looks at the instruction instead. What it marks is never translated; the code
 around it runs as fast as ever, for nothing is asked of a block that was translated.
 
-An instruction of which the telling bytes lie on the next page is marked, too: to look
-there might fault. So is one that a vCPU's debug registers have armed. Whoever is told
-of a marked instruction looks at all of it. And where RFLAGS.RF is set, each is: such
-blocks are translated for that flag alone, and the flag shall hold for one instruction.
+An instruction of which the telling bytes lie on the next page is the first of its block
+(`ahead`): the next page is about to be fetched from, and is looked at; where that
+faults, it is marked, too. So is one that a vCPU's debug registers have armed. Whoever
+is told of a marked instruction looks at all of it. And where RFLAGS.RF is set, each is:
+such blocks are translated for that flag alone, and the flag shall hold for one
+instruction.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from lapis_engine.cpu.intercepts import Marked
 from lapis_engine.cpu.marked import (
     LONGEST,
     NO_OFFER,
+    Kind,
     candidates,
     halts,
     is_repeated,
@@ -145,7 +148,12 @@ class Marks:
         flags = state.eflags
         if linear == self._past or linear in self._armed or flags & RF:
             return Marked()
-        mark = self.find(code, state.hflags | flags & TF)
+        bits = state.hflags | flags & TF
+        mark = self.find(code, bits)
+        if mark is not None and mark.kind is Kind.UNTOLD:
+            whole = self.code(linear)
+            if len(whole) > len(code):
+                mark = self.find(whole, bits)
         return None if mark is None else Marked(mark)
 
     def find(self, code: bytes, hflags: int) -> Mark | None:

@@ -14,7 +14,7 @@ from lapis_engine.events import IoapicEnded, Oddity, PinChanged
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lapis_engine.plain import Plain
+    from lapis_engine.plain import Plain, PlainWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +251,9 @@ class Device:
     plain: Callable[[Any, int, int, int], Plain | None] | None = None
     """Given state, address, size and ns of virtual time: what a read gives from then
     on, if it changes nothing and nobody else does; None where that cannot be said."""
+    plain_write: Callable[[Any, int, int, int], PlainWrite | None] | None = None
+    """Given the same: which writes of one byte to a port change nothing that a guest
+    reads and signal nothing but what it prints; they are made later, in order."""
     moves: Moves | None = None
     function: Function | None = None
     """Its place on the PCI bus, if it has one."""

@@ -162,7 +162,11 @@ def _port(vm: Vm, place: Place) -> Answer | None:
         if not vm.float_ports:
             return None
         return DROPPED if place.write else Plain((1 << (8 * size)) - 1)
-    if place.write or device.plain is None:
+    if place.write:
+        if size != 1 or device.plain_write is None:
+            return None
+        return device.plain_write(device.state, port, size, vm.now)
+    if device.plain is None:
         return None
     return device.plain(device.state, port, size, vm.now)
 
@@ -236,7 +240,11 @@ def _take(run: Run, note: Note) -> None:
     """Do for the machine what one access did."""
     vm, vcpu = run.vm, run.vcpu
     if note.space != "msr":
-        bus.untrapped(vm, vcpu, "normal").write(note.address, apic.SIZE, note.value)
+        seen = bus.untrapped(vm, vcpu, "normal")
+        if note.space == "port":
+            seen.port_out(note.address, 1, note.value)
+        else:
+            seen.write(note.address, apic.SIZE, note.value)
         return
     number, value = note.address, note.value
     event = MsrAccessed(vcpu.id, number, note.write, value, fault=False)

@@ -26,5 +26,6 @@ def device(
         (Range(base, regs.SIZE),),
         timer=timer,
         plain=access.plain,
+        plain_write=access.plain_write,
         kept=frozenset({"waiting", "next_at"}),
     )

@@ -8,7 +8,7 @@ from lapis_engine.devices import bytewise
 from lapis_engine.devices.device import Printed, Range
 from lapis_engine.devices.uart import receiver, regs
 from lapis_engine.devices.uart.priority import identify, modem_lines, settle
-from lapis_engine.plain import Plain
+from lapis_engine.plain import Plain, PlainWrite
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -32,6 +32,19 @@ def plain(state: UartState, address: int, size: int, _now: int) -> Plain | None:
     if state.overrun or not is_settled:
         return None
     return Plain(_line_status(state))
+
+
+def plain_write(
+    state: UartState, address: int, size: int, _now: int
+) -> PlainWrite | None:
+    """Return what the transmitter takes while nothing waits for it to be empty."""
+    if address - state.base != regs.RBR or size != 1 or state.lcr & regs.DLAB:
+        return None
+    if state.ier & regs.ETBEI or state.mcr & regs.LOOP or not state.transmitted:
+        return None
+    if state.waiting or (identify(state) != regs.IIR_NONE) != state.line:
+        return None
+    return PlainWrite(0, 0xFF, kept=0)
 
 
 def write(state: UartState, address: int, size: int, value: int, now: int) -> Signals:
