@@ -21,6 +21,7 @@ from lapis_engine.devices import (
     pmtimer,
     post_code,
     ps2,
+    rtc,
     uart,
 )
 from lapis_engine.profiles.catalog import SDM
@@ -45,6 +46,7 @@ DEVICES: dict[str, Callable[[], Device]] = {
     "pmtimer": pmtimer.device,
     "post_code": post_code.device,
     "ps2": ps2.device,
+    "rtc": lambda: rtc.device(1 << 25, 2),
     "uart": uart.device,
     "uart with levels": lambda: uart.device(levels=True),
 }

@@ -21,6 +21,7 @@ from lapis_engine.devices import (
     ps2,
     uart,
 )
+from lapis_engine.vmm.build import HOLE
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.extensions import Platform
 
@@ -33,7 +34,9 @@ def devices(config: MachineConfig) -> list[Device]:
     """Return one of each."""
     return [
         fw_cfg.device(config.memory, config.cpus),
-        cmos.device(config.memory, config.cpus),
+        cmos.device(
+            min(config.memory, HOLE), config.cpus, max(config.memory - HOLE, 0)
+        ),
         pit.device(pulses=config.profile.pic_keeps_edges),
         pic.device(
             modes_checked=config.profile.pic_modes_checked,

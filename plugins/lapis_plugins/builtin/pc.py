@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices import (
-    cmos,
     debugcon,
     fw_cfg,
     hpet,
@@ -20,8 +19,10 @@ from lapis_engine.devices import (
     pmtimer,
     post_code,
     ps2,
+    rtc,
     uart,
 )
+from lapis_engine.vmm.build import HOLE
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.extensions import Platform
 
@@ -34,7 +35,7 @@ def devices(config: MachineConfig) -> list[Device]:
     """Return one of each."""
     return [
         fw_cfg.device(config.memory, config.cpus),
-        cmos.device(config.memory, config.cpus),
+        rtc.device(min(config.memory, HOLE), config.cpus, max(config.memory - HOLE, 0)),
         pit.device(pulses=config.profile.pic_keeps_edges),
         pic.device(
             modes_checked=config.profile.pic_modes_checked,

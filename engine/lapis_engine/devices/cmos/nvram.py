@@ -19,7 +19,11 @@ UNIT: Final = 64 * KIB
 
 
 def build(
-    ram_below_4g: int, cpus: int, ram_above_4g: int, boot_order: tuple[int, ...]
+    ram_below_4g: int,
+    cpus: int,
+    ram_above_4g: int,
+    boot_order: tuple[int, ...],
+    equipment: int = regs.EQUIPMENT_FPU,
 ) -> bytes:
     """Return the 128 cells; raise `ConfigError` for what they cannot say."""
     if not 1 <= cpus <= 256:
@@ -27,7 +31,7 @@ def build(
     if len(boot_order) > 3:
         raise ConfigError(f"CMOS names three boot devices, not {len(boot_order)}")
     ram = bytearray(regs.SIZE)
-    ram[regs.EQUIPMENT] = regs.EQUIPMENT_FPU
+    ram[regs.EQUIPMENT] = equipment
     extended = _clamp((ram_below_4g - MIB) // KIB, 2)
     _put(ram, regs.BASE_MEMORY, 640, 2)
     _put(ram, regs.EXTENDED_MEMORY, extended, 2)
