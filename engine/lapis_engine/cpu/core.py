@@ -55,7 +55,7 @@ from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lapis_engine.cpu.marked import Mark, Offer
     from lapis_engine.cpu.report import Counting
@@ -167,18 +167,45 @@ class Core:
 
     # Setting up.
 
-    def map(self, region: Region) -> None:
-        """Let the processor reach a region of guest-physical memory."""
-        prot = UC_PROT_READ | UC_PROT_EXEC if region.rom else UC_PROT_ALL
-        try:
-            self._map(region.gpa, region.host, prot)
-        except UcError as error:
-            raise ProcessorError(f"cannot map {region.name}: {error}") from error
+    def map(self, region: Region, *, for_good: bool = True) -> None:
+        """Let the processor reach a region of guest-physical memory.
+
+        Where it is not `for_good`, `replace` puts something else there.
+        """
+        self._map_region(region)
         self._regions.append(region)
         if self._blocks is not None:
-            self._blocks.map(region)
+            if for_good:
+                self._blocks.map(region)
             if self._way is self._blocks:
                 self._blocks.look_anew()
+
+    def _map_region(self, region: Region) -> None:
+        try:
+            self._map(region.gpa, region.host, UC_PROT_ALL)
+            if region.rom:
+                self._protect(region.gpa, region.size)
+        except UcError as error:
+            raise ProcessorError(f"cannot map {region.name}: {error}") from error
+
+    def _protect(self, gpa: int, size: int) -> None:
+        """Make it ROM; mapped as such, it would take stores after a load."""
+        self._uc.mem_protect(gpa, size, UC_PROT_READ | UC_PROT_EXEC)
+
+    def replace(self, changes: Sequence[tuple[Region | None, Region | None]]) -> None:
+        """Have the second of each pair where the first was; None is a hole.
+
+        Drops all translations if that is a change.
+        """
+        if not changes:
+            return
+        self._leave_paging()
+        for before, after in changes:
+            if before is not None:
+                self._uc.mem_unmap(before.gpa, before.size)
+            if after is not None:
+                self._map_region(after)
+        self._forget_all()
 
     def hide(self, pages: Iterable[tuple[int, int]]) -> None:
         """Report reads of these (first address, bytes) of ROM, and of no others.
@@ -202,7 +229,8 @@ class Core:
     def _unhide(self, gpa: int, size: int) -> None:
         region = next(each for each in self._regions if each.gpa <= gpa < each.end)
         pointer = c.addressof(c.c_char.from_buffer(region.host)) + gpa - region.gpa
-        self._uc.mem_map_ptr(gpa, size, UC_PROT_READ | UC_PROT_EXEC, pointer)
+        self._uc.mem_map_ptr(gpa, size, UC_PROT_ALL, pointer)
+        self._protect(gpa, size)
 
     def new_registers(self) -> Registers:
         """Return a new vCPU's registers, intercepts armed, everything else zero."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lapis_engine.plain import Plain, PlainWrite
+    from lapis_engine.shadow import Shadow
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,5 +270,8 @@ class Device:
     kept: frozenset[str] = frozenset()
     """Fields of its state that a reset of the machine leaves alone: what a battery
     feeds, and what is outside of the machine."""
+    shadow: Callable[[Any], tuple[Shadow, ...]] | None = None
+    """Given the state: which stretches below 1 MiB are RAM or the ROM over it, always
+    the same ones."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""

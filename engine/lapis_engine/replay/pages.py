@@ -114,7 +114,7 @@ def put(memory: PhysicalMemory, pages: Pages) -> None:
     for region, blocks in zip(memory.regions, pages.regions, strict=True):
         for number, there in _touched(region).items():
             if there is ALL and blocks[number] is BLANK:
-                memory.clear(region.gpa + number * SPAN, SPAN)
+                memory.clear(region, number * SPAN, SPAN)
         for number, index, _ in _moved(region, blocks):
-            gpa = region.gpa + number * SPAN + index * PAGE
-            memory.write(gpa, blocks[number][index], force=True)
+            at = number * SPAN + index * PAGE
+            memory.restore(region, at, blocks[number][index])

@@ -34,6 +34,7 @@ REPAIRS: Final[Mapping[int, str]] = MappingProxyType(
         5: "x87, MXCSR, IRET and task switches do, and code ahead faults in time",
         6: "a REP on a device takes time between iterations, A bits come with code, "
         "INT 6 is an interrupt, and new code runs whoever wrote it",
+        7: "a store to ROM is dropped after a load from there, too",
     }
 )
 """What was repaired in how the engine behaves, by the number of that behaviour. Only

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.boot.image import (
+    Blob,
     BootPlan,
     LongEntry,
     ProtectedEntry,
@@ -57,12 +58,15 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.devices.device import Device
     from lapis_engine.profiles.switches import Profile
+    from lapis_engine.shadow import Shadow
     from lapis_engine.vmm.costs import Costs
 
 HOLE: Final = 3 << 30
 """Where the addresses of devices begin, up to 4 GiB."""
 HIGH: Final = 4 << 30
 """Where RAM goes on."""
+ROM_BELOW: Final = 0xE_0000
+"""Where the end of the firmware's ROM is seen below 1 MiB, too."""
 CODE32: Final = 0xCF_9B00
 DATA32: Final = 0xCF_9300
 CODE64: Final = 0xAF_9B00
@@ -163,27 +167,70 @@ def load(vm: Vm, plan: BootPlan, memory: int) -> None:
 
     Raises `ImageError` when a piece of the image lies outside RAM.
     """
-    vm.memory.add(0, min(memory, HOLE), "RAM")
-    if memory > HOLE:
-        vm.memory.add(HIGH, memory - HOLE, "RAM above 4 GiB")
+    shadows = _shadows(vm.devices)
+    _add_ram(vm.memory, memory, shadows)
     for blob in plan.blobs:
         if blob.rom:
             size = -(-len(blob.data) // PAGE) * PAGE
             vm.memory.add(blob.gpa, size, "ROM", rom=True)
-    for region in vm.memory.regions:
-        vm.core.map(region)
+    has_firmware = isinstance(plan.entry, ResetEntry)
+    for shadow in shadows:
+        is_rom = has_firmware and shadow.first >= ROM_BELOW
+        vm.memory.cover(shadow, _low(plan, shadow) if is_rom else None)
+    for region in vm.memory.seen:
+        vm.core.map(region, for_good=not vm.memory.can_change(region))
     for blob in plan.blobs:
-        try:
-            vm.memory.write(blob.gpa, blob.data, force=blob.rom)
-        except UnmappedError as error:
-            raise ImageError(
-                f"{plan.name}: {len(blob.data)} bytes at {blob.gpa:#x} do not fit in "
-                f"{memory >> 20} MiB of RAM"
-            ) from error
+        place(vm.memory, plan, blob, memory)
     bsp = vm.vcpus[0]
     bsp.run_state = run_state.RUN
     _enter(bsp.regs, plan.entry)
     bsp.mode = bsp.regs.mode
+
+
+def _shadows(devices: Sequence[Device]) -> list[Shadow]:
+    """Return what of RAM is covered, and how it is seen at reset."""
+    return [
+        shadow
+        for device in devices
+        if device.shadow is not None
+        for shadow in device.shadow(device.state)
+    ]
+
+
+def _add_ram(memory: PhysicalMemory, size: int, shadows: Sequence[Shadow]) -> None:
+    """Map RAM, in pieces between what is covered."""
+    at, below = 0, min(size, HOLE)
+    for shadow in sorted(shadows, key=lambda it: it.first):
+        if shadow.first > at:
+            memory.add(at, shadow.first - at, "RAM")
+        at = shadow.first + shadow.size
+    if below > at:
+        memory.add(at, below - at, "RAM")
+    if size > HOLE:
+        memory.add(HIGH, size - HOLE, "RAM above 4 GiB")
+
+
+def _low(plan: BootPlan, shadow: Shadow) -> bytes:
+    """Return what a firmware's image has for a stretch below 1 MiB."""
+    content = bytearray(shadow.size)
+    for blob in plan.blobs:
+        first = max(blob.gpa, shadow.first)
+        end = min(blob.end, shadow.first + shadow.size)
+        if first < end:
+            piece = blob.data[first - blob.gpa : end - blob.gpa]
+            content[first - shadow.first : end - shadow.first] = piece
+    return bytes(content)
+
+
+def place(memory: PhysicalMemory, plan: BootPlan, blob: Blob, size: int) -> None:
+    """Put a piece of an image where it belongs; raise `ImageError` when it does not."""
+    try:
+        memory.place(blob.gpa, blob.data)
+    except UnmappedError as error:
+        raise ImageError(
+            f"{plan.name}: {len(blob.data)} bytes at {blob.gpa:#x} do not fit in "
+            f"{size >> 20} MiB of RAM"
+        ) from error
 
 
 def _enter(

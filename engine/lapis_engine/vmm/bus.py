@@ -96,15 +96,16 @@ class Bus:
         """Write `size` bytes at `gpa`; writes to ROM are dropped."""
         if self._traps.mmio and self._is_trapped(gpa, size):
             return False
-        server = address_map.mmio(self._vm, self._vcpu, gpa)
-        if server is None:
-            return self._vm.float_mmio
+        vm = self._vm
+        server = address_map.mmio(vm, self._vcpu, gpa)
         if isinstance(server, int):
             self._apic_write(server, size, value)
         elif isinstance(server, Device):
             self._write(server, gpa, size, value)
+        elif vm.memory.write_beneath(gpa, value.to_bytes(size, "little")):
+            return True
         else:
-            return server.rom
+            return vm.float_mmio if server is None else server.rom
         return True
 
     def port_in(self, port: int, size: int) -> int | None:

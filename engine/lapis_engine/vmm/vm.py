@@ -147,7 +147,14 @@ class Vm:
     """Called after each round of a run."""
 
     def map_anew(self) -> None:
-        """Let the processor reach the memory that no device hides at present."""
+        """Let the processor reach the memory that is seen at present."""
+        shadows = [
+            shadow
+            for device in self.devices
+            if device.shadow is not None
+            for shadow in device.shadow(device.state)
+        ]
+        self.core.replace(self.memory.show(shadows))
         self.core.hide(
             [
                 (where.first, where.size)

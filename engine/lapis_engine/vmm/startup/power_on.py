@@ -60,7 +60,7 @@ def again(vm: Vm) -> None:
     vm.note(Rebooted(cause.source, cause.how, cause.why))
     vm.rebooted_at = _retired(vm)
     for blob in kept.plan.blobs:
-        vm.memory.write(blob.gpa, blob.data, force=blob.rom)
+        vm.memory.place(blob.gpa, blob.data)
     for (holder, _), values in zip(_holders(vm), kept.values, strict=True):
         for name, value in clone(values).items():
             setattr(holder, name, value)
