@@ -12,6 +12,7 @@ from lapis_engine.apic.icr import Ipi
 from lapis_engine.cause import Cause
 from lapis_engine.cpu.gates import Pending
 from lapis_engine.devices.hpet.state import ComparatorState
+from lapis_engine.devices.i8042.state import KeyboardState, MouseState
 from lapis_engine.devices.ioapic.state import PinState
 from lapis_engine.devices.pic.state import ChipState
 from lapis_engine.devices.pit.state import ChannelState
@@ -42,8 +43,10 @@ KINDS: Final[Mapping[type, str]] = MappingProxyType(
         InoutSlot: "inout slot",
         Instruction: "instruction",
         Ipi: "IPI",
+        KeyboardState: "8042 keyboard",
         MemoryOperand: "memory operand",
         MmioSlot: "mmio slot",
+        MouseState: "8042 mouse",
         MsrRequest: "msr request",
         Pending: "pending event",
         PinState: "ioapic pin",

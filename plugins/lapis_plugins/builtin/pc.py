@@ -11,6 +11,7 @@ from lapis_engine.devices import (
     debugcon,
     fw_cfg,
     hpet,
+    i8042,
     ioapic,
     isa_debug_exit,
     pci,
@@ -18,7 +19,6 @@ from lapis_engine.devices import (
     pit,
     pmtimer,
     post_code,
-    ps2,
     rtc,
     uart,
 )
@@ -53,7 +53,7 @@ def devices(config: MachineConfig) -> list[Device]:
         debugcon.device(),
         isa_debug_exit.device(),
         pci.device(),
-        ps2.device(),
+        i8042.device(),
         post_code.device(),
     ]
 
