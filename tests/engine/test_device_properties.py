@@ -24,6 +24,7 @@ from lapis_engine.devices import (
     ps2,
     rtc,
     uart,
+    vga,
 )
 from lapis_engine.profiles.catalog import SDM
 
@@ -50,6 +51,7 @@ DEVICES: dict[str, Callable[[], Device]] = {
     "ps2": ps2.device,
     "rtc": lambda: rtc.device(1 << 25, 2),
     "uart": uart.device,
+    "vga": vga.device,
     "uart with levels": lambda: uart.device(levels=True),
 }
 

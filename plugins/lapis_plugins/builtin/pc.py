@@ -21,6 +21,7 @@ from lapis_engine.devices import (
     post_code,
     rtc,
     uart,
+    vga,
 )
 from lapis_engine.vmm.build import HOLE
 from lapis_plugins.spec import hookimpl
@@ -54,6 +55,7 @@ def devices(config: MachineConfig) -> list[Device]:
         isa_debug_exit.device(),
         pci.device(),
         i8042.device(),
+        vga.device(),
         post_code.device(),
     ]
 
