@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rigs.ram import Ram, wired
 
 from lapis_engine.devices import (
     cmos,
@@ -37,6 +38,9 @@ DEVICES: dict[str, Callable[[], Device]] = {
     "cmos": lambda: cmos.device(1 << 25, 2),
     "debugcon": debugcon.device,
     "fw_cfg": lambda: fw_cfg.device(1 << 25, 2, (("etc/a", b"abc"),)),
+    "fw_cfg with dma": lambda: wired(
+        fw_cfg.device(1 << 25, 2, (("etc/a", b"abc"),), dma=True), Ram(bytearray(256))
+    ),
     "hpet": hpet.device,
     "hpet held up": lambda: hpet.device(pulses=False),
     "i8042": i8042.device,

@@ -23,6 +23,7 @@ from lapis_engine.devices import (
     uart,
     vga,
 )
+from lapis_engine.devices.fw_cfg import files
 from lapis_engine.vmm.build import HOLE
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.extensions import Platform
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 def devices(config: MachineConfig) -> list[Device]:
     """Return one of each."""
     return [
-        fw_cfg.device(config.memory, config.cpus),
+        fw_cfg.device(config.memory, config.cpus, _files(config), dma=True),
         rtc.device(min(config.memory, HOLE), config.cpus, max(config.memory - HOLE, 0)),
         pit.device(pulses=config.profile.pic_keeps_edges),
         pic.device(
@@ -58,6 +59,14 @@ def devices(config: MachineConfig) -> list[Device]:
         vga.device(),
         post_code.device(),
     ]
+
+
+def _files(config: MachineConfig) -> tuple[tuple[str, bytes], ...]:
+    """Return what firmware reads of the machine, beside the standard items."""
+    return (
+        files.e820(min(config.memory, HOLE), max(config.memory - HOLE, 0)),
+        files.sleep_states(),
+    )
 
 
 @hookimpl

@@ -24,8 +24,12 @@ def read(state: FwCfgState, address: int, size: int, now: int) -> int:
 def write(state: FwCfgState, address: int, size: int, value: int, now: int) -> Signals:
     """Select an item, or drop a write of data: no item can be written."""
     if address == regs.SELECTOR and size > 1:
-        state.selector = value & 0xFFFF
-        number = state.selector & ~regs.WRITE_CHANNEL
-        state.data = dict(state.items).get(number, b"")
-        state.offset = 0
+        select(state, value & 0xFFFF)
     return ()
+
+
+def select(state: FwCfgState, selector: int) -> None:
+    """Go to the first byte of an item; one that is not there has none."""
+    state.selector = selector
+    state.data = dict(state.items).get(selector & ~regs.WRITE_CHANNEL, b"")
+    state.offset = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lapis_engine.bits import bit
+from lapis_engine.bits import bit, bits
 from lapis_engine.devices.device import Range
 
 SELECTOR: Final = 0x510
@@ -18,6 +18,29 @@ DATA: Final = 0x511
 """Data, 8 bits: the item's next byte; 0 after its end."""
 
 PORTS: Final = (Range(SELECTOR, 2),)
+
+DMA_HIGH: Final = 0x514
+"""Address of a request, the upper half, 32 bits and big-endian."""
+DMA_LOW: Final = 0x518
+"""The lower half; it begins the request."""
+DMA_PORTS: Final = (*PORTS, Range(DMA_HIGH, 8))
+DMA_SIGNATURE: Final = b"QEMU CFG"
+"""What is read of the address, byte by byte."""
+
+REQUEST_SIZE: Final = 16
+"""Bytes of a request: control, length and address, big-endian; 4, 4 and 8 bytes."""
+ERROR: Final = bit(0)
+"""Control, set by the device: it did not work. All of control is 0 when it did."""
+READ: Final = bit(1)
+"""Control: copy of the item to memory, zeros after its end."""
+SKIP: Final = bit(2)
+"""Control: go on in the item."""
+SELECT: Final = bit(3)
+"""Control: select first the item of `SELECTED`."""
+WRITE: Final = bit(4)
+"""Control: copy of memory to the item. READ goes before it, and it before SKIP."""
+SELECTED: Final = bits(31, 16)
+"""Control: an item, as the selector takes it."""
 
 WRITE_CHANNEL: Final = bit(14)
 """Selector: the item is meant to be written. Plays no part in choosing it."""
@@ -44,7 +67,9 @@ IRQ0_OVERRIDE: Final = 0x8002
 """Item, u32, of the x86 range 0x8000: 1 when IRQ 0 is wired to IOAPIC pin 2."""
 
 ID_TRADITIONAL: Final = bit(0)
-"""ID: selector and data ports. Bit 1, the DMA interface, stays clear."""
+"""ID: selector and data ports."""
+ID_DMA: Final = bit(1)
+"""ID: the DMA interface, too."""
 
 FILE_NAME_SIZE: Final = 56
 """Bytes of a file's name in its directory entry, its NUL included."""

@@ -17,3 +17,5 @@ class FwCfgState:
     """Contents of the selected item."""
     offset: int = 0
     """Bytes of `data` already read."""
+    dma_high: int = 0
+    """Upper half of the address of the next request."""
