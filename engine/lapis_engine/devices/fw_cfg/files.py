@@ -1,7 +1,6 @@
-"""Files of fw_cfg that say what machine it is; others are whoever makes it's own.
+"""Files of fw_cfg that say what machine it is; SeaBIOS and OVMF look for them.
 
-Source: QEMU `hw/i386/e820_memory_layout.c`, `hw/acpi/core.c` (`acpi_get_...`) and
-`hw/i386/pc.c`: what SeaBIOS and OVMF look for.
+Source: QEMU `e820_add_entry`, and `acpi_pm1_cnt_init` for the sleep states.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from typing import Final
 
 RAM: Final = 1
 """Type of an entry of the memory map."""
-HIGH: Final = 1 << 32
+ABOVE: Final = 1 << 32
+"""Where memory goes on that does not fit below the devices."""
 SLEEP_THERE: Final = 0x80
 """Of a sleep state: there is one. The other bits are its SLP_TYP."""
 SLEEP_STATES: Final = bytes((SLEEP_THERE, 0, 0, 1, 2, SLEEP_THERE))
@@ -23,7 +23,7 @@ def e820(below: int, above: int) -> tuple[str, bytes]:
 
     An entry is address, size and type, little-endian; 8, 8 and 4 bytes.
     """
-    ranges = [(0, below), (HIGH, above)]
+    ranges = [(0, below), (ABOVE, above)]
     entries = [struct.pack("<QQI", first, size, RAM) for first, size in ranges if size]
     return "etc/e820", b"".join(entries)
 
