@@ -12,6 +12,7 @@ from rigs.ram import Ram, wired
 from lapis_engine.devices import (
     cmos,
     debugcon,
+    flash,
     fw_cfg,
     hpet,
     i8042,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 DEVICES: dict[str, Callable[[], Device]] = {
     "cmos": lambda: cmos.device(1 << 25, 2),
     "debugcon": debugcon.device,
+    "flash": lambda: wired(
+        flash.device(0x2000), Ram(bytearray(), bytearray(0x2000), 0xFFFF_E000)
+    ),
     "fw_cfg": lambda: fw_cfg.device(1 << 25, 2, (("etc/a", b"abc"),)),
     "fw_cfg with dma": lambda: wired(
         fw_cfg.device(1 << 25, 2, (("etc/a", b"abc"),), dma=True), Ram(bytearray(256))

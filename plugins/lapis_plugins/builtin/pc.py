@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.devices import (
     debugcon,
+    flash,
     fw_cfg,
     hpet,
     i8042,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 def devices(config: MachineConfig) -> list[Device]:
     """Return one of each."""
     return [
+        *([flash.device(config.flash)] if config.flash else []),
         fw_cfg.device(config.memory, config.cpus, _files(config), dma=True),
         rtc.device(min(config.memory, HOLE), config.cpus, max(config.memory - HOLE, 0)),
         pit.device(pulses=config.profile.pic_keeps_edges),

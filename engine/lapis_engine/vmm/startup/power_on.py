@@ -3,9 +3,9 @@
 vCPUs, their APICs and the devices are as they were when the machine was made, and what
 was on its way between them is gone. RAM keeps what it holds, as over a warm reset of a
 PC (firmware and crash kernels look there for what the last start left), and the image
-is put back to where it was loaded, as QEMU does. What a battery feeds, stays. Time goes
-on, and the time-stamp counters begin at 0. The user's breakpoints, rules and
-traps stay.
+is put back to where it was loaded, as QEMU does. ROM and flash keep what they hold, and
+so does what a battery feeds. Time goes on, and the time-stamp counters begin at 0. The
+user's breakpoints, rules and traps stay.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def again(vm: Vm) -> None:
     vm.note(Rebooted(cause.source, cause.how, cause.why))
     vm.rebooted_at = _retired(vm)
     for blob in kept.plan.blobs:
-        vm.memory.place(blob.gpa, blob.data)
+        if not blob.rom:
+            vm.memory.place(blob.gpa, blob.data)
     for (holder, _), values in zip(_holders(vm), kept.values, strict=True):
         for name, value in clone(values).items():
             setattr(holder, name, value)
