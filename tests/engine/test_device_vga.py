@@ -149,6 +149,47 @@ def test_the_beam_is_plain_as_long_as_it_stays_where_it_is(now: int, on: int) ->
     assert device.plain(device.state, 0x3C9, 1, now) is None
 
 
+SLOTS = {"crtc": 25, "sequencer": 5, "graphics": 9, "attribute": 21}
+WRITES = st.lists(
+    st.tuples(st.sampled_from(sorted(SLOTS)), st.integers(0, 40), st.integers(0, 255)),
+    max_size=60,
+)
+
+
+@given(WRITES)
+def test_indexed_registers_read_back_as_four_plain_tables_do(
+    writes: list[tuple[str, int, int]],
+) -> None:
+    """The oracle is a dictionary; the CRTC's protection is a bit of it."""
+    device = vga.device()
+    kept: dict[tuple[str, int], int] = {("crtc", 0x11): 0x8E, ("crtc", 7): 0x1F}
+    for name, place, byte in writes:
+        index, value = place & 0x1F if name == "attribute" else place, byte
+        if name == "attribute":
+            read(device, 0x3DA)
+            write(device, 0x3C0, index)
+            write(device, 0x3C0, value)
+        else:
+            port = {"crtc": 0x3D4, "sequencer": 0x3C4, "graphics": 0x3CE}[name]
+            write(device, port, value << 8 | index, 2)
+        if index >= SLOTS[name]:
+            continue
+        if name == "crtc" and kept["crtc", 0x11] & 0x80 and index < 8:
+            if index < 7:
+                continue
+            value = kept["crtc", 7] & 0xEF | value & 0x10
+        kept[name, index] = value
+    for (name, index), value in kept.items():
+        if name == "attribute":
+            read(device, 0x3DA)
+            write(device, 0x3C0, index)
+            assert read(device, 0x3C1) == value
+        else:
+            port = {"crtc": 0x3D4, "sequencer": 0x3C4, "graphics": 0x3CE}[name]
+            write(device, port, index)
+            assert read(device, port + 1) == value
+
+
 def text(rows: dict[int, str], stride: int = 80) -> bytes:
     memory = bytearray(b" \x07" * 0x4000)
     for row, line in rows.items():
