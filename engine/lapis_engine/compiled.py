@@ -13,7 +13,7 @@ FOLDERS: Final = frozenset({
 """Where all are, but `LEFT`. A guest does not wait for the others, people do."""
 CTYPES: Final = ("cpu.answers", "cpu.blocks", "cpu.layout")
 WEAK: Final = ("memory.backing",)
-LOOKED_INTO: Final = ("machine.acts", "machine.machine")
+LOOKED_INTO: Final = ("machine.acts", "machine.machine", "machine.panel")
 CLASS_CONSTANTS: Final = ("devices.device", "vmm.exits")
 AT_START: Final = (
     "cpu.blockcheck", "cpu.model", "cpu.probe", "cpu.selfcheck", "machine.act_schemas",
@@ -23,7 +23,7 @@ AT_START: Final = (
 FOR_PEOPLE: Final = (
     "cpu.disasm", "machine.catches", "machine.requests", "machine.stop",
     "replay.roundtrip", "vmm.guest_memory", "vmm.interference", "vmm.ioctls",
-    "vmm.traps",
+    "vmm.outside", "vmm.traps",
 )  # fmt: skip
 SELDOM: Final = (
     "apic.regs", "cpu.breach", "cpu.guest_stops", "cpu.restart", "cpu.strict",

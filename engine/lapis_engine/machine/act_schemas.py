@@ -68,6 +68,7 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
         "kernemu_read": {"number": INT, "gpa": INT, "size": INT},
         "kernemu_write": {"number": INT, "gpa": INT, "size": INT, "value": INT},
         "pulse_lint": {"lint": INT, "number": INT_OR_NONE},
+        "receive": {"port": STR, "data": STR},
         "run": {"limit": INT},
         "send_ipi": {"sender": INT, "icr": INT},
         "send_msi": {"address": INT, "data": INT},

@@ -1,7 +1,8 @@
 """Event breakpoints: the machine stops right after an event that somebody waits for.
 
-They are the debugger's, as breakpoints are: the guest never notices them, and a
-snapshot does not hold them. Without any the history has no observer here.
+What a guest prints is no event of the history: it is watched as it is printed. They are
+the debugger's, as breakpoints are: the guest never notices them, and a snapshot does
+not hold them. Without any the history has no observer here.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from lapis_engine.events import Event, Logged
     from lapis_engine.machine.stop import Stop
 
+CONSOLE: Final = "console"
+MOST_TEXT: Final = 1000
+"""Bytes of a text that is waited for."""
 EVENTS: Final[dict[str, tuple[type, ...]]] = {
     "ipi": (IpiSent,),
     "accept": (VectorAccepted,),
@@ -60,6 +64,7 @@ EVENTS: Final[dict[str, tuple[type, ...]]] = {
     "fault": (EngineFault,),
     "lint": (Linted,),
     "interfere": (Interfered,),
+    CONSOLE: (),
 }
 """What can be waited for, and the records that count as it."""
 
@@ -81,6 +86,10 @@ class Catch:
     code: str | None = None
     """Of an exit."""
     msr: int | None = None
+    text: bytes | None = None
+    """What a console prints, in one piece; None is any byte."""
+    port: str | None = None
+    """The console."""
     once: bool = False
     """Gone after the first stop."""
     hits: int = 0
@@ -95,8 +104,11 @@ CONDITIONS: Final[dict[str, frozenset[str]]] = {
     "to": frozenset({"ipi"}),
     "code": frozenset({"exit"}),
     "msr": frozenset({"msr"}),
+    "text": frozenset({CONSOLE}),
+    "port": frozenset({CONSOLE}),
+    "vcpu": frozenset(EVENTS) - {CONSOLE},
 }
-"""Which events have what a condition is about; every event has a vCPU."""
+"""Which events have what a condition is about."""
 MODES_OF: Final[dict[str, tuple[str, ...]]] = {
     "ipi": MODES,
     "interfere": MODES,
@@ -148,6 +160,20 @@ def matches(catch: Catch, event: Event) -> bool:
     return catch.to is None or catch.to in getattr(event, "targets", ())
 
 
+def prints(catch: Catch, port: str, printed: bytearray, new: int) -> bool:
+    """Tell whether a port has just printed what `catch` waits for.
+
+    `new` bytes at the end of `printed` are what it did not see yet.
+    """
+    if catch.event != CONSOLE or catch.port not in {None, port}:
+        return False
+    if catch.text is None:
+        return True
+    return (
+        printed.find(catch.text, max(len(printed) - new - len(catch.text) + 1, 0)) >= 0
+    )
+
+
 def _check(catch: Catch) -> None:
     """Raise `EngineError` for a condition that no event of this kind can meet."""
     event = catch.event
@@ -155,6 +181,10 @@ def _check(catch: Catch) -> None:
         if getattr(catch, name) is not None and event not in having:
             known = ", ".join(sorted(having))
             raise EngineError(f"catch {event} has no {name}; these have: {known}")
+    if catch.text is not None and not 1 <= len(catch.text) <= MOST_TEXT:
+        raise EngineError(
+            f"catch console: a text of {len(catch.text)} bytes: 1 to {MOST_TEXT}"
+        )
     if catch.vector is not None and not 0 <= catch.vector <= 0xFF:
         raise EngineError(f"vector {catch.vector:#x}: vectors are 8 bits")
     modes = MODES_OF.get(event, ())
@@ -169,15 +199,24 @@ class Catches:
     """The event breakpoints of one machine."""
 
     def __init__(
-        self, observers: list[Callable[[Logged], None]], stop: Callable[[], None]
+        self,
+        observers: list[Callable[[Logged], None]],
+        printing: list[Callable[[str, bytearray, int], None]],
+        stop: Callable[[], None],
     ) -> None:
-        """Have none. `observers` are those of the history; `stop` stops the machine."""
+        """Have none.
+
+        `observers` are those of the history, `printing` those of what the guest prints;
+        `stop` stops the machine.
+        """
         self._observers = observers
+        self._printing = printing
         self._stop = stop
         self.items: list[Catch] = []
         """By number."""
         self._next = 1
-        self._caught: tuple[Catch, Event] | None = None
+        self._caught: tuple[Catch, Event | tuple[str, bytes]] | None = None
+        """What was caught, and the event, or the port and the bytes that it printed."""
         self._more = 0
 
     def add(self, event: str, *, once: bool = False, **conditions: Any) -> Catch:
@@ -203,23 +242,36 @@ class Catches:
     def attend(self) -> None:
         """Observe while there is something to wait for: else it costs nothing."""
         self.rest()
-        if self.items:
+        if any(catch.event != CONSOLE for catch in self.items):
             self._observers.append(self._observe)
+        if any(catch.event == CONSOLE for catch in self.items):
+            self._printing.append(self._see)
 
     def rest(self) -> None:
         """Wait for nothing, until `attend`."""
         if self._observe in self._observers:
             self._observers.remove(self._observe)
+        if self._see in self._printing:
+            self._printing.remove(self._see)
 
     def _observe(self, logged: Logged) -> None:
         for catch in self.items:
             if matches(catch, logged.event):
-                if self._caught is None:
-                    self._caught = catch, logged.event
-                else:
-                    self._more += 1
-                self._stop()
+                self._catch(catch, logged.event)
                 return
+
+    def _see(self, port: str, printed: bytearray, new: int) -> None:
+        for catch in self.items:
+            if prints(catch, port, printed, new):
+                self._catch(catch, (port, bytes(printed[-new:])))
+                return
+
+    def _catch(self, catch: Catch, what: Event | tuple[str, bytes]) -> None:
+        if self._caught is None:
+            self._caught = catch, what
+        else:
+            self._more += 1
+        self._stop()
 
     def forget(self) -> None:
         """Forget what was caught before a run: the user's own acts stop nothing."""
@@ -232,12 +284,21 @@ class Catches:
         """
         if self._caught is None:
             return stop
-        (catch, event), more = self._caught, self._more
+        (catch, what), more = self._caught, self._more
         self.forget()
         catch.hits += 1
         if catch.once:
             self.remove(catch.number)
         tail = f" (and {more} more at once)" if more else ""
-        text = f"catch {catch.number}, {catch.event}: {describe(event)}{tail}"
-        who = event.vcpu if event.vcpu >= 0 else stop.vcpu
+        if isinstance(what, tuple):
+            said, who = _printed(catch, *what), -1
+        else:
+            said, who = describe(what), what.vcpu
+        text = f"catch {catch.number}, {catch.event}: {said}{tail}"
+        who = who if who >= 0 else stop.vcpu
         return replace(stop, reason="catch", vcpu=who, text=text, catch=catch.number)
+
+
+def _printed(catch: Catch, port: str, new: bytes) -> str:
+    text = (catch.text or new).decode("utf-8", "backslashreplace")
+    return f"{port} printed {text!r}"

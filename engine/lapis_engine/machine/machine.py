@@ -23,6 +23,7 @@ from lapis_engine.machine import asleep, requests
 from lapis_engine.machine.acts import act
 from lapis_engine.machine.catches import Catches
 from lapis_engine.machine.log import EventLog
+from lapis_engine.machine.panel import Panel
 from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.saved import transfer as saved_state
@@ -69,7 +70,7 @@ REASONS: Final[dict[type, str]] = {
 """Why a run stops at an exit, where it is not just "exit"."""
 
 
-class Machine:
+class Machine(Panel):
     """vCPUs under a deterministic schedule."""
 
     def __init__(
@@ -103,7 +104,9 @@ class Machine:
             self.vm.power_on = power_on.keep(self.vm, plan)
         self.schedule = Schedule(self.vm, config.quantum)
         self.breakpoints: list[int] = []
-        self.catches = Catches(self.log.observers, self.vm.attention.ask_stop)
+        self.catches = Catches(
+            self.log.observers, self.vm.printing, self.vm.attention.ask_stop
+        )
         """Event breakpoints."""
         self.lints = Lints(self.vm, lints)
         self.log.observers_of = self.lints.observers()
@@ -207,7 +210,8 @@ class Machine:
     def _begin(self) -> None:
         """See who looks on: nobody is told later of what he may stop at."""
         vm = self.vm
-        is_seen = self.log.observers or vm.on_round or not self.lints.can_wait
+        watched = self.log.observers or vm.printing or vm.on_round
+        is_seen = watched or not self.lints.can_wait
         vm.core.answers.table.may_note = not is_seen
 
     def _for_userspace(self, vcpu: Vcpu, out: Exit) -> bool:

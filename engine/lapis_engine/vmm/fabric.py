@@ -288,7 +288,7 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
     for item in signals:
         match item:
             case device.Printed():
-                vm.consoles.setdefault(item.port, bytearray()).extend(item.data)
+                _print(vm, item)
             case device.PoweredOff():
                 vm.suspend("poweroff", source, item.why, item.code)
             case device.ResetRequested():
@@ -303,6 +303,13 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
                 vm.note(item)
             case _:
                 _wire(vm, item, source)
+
+
+def _print(vm: Vm, item: device.Printed) -> None:
+    text = vm.consoles.setdefault(item.port, bytearray())
+    text.extend(item.data)
+    for watch in vm.printing:
+        watch(item.port, text, len(item.data))
 
 
 def _wire(vm: Vm, item: device.Wire, source: int) -> None:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.power import PowerOn
     from lapis_engine.vmm.run_state import BootIpi
 
+    Printing = Callable[[str, bytearray, int], None]
+    """Told a port, all that it has printed, and how many bytes of that are new."""
+
 
 @dataclass(slots=True)
 class Attention:
@@ -142,6 +145,8 @@ class Vm:
     entered: int | None = None
     """vCPU that is in `vm_run` (bhyve VCPU_RUNNING), or None: then it is the user who
     acts. For observers of events, whom no argument reaches."""
+    printing: list[Printing] = field(default_factory=list)
+    """Each is told what a port prints, as it does; they change nothing."""
     on_watch: Callable[[], None] | None = None
     on_round: Callable[[], None] | None = None
     """Called after each round of a run."""

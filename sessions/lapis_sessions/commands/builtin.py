@@ -7,6 +7,7 @@ from lapis_sessions.commands import (
     apic_files,
     breakpoints,
     catches,
+    console,
     fabric,
     inspection,
     interference,
@@ -25,6 +26,7 @@ from lapis_sessions.commands import (
 COMMANDS = (
     *running.COMMANDS,
     *inspection.COMMANDS,
+    *console.COMMANDS,
     *requests.COMMANDS,
     *traps.COMMANDS,
     *ipi.COMMANDS,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lapis_engine.machine.catches import EVENTS
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
-from lapis_sessions.text import numerals
+from lapis_sessions.text import numerals, typed
 from lapis_sessions.views import catches as catches_view
 
 if TYPE_CHECKING:
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 NUMBERS = ("vcpu", "vector", "to", "msr")
 ARGUMENTS = (
     Argument("event", "word", choices=tuple(EVENTS)),
+    Argument("text", "word"),
     Argument("vcpu", "vcpu", option=True),
     Argument("vector", "value", option=True),
     Argument("mode", "word", option=True),
     Argument("to", "vcpu", option=True),
     Argument("code", "word", option=True),
     Argument("msr", "value", option=True),
+    Argument("port", "word", option=True),
     Argument("once", "flag", option=True),
 )
 
@@ -33,8 +35,11 @@ def catch(session: Session, bound: Bound) -> list[CatchView]:
     conditions: dict[str, Any] = {
         name: bound.number(name) for name in NUMBERS if name in bound
     }
-    if "mode" in bound:
-        conditions["mode"] = bound.word("mode")
+    for name in ("mode", "port"):
+        if name in bound:
+            conditions[name] = bound.word(name)
+    if "text" in bound:
+        conditions["text"] = typed.read(bound.word("text"), "catch")
     if "code" in bound:
         conditions["code"] = bound.word("code").upper()
     if "event" not in bound:
@@ -58,7 +63,9 @@ def uncatch(session: Session, bound: Bound) -> list[CatchView]:
 
 COMMANDS = (
     Command(
-        "catch", "stop right after an event, or list what is waited for",
+        "catch",
+        "stop right after an event, or list what is waited for; catch console TEXT "
+        "stops when a guest has printed TEXT, written as `type` takes it",
         "mutating", catch, catches_view.text, ARGUMENTS,
     ),
     Command(

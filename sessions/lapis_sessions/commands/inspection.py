@@ -72,19 +72,6 @@ def events(session: Session, bound: Bound) -> list[EventView]:
     return [events_view.of(row.logged, row.times) for row in rows]
 
 
-def console(session: Session, bound: Bound) -> str:
-    """Return what the guest printed, one port after the other."""
-    printed = session.machine.consoles
-    port = bound.word("port")
-    if port and port not in printed:
-        known = ", ".join(sorted(printed)) or "none"
-        raise CommandError(
-            f"console: nothing was printed on {port[:40]!r}; ports with text: {known}"
-        )
-    ports = [port] if port else sorted(printed)
-    return "\n".join(printed[name].decode("utf-8", "replace") for name in ports)
-
-
 def memory(session: Session, bound: Bound) -> MemoryView:
     """Return bytes as the selected vCPU, or the bus, sees them."""
     at, size = bound.number("address"), bound.number("length", 64)
@@ -167,10 +154,6 @@ COMMANDS = (
         "read-only",
         events, events_view.text,
         (Argument("count", "count"), Argument("all", "flag", option=True)), ("log",),
-    ),
-    Command(
-        "console", "show what the guest printed, on PORT or on all", "read-only",
-        console, memory_view.console_text, (Argument("port", "word"),),
     ),
     Command(
         "mem",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lapis_engine.machine.catches import matches
+from lapis_engine.machine.catches import CONSOLE, matches, prints
 from lapis_engine.replay.parts import parts
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
@@ -64,8 +64,13 @@ def reverse_continue(session: Session, _bound: Bound) -> PlaceView:
     def wanted(logged: Logged) -> bool:
         return any(matches(catch, logged.event) for catch in catches)
 
+    def is_printed(port: str, printed: bytearray, new: int) -> bool:
+        return any(prints(catch, port, printed, new) for catch in catches)
+
     stops = searches.breakpoints(timeline, tuple(machine.breakpoints))
     both = searches.either(stops, searches.events(timeline, wanted))
+    if any(catch.event == CONSOLE for catch in catches):
+        both = searches.either(both, searches.printing(timeline, is_printed))
     if not searches.back_to_last(timeline, both):
         timeline.go(timeline.branch.kept[0].spot)
         return replace(views.place(session), text="the beginning")

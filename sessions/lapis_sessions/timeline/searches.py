@@ -136,6 +136,30 @@ def events(timeline: Timeline, wanted: Callable[[Logged], bool]) -> Instrument:
     return instrument
 
 
+def printing(
+    timeline: Timeline, wanted: Callable[[str, bytearray, int], bool]
+) -> Instrument:
+    """Find where a guest had just printed something.
+
+    The machine stops there, as it does live: no event says where that is.
+    """
+    vm = timeline.machine.vm
+
+    @contextmanager
+    def instrument(_found: Found) -> Iterator[None]:
+        def see(port: str, printed: bytearray, new: int) -> None:
+            if wanted(port, printed, new):
+                vm.attention.ask_stop()
+
+        vm.printing.append(see)
+        try:
+            yield
+        finally:
+            vm.printing.remove(see)
+
+    return instrument
+
+
 def either(one: Instrument, other: Instrument) -> Instrument:
     """Find what either of two instruments finds."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from lapis_sessions.text import typed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -30,6 +32,8 @@ def of(item: Catch) -> CatchView:
     names = [each.name for each in fields(item) if each.name not in OWN]
     given = {name: getattr(item, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
+    if item.text is not None:
+        given["text"] = typed.written(item.text)
     return CatchView(item.number, item.event, item.once, item.hits, given)
 
 
@@ -37,11 +41,16 @@ def text(rows: Sequence[CatchView]) -> str:
     """Return the event breakpoints as they would be typed."""
     out = []
     for row in rows:
-        words = [
-            f"--{name} {value:#x}" if name in {"vector", "msr"} else f"--{name} {value}"
-            for name, value in row.conditions.items()
-        ]
+        words = [_word(name, value) for name, value in row.conditions.items()]
         words += ["--once"] * row.once
         line = " ".join([f"{row.number:>3}  catch {row.event}", *words])
         out.append(f"{line}  ({row.hits} times)")
     return "\n".join(out) or "there are no event breakpoints"
+
+
+def _word(name: str, value: int | str) -> str:
+    if name == "text":
+        return f"'{value}'"
+    if name in {"vector", "msr"}:
+        return f"--{name} {value:#x}"
+    return f"--{name} {value}"

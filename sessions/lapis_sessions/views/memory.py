@@ -134,8 +134,3 @@ def breakpoints_text(found: Sequence[int]) -> str:
 def symbols_text(found: Mapping[str, int]) -> str:
     """Return symbols by address."""
     return "\n".join(f"{at:>10x} {name}" for name, at in found.items()) or "no symbols"
-
-
-def console_text(printed: str) -> str:
-    """Return what the guest printed, which is made visible already."""
-    return printed

@@ -90,7 +90,7 @@ def _moving(row: ActRow, retired: int) -> Iterator[str]:
     count = retired if row.reason in AT_ONCE else retired + 1
     if count:
         yield f"{row.verb} {count}"
-    if row.reason in HITS:
+    if row.reason in HITS and row.seq:
         yield f"run-to {row.seq - 1}{' --step' if row.verb == 'step' else ''}"
 
 
