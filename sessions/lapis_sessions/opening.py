@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.boot import detect
 from lapis_engine.boot import firmware as rom
+from lapis_engine.boot.request import BootRequest, Module
 from lapis_engine.errors import ImageError, UnknownImageError
 from lapis_engine.machine.machine import Machine
 from lapis_sessions import attached, guests
-from lapis_sessions.attached import DISK, FLASH
+from lapis_sessions.attached import DISK, FLASH, INITRD, MODULE
 from lapis_sessions.origin import BARE, configuration
 from lapis_sessions.platforms import origin_of
 from lapis_sessions.session import Session
@@ -61,13 +62,28 @@ def _plan(origin: Origin, config: MachineConfig, loaders: Sequence[Loader]) -> B
         image.name,
         lambda: detect.detect(
             image.data,
-            config.memory,
-            options.append,
+            _request(origin, config),
             as_flat=image.is_flat,
             loaders=loaders,
         ),
     )
     return replace(plan, symbols=image.symbols or plan.symbols)
+
+
+def _request(origin: Origin, config: MachineConfig) -> BootRequest:
+    """Return what the loader of a kernel is given beside it."""
+    return BootRequest(
+        config.memory,
+        origin.options.append,
+        config.cpus,
+        config.machine,
+        attached.one(origin.attached, INITRD),
+        tuple(
+            Module(each.data, each.args)
+            for each in origin.attached
+            if each.role == MODULE
+        ),
+    )
 
 
 def _named(name: str, load: Callable[[], BootPlan]) -> BootPlan:

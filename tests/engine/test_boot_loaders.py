@@ -14,6 +14,7 @@ from lapis_engine.boot.image import (
     RealEntry,
     ResetEntry,
 )
+from lapis_engine.boot.request import BootRequest, Module
 from lapis_engine.errors import ImageError
 
 MEMORY = 32 << 20
@@ -148,7 +149,7 @@ def test_a_reset_vector_may_jump_near_and_after_nops() -> None:
 
 
 def test_elf32_starts_in_protected_mode_with_the_loaders_gdt() -> None:
-    plan = detect.detect(elf32(memory_size=0x2000), MEMORY)
+    plan = detect.detect(elf32(memory_size=0x2000), BootRequest(MEMORY))
     assert plan.name == "ELF32"
     assert blob_at(plan.blobs, 0x10_0000) == CODE.ljust(0x2000, b"\0")
     entry = plan.entry
@@ -164,13 +165,17 @@ def test_elf32_starts_in_protected_mode_with_the_loaders_gdt() -> None:
 
 def test_a_virtual_entry_point_is_translated_and_a_physical_one_kept() -> None:
     high = elf32(virtual=0xC010_0000, entry=0xC010_0001)
-    assert elf.load(high, MEMORY).entry == tables.protected_entry(0x10_0001)
+    assert elf.load(high, BootRequest(MEMORY)).entry == tables.protected_entry(
+        0x10_0001
+    )
     linux = elf32(virtual=0xC010_0000, entry=0x10_0002)
-    assert elf.load(linux, MEMORY).entry == tables.protected_entry(0x10_0002)
+    assert elf.load(linux, BootRequest(MEMORY)).entry == tables.protected_entry(
+        0x10_0002
+    )
 
 
 def test_elf64_starts_in_long_mode_on_identity_mapped_memory() -> None:
-    plan = detect.detect(elf64(), MEMORY, "console=ttyS0")
+    plan = detect.detect(elf64(), BootRequest(MEMORY, "console=ttyS0"))
     entry = plan.entry
     assert isinstance(entry, LongEntry)
     assert (entry.rip, entry.cr3, entry.cs, entry.ds) == (0x10_0000, 0x9_0000, 24, 16)
@@ -215,7 +220,7 @@ def test_symbols_are_sorted_and_filtered() -> None:
         )
     )
     expected = (("start", 0x10_0000), ("label", 0x10_0010), ("main", 0x10_0010))
-    assert elf.load(data, MEMORY).symbols == expected
+    assert elf.load(data, BootRequest(MEMORY)).symbols == expected
 
 
 @pytest.mark.parametrize(
@@ -242,58 +247,68 @@ def test_symbols_are_sorted_and_filtered() -> None:
 )
 def test_damaged_or_foreign_elf_files_are_refused(data: bytes, why: str) -> None:
     with pytest.raises(ImageError, match=why):
-        elf.load(data, MEMORY)
+        elf.load(data, BootRequest(MEMORY))
 
 
 def test_segments_may_touch_the_loaders_tables_but_not_each_other() -> None:
-    assert elf.load(elf32(physical=0x9_A000), MEMORY).blobs
-    assert elf.load(elf32(physical=0x8_FFFD), MEMORY).blobs
+    assert elf.load(elf32(physical=0x9_A000), BootRequest(MEMORY)).blobs
+    assert elf.load(elf32(physical=0x8_FFFD), BootRequest(MEMORY)).blobs
     one = elf32(count=2)
     header, segment = one[:52], one[52:84]
     # The second program header lies where the code was; both load from offset 84.
     second = struct.pack("<8I", 1, 84, 0, 0x10_0002, 3, 3, 5, 4096)
     with pytest.raises(ImageError, match="overlap at physical address 0x100002"):
-        elf.load(header + segment + second, MEMORY)
+        elf.load(header + segment + second, BootRequest(MEMORY))
     touching = struct.pack("<8I", 1, 84, 0, 0x10_0003, 3, 3, 5, 4096)
-    assert len(elf.load(header + segment + touching, MEMORY).blobs) == 3
+    assert len(elf.load(header + segment + touching, BootRequest(MEMORY)).blobs) == 3
 
 
 def test_nothing_is_loaded_above_4_gib_or_without_room_for_the_tables() -> None:
     with pytest.raises(ImageError, match="not below 4 GiB"):
-        elf.load(elf64(physical=0xFFFF_FFFE), 8 << 30)
+        elf.load(elf64(physical=0xFFFF_FFFE), BootRequest(8 << 30))
     with pytest.raises(ImageError, match="tables end at 0x9a000"):
-        elf.load(elf32(), 0x9_9FFF)
+        elf.load(elf32(), BootRequest(0x9_9FFF))
 
 
 def test_limits_themselves_are_allowed() -> None:
-    assert len(elf.load(elf32(physical=MEMORY - 3), MEMORY).blobs) == 2
-    assert len(elf.load(elf64(physical=0xFFFF_FFFD), 8 << 30).blobs) == 4
+    assert len(elf.load(elf32(physical=MEMORY - 3), BootRequest(MEMORY)).blobs) == 2
+    assert len(elf.load(elf64(physical=0xFFFF_FFFD), BootRequest(8 << 30)).blobs) == 4
     unused = bytes(32 * 255)
     many = elf32(count=256, code=unused + CODE)
-    assert len(elf.load(many, 1 << 24).blobs) == 2
+    assert len(elf.load(many, BootRequest(1 << 24)).blobs) == 2
     with pytest.raises(ImageError, match="only 0x9a000 bytes"):
-        elf.load(elf32(), 0x9_A000)
+        elf.load(elf32(), BootRequest(0x9_A000))
 
 
 @pytest.mark.parametrize("append", ["x" * 4096, "a\0b"])
 def test_command_lines_that_do_not_fit_are_refused(append: str) -> None:
     with pytest.raises(ImageError, match="command line"):
-        elf.load(elf64(), MEMORY, append)
+        elf.load(elf64(), BootRequest(MEMORY, append))
 
 
 def test_a_damaged_symbol_table_is_refused() -> None:
     data = elf64(symbols=(("main", 1, 0x12, 1),))
     with pytest.raises(ImageError, match="section header 2"):
-        elf.load(data[:-1], MEMORY)
+        elf.load(data[:-1], BootRequest(MEMORY))
     link = len(data) - 64 - 24  # sh_link of .symtab
     with pytest.raises(ImageError, match="not there"):
-        elf.load(data[:link] + b"\3" + data[link + 1 :], MEMORY)
+        elf.load(data[:link] + b"\3" + data[link + 1 :], BootRequest(MEMORY))
     offset = len(data) - 128 + 24 + 4
     with pytest.raises(ImageError, match="beyond the end of the file"):
-        elf.load(data[:offset] + b"\1" + data[offset + 1 :], MEMORY)
+        elf.load(data[:offset] + b"\1" + data[offset + 1 :], BootRequest(MEMORY))
 
 
 def test_what_nobody_understands_is_flat_only_if_the_caller_says_so() -> None:
     with pytest.raises(ImageError, match="multiboot kernel, an ELF executable"):
-        detect.detect(CODE, MEMORY)
-    assert detect.detect(CODE, MEMORY, as_flat=True).name == "flat"
+        detect.detect(CODE, BootRequest(MEMORY))
+    assert detect.detect(CODE, BootRequest(MEMORY), as_flat=True).name == "flat"
+
+
+@pytest.mark.parametrize("data", [elf32(), elf64(), CODE])
+def test_files_that_an_image_cannot_take_are_refused(data: bytes) -> None:
+    for request, what in (
+        (BootRequest(MEMORY, initrd=b"disk"), "takes no initrd"),
+        (BootRequest(MEMORY, modules=(Module(b"file"),)), "takes no modules"),
+    ):
+        with pytest.raises(ImageError, match=what):
+            detect.detect(data, request, as_flat=True)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lapis_engine.boot import detect, multiboot
 from lapis_engine.boot.image import BootPlan, ProtectedEntry
+from lapis_engine.boot.request import BootRequest
 from lapis_engine.errors import ImageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def with_elf32(flags: int = 0) -> bytes:
 
 
 def plan_of(data: bytes, append: str = "") -> BootPlan:
-    return detect.detect(data, MEMORY, append)
+    return detect.detect(data, BootRequest(MEMORY, append))
 
 
 def memory(plan: BootPlan, gpa: int, size: int) -> bytes:
@@ -202,7 +203,7 @@ def test_a_mutated_image_starts_or_is_refused_and_stays_in_memory(
     for at, value in changes:
         data[at : at + len(value)] = value
     try:
-        plan = detect.detect(bytes(data[:cut]), MEMORY)
+        plan = detect.detect(bytes(data[:cut]), BootRequest(MEMORY))
     except ImageError:
         return
     blobs = sorted(plan.blobs, key=lambda blob: blob.gpa)
@@ -215,7 +216,7 @@ def test_a_mutated_image_starts_or_is_refused_and_stays_in_memory(
 def test_noise_behind_a_valid_magic_is_refused_or_loaded(noise: bytes) -> None:
     for prefix in (b"\x7fELF\x01\x01\x01", b"\x7fELF\x02\x01\x01", header(0x1_0000)):
         with contextlib.suppress(ImageError):
-            assert detect.detect(prefix + noise, MEMORY).blobs
+            assert detect.detect(prefix + noise, BootRequest(MEMORY)).blobs
 
 
 ASSEMBLY = """

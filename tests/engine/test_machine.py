@@ -13,6 +13,7 @@ from rigs.machines import GUESTS, MEMORY, ap_bringup, fingerprint, guest, machin
 
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.boot import detect, flat
+from lapis_engine.boot.request import BootRequest
 from lapis_engine.devices import isa_debug_exit, uart
 from lapis_engine.errors import ConfigError, EngineError, EntryError, UnmappedError
 from lapis_engine.events import (
@@ -514,7 +515,7 @@ def test_a_multiboot_kernel_reads_its_command_line_and_ends_the_run() -> None:
     data = (GUESTS / "multiboot.bin").read_bytes()
     m = Machine(
         MachineConfig(cpus=2, memory=MEMORY),
-        detect.detect(data, MEMORY, "console=ttyS0 quiet"),
+        detect.detect(data, BootRequest(MEMORY, "console=ttyS0 quiet")),
         [uart.device(), isa_debug_exit.device()],
     )
     stop = m.run(10_000)
@@ -533,7 +534,7 @@ def test_an_elf64_kernel_starts_in_long_mode_with_sse() -> None:
     segment = struct.pack(
         "<IIQQQQQQ", 1, 5, 120, 0x10_0000, 0x10_0000, len(code), len(code), 16
     )
-    plan = detect.detect(header + segment + code, MEMORY)
+    plan = detect.detect(header + segment + code, BootRequest(MEMORY))
     m = Machine(MachineConfig(memory=MEMORY), plan, [])
     assert m.run(100).reason == "halted"
     assert (m.vcpus[0].regs.mode, m.vcpus[0].regs.rip) == ("long", 0x10_0009)

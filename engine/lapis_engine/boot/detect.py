@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lapis_engine.boot.image import BootPlan
+    from lapis_engine.boot.request import BootRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +22,15 @@ class Loader:
     name: str
     takes: Callable[[bytes], bool]
     """Tells from the whole file whether it is of this format."""
-    load: Callable[[bytes, int, str], BootPlan]
-    """From the file, the bytes of RAM from address 0 and the command line to what
-    starts it; raises `ImageError` for a damaged one."""
+    load: Callable[[bytes, BootRequest], BootPlan]
+    """From the file and what goes with it to what starts it; raises `ImageError` for a
+    damaged one, and for what it cannot take."""
     machine: str = "bare"
     """Name of the platform that such an image expects."""
 
 
-def _multiboot(data: bytes, memory_bytes: int, append: str) -> BootPlan:
-    header = multiboot.find(data)
-    assert header is not None  # as `takes` says
-    return multiboot.load(data, header, memory_bytes, append)
-
-
 LOADERS: Final = (
-    Loader("multiboot", lambda data: multiboot.find(data) is not None, _multiboot),
+    Loader("multiboot", lambda data: multiboot.find(data) is not None, multiboot.load),
     Loader("elf", lambda data: data.startswith(elf_format.MAGIC), elf.load),
 )
 """Asked in this order. A flat binary is none: it has nothing to be known by."""
@@ -43,8 +38,7 @@ LOADERS: Final = (
 
 def detect(
     data: bytes,
-    memory_bytes: int,
-    append: str = "",
+    request: BootRequest,
     *,
     as_flat: bool = False,
     loaders: Iterable[Loader] = LOADERS,
@@ -53,8 +47,7 @@ def detect(
 
     Args:
         data: The whole file.
-        memory_bytes: RAM from address 0.
-        append: Command line for kernels that take one.
+        request: The machine, and what the user adds.
         as_flat: Whether an image that no loader takes is a flat binary.
         loaders: The formats.
 
@@ -63,9 +56,9 @@ def detect(
     """
     for loader in loaders:
         if loader.takes(data):
-            return loader.load(data, memory_bytes, append)
+            return loader.load(data, request)
     if as_flat:
-        return flat.load(data, memory_bytes=memory_bytes)
+        return flat.start(data, request)
     raise UnknownImageError(
         "the image is not understood: a multiboot kernel, an ELF executable for x86 "
         "or, if you say so, a flat binary of at most 512 KiB is expected; firmware is "

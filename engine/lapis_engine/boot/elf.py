@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING
 from lapis_engine.boot import symtab, tables
 from lapis_engine.boot.elf_format import CLASS_32, read_header, read_segments
 from lapis_engine.boot.image import Blob, BootPlan
+from lapis_engine.boot.request import without_files
 from lapis_engine.errors import ImageError
 
 if TYPE_CHECKING:
     from lapis_engine.boot.elf_format import FileHeader, LoadSegment
+    from lapis_engine.boot.request import BootRequest
 
 
-def load(data: bytes, memory_bytes: int, append: str = "") -> BootPlan:
+def load(data: bytes, request: BootRequest) -> BootPlan:
     """Plan to start an executable without a multiboot header.
 
     32-bit ones start in flat protected mode, 64-bit ones in long mode with the first
-    4 GiB mapped one to one; `append` is the command line of the latter.
+    4 GiB mapped one to one; the latter are told the command line.
     """
+    without_files(request, "an ELF executable")
+    memory_bytes = request.memory
     tables.check_memory(memory_bytes)
     header = read_header(data)
     segments = read_segments(data, header, memory_bytes)
@@ -29,7 +33,7 @@ def load(data: bytes, memory_bytes: int, append: str = "") -> BootPlan:
     entry, symbols = entry_point(header, segments), symtab.read(data, header)
     if header.bits == CLASS_32:
         return BootPlan("ELF32", blobs, tables.protected_entry(entry), symbols)
-    extra = (tables.identity_map(), tables.command_line(append))
+    extra = (tables.identity_map(), tables.command_line(request.append))
     start = tables.long_entry(entry, memory_bytes)
     return BootPlan("ELF64", blobs + extra, start, symbols)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.boot.image import Blob, BootPlan, RealEntry
+from lapis_engine.boot.request import without_files
 from lapis_engine.errors import ImageError
+
+if TYPE_CHECKING:
+    from lapis_engine.boot.request import BootRequest
 
 BASE: Final = 0x1_0000
 """Where a flat binary goes when nobody says otherwise."""
@@ -34,3 +38,9 @@ def load(data: bytes, base: int = BASE, *, memory_bytes: int) -> BootPlan:
             f"{memory_bytes:#x} bytes of memory"
         )
     return BootPlan("flat", (Blob(base, data),), RealEntry(base >> 4, 0))
+
+
+def start(data: bytes, request: BootRequest) -> BootPlan:
+    """Plan to start `data` where nobody said otherwise."""
+    without_files(request, "a flat binary")
+    return load(data, memory_bytes=request.memory)

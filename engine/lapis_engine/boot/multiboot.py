@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bit, bits
 from lapis_engine.boot import elf, elf_format, symtab, tables
 from lapis_engine.boot.image import Blob, BootPlan
+from lapis_engine.boot.request import without_files
 from lapis_engine.errors import ImageError
+
+if TYPE_CHECKING:
+    from lapis_engine.boot.request import BootRequest
 
 HEADER_MAGIC: Final = 0x1BAD_B002
 LOADER_MAGIC: Final = 0x2BAD_B002
@@ -82,10 +86,12 @@ def _header(window: bytes, at: int) -> MultibootHeader | None:
     return MultibootHeader(at, flags, (a, b, c, d, e))
 
 
-def load(
-    data: bytes, header: MultibootHeader, memory_bytes: int, append: str = ""
-) -> BootPlan:
-    """Plan to start a kernel that has `header`, with `append` as its command line."""
+def load(data: bytes, request: BootRequest) -> BootPlan:
+    """Plan to start a kernel that has a header."""
+    header = find(data)
+    assert header is not None, "the caller looked for it"
+    without_files(request, "a multiboot kernel")
+    memory_bytes = request.memory
     tables.check_memory(memory_bytes)
     _check_flags(header)
     symbols: tuple[tuple[str, int], ...] = ()
@@ -100,7 +106,12 @@ def load(
         raise ImageError(
             "the multiboot header gives no addresses, and the file is not ELF"
         )
-    blobs = (*kernel, tables.gdt(), information(memory_bytes), _arguments(append))
+    blobs = (
+        *kernel,
+        tables.gdt(),
+        information(memory_bytes),
+        _arguments(request.append),
+    )
     start = tables.protected_entry(entry, LOADER_MAGIC, tables.INFORMATION)
     return BootPlan("multiboot", blobs, start, symbols)
 

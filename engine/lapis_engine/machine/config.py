@@ -22,7 +22,7 @@ MIN_TSC_HZ: Final = 1_000_000
 MAX_TSC_HZ: Final = 10_000_000_000
 MIN_MEMORY: Final = 1 * MIB
 MAX_MEMORY: Final = 64 << 30
-"""What lies beyond 3 GiB is at 4 GiB (`build.HOLE`)."""
+"""What lies beyond 3 GiB is at 4 GiB (`lapis_engine.ram`)."""
 MAX_FLASH: Final = 16 * MIB
 MAX_SEED: Final = (1 << 63) - 1
 SECTOR: Final = 512

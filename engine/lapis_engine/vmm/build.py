@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from lapis_engine import ram
 from lapis_engine.apic import state as apic_state
 from lapis_engine.boot.image import (
     Blob,
@@ -61,10 +62,6 @@ if TYPE_CHECKING:
     from lapis_engine.shadow import Shadow
     from lapis_engine.vmm.costs import Costs
 
-HOLE: Final = 3 << 30
-"""Where the addresses of devices begin, up to 4 GiB."""
-HIGH: Final = 4 << 30
-"""Where RAM goes on."""
 ROM_BELOW: Final = 0xE_0000
 """Where the end of the firmware's ROM is seen below 1 MiB, too."""
 CODE32: Final = 0xCF_9B00
@@ -199,15 +196,15 @@ def _shadows(devices: Sequence[Device]) -> list[Shadow]:
 
 def _add_ram(memory: PhysicalMemory, size: int, shadows: Sequence[Shadow]) -> None:
     """Map RAM, in pieces between what is covered."""
-    at, below = 0, min(size, HOLE)
+    at, below = 0, ram.below(size)
     for shadow in sorted(shadows, key=lambda it: it.first):
         if shadow.first > at:
             memory.add(at, shadow.first - at, "RAM")
         at = shadow.first + shadow.size
     if below > at:
         memory.add(at, below - at, "RAM")
-    if size > HOLE:
-        memory.add(HIGH, size - HOLE, "RAM above 4 GiB")
+    if ram.above(size):
+        memory.add(ram.HIGH, ram.above(size), "RAM above 4 GiB")
 
 
 def _low(plan: BootPlan, shadow: Shadow) -> bytes:

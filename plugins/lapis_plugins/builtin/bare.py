@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine import ram
 from lapis_engine.devices import (
     cmos,
     debugcon,
@@ -21,7 +22,6 @@ from lapis_engine.devices import (
     ps2,
     uart,
 )
-from lapis_engine.vmm.build import HOLE
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.extensions import Platform
 
@@ -34,9 +34,7 @@ def devices(config: MachineConfig) -> list[Device]:
     """Return one of each."""
     return [
         fw_cfg.device(config.memory, config.cpus),
-        cmos.device(
-            min(config.memory, HOLE), config.cpus, max(config.memory - HOLE, 0)
-        ),
+        cmos.device(ram.below(config.memory), config.cpus, ram.above(config.memory)),
         pit.device(pulses=config.profile.pic_keeps_edges),
         pic.device(
             modes_checked=config.profile.pic_modes_checked,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine import ram
 from lapis_engine.devices import (
     debugcon,
     flash,
@@ -25,7 +26,6 @@ from lapis_engine.devices import (
     vga,
 )
 from lapis_engine.devices.fw_cfg import files
-from lapis_engine.vmm.build import HOLE
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.extensions import Platform
 
@@ -39,7 +39,7 @@ def devices(config: MachineConfig) -> list[Device]:
     return [
         *([flash.device(config.flash)] if config.flash else []),
         fw_cfg.device(config.memory, config.cpus, _files(config), dma=True),
-        rtc.device(min(config.memory, HOLE), config.cpus, max(config.memory - HOLE, 0)),
+        rtc.device(ram.below(config.memory), config.cpus, ram.above(config.memory)),
         pit.device(pulses=config.profile.pic_keeps_edges),
         pic.device(
             modes_checked=config.profile.pic_modes_checked,
@@ -66,7 +66,7 @@ def devices(config: MachineConfig) -> list[Device]:
 def _files(config: MachineConfig) -> tuple[tuple[str, bytes], ...]:
     """Return what firmware reads of the machine, beside the standard items."""
     return (
-        files.e820(min(config.memory, HOLE), max(config.memory - HOLE, 0)),
+        files.e820(ram.below(config.memory), ram.above(config.memory)),
         files.sleep_states(),
     )
 

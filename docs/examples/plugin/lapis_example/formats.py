@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.boot.image import BootPlan
+    from lapis_engine.boot.request import BootRequest
     from lapis_sessions.apic_files.contents import Contents
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.recording.play.named import Named
@@ -36,13 +37,13 @@ def write(named: Named, _extensions: Extensions, _beside: str) -> Iterator[bytes
 CSV = Exporter("csv", "what was done, as comma-separated values", write)
 
 
-def load(data: bytes, memory_bytes: int, _append: str) -> BootPlan:
+def load(data: bytes, request: BootRequest) -> BootPlan:
     """Plan to start code that is written in hex after a first line `; hex`."""
     try:
         code = bytes.fromhex(data.removeprefix(MARK).decode())
     except ValueError as error:
         raise ImageError(f"hex text: {error}") from None
-    return flat.load(code, memory_bytes=memory_bytes)
+    return flat.load(code, memory_bytes=request.memory)
 
 
 HEX = Loader("hex", lambda data: data.startswith(MARK), load)
