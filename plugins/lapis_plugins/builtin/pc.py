@@ -5,7 +5,7 @@ The local APICs are not here: they belong to the processors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine import ram
 from lapis_engine.devices import (
@@ -13,25 +13,32 @@ from lapis_engine.devices import (
     flash,
     fw_cfg,
     hpet,
+    i440fx,
     i8042,
     ioapic,
     isa_debug_exit,
-    pci,
+    pc_testdev,
+    pci_host,
     pic,
+    piix3,
+    piix4_pm,
     pit,
-    pmtimer,
     post_code,
     rtc,
     uart,
     vga,
 )
 from lapis_engine.devices.fw_cfg import files
+from lapis_engine.machine.config import MAX_FLASH
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.extensions import Platform
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
     from lapis_engine.machine.config import MachineConfig
+
+PM_BASE: Final = 0x600
+"""Where the ports of power management are without firmware, which says so in ACPI."""
 
 
 def devices(config: MachineConfig) -> list[Device]:
@@ -51,15 +58,20 @@ def devices(config: MachineConfig) -> list[Device]:
             needs_hint=config.profile.msi_needs_hint,
             redirects=config.profile.msi_hint_redirects,
         ),
-        pmtimer.device(),
         uart.device(levels=True),
         uart.device("com2", 0x2F8, 3, levels=True),
         debugcon.device(),
         isa_debug_exit.device(),
-        pci.device(),
+        pci_host.device(),
+        i440fx.device(has_firmware=config.flash > 0),
+        piix3.device(),
+        piix4_pm.device(None if config.flash else PM_BASE),
         i8042.device(),
         vga.device(),
         post_code.device(),
+        pc_testdev.device(
+            has_memory=config.flash <= MAX_FLASH - pc_testdev.MEMORY.size
+        ),
     ]
 
 

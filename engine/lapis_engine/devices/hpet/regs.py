@@ -9,6 +9,7 @@ from typing import Final
 
 from lapis_engine.bits import bit, bits
 from lapis_engine.devices.device import Range
+from lapis_engine.devices.pci_function.ids import INTEL
 from lapis_engine.units import MASK64
 
 BASE: Final = 0xFED0_0000
@@ -49,7 +50,6 @@ LAST_TIMER: Final = bits(12, 8)
 """CAPABILITIES: NUM_TIM_CAP."""
 REVISION: Final = bits(7, 0)
 """CAPABILITIES: REV_ID, not 0."""
-INTEL: Final = 0x8086
 CAPABILITIES_VALUE: Final = (
     FEMTOSECONDS.put(0, TICK * 1_000_000)
     | VENDOR.put(0, INTEL)
