@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.boot import elf, elf_format, flat, multiboot
+from lapis_engine.boot import elf, elf_format, flat, linux, multiboot
 from lapis_engine.errors import UnknownImageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Loader:
 LOADERS: Final = (
     Loader("multiboot", lambda data: multiboot.find(data) is not None, multiboot.load),
     Loader("elf", lambda data: data.startswith(elf_format.MAGIC), elf.load),
+    Loader("Linux", linux.takes, linux.load, linux.PC),
 )
 """Asked in this order. A flat binary is none: it has nothing to be known by."""
 
@@ -60,7 +61,7 @@ def detect(
     if as_flat:
         return flat.start(data, request)
     raise UnknownImageError(
-        "the image is not understood: a multiboot kernel, an ELF executable for x86 "
-        "or, if you say so, a flat binary of at most 512 KiB is expected; firmware is "
-        "loaded as firmware"
+        "the image is not understood: a Linux or multiboot kernel, an ELF executable "
+        "for x86 or, if you say so, a flat binary of at most 512 KiB is expected; "
+        "firmware is loaded as firmware"
     )

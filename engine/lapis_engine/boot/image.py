@@ -51,6 +51,7 @@ class ProtectedEntry:
     """Selector of the 32-bit code segment."""
     ds: int
     """Selector of the data segment, for DS, ES, FS, GS and SS."""
+    esi: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +92,6 @@ class BootPlan:
     entry: EntryPoint
     symbols: tuple[tuple[str, int], ...] = ()
     """(name, linear address), ascending by address."""
+    settles: tuple[tuple[int, int], ...] = ()
+    """(port, byte) of each OUT that programs the devices before the first instruction,
+    as a BIOS does."""

@@ -45,7 +45,7 @@ from lapis_engine.memory.iospace import IoSpace
 from lapis_engine.memory.physical import PhysicalMemory
 from lapis_engine.units import NS, PAGE
 from lapis_engine.vmm import run_state
-from lapis_engine.vmm.bus import Bus, PaidBus
+from lapis_engine.vmm.bus import Bus, PaidBus, untrapped
 from lapis_engine.vmm.costs import FREE
 from lapis_engine.vmm.startup import protocols, reset
 from lapis_engine.vmm.vcpu import Vcpu
@@ -178,10 +178,17 @@ def load(vm: Vm, plan: BootPlan, memory: int) -> None:
         vm.core.map(region, for_good=not vm.memory.can_change(region))
     for blob in plan.blobs:
         place(vm.memory, plan, blob, memory)
+    settle(vm, plan)
     bsp = vm.vcpus[0]
     bsp.run_state = run_state.RUN
     _enter(bsp.regs, plan.entry)
     bsp.mode = bsp.regs.mode
+
+
+def settle(vm: Vm, plan: BootPlan) -> None:
+    """Program the devices as the plan has it, in no time."""
+    for port, value in plan.settles:
+        untrapped(vm, vm.vcpus[0], "outside").port_out(port, 1, value)
 
 
 def _shadows(devices: Sequence[Device]) -> list[Shadow]:
@@ -243,6 +250,7 @@ def _enter(
             regs.gdtr = Segment(0, entry.gdt_base, entry.gdt_limit, 0)
             _segments(regs, entry.cs, CODE32, entry.ds)
             regs.gpr[RAX], regs.gpr[RBX], regs.rip = entry.eax, entry.ebx, entry.eip
+            regs.gpr[RSI] = entry.esi
         case LongEntry():
             # SSE is on, as compilers take it to be in 64-bit code.
             regs.cr3, regs.cr4 = entry.cr3, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT

@@ -1,0 +1,42 @@
+"""Where RAM is, as a BIOS tells it by INT 15h, AX=E820h.
+
+Source: ACPI Specification 6.4, "System Address Map Interfaces".
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from lapis_engine import ram
+
+EBDA: Final = 0x9_FC00
+"""The last KiB of base memory is the BIOS's own."""
+VIDEO: Final = 0xA_0000
+"""End of base memory."""
+BIOS: Final = 0xF_0000
+EXTENDED: Final = 0x10_0000
+USABLE: Final = 1
+RESERVED: Final = 2
+
+
+class Entry(NamedTuple):
+    """A stretch of memory."""
+
+    first: int
+    size: int
+    """Bytes."""
+    kind: int
+
+
+def entries(memory: int) -> list[Entry]:
+    """Return the map, ascending."""
+    found = [
+        Entry(0, EBDA, USABLE),
+        Entry(EBDA, VIDEO - EBDA, RESERVED),
+        Entry(BIOS, EXTENDED - BIOS, RESERVED),
+    ]
+    if memory > EXTENDED:
+        found.append(Entry(EXTENDED, ram.below(memory) - EXTENDED, USABLE))
+    if ram.above(memory):
+        found.append(Entry(ram.HIGH, ram.above(memory), USABLE))
+    return found
