@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
 
 MEMORY = 16 << 20
+LOOP = b"\xeb\xfe"
 ROM = bytes([0x11]) * 0x1_FFF0 + bytes.fromhex("f4").ljust(16, b"\x90")
 
 
 def kernel() -> Machine:
     """Return a machine without firmware."""
     config = MachineConfig(cpus=1, memory=MEMORY, machine="pc", float_ports=True)
-    return Machine(config, flat.load(b"\xf4", memory_bytes=MEMORY), pc.devices(config))
+    return Machine(config, flat.load(LOOP, memory_bytes=MEMORY), pc.devices(config))
 
 
 def firmware() -> Machine:
@@ -125,6 +126,24 @@ def test_interrupt_pins_reach_the_interrupt_controllers() -> None:
         fabric.signal(it.vm, (IntxChanged(slot, pin, asserted=up),), -1)
         lines.append(it.vm.pic.slave.lines)
     assert lines == [1 << 2, 1 << 2 | 1 << 3, 1 << 3, 0]
+
+
+def test_the_timer_of_a_function_is_looked_at_after_a_configuration_write() -> None:
+    it = firmware()
+    it.vm.timers.moved = False
+    configure(it, 0x0B40, 0xB000)
+    assert it.vm.timers.moved
+
+
+def test_the_overflow_of_the_acpi_timer_interrupts_at_its_time() -> None:
+    it = kernel()
+    assert it.vm.pic is not None
+    port_out(it, 0x602, 1, 2)
+    it.vm.now = 2_343_484_400
+    it.run(37)
+    assert (it.vm.now, it.vm.pic.slave.lines & 2) == (2_343_484_437, 0)
+    it.run(1)
+    assert it.vm.pic.slave.lines & 2
 
 
 def test_a_reset_by_0xcf9_is_one() -> None:

@@ -90,7 +90,8 @@ class Bus:
             if isinstance(item, Refused):
                 raise HandlerRefused(f"{device.name}: {item.why}")
         fabric.signal(vm, signals, self._vcpu.id)
-        vm.timers.moved |= device.timer is not None
+        # Who is wired may have handed it on, as the PCI host does to a function.
+        vm.timers.moved |= device.timer is not None or device.wire is not None
 
     def write(self, gpa: int, size: int, value: int) -> bool:
         """Write `size` bytes at `gpa`; writes to ROM are dropped."""
