@@ -9,10 +9,11 @@ from __future__ import annotations
 import dis
 import inspect
 from dataclasses import dataclass, fields, is_dataclass
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.copies import clone, is_frozen
+from lapis_engine.memory.dma import BusMaster
 from lapis_engine.replay.digest import field_lines
 from lapis_engine.replay.parts import parts
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 ATOMS: Final = frozenset({int, bool, str, bytes, bytearray, type(None)})
 DEEPEST: Final = 20
 """Records within records; a ring has no end."""
+WIRED: Final = (BusMaster, MappingProxyType)
+"""What `Device.wire` brings: the machine's own, which it puts back by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def unfit(machine: Machine) -> Unfit | None:
         if state is not None and is_frozen(type(state)):
             return Unfit(device.name, "", "frozen", type(state).__name__)
         for where, value in _beside(device):
+            if device.wire is not None and isinstance(value, WIRED):
+                continue
             return Unfit(device.name, where, "beside", type(value).__name__)
     for part in parts(machine):
         for name in part.fields:

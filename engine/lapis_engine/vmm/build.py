@@ -5,6 +5,7 @@ It runs nothing (`run`).
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from lapis_engine import ram
@@ -122,7 +123,7 @@ def _wire(vm: Vm) -> None:
     roles = {device.role: device for device in vm.devices}
     vm.pic, vm.ioapic = (_state(roles.get(role)) for role in ("pic", "ioapic"))
     vm.hpet, vm.pirq = roles.get("hpet"), roles.get("pirq")
-    wiring = Wiring(BusMaster(vm.memory), _functions(vm.devices))
+    wiring = Wiring(BusMaster(vm.memory), MappingProxyType(_functions(vm.devices)))
     for device in vm.devices:
         if device.wire is not None:
             device.wire(wiring)
