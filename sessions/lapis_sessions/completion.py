@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from lapis_sessions.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from lapis_sessions.registry import Argument, Registry
     from lapis_sessions.session import Session
+    from lapis_sessions.symbols.book import Symbols
 
 MOST = 200
 """Lines offered at once."""
@@ -22,9 +23,7 @@ def complete(session: Session, line: str) -> list[str]:
     return _complete(session.registry, line, session.symbols, cpus)
 
 
-def _complete(
-    registry: Registry, line: str, symbols: Iterable[str], cpus: int
-) -> list[str]:
+def _complete(registry: Registry, line: str, symbols: Symbols, cpus: int) -> list[str]:
     head, blank, last = line.rpartition(" ")
     before = head + blank
     words = before.split()
@@ -47,7 +46,7 @@ def _words(
     registry: Registry,
     words: Sequence[str],
     last: str,
-    symbols: Iterable[str],
+    symbols: Symbols,
     cpus: int,
 ) -> list[str]:
     try:
@@ -58,7 +57,7 @@ def _words(
     if last.startswith("-"):
         return [name for name in options if name not in rest]
     if rest and rest[-1] in options and options[rest[-1]].kind != "flag":
-        return _values(registry, options[rest[-1]], symbols, cpus)
+        return _values(registry, options[rest[-1]], last, symbols, cpus)
     valued = {name for name, a in options.items() if a.kind != "flag"}
     # What comes after an option that takes a value is its value, whatever it is.
     own = [
@@ -68,11 +67,11 @@ def _words(
     positional = [a for a in command.arguments if not a.option]
     if taken >= len(positional):
         return [name for name in options if name not in rest]
-    return _values(registry, positional[taken], symbols, cpus)
+    return _values(registry, positional[taken], last, symbols, cpus)
 
 
 def _values(
-    registry: Registry, argument: Argument, symbols: Iterable[str], cpus: int
+    registry: Registry, argument: Argument, last: str, symbols: Symbols, cpus: int
 ) -> list[str]:
     if argument.choices:
         return list(argument.choices)
@@ -80,6 +79,6 @@ def _values(
         case "vcpu":
             return [str(number) for number in range(cpus)]
         case "address":
-            return sorted(filter(str.isprintable, symbols))
+            return list(filter(str.isprintable, symbols.starting(last, MOST)))
         case _:
             return [c.name for c in registry.commands] * (argument.name == "command")

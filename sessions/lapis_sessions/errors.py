@@ -54,6 +54,12 @@ class MemoryLimitError(SessionError):
     title = "Memory limit"
 
 
+class SymbolsError(SessionError):
+    """A file or a memory has no symbols that can be read."""
+
+    title = "Bad symbols"
+
+
 class RecordingError(SessionError):
     """A recording cannot be read, or does not fit."""
 

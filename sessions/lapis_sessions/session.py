@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lapis_engine.errors import ConfigError, LapisError
@@ -21,13 +20,13 @@ from lapis_sessions.errors import (
 )
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
+from lapis_sessions.symbols.book import Symbols
 from lapis_sessions.text.visible import printed, shown, visible
 from lapis_sessions.timeline import following
 from lapis_sessions.timeline.timeline import Timeline
 from lapis_sessions.timeline.way import Way
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from lapis_engine.cause import Cause
@@ -163,13 +162,8 @@ class Session:
         self.pace: Pace = whole
         self.watch: Watch | None = None
         """Asked on a way to another point; else `pace` is."""
-        self.symbols: Mapping[str, int] = MappingProxyType(dict(machine.plan.symbols))
-        """Linear addresses by name."""
-        names: dict[int, str] = {}
-        for name, linear in machine.plan.symbols:
-            names.setdefault(linear, name)
-        self.names: Mapping[int, str] = MappingProxyType(names)
-        """Names by linear address."""
+        self.symbols = Symbols.of_guest(guest, machine.plan.symbols)
+        """Linear addresses by name, and the names of addresses."""
 
     # Lines.
 

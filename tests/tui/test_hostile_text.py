@@ -24,6 +24,7 @@ from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.export import export, script
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named, replaying
+from lapis_sessions.symbols.book import Symbols
 from lapis_sessions.text.visible import printed, visible
 from lapis_tui.cli import headless
 from lapis_tui.cli.main import lapis as program
@@ -158,8 +159,8 @@ def test_no_command_prints_what_a_terminal_would_obey(
 
 
 def test_what_is_shown_says_the_text_and_json_holds_it(session: Session) -> None:
-    told = session.execute("symbols")
-    assert told.result[EVIL] == 0x1000
+    told = session.execute("symbols find")
+    assert {"name": EVIL, "address": 0x1000} in told.result
     assert visible(EVIL) in told.text
     told = session.execute("branches")
     assert told.result[1]["name"] == NAME
@@ -169,10 +170,10 @@ def test_what_is_shown_says_the_text_and_json_holds_it(session: Session) -> None
 
 
 def test_two_symbols_that_look_alike_are_two(session: Session) -> None:
-    session.symbols = {"\x1b": 1, "\\x1b": 2}
-    told = session.execute("symbols")
+    session.symbols = Symbols.of_guest("it", (("\x1b", 1), ("\\x1b", 2)))
+    told = session.execute("symbols find")
     assert len(told.text.splitlines()) == 2
-    assert told.result == {"\x1b": 1, "\\x1b": 2}
+    assert [row["name"] for row in told.result] == ["\x1b", "\\x1b"]
 
 
 # Sub-commands of the program.
@@ -227,7 +228,7 @@ GOOD: tuple[tuple[str, ...], ...] = (
     ("session", "info"), ("session", "dump"), ("session", "dump", "--events"),
     ("session", "verify"), ("replay", "--verify"), ("session", "diff"),
     ("session", "export"), ("replay", "--compare", "illumos"),
-    ("replay", "-c", "symbols", "-c", "branches", "-c", "where"),
+    ("replay", "-c", "symbols find", "-c", "branches", "-c", "where"),
 )  # fmt: skip
 
 
@@ -255,7 +256,7 @@ def test_an_elf_a_script_and_a_firmware_of_evil_names(
     monkeypatch.chdir(tmp_path)
     hostile.elf(tmp_path / NAME)
     (tmp_path / "lines").write_text(f"symbols\n{EVIL}\n", "utf-8")
-    doing = ["-c", "disas", "-c", "symbols", "-c", "regs", "--script", "lines"]
+    doing = ["-c", "disas", "-c", "symbols find", "-c", "regs", "--script", "lines"]
     for more in ([], ["--json"], ["--record", f"r{NAME}"]):
         main(["exec", NAME, *doing, *more])
         assert "jmp" in check(capsys, more)
@@ -372,7 +373,7 @@ def test_tables_of_notebooks_are_visible(file: str) -> None:
 
 def test_the_screen_shows_evil_text_and_obeys_none(session: Session) -> None:
     async def play(driver: screens.Driver) -> None:
-        await driver.command("symbols e")
+        await driver.command("symbols find e")
         rows = list(driver.rows)
         for line in ("branches", "console"):
             await driver.command(line)

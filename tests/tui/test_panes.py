@@ -11,6 +11,7 @@ from lapis_engine.cause import Cause
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
 from lapis_engine.machine.requests import PendingRequest
+from lapis_sessions.symbols.book import Places
 from lapis_sessions.views import snapshot
 from lapis_sessions.views.apic import Worded
 from lapis_tui.bench import picture
@@ -131,6 +132,7 @@ def test_a_suspended_machine_is_shown_as_such() -> None:
 def listing(width: int = 60, **around: object) -> str:
     found = disassemble(bytes.fromhex("eb02 9090 66b83412 c7450001000000"), 16, 32, 9)
     given = {"rip": 16, "breakpoints": (), "symbols": {}} | around
+    given["symbols"] = Places.of(given["symbols"])  # type: ignore[arg-type]
     return plain(code.render(found, width, code.Surroundings(**given)))  # type: ignore[arg-type]
 
 
@@ -160,7 +162,7 @@ def test_a_long_name_is_cut_visibly() -> None:
 
 
 def test_a_place_too_far_from_any_name_has_none() -> None:
-    assert code.place(0x9000, {0x1000: "start"}) == ""
+    assert Places.of({0x1000: "start"}).near(0x9000) == ""
 
 
 # APICs.

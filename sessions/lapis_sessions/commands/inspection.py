@@ -107,21 +107,12 @@ def disassemble(session: Session, bound: Bound) -> list[InstructionView]:
     lines = session.machine.disassemble(session.selected, at, count)
     if not lines:
         raise UnmappedError(at, 1)
-    return [
-        memory_view.instruction(line, rip, session.names.get(line.linear, ""))
-        for line in lines
-    ]
+    return memory_view.instructions(lines, rip, session.symbols.places)
 
 
 def memory_map(session: Session, _bound: Bound) -> list[RangeView]:
     """Return who serves which addresses."""
     return memory_view.memory_map(session.machine)
-
-
-def symbols(session: Session, bound: Bound) -> dict[str, int]:
-    """Return symbols whose name contains a word."""
-    part = bound.word("part")
-    return {name: at for name, at in session.symbols.items() if part in name}
 
 
 COMMANDS = (
@@ -178,10 +169,5 @@ COMMANDS = (
     Command(
         "map", "show who serves which addresses and ports", "read-only",
         memory_map, memory_view.map_text, (), ("mtree", "info mtree"),
-    ),
-    Command(
-        "symbols", "list the guest's symbols whose name contains PART", "read-only",
-        symbols, memory_view.symbols_text,
-        (Argument("part", "word"),), ("info symbols",),
     ),
 )  # fmt: skip

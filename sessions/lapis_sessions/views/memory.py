@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, UnsetType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from lapis_engine.cpu.disasm import Line
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.guest_memory import DeviceRead, Touched
+    from lapis_sessions.symbols.book import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,9 @@ class InstructionView:
     current: bool
     """Whether RIP is on it."""
     symbol: str | UnsetType = UNSET
-    """Its name, where it has one."""
+    """Its name, where it has one; of the first one also `name+0x5`."""
+    source: str | UnsetType = UNSET
+    """`file:line` that it comes from, where a line table has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,22 @@ class RangeView:
     name: str
 
 
-def instruction(line: Line, rip: int, symbol: str) -> InstructionView:
-    """Return one disassembled instruction; `rip` is linear."""
-    return InstructionView(
-        line.linear,
-        line.code.hex(),
-        line.mnemonic,
-        line.operands,
-        line.linear == rip,
-        symbol or UNSET,
-    )
+def instructions(
+    lines: Sequence[Line], rip: int, places: Places
+) -> list[InstructionView]:
+    """Return disassembled instructions; `rip` is linear."""
+    return [
+        InstructionView(
+            line.linear,
+            line.code.hex(),
+            line.mnemonic,
+            line.operands,
+            line.linear == rip,
+            (places.get(line.linear) if i else places.near(line.linear)) or UNSET,
+            places.line(line.linear) or UNSET,
+        )
+        for i, line in enumerate(lines)
+    ]
 
 
 def touched(at: int, found: Touched) -> MemoryView:
@@ -90,9 +99,13 @@ def _devices(machine: Machine) -> Iterator[RangeView]:
 def disassembly_text(rows: Sequence[InstructionView]) -> str:
     """Return instructions, `>` at RIP."""
     out = []
+    source: str | UnsetType = UNSET
     for row in rows:
         if row.symbol is not UNSET:
             out.append(f"{row.symbol}:")
+        if row.source is not UNSET and row.source != source:
+            source = row.source
+            out.append(f"; {source}")
         mark = ">" if row.current else " "
         line = f"{mark} {row.linear:>10x}  {row.bytes:<20}  {row.mnemonic}"
         out.append(f"{line} {row.operands}".rstrip())
@@ -129,8 +142,3 @@ def map_text(rows: Sequence[RangeView]) -> str:
 def breakpoints_text(found: Sequence[int]) -> str:
     """Return breakpoints."""
     return "\n".join(f"{at:#x}" for at in found) or "there are no breakpoints"
-
-
-def symbols_text(found: Mapping[str, int]) -> str:
-    """Return symbols by address."""
-    return "\n".join(f"{at:>10x} {name}" for name, at in found.items()) or "no symbols"

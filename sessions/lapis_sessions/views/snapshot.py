@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.profiles.switches import Profile
     from lapis_sessions.session import Session
+    from lapis_sessions.symbols.book import Places
     from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.views.apic import ApicView
 
@@ -70,8 +71,8 @@ class Snapshot:
     """The last ones, oldest first."""
     events_total: int
     """How many there have been: the number of the next."""
-    symbols: Mapping[int, str]
-    """Names by linear address."""
+    symbols: Places
+    """Names by linear address; `near` and `line` tell of any address."""
     ahead: int | None
     """Instructions from here to the end of what was done, or None at the end."""
     branch: str
@@ -97,7 +98,7 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
         consoles=MappingProxyType({k: bytes(v) for k, v in machine.consoles.items()}),
         events=tuple(machine.log.last(events)),
         events_total=machine.log.next_seq,
-        symbols=session.names,
+        symbols=session.symbols.places,
         ahead=_ahead(session.timeline),
         branch=session.timeline.branch.name,
         recording=session.writer is not None and not session.writer.failed,

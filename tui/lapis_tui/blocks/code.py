@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from lapis_tui.blocks.lines import ELLIPSIS, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from lapis_engine.cpu.disasm import Line as Instruction
+    from lapis_sessions.symbols.book import Places
 
 BYTES_FROM = 56
 """Cells from which the bytes of an instruction are shown."""
@@ -31,8 +32,8 @@ class Surroundings:
     rip: int
     """Linear address of the next instruction."""
     breakpoints: Collection[int]
-    symbols: Mapping[int, str]
-    """Names by linear address."""
+    symbols: Places
+    """Names by linear address, and source lines."""
     cursor: int | None = None
     """Linear address of the line that a key would act on."""
 
@@ -41,10 +42,19 @@ def render(
     instructions: Sequence[Instruction], width: int, around: Surroundings
 ) -> list[Line]:
     """Return one line per instruction, `width` cells wide."""
-    return [_instruction(item, width, around) for item in instructions]
+    sources = [around.symbols.line(item.linear) for item in instructions]
+    before = around.symbols.line(around.rip)
+    out = []
+    for item, source in zip(instructions, sources, strict=True):
+        new = source if source != before else ""
+        out.append(_instruction(item, width, around, new))
+        before = source
+    return out
 
 
-def _instruction(item: Instruction, width: int, around: Surroundings) -> Line:
+def _instruction(
+    item: Instruction, width: int, around: Surroundings, source: str
+) -> Line:
     here, at_cursor = item.linear == around.rip, item.linear == around.cursor
     line = Line(">" if here else CURSOR if at_cursor else " ", "title")
     line.add("*" if item.linear in around.breakpoints else " ", "bad")
@@ -59,7 +69,7 @@ def _instruction(item: Instruction, width: int, around: Surroundings) -> Line:
     line.add(f"{item.mnemonic} ".ljust(7), "mnemonic")
     line.add(operands(item.operands))
     if not here:  # its name stands above the listing
-        _note(line, item, width, around.symbols)
+        _note(line, item, width, around.symbols, source)
     line = line.fit(width)
     line.role = "cursor" if at_cursor else "here" if here else ""
     return line
@@ -76,15 +86,21 @@ def operands(text: str) -> str:
 
 
 def _note(
-    line: Line, item: Instruction, width: int, symbols: Mapping[int, str]
+    line: Line, item: Instruction, width: int, symbols: Places, source: str
 ) -> None:
-    """Put the name of this place, or of the one it refers to, at the right edge."""
+    """Put at the right edge what this place is called, where it leads or comes from.
+
+    `source` is the `file:line` that begins here, if one does.
+    """
     name = symbols.get(item.linear)
     target = _TARGET.match(item.operands)
+    leads = symbols.near(int(target[1], 16)) if target else ""
     if name:
         text, role = f"{name}:", "symbol"
-    elif target and int(target[1], 16) in symbols:
-        text, role = symbols[int(target[1], 16)], "dim"
+    elif leads:
+        text, role = leads, "dim"
+    elif source:
+        text, role = file_name(source), "dim"
     else:
         return
     room = width - line.width - 2
@@ -94,14 +110,10 @@ def _note(
         line.pad(width - len(text) - 1).add(text, role)
 
 
-def place(linear: int, symbols: Mapping[int, str], *, reach: int = 0x1000) -> str:
-    """Return the nearest name at or below `linear` within `reach` bytes, or nothing.
+def file_name(source: str) -> str:
+    """Return `file:line` without the folders before it.
 
-    >>> place(0x1005, {0x1000: "start", 0x2000: "end"})
-    'start+0x5'
+    >>> file_name("arch/x86/kernel/smpboot.c:231")
+    'smpboot.c:231'
     """
-    below = max((at for at in symbols if linear - reach < at <= linear), default=None)
-    if below is None:
-        return ""
-    offset = linear - below
-    return symbols[below] + (f"+{offset:#x}" if offset else "")
+    return source.rpartition("/")[2]

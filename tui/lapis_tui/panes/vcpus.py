@@ -138,10 +138,14 @@ ASLEEP = {
 
 def place(view: View, vcpu: VcpuSnapshot, width: int) -> Line:
     """Return the row above the disassembly: where RIP is, and why it stays there."""
-    name = code.place(vcpu.linear_rip, view.now.symbols)
+    symbols = view.now.symbols
+    name = symbols.near(vcpu.linear_rip)
+    source = code.file_name(symbols.line(vcpu.linear_rip))
     line = Line("─", "rule")
     if name:
         line.add(f" {name} ", "symbol").add("─", "rule")
+    if source:
+        line.add(f" {source} ", "dim").add("─", "rule")
     if vcpu.why is not None:
         why = ASLEEP.get(vcpu.why.code, vcpu.why.text)
         line.add(f" {why} ", "warn")
