@@ -16,6 +16,7 @@ from lapis_engine.devices.i8042.state import KeyboardState, MouseState
 from lapis_engine.devices.ioapic.state import PinState
 from lapis_engine.devices.pic.state import ChipState
 from lapis_engine.devices.pit.state import ChannelState
+from lapis_engine.devices.virtio.state import QueueState
 from lapis_engine.lints.state import Spin
 from lapis_engine.vie.instruction import (
     Instruction,
@@ -52,6 +53,7 @@ KINDS: Final[Mapping[type, str]] = MappingProxyType(
         PinState: "ioapic pin",
         PortInstruction: "port instruction",
         RegisterOperand: "register operand",
+        QueueState: "virtio queue",
         Rule: "interference rule",
         Spin: "spin",
         Trap: "trap",

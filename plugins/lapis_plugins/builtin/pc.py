@@ -29,6 +29,7 @@ from lapis_engine.devices import (
     vga,
 )
 from lapis_engine.devices.fw_cfg import files
+from lapis_engine.devices.virtio import block, entropy
 from lapis_engine.machine.config import MAX_FLASH
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.extensions import Platform
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 PM_BASE: Final = 0x600
 """Where the ports of power management are without firmware, which says so in ACPI."""
+DISK_SLOT: Final = 3
+"""Device numbers on the PCI bus; 2 is left for a display."""
+RANDOM_SLOT: Final = 4
 
 
 def devices(config: MachineConfig) -> list[Device]:
@@ -72,7 +76,25 @@ def devices(config: MachineConfig) -> list[Device]:
         pc_testdev.device(
             has_memory=config.flash <= MAX_FLASH - pc_testdev.MEMORY.size
         ),
+        *_virtio(config),
     ]
+
+
+def _virtio(config: MachineConfig) -> list[Device]:
+    """Return the disk, if there is one, and the source of random numbers."""
+    needs_hint = config.profile.msi_needs_hint
+    redirects = config.profile.msi_hint_redirects
+    found = [
+        entropy.device(
+            config.seed, RANDOM_SLOT, needs_hint=needs_hint, redirects=redirects
+        )
+    ]
+    if config.disk is not None:
+        disk = block.device(
+            config.disk, DISK_SLOT, needs_hint=needs_hint, redirects=redirects
+        )
+        found.insert(0, disk)
+    return found
 
 
 def _files(config: MachineConfig) -> tuple[tuple[str, bytes], ...]:
