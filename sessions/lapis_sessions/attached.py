@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import ConfigError
-from lapis_engine.machine.config import MAX_FLASH, SECTOR
+from lapis_engine.machine.config import MAX_FLASH
+from lapis_engine.units import SECTOR
 from lapis_sessions import guests
 from lapis_sessions.text import utf8
 from lapis_sessions.text.visible import quoted_path

@@ -16,7 +16,7 @@ from lapis_engine.boot import bios, memory_map, tables
 from lapis_engine.boot.image import Blob, BootPlan, LongEntry, ProtectedEntry
 from lapis_engine.boot.request import without_modules
 from lapis_engine.errors import ImageError
-from lapis_engine.units import PAGE
+from lapis_engine.units import PAGE, SECTOR
 
 if TYPE_CHECKING:
     from lapis_engine.boot.request import BootRequest
@@ -27,7 +27,6 @@ HEADER_AT: Final = 0x1F1
 """First byte of the setup header, in the file and in the boot parameters."""
 HEADER_END: Final = 0x268
 """End of the newest header that is read here (protocol 2.15)."""
-SECTOR: Final = 512
 PC: Final = "pc"
 OLDEST: Final = 0x202
 """Protocol 2.02, the first with a command line by pointer."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.cpu.model.catalog import cpu_named
 from lapis_engine.errors import ConfigError
 from lapis_engine.profiles.catalog import SDM
-from lapis_engine.units import MIB, PAGE
+from lapis_engine.units import MIB, PAGE, SECTOR
 from lapis_engine.vmm.costs import FREE
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ MAX_MEMORY: Final = 64 << 30
 """What lies beyond 3 GiB is at 4 GiB (`lapis_engine.ram`)."""
 MAX_FLASH: Final = 16 * MIB
 MAX_SEED: Final = (1 << 63) - 1
-SECTOR: Final = 512
-"""Bytes of a disk come by these."""
 ON_RESET: Final = ("stop", "reboot")
 
 

@@ -15,16 +15,14 @@ from lapis_engine.devices.virtio.assembly import assemble
 from lapis_engine.devices.virtio.backend import Done
 from lapis_engine.devices.virtio.regs import QUEUE_MAX
 from lapis_engine.devices.virtio.state import VirtioState
-from lapis_engine.units import MIB
+from lapis_engine.units import MIB, SECTOR
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Device, Dma
     from lapis_engine.devices.virtio.ring import Chain
 
-SECTOR: Final = 512
-"""Bytes in which a request counts."""
-BLOCK: Final = 4096
-"""Bytes that are kept together of what was written."""
+OVERLAY: Final = 4096
+"""Bytes that are kept together of what was written, at a multiple of them."""
 LARGEST: Final = 64 * MIB
 """Bytes of data of a request at most."""
 SEGMENTS: Final = QUEUE_MAX - 2
@@ -162,11 +160,11 @@ class Disk:
         """Return bytes of the disk as it is at present."""
         end = first + size
         pieces = []
-        for number in range(first // BLOCK, -(-end // BLOCK)):
-            start = number * BLOCK
+        for number in range(first // OVERLAY, -(-end // OVERLAY)):
+            start = number * OVERLAY
             block = state.overlay.get(number)
             if block is None:
-                pieces.append(self._data[max(start, first) : min(start + BLOCK, end)])
+                pieces.append(self._data[max(start, first) : min(start + OVERLAY, end)])
             else:
                 pieces.append(block[max(first - start, 0) : end - start])
         return b"".join(pieces)
@@ -174,12 +172,12 @@ class Disk:
     def write(self, state: BlockState, first: int, data: bytes) -> None:
         """Change bytes of the disk."""
         end = first + len(data)
-        for number in range(first // BLOCK, -(-end // BLOCK)):
-            start = number * BLOCK
-            low, high = max(first, start), min(end, start + BLOCK)
+        for number in range(first // OVERLAY, -(-end // OVERLAY)):
+            start = number * OVERLAY
+            low, high = max(first, start), min(end, start + OVERLAY)
             piece = data[low - first : high - first]
-            if len(piece) < BLOCK:
-                old = state.overlay.get(number) or self._data[start : start + BLOCK]
+            if len(piece) < OVERLAY:
+                old = state.overlay.get(number) or self._data[start : start + OVERLAY]
                 piece = old[: low - start] + piece + old[high - start :]
             state.overlay[number] = piece
 
