@@ -8,6 +8,7 @@ before.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,13 @@ def say(text: str, *, err: bool = False, end: str = "\n") -> None:
     """Write `text`, which may have several lines, and `end` after it."""
     fit = printed(text) + end
     click.echo(fit, err=err, nl=False, color=True)  # noqa: TID251 - the one place
+
+
+def guest(text: str) -> None:
+    """Write what `guest_text.Filter` has made of a guest's console, as it comes."""
+    click.echo(text, nl=False, color=True)  # noqa: TID251 - the other place
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def tell(sentence: str) -> None:

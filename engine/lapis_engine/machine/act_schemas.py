@@ -67,6 +67,8 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
         },
         "kernemu_read": {"number": INT, "gpa": INT, "size": INT},
         "kernemu_write": {"number": INT, "gpa": INT, "size": INT, "value": INT},
+        "move_keys": {"codes": STR},
+        "press_reset": {},
         "pulse_lint": {"lint": INT, "number": INT_OR_NONE},
         "receive": {"port": STR, "data": STR},
         "run": {"limit": INT},
@@ -84,6 +86,7 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
             "number": INT, "address": INT, "size": INT, "physical": OPTIONAL_BOOL,
         },
         "trap": {"space": STR, "first": INT, "size": OPTIONAL_INT},
+        "unplug": {"number": INT},
         "untrap": {"number": INT_OR_NONE},
     }
 )  # fmt: skip

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.log import EventLog
+    from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
 
@@ -23,6 +24,10 @@ class Panel:
     on_act: Callable[[Act, object], None] | None
     before_act: Callable[[], None] | None
 
+    def vcpu(self, number: int) -> Vcpu:
+        """Return vCPU `number`; raise `EngineError` when there is none."""
+        raise NotImplementedError
+
     @act
     def receive(self, port: str, data: str) -> None:
         """Have the far end of a serial port send bytes, a character of `data` for each.
@@ -30,3 +35,18 @@ class Panel:
         Raises `EngineError`.
         """
         outside.receive(self.vm, port, data)
+
+    @act
+    def move_keys(self, codes: str) -> None:
+        """Press and release keys, by hex scan codes of set 1; raise `EngineError`."""
+        outside.move_keys(self.vm, codes)
+
+    @act
+    def press_reset(self) -> None:
+        """Press the reset button; raise `EngineError` when the machine is off."""
+        outside.reset(self.vm)
+
+    @act
+    def unplug(self, number: int) -> None:
+        """Take a processor away by INIT; raise `EngineError`."""
+        outside.unplug(self.vm, self.vcpu(number))

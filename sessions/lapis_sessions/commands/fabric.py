@@ -28,7 +28,7 @@ PIN = Argument("pin", "value", required=True)
 ISA = Argument("isa", "flag", option=True)
 
 
-def _caused(session: Session, act: Callable[[], object]) -> list[EventView]:
+def caused(session: Session, act: Callable[[], object]) -> list[EventView]:
     """Perform `act`; return the events that it caused, oldest first."""
     log = session.machine.log
     first = log.next_seq
@@ -41,8 +41,8 @@ def kernemu_write(session: Session, bound: Bound) -> KernemuView:
     vcpu = bound.number("vcpu", session.selected)
     gpa, size, value = (bound.number(name) for name in ("gpa", "size", "value"))
     machine = session.machine
-    caused = _caused(session, lambda: machine.kernemu_write(vcpu, gpa, size, value))
-    return KernemuView(vcpu, gpa, size, value, tuple(caused))
+    done = caused(session, lambda: machine.kernemu_write(vcpu, gpa, size, value))
+    return KernemuView(vcpu, gpa, size, value, tuple(done))
 
 
 def kernemu_read(session: Session, bound: Bound) -> KernemuView:
@@ -63,7 +63,7 @@ def _move(session: Session, bound: Bound, levels: tuple[bool, ...]) -> list[Even
             else:
                 machine.set_pin(pin, asserted=asserted)
 
-    return _caused(session, act)
+    return caused(session, act)
 
 
 def irq_raise(session: Session, bound: Bound) -> list[EventView]:
@@ -85,19 +85,19 @@ def lint(session: Session, bound: Bound) -> list[EventView]:
     """Pulse a LINT pin."""
     vcpu = bound.number("vcpu") if "vcpu" in bound else None
     number = bound.number("pin")
-    return _caused(session, lambda: session.machine.pulse_lint(number, vcpu))
+    return caused(session, lambda: session.machine.pulse_lint(number, vcpu))
 
 
 def msi(session: Session, bound: Bound) -> list[EventView]:
     """Send a message-signalled interrupt."""
     address, data = bound.number("address"), bound.number("data")
-    return _caused(session, lambda: session.machine.send_msi(address, data))
+    return caused(session, lambda: session.machine.send_msi(address, data))
 
 
 def nmi(session: Session, bound: Bound) -> list[EventView]:
     """Make an NMI pending."""
     vcpu = bound.number("vcpu", session.selected)
-    return _caused(session, lambda: session.machine.inject_nmi(vcpu))
+    return caused(session, lambda: session.machine.inject_nmi(vcpu))
 
 
 def run_state(session: Session, bound: Bound) -> list[EventView]:
@@ -105,7 +105,7 @@ def run_state(session: Session, bound: Bound) -> list[EventView]:
     vcpu = bound.number("vcpu", session.selected)
     state, vector = bound.number("state"), bound.number("vector")
     machine = session.machine
-    return _caused(session, lambda: machine.set_run_state(vcpu, state, vector))
+    return caused(session, lambda: machine.set_run_state(vcpu, state, vector))
 
 
 def ioapic(session: Session, _bound: Bound) -> IoApicView:

@@ -123,7 +123,7 @@ def events(timeline: Timeline, wanted: Callable[[Logged], bool]) -> Instrument:
     @contextmanager
     def instrument(found: Found) -> Iterator[None]:
         def observe(logged: Logged) -> None:
-            if logged.seq + 1 < before and wanted(logged):
+            if logged.seq < before and wanted(logged):
                 retired = capture.position(machine).retired
                 found(Position(retired, logged.seq + 1, logged.at))
 

@@ -30,6 +30,7 @@ from lapis_tui.cli import (
     recordings,
     scenarios,
     session_tools,
+    stdio,
     streams,
     version,
 )
@@ -121,11 +122,18 @@ def tui(**options: Any) -> int:
     help="Then do the lines of FILE, - is stdin.",
 )
 @click.option(
+    "--console",
+    default="",
+    metavar="stdio",
+    help="Then run, with COM1 on standard input and output; Ctrl-] ends that.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per command."
 )
 def execute(
     commands: Sequence[str],
     script: str,
+    console: str,
     as_json: bool,  # noqa: FBT001 - click passes it by name
     **options: Any,
 ) -> int:
@@ -134,9 +142,12 @@ def execute(
     The exit status is 0 when all went well, 1 when a command failed, 2 when there was
     nothing to do it on.
     """
+    _check_console(console, script, as_json=as_json)
     lines = [*commands, *(headless.script(script) if script else ())]
-    if not lines:
-        raise click.UsageError("there is nothing to do: give -c CMD or --script FILE")
+    if not lines and not console:
+        raise click.UsageError(
+            "there is nothing to do: give -c CMD, --script FILE or --console stdio"
+        )
     if not any(options[each] for each in ("guest", "firmware", "disk", "initrd")):
         raise click.UsageError(
             f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
@@ -145,7 +156,26 @@ def execute(
     with ending.listening() as end:
         session = _open(options, extensions)
         with ending.closing(session, end):
-            return headless.perform(session, lines, end, as_json=as_json)
+            status = headless.perform(session, lines, end, as_json=as_json)
+            if console and not end.asked:
+                status = max(status, stdio.perform(session, end))
+            return status
+
+
+def _check_console(console: str, script: str, *, as_json: bool) -> None:
+    """Raise `UsageError` for a console that cannot be."""
+    if console not in {"", "stdio"}:
+        raise click.UsageError(f"console {console[:40]!r}: stdio is expected")
+    if console and as_json:
+        raise click.UsageError(
+            "--console stdio and --json exclude each other: what a guest prints is not "
+            "JSON"
+        )
+    if console and script == "-":
+        raise click.UsageError(
+            "--console stdio and --script - exclude each other: both read standard "
+            "input"
+        )
 
 
 @lapis.group(invoke_without_command=True)
