@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lapis_engine.boot.bios import acpi, places
+from lapis_engine.boot.bios.area import Area
+
 if TYPE_CHECKING:
     from lapis_engine.boot.image import Blob
     from lapis_engine.boot.request import BootRequest
@@ -23,5 +26,6 @@ class Left:
 
 def left(request: BootRequest) -> Left:
     """Return what a BIOS leaves on the machine of `request`."""
-    del request
-    return Left()
+    area = Area()
+    acpi.put(area, request.cpus)
+    return Left((area.blob(),), rsdp=places.RSDP)
