@@ -53,3 +53,5 @@ class PlainWrite:
     """The bits that it reads as afterwards."""
     times: int = MASK32
     """How many are; the next one is not."""
+    but: int | None = None
+    """A value between the two that is not."""

@@ -29,7 +29,8 @@ struct answer {
     uint64_t base;          /* CPUID: EAX, and EBX above; a write: the least that is plain */
     uint64_t second;        /* CPUID: ECX, and EDX above; a write: what a read keeps of it */
     uint64_t origin;        /* a write: the most that is plain */
-    uint64_t numerator, denominator, mask;  /* see `value_at` */
+    uint64_t numerator, denominator, mask;  /* see `value_at`; numerator of a write: one
+                             * more than a value that is not plain, or 0 */
     uint64_t until;         /* ns: not from here on */
     uint64_t cost;          /* ns that it takes beside its instruction */
 };

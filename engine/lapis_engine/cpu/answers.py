@@ -272,6 +272,7 @@ def _fill(record: AnswerRecord, answer: Answer) -> None:
     elif isinstance(answer, PlainWrite):
         record.base, record.origin = answer.least, answer.most
         record.second, record.times = answer.kept, answer.times
+        record.numerator = 0 if answer.but is None else answer.but + 1
     elif isinstance(answer, OwnRegister):
         record.place = answer.place
     else:

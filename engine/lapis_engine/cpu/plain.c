@@ -154,7 +154,8 @@ static bool may_write(const struct answer *found, uint64_t value)
 {
     if (found->place)
         return is_canonical(value);
-    return found->times && value >= found->base && value <= found->origin;
+    bool is_out = found->numerator && value == found->numerator - 1;
+    return found->times && value >= found->base && value <= found->origin && !is_out;
 }
 
 /* Find what an access gets and let it take its time; false if it is not plain. `value`

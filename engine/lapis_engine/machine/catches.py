@@ -8,6 +8,7 @@ not hold them. Without any the history has no observer here.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from lapis_engine.apic.regs import MODES
@@ -38,6 +39,7 @@ from lapis_engine.events import (
 )
 from lapis_engine.explain.events import describe
 from lapis_engine.vmm import exits
+from lapis_engine.vmm.printing import Printing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,6 +162,11 @@ def matches(catch: Catch, event: Event) -> bool:
     return catch.to is None or catch.to in getattr(event, "targets", ())
 
 
+def last(catch: Catch) -> int | None:
+    """Return the byte with which what `catch` waits for ends; None is any."""
+    return catch.text[-1] if catch.text else None
+
+
 def prints(catch: Catch, port: str, printed: bytearray, new: int) -> bool:
     """Tell whether a port has just printed what `catch` waits for.
 
@@ -201,7 +208,7 @@ class Catches:
     def __init__(
         self,
         observers: list[Callable[[Logged], None]],
-        printing: list[Callable[[str, bytearray, int], None]],
+        printing: list[Printing],
         stop: Callable[[], None],
     ) -> None:
         """Have none.
@@ -211,6 +218,8 @@ class Catches:
         """
         self._observers = observers
         self._printing = printing
+        self._mine: list[Printing] = []
+        """Those of `printing` that are ours."""
         self._stop = stop
         self.items: list[Catch] = []
         """By number."""
@@ -244,15 +253,20 @@ class Catches:
         self.rest()
         if any(catch.event != CONSOLE for catch in self.items):
             self._observers.append(self._observe)
-        if any(catch.event == CONSOLE for catch in self.items):
-            self._printing.append(self._see)
+        self._mine = [
+            Printing(partial(self._see, catch), last(catch))
+            for catch in self.items
+            if catch.event == CONSOLE
+        ]
+        self._printing += self._mine
 
     def rest(self) -> None:
         """Wait for nothing, until `attend`."""
         if self._observe in self._observers:
             self._observers.remove(self._observe)
-        if self._see in self._printing:
-            self._printing.remove(self._see)
+        for each in self._mine:
+            self._printing.remove(each)
+        self._mine = []
 
     def _observe(self, logged: Logged) -> None:
         for catch in self.items:
@@ -260,11 +274,9 @@ class Catches:
                 self._catch(catch, logged.event)
                 return
 
-    def _see(self, port: str, printed: bytearray, new: int) -> None:
-        for catch in self.items:
-            if prints(catch, port, printed, new):
-                self._catch(catch, (port, bytes(printed[-new:])))
-                return
+    def _see(self, catch: Catch, port: str, printed: bytearray, new: int) -> None:
+        if prints(catch, port, printed, new):
+            self._catch(catch, (port, bytes(printed[-new:])))
 
     def _catch(self, catch: Catch, what: Event | tuple[str, bytes]) -> None:
         if self._caught is None:

@@ -210,7 +210,7 @@ class Machine(Panel):
     def _begin(self) -> None:
         """See who looks on: nobody is told later of what he may stop at."""
         vm = self.vm
-        watched = self.log.observers or vm.printing or vm.on_round
+        watched = self.log.observers or vm.on_round
         is_seen = watched or not self.lints.can_wait
         vm.core.answers.table.may_note = not is_seen
 

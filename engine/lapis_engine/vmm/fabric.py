@@ -308,8 +308,8 @@ def signal(vm: Vm, signals: Signals, source: int) -> None:
 def _print(vm: Vm, item: device.Printed) -> None:
     text = vm.consoles.setdefault(item.port, bytearray())
     text.extend(item.data)
-    for watch in vm.printing:
-        watch(item.port, text, len(item.data))
+    for each in vm.printing:
+        each.see(item.port, text, len(item.data))
 
 
 def _wire(vm: Vm, item: device.Wire, source: int) -> None:

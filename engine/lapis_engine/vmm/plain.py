@@ -7,6 +7,7 @@ exit: a trap, a catch, a lint, a search, a profile with ways of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import plain as apic
@@ -165,10 +166,19 @@ def _port(vm: Vm, place: Place) -> Answer | None:
     if place.write:
         if size != 1 or device.plain_write is None:
             return None
-        return device.plain_write(device.state, port, size, vm.now)
+        return _unwatched(vm, device.plain_write(device.state, port, size, vm.now))
     if device.plain is None:
         return None
     return device.plain(device.state, port, size, vm.now)
+
+
+def _unwatched(vm: Vm, answer: PlainWrite | None) -> PlainWrite | None:
+    """Leave out what somebody may stop at when it is printed."""
+    ends = {each.last for each in vm.printing}
+    if answer is None or not ends:
+        return answer
+    end = ends.pop()
+    return None if ends or end is None else replace(answer, but=end)
 
 
 def _mmio(vm: Vm, vcpu: Vcpu, place: Place) -> Answer | None:

@@ -22,6 +22,7 @@ from lapis_engine.vmm import exits
 from lapis_engine.vmm.costs import FREE, Costs
 from lapis_engine.vmm.interference import InterferenceState
 from lapis_engine.vmm.power import RESETS
+from lapis_engine.vmm.printing import Printing  # noqa: TC001
 from lapis_engine.vmm.run_state import SpinupState
 from lapis_engine.vmm.traps import TrapState
 from lapis_engine.vmm.vcpu import Vcpu  # noqa: TC001
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from lapis_engine.vie.world import AnyBus
     from lapis_engine.vmm.power import PowerOn
     from lapis_engine.vmm.run_state import BootIpi
-
-    Printing = Callable[[str, bytearray, int], None]
-    """Told a port, all that it has printed, and how many bytes of that are new."""
 
 
 @dataclass(slots=True)

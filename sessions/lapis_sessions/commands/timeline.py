@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lapis_engine.machine.catches import CONSOLE, matches, prints
+from lapis_engine.machine.catches import CONSOLE, last, matches, prints
 from lapis_engine.replay.parts import parts
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
@@ -69,8 +69,11 @@ def reverse_continue(session: Session, _bound: Bound) -> PlaceView:
 
     stops = searches.breakpoints(timeline, tuple(machine.breakpoints))
     both = searches.either(stops, searches.events(timeline, wanted))
-    if any(catch.event == CONSOLE for catch in catches):
-        both = searches.either(both, searches.printing(timeline, is_printed))
+    ends = {last(catch) for catch in catches if catch.event == CONSOLE}
+    if ends:
+        end = ends.pop() if len(ends) == 1 else None
+        printing = searches.printing(timeline, is_printed, end)
+        both = searches.either(both, printing)
     if not searches.back_to_last(timeline, both):
         timeline.go(timeline.branch.kept[0].spot)
         return replace(views.place(session), text="the beginning")

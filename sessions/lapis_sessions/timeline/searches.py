@@ -15,6 +15,7 @@ from lapis_engine.events import ExtIntDelivered, NmiDelivered, VectorDelivered
 from lapis_engine.replay import capture
 from lapis_engine.replay.capture import Position
 from lapis_engine.units import PAGE
+from lapis_engine.vmm.printing import Printing
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
@@ -137,11 +138,12 @@ def events(timeline: Timeline, wanted: Callable[[Logged], bool]) -> Instrument:
 
 
 def printing(
-    timeline: Timeline, wanted: Callable[[str, bytearray, int], bool]
+    timeline: Timeline, wanted: Callable[[str, bytearray, int], bool], last: int | None
 ) -> Instrument:
     """Find where a guest had just printed something.
 
-    The machine stops there, as it does live: no event says where that is.
+    The machine stops there, as it does live: no event says where that is. `last` is
+    the byte with which it ends; None is any.
     """
     vm = timeline.machine.vm
 
@@ -151,11 +153,12 @@ def printing(
             if wanted(port, printed, new):
                 vm.attention.ask_stop()
 
-        vm.printing.append(see)
+        mine = Printing(see, last)
+        vm.printing.append(mine)
         try:
             yield
         finally:
-            vm.printing.remove(see)
+            vm.printing.remove(mine)
 
     return instrument
 
