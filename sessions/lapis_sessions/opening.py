@@ -79,7 +79,7 @@ def _request(origin: Origin, config: MachineConfig) -> BootRequest:
         config.machine,
         attached.one(origin.attached, INITRD),
         tuple(
-            Module(each.data, each.args)
+            Module(each.data, each.args, each.name)
             for each in origin.attached
             if each.role == MODULE
         ),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lapis_engine.boot import detect, multiboot
 from lapis_engine.boot.image import BootPlan, ProtectedEntry
-from lapis_engine.boot.request import BootRequest
+from lapis_engine.boot.request import BootRequest, Module
 from lapis_engine.errors import ImageError
 
 if TYPE_CHECKING:
@@ -124,16 +124,96 @@ def test_the_information_says_memory_command_line_map_and_name() -> None:
     info = words(plan, 0x9_7000, 17)
     flags, lower, upper, _, cmdline, mods_count, _ = info[:7]
     assert flags == 0x24D
-    assert (lower, upper) == (640, 7168)
+    assert (lower, upper) == (639, 7168)
     assert memory(plan, cmdline, 99) == b"kernel smp=2\0"
     assert mods_count == 0
     map_length, map_at = info[11:13]
-    assert map_length == 48
-    low = struct.unpack("<IQQI", memory(plan, map_at, 24))
-    high = struct.unpack("<IQQI", memory(plan, map_at + 24, 24))
-    assert low == (20, 0, 0xA_0000, 1)
-    assert high == (20, 0x10_0000, 0x70_0000, 1)
+    assert list(struct.iter_unpack("<IQQI", memory(plan, map_at, map_length))) == [
+        (20, 0, 0x9_FC00, 1),
+        (20, 0x9_FC00, 0x400, 2),
+        (20, 0xF_0000, 0x1_0000, 2),
+        (20, 0x10_0000, 0x70_0000, 1),
+    ]
     assert memory(plan, info[16], 6) == b"Lapis\0"
+
+
+def test_the_map_goes_on_above_4_gib_and_upper_memory_does_not() -> None:
+    plan = detect.detect(with_elf32(), BootRequest(5 << 30))
+    info = words(plan, 0x9_7000, 17)
+    assert info[2] == (3 << 20) - 1024
+    map_length, map_at = info[11:13]
+    entries = list(struct.iter_unpack("<IQQI", memory(plan, map_at, map_length)))
+    assert entries[-2:] == [
+        (20, 0x10_0000, 0xBFF0_0000, 1),
+        (20, 0x1_0000_0000, 0x8000_0000, 1),
+    ]
+
+
+def test_modules_follow_the_kernel_by_pages_with_their_names_and_arguments() -> None:
+    modules = (Module(b"a" * 4097, "x=1 y", "one"), Module(b"bb", "", "two"))
+    plan = detect.detect(by_addresses(), BootRequest(MEMORY, modules=modules))
+    info = words(plan, 0x9_7000, 7)
+    assert info[0] & 0x8
+    assert info[5] == 2
+    first, second = words(plan, info[6], 4), words(plan, info[6] + 16, 4)
+    assert (first[0] % 4096, second[0] % 4096) == (0, 0)
+    assert first[0] >= 0x10_1000
+    assert first[1] - first[0] == 4097
+    assert second[0] - first[0] == 8192
+    assert memory(plan, first[0], 4097) == b"a" * 4097
+    assert memory(plan, second[0], second[1] - second[0]) == b"bb"
+    assert memory(plan, first[2], 10) == b"one x=1 y\0"
+    assert memory(plan, second[2], 4) == b"two\0"
+    assert (first[3], second[3]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("modules", "why"),
+    [
+        ((Module(bytes(7 << 20)),), "module 0 has 7340032 bytes and does not fit"),
+        ((Module(b"a"), Module(bytes(7 << 20))), "module 1 has .* end of memory below"),
+        ((Module(b"a", "x" * (7 << 20)),), "what the modules are told has"),
+        ((Module(b"a", "x\0y"),), "module 0 is told has a NUL"),
+    ],
+)
+def test_modules_that_do_not_fit_are_refused(
+    modules: tuple[Module, ...], why: str
+) -> None:
+    with pytest.raises(ImageError, match=why):
+        detect.detect(by_addresses(), BootRequest(MEMORY, modules=modules))
+
+
+def test_an_initrd_is_for_linux() -> None:
+    with pytest.raises(ImageError, match="takes no initrd"):
+        detect.detect(by_addresses(), BootRequest(MEMORY, initrd=b"i"))
+
+
+def test_a_kernel_is_told_where_its_symbols_are() -> None:
+    """The section headers of the file, whose symbol and string tables are loaded."""
+    body = header(0) + CODE
+    names = b"\0start\0"
+    table = bytes(16) + struct.pack("<IIIBBH", 1, 0x10_000C, 0, 2, 0, 1)
+    table_at = 84 + len(body)
+    names_at = table_at + len(table)
+    sections_at = names_at + len(names)
+    sections = bytes(40)
+    sections += struct.pack("<10I", 0, 1, 6, 0x10_0000, 84, len(body), 0, 0, 4, 0)
+    sections += struct.pack("<10I", 0, 2, 0, 0, table_at, len(table), 3, 0, 4, 16)
+    sections += struct.pack("<10I", 0, 3, 0, 0, names_at, len(names), 0, 0, 1, 0)
+    file = (2, 3, 1, 0x10_000C, 52, sections_at, 0, 52, 32, 1, 40, 4, 3)
+    size = len(body)
+    segment = (1, 84, 0x10_0000, 0x10_0000, size, size, 5, 4096)
+    ident = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
+    head = struct.pack("<HHIIIIIHHHHHH", *file) + struct.pack("<8I", *segment)
+    plan = plan_of(ident + head + body + table + names + sections)
+    info = words(plan, 0x9_7000, 11)
+    assert info[0] & 0x30 == 0x20
+    number, entry_size, at, with_names = info[7:11]
+    assert (number, entry_size, with_names) == (4, 40, 3)
+    found = [words(plan, at + 40 * i, 10) for i in range(4)]
+    assert [each[3] for each in found[:2]] == [0, 0x10_0000]
+    assert memory(plan, found[2][3], found[2][5]) == table
+    assert memory(plan, found[3][3], found[3][5]) == names
 
 
 def test_the_header_is_found_up_to_8_kib_and_only_when_aligned() -> None:
@@ -194,16 +274,18 @@ SEEDS = (with_elf32(0x3), by_addresses(bss_end=0x10_1000), with_elf32(0)[:84] + 
         max_size=6,
     ),
     cut=st.one_of(st.none(), st.integers(0, 130)),
+    sizes=st.lists(st.integers(0, 1 << 21), max_size=3),
 )
 @settings(max_examples=400, deadline=None)
 def test_a_mutated_image_starts_or_is_refused_and_stays_in_memory(
-    seed: bytes, changes: list[tuple[int, bytes]], cut: int | None
+    seed: bytes, changes: list[tuple[int, bytes]], cut: int | None, sizes: list[int]
 ) -> None:
     data = bytearray(seed)
     for at, value in changes:
         data[at : at + len(value)] = value
     try:
-        plan = detect.detect(bytes(data[:cut]), BootRequest(MEMORY))
+        modules = tuple(Module(bytes(size)) for size in sizes)
+        plan = detect.detect(bytes(data[:cut]), BootRequest(MEMORY, modules=modules))
     except ImageError:
         return
     blobs = sorted(plan.blobs, key=lambda blob: blob.gpa)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.boot import elf, elf_format, flat, linux, multiboot
+from lapis_engine.boot.request import PC
 from lapis_engine.errors import UnknownImageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Loader:
 LOADERS: Final = (
     Loader("multiboot", lambda data: multiboot.find(data) is not None, multiboot.load),
     Loader("elf", lambda data: data.startswith(elf_format.MAGIC), elf.load),
-    Loader("Linux", linux.takes, linux.load, linux.PC),
+    Loader("Linux", linux.takes, linux.load, PC),
 )
 """Asked in this order. A flat binary is none: it has nothing to be known by."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.boot import symtab, tables
+from lapis_engine.boot import beside, symtab, tables
 from lapis_engine.boot.elf_format import CLASS_32, read_header, read_segments
 from lapis_engine.boot.image import Blob, BootPlan
 from lapis_engine.boot.request import without_files
@@ -29,13 +29,16 @@ def load(data: bytes, request: BootRequest) -> BootPlan:
     tables.check_memory(memory_bytes)
     header = read_header(data)
     segments = read_segments(data, header, memory_bytes)
-    blobs = (*read_blobs(data, segments), tables.gdt())
+    own = (*read_blobs(data, segments), tables.gdt())
     entry, symbols = entry_point(header, segments), symtab.read(data, header)
+    left = beside.left(request, own)
+    blobs = own + left.blobs
     if header.bits == CLASS_32:
-        return BootPlan("ELF32", blobs, tables.protected_entry(entry), symbols)
+        start = tables.protected_entry(entry)
+        return BootPlan("ELF32", blobs, start, symbols, left.settles)
     extra = (tables.identity_map(), tables.command_line(request.append))
-    start = tables.long_entry(entry, memory_bytes)
-    return BootPlan("ELF64", blobs + extra, start, symbols)
+    long = tables.long_entry(entry, memory_bytes)
+    return BootPlan("ELF64", blobs + extra, long, symbols, left.settles)
 
 
 def read_blobs(data: bytes, segments: tuple[LoadSegment, ...]) -> tuple[Blob, ...]:

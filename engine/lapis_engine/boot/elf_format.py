@@ -23,6 +23,12 @@ EXECUTABLE: Final = 2
 """e_type ET_EXEC."""
 MACHINES: Final = {CLASS_32: 3, CLASS_64: 62}
 """e_machine that goes with each class: EM_386, EM_X86_64."""
+OTHERS: Final = {
+    2: "SPARC", 8: "MIPS", 20: "PowerPC", 21: "64-bit PowerPC", 22: "S/390",
+    40: "ARM", 43: "64-bit SPARC", 50: "Itanium", 183: "64-bit ARM", 243: "RISC-V",
+    258: "LoongArch",
+}  # fmt: skip
+"""e_machine of those that one may hand over by mistake."""
 LOAD: Final = 1
 """p_type PT_LOAD."""
 MAX_SEGMENTS: Final = 256
@@ -59,6 +65,8 @@ class FileHeader:
     """Offset and number of the program headers."""
     sections: tuple[int, int]
     """Offset and number of the section headers."""
+    names: int = 0
+    """e_shstrndx: which section has their names."""
 
     @property
     def layout(self) -> Layout:
@@ -70,6 +78,8 @@ class FileHeader:
 class LoadSegment:
     """A PT_LOAD program header with a place in memory."""
 
+    number: int
+    """Which of the program headers it is."""
     offset: int
     virtual: int
     """p_vaddr."""
@@ -89,9 +99,10 @@ def read_header(data: bytes) -> FileHeader:
     layout = LAYOUTS[bits]
     fields = unpack(layout.header, data, 16, "file header")
     kind, machine, _, entry, segments, sections = fields[:6]
-    segment_size, segment_count, section_size, section_count = fields[8:12]
+    segment_size, segment_count, section_size, section_count, names = fields[8:]
     if machine != MACHINES[bits]:
-        raise ImageError(f"the ELF file is for machine {machine}, not for x86")
+        other = OTHERS.get(machine, f"machine {machine}")
+        raise ImageError(f"the ELF file is for {other}, not for x86")
     if kind != EXECUTABLE:
         raise ImageError(
             f"the ELF file has type {kind}; only executables linked to a fixed "
@@ -101,13 +112,33 @@ def read_header(data: bytes) -> FileHeader:
         raise ImageError(f"the ELF file's program headers have {segment_size} bytes")
     if not sections or section_size != struct.calcsize(layout.section):
         section_count = 0
-    return FileHeader(bits, entry, (segments, segment_count), (sections, section_count))
+    return FileHeader(
+        bits, entry, (segments, segment_count), (sections, section_count), names
+    )
 
 
 def read_segments(
     data: bytes, header: FileHeader, memory_bytes: int
 ) -> tuple[LoadSegment, ...]:
     """Check and decode what must be loaded, ascending by physical address."""
+    segments = linked_segments(data, header)
+    check_places(segments, memory_bytes)
+    return segments
+
+
+def check_places(segments: tuple[LoadSegment, ...], memory_bytes: int) -> None:
+    """Raise `ImageError` unless every segment may be where it wants to be."""
+    for segment in segments:
+        tables.check_place(
+            f"ELF segment {segment.number}",
+            segment.physical,
+            segment.memory_size,
+            memory_bytes,
+        )
+
+
+def linked_segments(data: bytes, header: FileHeader) -> tuple[LoadSegment, ...]:
+    """Check and decode what must be loaded, whether or not there is memory for it."""
     offset, number = header.segments
     if number > MAX_SEGMENTS:
         raise ImageError(f"the ELF file has {number} segments; {MAX_SEGMENTS} at most")
@@ -116,16 +147,16 @@ def read_segments(
     for i in range(number):
         at = offset + i * step
         fields = unpack(header.layout.segment, data, at, f"program header {i}")
-        segment = _segment(header.bits, fields)
+        segment = _segment(header.bits, i, fields)
         if segment is not None:
-            _check_segment(data, segment, i, memory_bytes)
+            _check_segment(data, segment)
             found.append(segment)
     found.sort(key=lambda s: s.physical)
     _check_together(found)
     return tuple(found)
 
 
-def _segment(bits: int, fields: tuple[int, ...]) -> LoadSegment | None:
+def _segment(bits: int, number: int, fields: tuple[int, ...]) -> LoadSegment | None:
     """Return a loadable program header, None for any other."""
     if bits == CLASS_32:
         kind, offset, virtual, physical, file_size, memory_size = fields[:6]
@@ -133,19 +164,15 @@ def _segment(bits: int, fields: tuple[int, ...]) -> LoadSegment | None:
         kind, _, offset, virtual, physical, file_size, memory_size = fields[:7]
     if kind != LOAD or not memory_size:
         return None
-    return LoadSegment(offset, virtual, physical, file_size, memory_size)
+    return LoadSegment(number, offset, virtual, physical, file_size, memory_size)
 
 
-def _check_segment(
-    data: bytes, segment: LoadSegment, i: int, memory_bytes: int
-) -> None:
+def _check_segment(data: bytes, segment: LoadSegment) -> None:
+    i = segment.number
     if segment.file_size > segment.memory_size:
         raise ImageError(f"ELF segment {i} is larger in the file than in memory")
     if segment.offset + segment.file_size > len(data):
         raise ImageError(f"ELF segment {i} reaches beyond the end of the file")
-    tables.check_place(
-        f"ELF segment {i}", segment.physical, segment.memory_size, memory_bytes
-    )
 
 
 def _check_together(segments: list[LoadSegment]) -> None:

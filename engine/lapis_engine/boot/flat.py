@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.boot import beside
 from lapis_engine.boot.image import Blob, BootPlan, RealEntry
 from lapis_engine.boot.request import without_files
 from lapis_engine.errors import ImageError
@@ -43,4 +45,6 @@ def load(data: bytes, base: int = BASE, *, memory_bytes: int) -> BootPlan:
 def start(data: bytes, request: BootRequest) -> BootPlan:
     """Plan to start `data` where nobody said otherwise."""
     without_files(request, "a flat binary")
-    return load(data, memory_bytes=request.memory)
+    plan = load(data, memory_bytes=request.memory)
+    left = beside.left(request, plan.blobs)
+    return replace(plan, blobs=plan.blobs + left.blobs, settles=left.settles)

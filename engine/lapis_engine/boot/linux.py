@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine import ram
 from lapis_engine.bits import bit
-from lapis_engine.boot import bios, memory_map, tables
+from lapis_engine.boot import beside, memory_map, tables
 from lapis_engine.boot.image import Blob, BootPlan, LongEntry, ProtectedEntry
 from lapis_engine.boot.request import without_modules
 from lapis_engine.errors import ImageError
@@ -27,7 +27,6 @@ HEADER_AT: Final = 0x1F1
 """First byte of the setup header, in the file and in the boot parameters."""
 HEADER_END: Final = 0x268
 """End of the newest header that is read here (protocol 2.15)."""
-PC: Final = "pc"
 OLDEST: Final = 0x202
 """Protocol 2.02, the first with a command line by pointer."""
 BOOT_PARAMETERS: Final = tables.INFORMATION
@@ -101,7 +100,7 @@ def load(data: bytes, request: BootRequest) -> BootPlan:
             f"{room:#x} bytes of memory below 4 GiB"
         )
     initrd = _initrd(request, header, end)
-    left = bios.left(request) if request.machine == PC else bios.Left()
+    left = beside.left(request, (Blob(header.place, kernel),))
     parameters = _parameters(data, request, initrd, left.rsdp)
     blobs = (
         Blob(header.place, kernel),

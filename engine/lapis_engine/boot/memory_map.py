@@ -40,3 +40,8 @@ def entries(memory: int) -> list[Entry]:
     if ram.above(memory):
         found.append(Entry(ram.HIGH, ram.above(memory), USABLE))
     return found
+
+
+def lower_and_upper(memory: int) -> tuple[int, int]:
+    """Return the KiB usable from address 0, and from 1 MiB to the first hole."""
+    return EBDA >> 10, max(ram.below(memory) - EXTENDED, 0) >> 10

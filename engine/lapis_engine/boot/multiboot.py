@@ -1,7 +1,7 @@
 """Multiboot 1 kernels: the header, the information structure, the entry.
 
-Source: Multiboot Specification version 0.6.96. Modules, video modes, drives and APM
-are not offered; a kernel that requires one of them is refused.
+Source: Multiboot Specification version 0.6.96. Video modes, drives and APM are not
+offered; a kernel that requires one of them is refused.
 """
 
 from __future__ import annotations
@@ -11,13 +11,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.boot import elf, elf_format, symtab, tables
+from lapis_engine.boot import (
+    beside,
+    elf_format,
+    elf_sections,
+    kernel,
+    memory_map,
+    tables,
+)
 from lapis_engine.boot.image import Blob, BootPlan
-from lapis_engine.boot.request import without_files
+from lapis_engine.boot.kernel import Addresses
+from lapis_engine.boot.request import without_initrd
 from lapis_engine.errors import ImageError
 
 if TYPE_CHECKING:
-    from lapis_engine.boot.request import BootRequest
+    from lapis_engine.boot.beside import Above, Placed
+    from lapis_engine.boot.elf_sections import Sections
+    from lapis_engine.boot.kernel import Kernel
+    from lapis_engine.boot.request import BootRequest, Module
 
 HEADER_MAGIC: Final = 0x1BAD_B002
 LOADER_MAGIC: Final = 0x2BAD_B002
@@ -36,18 +47,17 @@ ADDRESSES: Final = bit(16)
 INFO_MEMORY: Final = bit(0)
 INFO_COMMAND_LINE: Final = bit(2)
 INFO_MODULES: Final = bit(3)
+INFO_SECTIONS: Final = bit(5)
 INFO_MEMORY_MAP: Final = bit(6)
 INFO_LOADER_NAME: Final = bit(9)
 
 INFO_SIZE: Final = 116
 """Bytes of the information structure up to the framebuffer fields."""
 LOADER_NAME: Final = b"Lapis\0"
-MAP_USABLE: Final = 1
-
-LOW_MEMORY: Final = 640 << 10
-"""Bytes usable from address 0."""
-HIGH_MEMORY: Final = 1 << 20
-"""Where memory goes on."""
+ENTRY_SIZE: Final = 20
+"""Of an entry of the memory map, after the size itself."""
+KERNEL_NAME: Final = "kernel"
+"""First word of the command line, by convention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +67,7 @@ class MultibootHeader:
     offset: int
     """Its place in the file."""
     flags: int
-    addresses: tuple[int, int, int, int, int] | None
-    """header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr."""
+    addresses: Addresses | None
 
 
 def find(data: bytes) -> MultibootHeader | None:
@@ -82,38 +91,33 @@ def _header(window: bytes, at: int) -> MultibootHeader | None:
         return None
     if not flags & ADDRESSES or at + 32 > len(window):
         return MultibootHeader(at, flags, None)
-    a, b, c, d, e = struct.unpack_from("<5I", window, at + 12)
-    return MultibootHeader(at, flags, (a, b, c, d, e))
+    fields = struct.unpack_from("<5I", window, at + 12)
+    return MultibootHeader(at, flags, Addresses(*fields))
 
 
 def load(data: bytes, request: BootRequest) -> BootPlan:
     """Plan to start a kernel that has a header."""
     header = find(data)
     assert header is not None, "the caller looked for it"
-    without_files(request, "a multiboot kernel")
-    memory_bytes = request.memory
-    tables.check_memory(memory_bytes)
+    without_initrd(request, "a multiboot kernel (give it as a module)")
+    tables.check_memory(request.memory)
     _check_flags(header)
-    symbols: tuple[tuple[str, int], ...] = ()
-    if header.flags & ADDRESSES:
-        kernel, entry = _by_addresses(data, header, memory_bytes)
-    elif data.startswith(elf_format.MAGIC):
-        file = elf_format.read_header(data)
-        segments = elf_format.read_segments(data, file, memory_bytes)
-        kernel, entry = elf.read_blobs(data, segments), elf.entry_point(file, segments)
-        symbols = symtab.read(data, file)
-    else:
-        raise ImageError(
-            "the multiboot header gives no addresses, and the file is not ELF"
-        )
-    blobs = (
-        *kernel,
+    loaded = _kernel(data, header, request.memory)
+    room = beside.above(loaded.blobs, request.memory)
+    sections = None
+    if loaded.header is not None:
+        sections = elf_sections.put(data, loaded.header, room)
+    modules = beside.put_modules(room, request.modules, _told)
+    own = (
+        *loaded.blobs,
         tables.gdt(),
-        information(memory_bytes),
-        _arguments(request.append),
+        _information(request.memory, room, modules, sections),
+        tables.command_line(f"{KERNEL_NAME} {request.append}".rstrip()),
+        *room.blobs,
     )
-    start = tables.protected_entry(entry, LOADER_MAGIC, tables.INFORMATION)
-    return BootPlan("multiboot", blobs, start, symbols)
+    left = beside.left(request, own)
+    start = tables.protected_entry(loaded.entry, LOADER_MAGIC, tables.INFORMATION)
+    return BootPlan("multiboot", own + left.blobs, start, loaded.symbols, left.settles)
 
 
 def _check_flags(header: MultibootHeader) -> None:
@@ -126,49 +130,46 @@ def _check_flags(header: MultibootHeader) -> None:
         )
 
 
-def _by_addresses(
-    data: bytes, header: MultibootHeader, memory_bytes: int
-) -> tuple[tuple[Blob, ...], int]:
-    """Load by the header's addresses (specification, "address fields")."""
-    if header.addresses is None:
-        raise ImageError("the file ends within its multiboot header")
-    header_addr, load_addr, load_end, bss_end, entry = header.addresses
-    first = header.offset - (header_addr - load_addr)
-    if load_addr > header_addr or first < 0:
-        raise ImageError("the multiboot header's load address is not in the file")
-    size = load_end - load_addr if load_end else len(data) - first
-    if size <= 0 or first + size > len(data):
-        raise ImageError("the multiboot header's load end is not in the file")
-    total = max(size, bss_end - load_addr)
-    if total > elf_format.MAX_LOADED:
-        raise ImageError("the multiboot kernel's bss is larger than 512 MiB")
-    tables.check_place("the multiboot kernel", load_addr, total, memory_bytes)
-    if not load_addr <= entry < load_addr + total:
-        raise ImageError(f"the multiboot kernel's entry {entry:#x} is not in it")
-    return (Blob(load_addr, data[first : first + size].ljust(total, b"\0")),), entry
+def _kernel(data: bytes, header: MultibootHeader, memory: int) -> Kernel:
+    if header.flags & ADDRESSES:
+        if header.addresses is None:
+            raise ImageError("the file ends within its multiboot header")
+        return kernel.by_addresses(data, header.offset, header.addresses, memory)
+    if data.startswith(elf_format.MAGIC):
+        return kernel.by_elf(data, memory)
+    raise ImageError("the multiboot header gives no addresses, and the file is not ELF")
 
 
-def information(memory_bytes: int) -> Blob:
+def _told(module: Module) -> str:
+    """Return the string of a module: by convention its name comes first."""
+    return f"{module.name} {module.arguments}".strip()
+
+
+def _information(
+    memory: int, room: Above, modules: list[Placed], sections: Sections | None
+) -> Blob:
     """Return the information structure in its place, map and loader name after it."""
-    upper = max(memory_bytes - HIGH_MEMORY, 0)
-    lower = min(memory_bytes, LOW_MEMORY)
-    memory_map = struct.pack("<IQQI", 20, 0, lower, MAP_USABLE)
-    if upper:
-        memory_map += struct.pack("<IQQI", 20, HIGH_MEMORY, upper, MAP_USABLE)
     map_at = tables.INFORMATION + INFO_SIZE
-    name_at = map_at + len(memory_map)
+    mapped = _memory_map(memory)
     flags = INFO_MEMORY | INFO_COMMAND_LINE | INFO_MODULES
     flags |= INFO_MEMORY_MAP | INFO_LOADER_NAME
-    upper_kib = min(upper >> 10, 0xFFFF_FFFF)
-    info = struct.pack("<3I", flags, lower >> 10, upper_kib)
-    info += struct.pack("<4I", 0, tables.COMMAND_LINE, 0, 0)  # device, modules 0
-    info += bytes(16)  # symbols of the kernel itself
-    info += struct.pack("<2I", len(memory_map), map_at)
-    info += struct.pack("<4I", 0, 0, 0, name_at)  # drives, configuration table
+    listed = b"".join(struct.pack("<4I", *placed, 0) for placed in modules)
+    list_at = room.put("the list of modules", listed) if modules else 0
+    symbols = bytes(16)
+    if sections is not None:
+        flags |= INFO_SECTIONS
+        at = room.put("the section headers", sections.headers)
+        symbols = struct.pack("<4I", sections.number, sections.size, at, sections.names)
+    info = struct.pack("<3I", flags, *memory_map.lower_and_upper(memory))
+    info += struct.pack("<4I", 0, tables.COMMAND_LINE, len(modules), list_at)
+    info += symbols
+    info += struct.pack("<2I", len(mapped), map_at)
+    info += struct.pack("<4I", 0, 0, 0, map_at + len(mapped))  # no drives
     info = info.ljust(INFO_SIZE, b"\0")
-    return Blob(tables.INFORMATION, info + memory_map + LOADER_NAME)
+    return Blob(tables.INFORMATION, info + mapped + LOADER_NAME)
 
 
-def _arguments(append: str) -> Blob:
-    """Return the command line: by convention the kernel's name comes first."""
-    return tables.command_line(f"kernel {append}".rstrip())
+def _memory_map(memory: int) -> bytes:
+    return b"".join(
+        struct.pack("<IQQI", ENTRY_SIZE, *entry) for entry in memory_map.entries(memory)
+    )

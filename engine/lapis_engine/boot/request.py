@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from lapis_engine.errors import ImageError
+
+PC: Final = "pc"
+"""The platform on which a kernel finds what a BIOS leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +17,9 @@ class Module:
 
     data: bytes
     arguments: str = ""
-    """What the kernel is told of it, its name first by convention."""
+    """What the kernel is told of it."""
+    name: str = ""
+    """The file's, as the user wrote it: a first word for some protocols."""
 
 
 @dataclass(frozen=True, slots=True)

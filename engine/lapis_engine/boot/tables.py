@@ -17,6 +17,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from lapis_engine import ram
 from lapis_engine.boot.image import Blob, LongEntry, ProtectedEntry
 from lapis_engine.errors import ImageError
 from lapis_engine.units import PAGE
@@ -51,8 +52,6 @@ LARGE: Final = 1 << 7
 LARGE_SIZE: Final = 2 << 20
 GIBIBYTES: Final = 4
 """How much is mapped one to one."""
-MAPPED: Final = GIBIBYTES << 30
-"""First address that no entry state reaches."""
 
 
 def gdt() -> Blob:
@@ -105,13 +104,12 @@ def long_entry(rip: int, memory_bytes: int) -> LongEntry:
 def check_place(what: str, gpa: int, size: int, memory_bytes: int) -> None:
     """Raise `ImageError` unless an image's `size` bytes may be put at `gpa`."""
     end = gpa + size
-    if end > memory_bytes:
+    room = ram.below(memory_bytes)
+    if end > room:
         raise ImageError(
-            f"{what} needs {gpa:#x} to {end:#x}, but there are only "
-            f"{memory_bytes:#x} bytes of memory"
+            f"{what} needs {gpa:#x} to {end:#x}, but there are only {room:#x} bytes of "
+            f"memory below 4 GiB"
         )
-    if end > MAPPED:
-        raise ImageError(f"{what}, {gpa:#x} to {end:#x}, is not below 4 GiB")
     if gpa < END and end > FIRST:
         raise ImageError(
             f"{what}, {gpa:#x} to {end:#x}, covers the loader's tables at "
