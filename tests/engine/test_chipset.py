@@ -146,6 +146,27 @@ def test_the_overflow_of_the_acpi_timer_interrupts_at_its_time() -> None:
     assert it.vm.pic.slave.lines & 2
 
 
+def test_without_firmware_interrupts_are_set_up_as_a_bios_leaves_them() -> None:
+    it = kernel()
+    port_out(it, 0xCF8, 0x8000_0860)
+    assert port_in(it, 0xCFC) == 0x0B0B_0A0A
+    ports = (0x21, 0xA1, 0x4D0, 0x4D1)
+    assert [port_in(it, port, 1) for port in ports] == [0xF8, 0xEE, 0x00, 0x0E]
+    pic = it.vm.pic
+    assert pic is not None
+    assert (pic.master.ready, pic.slave.ready) == (True, True)
+    assert (pic.master.base, pic.slave.base) == (0x08, 0x70)
+    assert pic.intr is False
+
+
+def test_with_firmware_they_are_as_after_a_reset() -> None:
+    it = firmware()
+    assert it.vm.pic is not None
+    assert not it.vm.pic.master.ready
+    port_out(it, 0xCF8, 0x8000_0860)
+    assert port_in(it, 0xCFC) == 0x8080_8080
+
+
 def test_a_reset_by_0xcf9_is_one() -> None:
     it = firmware()
     port_out(it, 0xCF9, 0x06, 1)

@@ -61,7 +61,7 @@ def test_at_reset_all_is_rom_in_13_pieces() -> None:
 
 
 def test_without_firmware_all_is_ram() -> None:
-    device = i440fx.device(has_firmware=False)
+    device = i440fx.device(set_up=True)
     assert {each[1:] for each in seen(device).values()} == {(True, True)}
     assert read(device, 0x58) == 0x3333_3000
 

@@ -133,7 +133,7 @@ def _high(first: int, size: int, pam: int) -> Shadow:
 
 
 def opened() -> bytes:
-    """Return configuration space with RAM everywhere, as for who brings no firmware."""
+    """Return configuration space with RAM everywhere, for who brings no firmware."""
     config = HEADER.reset
     for number in range(PAM_COUNT):
         config = HEADER.write(config, PAM + number, 1, 0xFF)
@@ -159,11 +159,11 @@ class _NoPorts:
         return ()
 
 
-def device(*, has_firmware: bool = True) -> Device:
-    """Return the host bridge; without firmware all of memory is RAM from the start."""
+def device(*, set_up: bool = False) -> Device:
+    """Return the host bridge; with `set_up` all of memory is RAM from the start."""
     return Device(
         "i440fx",
-        I440fxState() if has_firmware else I440fxState(opened()),
+        I440fxState(opened()) if set_up else I440fxState(),
         _NoPorts(),
         function=Function(SLOT, 0, I440fxConfig(HEADER)),
         shadow=shadow,

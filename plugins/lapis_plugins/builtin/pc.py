@@ -55,6 +55,7 @@ def devices(config: MachineConfig) -> list[Device]:
         pic.device(
             modes_checked=config.profile.pic_modes_checked,
             keeps_edges=config.profile.pic_keeps_edges,
+            set_up=not config.flash,
         ),
         ioapic.device(config.profile),
         hpet.device(
@@ -67,8 +68,8 @@ def devices(config: MachineConfig) -> list[Device]:
         debugcon.device(),
         isa_debug_exit.device(),
         pci_host.device(),
-        i440fx.device(has_firmware=config.flash > 0),
-        piix3.device(),
+        i440fx.device(set_up=not config.flash),
+        piix3.device(set_up=not config.flash),
         piix4_pm.device(None if config.flash else PM_BASE),
         i8042.device(),
         vga.device(),

@@ -14,18 +14,17 @@ from lapis_engine.devices.pic import access, regs, timer
 from lapis_engine.devices.pic.state import PicState
 
 
-def device(*, modes_checked: bool = False, keeps_edges: bool = True) -> Device:
+def device(
+    *, modes_checked: bool = False, keeps_edges: bool = True, set_up: bool = False
+) -> Device:
     """Return the pair at ports 0x20, 0xA0 and 0x4D0.
 
     With `modes_checked` (`profile.pic_modes_checked`) it refuses what bhyve's refuses:
     single mode, ICW1 without IC4, other than 8086 mode, and more than a byte at a time.
-    With `keeps_edges` (`profile.pic_keeps_edges`) a line may fall before INTA.
+    With `keeps_edges` (`profile.pic_keeps_edges`) a line may fall before INTA. With
+    `set_up` it is as a BIOS leaves it, for who brings none.
     """
-    return Device(
-        "pic",
-        PicState(modes_checked=modes_checked, keeps_edges=keeps_edges),
-        access,
-        regs.PORTS,
-        timer=timer,
-        role="pic",
-    )
+    state = PicState(modes_checked=modes_checked, keeps_edges=keeps_edges)
+    for port, value in regs.BIOS_WRITES if set_up else ():
+        access.write(state, port, 1, value, 0)
+    return Device("pic", state, access, regs.PORTS, timer=timer, role="pic")

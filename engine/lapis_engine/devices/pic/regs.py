@@ -75,3 +75,12 @@ POLL_REQUEST: Final = bit(7)
 
 SPURIOUS: Final = 7
 """Input whose vector is given when the request has gone."""
+
+BIOS_WRITES: Final = (
+    (MASTER, 0x11), (MASTER + 1, 0x08), (MASTER + 1, 0x04), (MASTER + 1, 0x01),
+    (SLAVE, 0x11), (SLAVE + 1, 0x70), (SLAVE + 1, 0x02), (SLAVE + 1, 0x01),
+    (MASTER + 1, 0xF8), (SLAVE + 1, 0xEE), (ELCR, 0x00), (ELCR + 1, 0x0E),
+)  # fmt: skip
+"""What a BIOS writes (IBM PC/AT Technical Reference "BIOS"): vectors 0x08 and 0x70, the
+timer, the keyboard, the clock and the mouse not masked; levels are the lines that PCI
+and the SCI are led to, 9 to 11."""

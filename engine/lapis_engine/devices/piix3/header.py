@@ -49,3 +49,8 @@ HEADER: Final = make(
         ConfigRegister(0xAE, 1, 0, 0xFF),  # CTHTMR
     ),
 )
+
+
+def routed() -> bytes:
+    """Return it as SeaBIOS leaves it: PIRQA# and B# on line 10, the others on 11."""
+    return HEADER.write(HEADER.reset, regs.PIRQRC, 4, regs.PIRQRC_BIOS)

@@ -27,3 +27,5 @@ ROUTABLE: Final = frozenset({3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15})
 """ISA lines that a PIRQ can go to; the other codes are reserved."""
 PIRQRC_RESET: Final = 0x80
 """After reset none goes anywhere."""
+PIRQRC_BIOS: Final = 0x0B0B_0A0A
+"""All four as a BIOS sets them."""
