@@ -300,6 +300,17 @@ def test_what_is_loaded_is_known_wherever_an_address_is(session: Session) -> Non
     assert session.execute("break ap_start").ok
 
 
+def test_what_says_where_a_vcpu_is_names_the_place(session: Session) -> None:
+    session.execute("step 2")
+    path = FOLDER / "small64-5.elf"
+    rip = session.machine.vcpu(0).regs.linear_rip
+    session.execute("symbols clear")
+    session.execute(f"symbols load {path} --offset {(rip - 1 - TEXT) % (1 << 64):#x}")
+    assert session.execute("vcpus").result[0]["symbol"] == "twice+0x1"
+    assert session.execute("vcpu 0").text.endswith("  twice+0x1")
+    assert session.execute("where").text.endswith(", twice+0x1")
+
+
 def test_a_file_loaded_again_takes_its_own_place(session: Session) -> None:
     path = FOLDER / "small64-5.elf"
     session.execute(f"symbols load {path}")

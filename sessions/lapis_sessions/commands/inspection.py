@@ -36,8 +36,8 @@ VCPU = Argument("vcpu", "vcpu")
 
 def vcpus(session: Session, _bound: Bound) -> list[VcpuView]:
     """Return one row per vCPU."""
-    machine = session.machine
-    return [machine_view.vcpu(machine, each.id) for each in machine.vcpus]
+    machine, places = session.machine, session.symbols.places
+    return [machine_view.vcpu(machine, each.id, places) for each in machine.vcpus]
 
 
 def regs(session: Session, bound: Bound) -> RegistersView:

@@ -45,7 +45,7 @@ def run_to(session: Session, bound: Bound) -> StopView:
 def vcpu(session: Session, bound: Bound) -> VcpuView:
     """Select a vCPU."""
     session.select(bound.number("vcpu", session.selected))
-    return views.vcpu(session.machine, session.selected)
+    return views.vcpu(session.machine, session.selected, session.symbols.places)
 
 
 def quantum(session: Session, bound: Bound) -> ScheduleView:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
+    from lapis_sessions.symbols.book import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class VcpuView:
     mode: str
     rip: int
     retired: int
+    symbol: str | UnsetType = UNSET
+    """Where that is: a name, or `start+0x5`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,8 @@ def stop(record: Stop) -> StopView:
     return StopView(record.reason, record.retired, record.vcpu, record.text, out)
 
 
-def vcpu(machine: Machine, number: int) -> VcpuView:
-    """Return the row of a vCPU."""
+def vcpu(machine: Machine, number: int, places: Places | None = None) -> VcpuView:
+    """Return the row of a vCPU; `places` name where it is."""
     it = machine.vcpu(number)
     return VcpuView(
         number,
@@ -70,6 +73,7 @@ def vcpu(machine: Machine, number: int) -> VcpuView:
         it.regs.mode,
         it.regs.rip,
         it.retired,
+        UNSET if places is None else places.near(it.regs.linear_rip) or UNSET,
     )
 
 
@@ -94,7 +98,7 @@ def vcpus_text(rows: Sequence[VcpuView]) -> str:
     ]
     out += [
         f"{r.id:>4}  {r.state:<13}  {r.mode:<9}  {r.rip:#018x}"
-        f"  {r.retired:>13,}  {run_state_text(r.run_state)}"
+        f"  {r.retired:>13,}  {run_state_text(r.run_state)}{_place(r)}"
         for r in rows
     ]
     return "\n".join(out)
@@ -102,7 +106,12 @@ def vcpus_text(rows: Sequence[VcpuView]) -> str:
 
 def selected_text(row: VcpuView) -> str:
     """Say which vCPU is selected now."""
-    return f"vCPU {row.id} selected: {row.state}, {row.mode} mode, RIP {row.rip:#x}"
+    what = f"{row.state}, {row.mode} mode, RIP {row.rip:#x}"
+    return f"vCPU {row.id} selected: {what}{_place(row)}"
+
+
+def _place(row: VcpuView) -> str:
+    return "" if row.symbol is UNSET else f"  {row.symbol}"
 
 
 def schedule_text(view: ScheduleView) -> str:

@@ -38,6 +38,8 @@ class PlaceView:
     """The value that it had where the search began."""
     name: str | UnsetType = UNSET
     """What the place was just called, if it was."""
+    symbol: str | UnsetType = UNSET
+    """What RIP is in: a name, or `start+0x5`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def place(session: Session) -> PlaceView:
         at_end=timeline.at_end,
         vcpu=vcpu.id,
         rip=vcpu.regs.rip,
+        symbol=session.symbols.places.near(vcpu.regs.linear_rip) or UNSET,
     )
 
 
@@ -129,7 +132,9 @@ def place_text(view: PlaceView) -> str:
     """Say where the machine is."""
     ahead = "" if view.at_end else f" of {view.end:,} on {view.branch}"
     head = f"at instruction {view.retired:,}{ahead}, event {view.event}"
-    lines = [f"{head}, {view.now:,} ns; vCPU {view.vcpu} at RIP {view.rip:#x}"]
+    symbol = "" if view.symbol is UNSET else f", {view.symbol}"
+    rip = f"RIP {view.rip:#x}{symbol}"
+    lines = [f"{head}, {view.now:,} ns; vCPU {view.vcpu} at {rip}"]
     if view.text is not UNSET:
         lines.append(view.text)
     if view.field is not UNSET:
