@@ -131,6 +131,29 @@ def test_a_processor_that_is_unplugged_waits_for_sipi(
     assert "there is no vCPU 7" in refused(session, "machine unplug 7")
 
 
+def test_the_power_button_sets_its_status_and_raises_the_sci(
+    opened: Opened, done: Done, refused: Refused, counter: str, tmp_path: Path
+) -> None:
+    # ACPI 6.4 "PM1 Event Grouping": PWRBTN_STS and PWRBTN_EN are bit 8 of PM1a_EVT.
+    session = opened(counter, cpus=1, machine="pc", memory="1M")
+    state = next(
+        device.state
+        for device in session.machine.vm.devices
+        if hasattr(device.state, "sci")
+    )
+    done(session, "machine power-button")
+    assert state.status == 1 << 8
+    state.status, state.enable, state.control = 0, 1 << 8, 1
+    rows = done(session, "machine power-button")
+    assert any("9 asserted" in row["text"] for row in rows)  # the SCI is IRQ 9
+    bare = opened(counter, cpus=1, memory="1M")
+    assert "no power button: a pc has one" in refused(bare, "machine power-button")
+    path = tmp_path / "x.lapis"
+    lines = ("run 100", "machine power-button", "type --keyboard ab", "run 1000")
+    recordings.record(path, lines, counter, cpus=1, machine="pc")
+    assert recordings.verify(path).divergence is None
+
+
 # Keyboard and screen of a pc.
 
 

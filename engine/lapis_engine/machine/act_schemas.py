@@ -68,6 +68,7 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
         "kernemu_read": {"number": INT, "gpa": INT, "size": INT},
         "kernemu_write": {"number": INT, "gpa": INT, "size": INT, "value": INT},
         "move_keys": {"codes": STR},
+        "press_power": {},
         "press_reset": {},
         "pulse_lint": {"lint": INT, "number": INT_OR_NONE},
         "receive": {"port": STR, "data": STR},

@@ -47,6 +47,11 @@ class Panel:
         outside.reset(self.vm)
 
     @act
+    def press_power(self) -> None:
+        """Press the power button, an event of ACPI; raise `EngineError`."""
+        outside.press_power(self.vm)
+
+    @act
     def unplug(self, number: int) -> None:
         """Take a processor away by INIT; raise `EngineError`."""
         outside.unplug(self.vm, self.vcpu(number))

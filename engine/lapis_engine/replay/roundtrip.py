@@ -74,9 +74,7 @@ def unfit(machine: Machine) -> Unfit | None:
             return Unfit(device.name, "", "no-record", type(state).__name__)
         if state is not None and is_frozen(type(state)):
             return Unfit(device.name, "", "frozen", type(state).__name__)
-        for where, value in _beside(device):
-            if device.wire is not None and isinstance(value, WIRED):
-                continue
+        for where, value in _unwired(device):
             return Unfit(device.name, where, "beside", type(value).__name__)
     for part in parts(machine):
         for name in part.fields:
@@ -109,6 +107,16 @@ def _odd(value: Any, depth: int) -> str | None:
         return type(value).__name__
     found = (_odd(item, depth - 1) for item in items)
     return next((each for each in found if each is not None), None)
+
+
+def _unwired(device: Device) -> Iterator[tuple[str, object]]:
+    """Yield what `_beside` does, but for what is connected to the machine."""
+    if device.wire is None:
+        yield from _beside(device)
+    elif device.plugin is not None:  # that ours keep nothing else, tests see to
+        for where, value in _beside(device):
+            if not isinstance(value, WIRED):
+                yield where, value
 
 
 def _beside(device: Device) -> Iterator[tuple[str, object]]:

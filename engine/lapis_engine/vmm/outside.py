@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.apic.regs import BASE_BSP
 from lapis_engine.devices.i8042 import keyboard
 from lapis_engine.devices.i8042.state import I8042State
+from lapis_engine.devices.piix4_pm import events
+from lapis_engine.devices.piix4_pm.state import Piix4PmState
 from lapis_engine.devices.uart import receiver
 from lapis_engine.devices.uart.state import UartState
 from lapis_engine.errors import EngineError
@@ -93,6 +95,22 @@ def reset(vm: Vm) -> None:
     vm.suspend("reset", -1, "the reset button")
     if vm.power_on is not None:
         power_on.again(vm)
+
+
+def press_power(vm: Vm) -> None:
+    """Press the power button, which is an event for the guest's ACPI.
+
+    Raises `EngineError` for a machine without one, or that is off.
+    """
+    if vm.suspended is not None:
+        raise EngineError(f"the machine is suspended ({vm.suspended.text})")
+    states = (device.state for device in vm.devices)
+    state = next((each for each in states if isinstance(each, Piix4PmState)), None)
+    if state is None:
+        raise EngineError(
+            "this machine has no power button: a pc has one (--machine pc)"
+        )
+    _carry(vm, events.press_power_button(state))
 
 
 def unplug(vm: Vm, vcpu: Vcpu) -> None:

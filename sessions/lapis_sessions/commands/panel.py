@@ -20,6 +20,11 @@ def reset(session: Session, _bound: Bound) -> list[EventView]:
     return caused(session, session.machine.press_reset)
 
 
+def power(session: Session, _bound: Bound) -> list[EventView]:
+    """Press the power button."""
+    return caused(session, session.machine.press_power)
+
+
 def nmi(session: Session, _bound: Bound) -> list[EventView]:
     """Press the NMI button, which is wired to LINT1 of every processor."""
     return caused(session, lambda: session.machine.pulse_lint(LINT1))
@@ -37,6 +42,12 @@ COMMANDS = (
         "press the reset button: with --on-reset reboot the machine starts again, else "
         "it stops for good",
         "mutating", reset, events.text, (), ("system_reset",),
+    ),
+    Command(
+        "machine power-button",
+        "press the power button of a pc: an event of ACPI, at which a guest shuts down "
+        "if it has set that up",
+        "mutating", power, events.text, (), ("system_powerdown",),
     ),
     Command(
         "machine nmi",
