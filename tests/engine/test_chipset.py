@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lapis_engine.boot import firmware as boot_firmware
 from lapis_engine.boot import flat
 from lapis_engine.boot.image import Blob, BootPlan, ResetEntry
 from lapis_engine.devices.device import IntxChanged
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from lapis_engine.devices.device import Device
 
 MEMORY = 16 << 20
+SEABIOS = Path("/usr/share/seabios/bios-256k.bin")
 LOOP = b"\xeb\xfe"
 ROM = bytes([0x11]) * 0x1_FFF0 + bytes.fromhex("f4").ljust(16, b"\x90")
 
@@ -179,6 +182,30 @@ def test_flash_of_any_size_leaves_no_two_claims_of_one_address(flash: int) -> No
     config = MachineConfig(cpus=1, memory=MEMORY, machine="pc", flash=flash)
     plan = flat.load(b"\xf4", memory_bytes=MEMORY)
     Machine(config, plan, pc.devices(config))
+
+
+@pytest.mark.skipif(not SEABIOS.exists(), reason="SeaBIOS is not installed")
+def test_seabios_finds_the_chip_set_and_sets_it_up() -> None:
+    data = SEABIOS.read_bytes()
+    config = MachineConfig(
+        cpus=1, memory=64 << 20, machine="pc", float_ports=True, float_mmio=True,
+        flash=len(data),
+    )  # fmt: skip
+    it = Machine(config, boot_firmware.load(data), pc.devices(config))
+    it.run(500_000)
+    said = it.consoles["debugcon"].decode("ascii", "replace")
+    for line in (
+        "Running on QEMU (i440fx)",
+        "PCI: init bdf=00:00.0 id=8086:1237",
+        "PCI: init bdf=00:01.0 id=8086:7000",
+        "PIIX3/PIIX4 init: elcr=00 0c",
+        "PCI: init bdf=00:01.3 id=8086:7113",
+        "Copying PIR",
+    ):
+        assert line in said
+    assert port_in(it, 0xB004, 2) == 0
+    port_out(it, 0xCF8, 0x8000_0860)
+    assert port_in(it, 0xCFC) == 0x0B0B_0A0A
 
 
 @cache
