@@ -175,6 +175,24 @@ def test_the_accumulator_is_set_with_value_set_alone() -> None:
     assert read(device, 0x108) == 2000
 
 
+def test_a_timer_that_is_periodic_no_more_keeps_its_comparator() -> None:
+    device = hpet.device()
+    write(device, 0x100, PERIODIC | VALUE_SET)
+    write(device, 0x108, 10)
+    write(device, 0x100, 0)
+    write(device, 0x10, ENABLE)
+    assert read(device, 0x108, 500) == 10
+
+
+def test_a_read_across_two_registers_gets_the_bytes_of_both() -> None:
+    device = hpet.device()
+    write(device, 0x100, 23 << 9)
+    write(device, 0x108, 0x1122_3344_5566_7788)
+    assert read(device, 0x104) == 0x5566_7788_00FF_0104
+    assert device.plain is not None
+    assert device.plain(device.state, BASE + 0x104, 8, 0) is None
+
+
 def test_a_32_bit_timer_meets_its_match_each_time_the_low_half_comes_by() -> None:
     device = hpet.device()
     write(device, 0xF0, 0xFFFF_FFF0)

@@ -141,6 +141,8 @@ def test_the_keyboard_answers_its_commands() -> None:
     assert pc.keyboard(0xED, 0x07) == [0xFA, 0xFA]
     assert pc.device.state.keyboard.leds == 7
     assert pc.keyboard(0xEE) == [0xEE]
+    assert pc.keyboard(0xF3, 0xA5) == [0xFA, 0xFA]
+    assert pc.device.state.keyboard.rate == 0x25
     assert pc.keyboard(0xF3, 0x20) == [0xFA, 0xFA]
     assert pc.keyboard(0xF0, 0x00) == [0xFA, 0xFA, 0x02]
     assert pc.keyboard(0xF0, 0x03, 0xF0, 0x00) == [0xFA, 0xFA, 0xFA, 0xFA, 0x03]
@@ -185,6 +187,14 @@ def test_a_byte_of_the_mouse_is_marked_and_moves_line_12() -> None:
     assert pc.deadline() == LATER
     assert pc.advance(LATER) == (AUX_HIGH,)
     assert pc.read(0x60) == 0x00
+
+
+def test_without_its_interrupt_the_mouse_is_polled_for() -> None:
+    pc = Pc()
+    pc.command(0x60, 0x45)
+    pc.signals.clear()
+    assert pc.mouse(0xF2) == [0xFA, 0x00]
+    assert pc.signals == []
 
 
 def test_loopback_of_both_output_buffers() -> None:

@@ -121,6 +121,13 @@ def test_uip_is_set_for_2228_us_before_the_cells_move() -> None:
     assert cell(device, 0x0A, SECOND) == 0x26
 
 
+@pytest.mark.parametrize(("divider", "stands"), [(0, 0), (2, 0), (3, 1), (6, 1)])
+def test_from_divider_3_on_the_clock_stands(divider: int, stands: int) -> None:
+    device = new()
+    put(device, 0x0A, divider << 4 | 6)
+    assert cell(device, 0x00, SECOND) == 1 - stands
+
+
 def test_letting_go_of_the_divider_brings_an_update_half_a_second_later() -> None:
     device = new()
     put(device, 0x0A, 0x76, 10 * SECOND)
