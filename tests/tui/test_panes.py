@@ -11,7 +11,9 @@ from lapis_engine.cause import Cause
 from lapis_engine.cpu.disasm import disassemble
 from lapis_engine.events import Logged, Suspended, VectorAccepted
 from lapis_engine.machine.requests import PendingRequest
-from lapis_sessions.symbols.book import Places
+from lapis_sessions.symbols.book import Places, Source
+from lapis_sessions.symbols.lines import Lines, Run
+from lapis_sessions.symbols.table import Table
 from lapis_sessions.views import snapshot
 from lapis_sessions.views.apic import Worded
 from lapis_tui.bench import picture
@@ -148,6 +150,28 @@ def test_places_and_targets_have_their_names_at_the_right_edge() -> None:
     assert rows[0].endswith("jmp    0x14                after")
     assert rows[1].endswith("gap:")
     assert rows[3].endswith("after:")
+
+
+def test_a_line_of_source_stands_where_it_begins() -> None:
+    rows = lines_of_source({16: 7, 18: 8, 20: 8})
+    assert not rows[0].endswith("c:7")  # the row above the listing says it
+    assert rows[1].endswith(" boot.c:8")
+    assert not rows[2].endswith("c:8")
+
+
+def lines_of_source(found: dict[int, int]) -> list[str]:
+    known = Lines()
+    known.files.append("arch/x86/boot.c")
+    known.addresses.extend(found)
+    known.file_of.extend(1 for _ in found)
+    known.line_of.extend(found.values())
+    known.runs.append(Run(min(found), max(found) + 1, 0, len(found)))
+    known.sort()
+    places = Places((Source("it", "ELF", Table([]), known),))
+    code_at = disassemble(bytes.fromhex("eb02 9090 90"), 16, 32, 4)
+    return plain(code.render(code_at, 60, code.Surroundings(16, (), places))).split(
+        "\n"
+    )
 
 
 def test_the_size_of_memory_is_said_where_nothing_else_says_it() -> None:
