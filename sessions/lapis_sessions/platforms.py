@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from lapis_engine.boot.detect import loader_of
 from lapis_engine.errors import ConfigError
 from lapis_engine.units import NS
 from lapis_sessions.origin import BARE, BARE_MEMORY, configuration, files
@@ -66,7 +67,7 @@ def settled(origin: Origin, loaders: Sequence[Loader]) -> SessionOptions:
     options = origin.options
     loader = None
     if not options.firmware:
-        loader = next((each for each in loaders if each.takes(origin.image.data)), None)
+        loader = loader_of(origin.image.data, loaders)
     kind: Kind = "firmware" if options.firmware else "kernel" if loader else "guest"
     machine = options.machine
     if not machine:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.boot import elf, elf_format, flat, linux, multiboot
+from lapis_engine.boot import (
+    compressed,
+    elf,
+    elf_format,
+    flat,
+    foreign,
+    linux,
+    multiboot,
+)
 from lapis_engine.boot.request import PC
-from lapis_engine.errors import UnknownImageError
+from lapis_engine.errors import ImageError, UnknownImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,6 +46,15 @@ LOADERS: Final = (
 """Asked in this order. A flat binary is none: it has nothing to be known by."""
 
 
+def loader_of(data: bytes, loaders: Iterable[Loader]) -> Loader | None:
+    """Return the loader of the file `data`; None for a damaged one, or without one."""
+    try:
+        data = compressed.expanded(data)
+    except ImageError:
+        return None
+    return next((each for each in loaders if each.takes(data)), None)
+
+
 def detect(
     data: bytes,
     request: BootRequest,
@@ -48,7 +65,7 @@ def detect(
     """Plan to start the kernel image `data`.
 
     Args:
-        data: The whole file.
+        data: The whole file, which may be compressed with gzip.
         request: The machine, and what the user adds.
         as_flat: Whether an image that no loader takes is a flat binary.
         loaders: The formats.
@@ -56,9 +73,13 @@ def detect(
     Raises:
         ImageError: It is nothing that can be started, or it is damaged.
     """
+    data = compressed.expanded(data)
     for loader in loaders:
         if loader.takes(data):
             return loader.load(data, request)
+    what = foreign.named(data)
+    if what is not None:
+        raise ImageError(f"the image is {what}")
     if as_flat:
         return flat.start(data, request)
     raise UnknownImageError(
