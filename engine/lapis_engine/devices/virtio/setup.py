@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.devices.virtio import regs
+from lapis_engine.devices.virtio import interrupts, regs
 from lapis_engine.devices.virtio.state import QueueState
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def queue(state: VirtioState) -> QueueState | None:
 
 def vector(state: VirtioState, value: int) -> int:
     """Return the vector that is taken for `value`: none, where there is no such one."""
-    there = len(state.table) // regs.MSIX_ENTRY
-    return value if value < there else regs.NO_VECTOR
+    return value if value < interrupts.vectors(state) else regs.NO_VECTOR
 
 
 def set_size(one: QueueState, value: int) -> None:
