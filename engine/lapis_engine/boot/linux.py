@@ -58,6 +58,8 @@ RSDP_AT: Final = 0x70
 ENTRIES_AT: Final = 0x1E8
 """e820_entries; the table itself is at 0x2D0."""
 TABLE_AT: Final = 0x2D0
+EXTENDED_AT: Final = 0x1E0
+"""alt_mem_k: KiB from 1 MiB on, for kernels that do not look at the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,15 @@ class SetupHeader:
     """Version, 0x020F is 2.15."""
     setup_bytes: int
     """Of the file, before the protected-mode kernel."""
-    kernel_bytes: int
     bits: int
     """64 with the 64-bit entry, else 32."""
     place: int
     """Guest-physical address that it wants."""
+    alignment: int
+    """Of the address that it may have instead, a power of two; 0 where it may not."""
     needed: int
-    """Bytes of RAM from there on, until it has found its memory."""
+    """Bytes of RAM from there on, until it has found its memory; 0 where the file does
+    not say."""
     most_line: int
     """Characters of the command line."""
     initrd_last: int
@@ -91,26 +95,21 @@ def load(data: bytes, request: BootRequest) -> BootPlan:
     without_modules(request, "a Linux kernel")
     tables.check_memory(request.memory)
     header = read(data)
-    kernel = data[header.setup_bytes : header.setup_bytes + header.kernel_bytes]
-    room = ram.below(request.memory)
-    end = header.place + max(header.needed, len(kernel))
-    if end > room:
-        raise ImageError(
-            f"the Linux kernel needs {header.place:#x} to {end:#x}, but there are only "
-            f"{room:#x} bytes of memory below 4 GiB"
-        )
-    initrd = _initrd(request, header, end)
-    left = beside.left(request, (Blob(header.place, kernel),))
+    kernel = data[header.setup_bytes :]
+    needed = max(header.needed, len(kernel))
+    place = _place(header, needed, ram.below(request.memory))
+    initrd = _initrd(request, header, place + needed)
+    left = beside.left(request, (Blob(place, kernel),))
     parameters = _parameters(data, request, initrd, left.rsdp)
     blobs = (
-        Blob(header.place, kernel),
+        Blob(place, kernel),
         *((initrd,) if initrd else ()),
         Blob(BOOT_PARAMETERS, parameters),
         _line(request.append, header),
         *_tables(header),
         *left.blobs,
     )
-    return BootPlan("Linux", blobs, _entry(header), settles=left.settles)
+    return BootPlan("Linux", blobs, _entry(header, place), settles=left.settles)
 
 
 def read(data: bytes) -> SetupHeader:
@@ -126,37 +125,63 @@ def read(data: bytes) -> SetupHeader:
     if not data[0x211] & LOADED_HIGH:
         raise ImageError("the Linux kernel is a zImage, which loads below 1 MiB")
     setup = ((data[HEADER_AT] or 4) + 1) * SECTOR
-    (paragraphs,) = struct.unpack_from("<I", data, 0x1F4)
-    size = paragraphs * 16 if protocol >= 0x204 else len(data) - setup
-    if size <= 0 or setup + size > len(data):
+    _check_size(data, protocol, setup)
+    return _header(data, protocol, setup)
+
+
+def _check_size(data: bytes, protocol: int, setup: int) -> None:
+    """Raise `ImageError` when the file ends before its kernel; more may follow."""
+    size = 1
+    if protocol >= 0x204:
+        # syssize counts the last 16 bytes when there is a part of them.
+        size = max(size, struct.unpack_from("<I", data, 0x1F4)[0] * 16 - 15)
+    if protocol >= 0x208:
+        size = max(size, sum(struct.unpack_from("<II", data, 0x248)))
+    if setup + size > len(data):
         raise ImageError(
-            f"the Linux kernel is cut off: it has {len(data)} bytes of "
+            f"the Linux kernel is cut off: it has {len(data)} bytes of at least "
             f"{setup + size} that its header names"
         )
-    return _header(data, protocol, setup, size)
 
 
-def _header(data: bytes, protocol: int, setup: int, size: int) -> SetupHeader:
-    place, needed, bits = USUAL, size, 32
+def _header(data: bytes, protocol: int, setup: int) -> SetupHeader:
+    place, alignment, needed, bits = USUAL, 0, 0, 32
+    if protocol >= 0x205 and data[0x234]:
+        (alignment,) = struct.unpack_from("<I", data, 0x230)
+        if not alignment or alignment & (alignment - 1):
+            raise ImageError(f"the Linux kernel has an alignment of {alignment:#x}")
     if protocol >= 0x20A:
         prefers, needed = struct.unpack_from("<QI", data, 0x258)
-        place = prefers if data[0x234] or prefers else USUAL
+        place = prefers or USUAL
     if protocol >= 0x20C and data[0x236] & KERNEL_64:
         bits = 64
     (line,) = struct.unpack_from("<I", data, 0x238)
     (last,) = struct.unpack_from("<I", data, 0x22C)
-    if not USUAL <= place < ram.HOLE:
-        raise ImageError(f"the Linux kernel wants to be at {place:#x}")
     return SetupHeader(
         protocol,
         setup,
-        size,
         bits,
         place,
+        alignment,
         needed,
         line if protocol >= 0x206 else OLD_LINE,
         last if protocol >= 0x203 else OLD_INITRD,
     )
+
+
+def _place(header: SetupHeader, needed: int, room: int) -> int:
+    """Return where the kernel goes: where it wants, or else as low as it may."""
+    place = header.place
+    if header.alignment and not USUAL <= place <= room - needed:
+        place = -(-USUAL // header.alignment) * header.alignment
+    if place < USUAL:
+        raise ImageError(f"the Linux kernel wants to be at {place:#x}, below 1 MiB")
+    if place + needed > room:
+        raise ImageError(
+            f"the Linux kernel needs {place:#x} to {place + needed:#x}, but there are "
+            f"only {room:#x} bytes of memory below 4 GiB"
+        )
+    return place
 
 
 def _initrd(request: BootRequest, header: SetupHeader, kernel_end: int) -> Blob | None:
@@ -188,6 +213,7 @@ def _parameters(
 ) -> bytes:
     """Return the boot parameters ("zero page") with the header in them."""
     out = bytearray(PAGE)
+    # Behind its end there is code in the file, and something else in the parameters.
     header_end = min(0x202 + data[0x201], HEADER_END)
     out[HEADER_AT:header_end] = data[HEADER_AT:header_end]
     out[: len(SCREEN)] = SCREEN
@@ -197,6 +223,8 @@ def _parameters(
     at, size = (initrd.gpa, len(initrd.data)) if initrd else (0, 0)
     struct.pack_into("<II", out, 0x218, at, size)
     struct.pack_into("<Q", out, RSDP_AT, rsdp)
+    extended = max(ram.below(request.memory) - memory_map.EXTENDED, 0)
+    struct.pack_into("<I", out, EXTENDED_AT, extended >> 10)
     entries = memory_map.entries(request.memory)
     out[ENTRIES_AT] = len(entries)
     for index, entry in enumerate(entries):
@@ -209,12 +237,12 @@ def _tables(header: SetupHeader) -> tuple[Blob, ...]:
     return (gdt, tables.identity_map()) if header.bits == 64 else (gdt,)
 
 
-def _entry(header: SetupHeader) -> LongEntry | ProtectedEntry:
+def _entry(header: SetupHeader, place: int) -> LongEntry | ProtectedEntry:
     where = tables.GDT, 4 * 8 - 1, SELECTOR_CODE, SELECTOR_DATA
     if header.bits == 32:
-        return ProtectedEntry(header.place, 0, 0, *where, esi=BOOT_PARAMETERS)
+        return ProtectedEntry(place, 0, 0, *where, esi=BOOT_PARAMETERS)
     return LongEntry(
-        header.place + ENTRY_64,
+        place + ENTRY_64,
         tables.PAGE_TABLES,
         *where,
         rdi=0,
