@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lapis_plugins.host import discover
 from lapis_sessions.errors import SymbolsError
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.symbols import kallsyms
 
 if TYPE_CHECKING:
@@ -192,3 +195,13 @@ def test_no_damage_does_harm(
     assert len(found) <= 400
     for symbol in found.symbols:
         assert 0 <= symbol.at < 1 << 64
+
+
+def test_a_kernel_that_is_not_moved_yet_is_refused() -> None:
+    """In real mode nothing is at the addresses of its table."""
+    session = open_session(SessionOptions("ap-bringup"), discover().extensions)
+    session.machine.vm.memory.write(0x10_0000, SMALL[LAYOUTS[0]])
+    outcome = session.execute("symbols kallsyms")
+    assert not outcome.ok
+    assert "not yet moved to where it will run" in outcome.error
+    assert [source.kind for source in session.symbols.sources] == ["guest"]

@@ -5,8 +5,10 @@ They change nothing in the machine, and so are no acts: a recording does not hol
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lapis_engine.errors import LapisError
 from lapis_sessions.errors import CommandError, SymbolsError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.symbols import kallsyms, reading
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
     from lapis_sessions.session import Session
+    from lapis_sessions.symbols.table import Table
     from lapis_sessions.views.symbols import SourceView, SymbolView
 
 MOST_FOUND = 10_000
@@ -39,6 +42,11 @@ def of_linux(session: Session, _bound: Bound) -> list[SourceView]:
     """Read the symbols of a running Linux; return where all come from."""
     memory = session.machine.vm.memory
     table = kallsyms.find(memory.peek, _touched(session.machine))
+    if not _is_mapped(session.machine, table):
+        raise SymbolsError(
+            "a kernel is in the guest's memory, but no vCPU has it where its symbols "
+            "are: it is unpacked and not yet moved to where it will run; go on first"
+        )
     return _joined(session, Source("guest memory", "kallsyms", table))
 
 
@@ -50,6 +58,18 @@ def _joined(session: Session, source: Source) -> list[SourceView]:
         )
     session.symbols = found
     return [view.source(source)]
+
+
+def _is_mapped(machine: Machine, table: Table) -> bool:
+    """Tell whether a vCPU has the kernel mapped: all, or its entries as user code has."""
+    places = [table.by_name.get("__entry_text_start")]
+    places += [symbol.at for symbol in table.symbols[:1]]
+    for vcpu in machine.vcpus:
+        for at in places:
+            with suppress(LapisError):
+                if at is not None and machine.read_memory(vcpu.id, at, 1):
+                    return True
+    return False
 
 
 def _touched(machine: Machine) -> Iterator[tuple[int, int]]:
