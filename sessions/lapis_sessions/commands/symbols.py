@@ -61,7 +61,7 @@ def _joined(session: Session, source: Source) -> list[SourceView]:
 
 
 def _is_mapped(machine: Machine, table: Table) -> bool:
-    """Tell whether a vCPU has the kernel mapped: all, or its entries as user code has."""
+    """Tell whether a vCPU has the kernel mapped, or its entries as user code has."""
     places = [table.by_name.get("__entry_text_start")]
     places += [symbol.at for symbol in table.symbols[:1]]
     for vcpu in machine.vcpus:
