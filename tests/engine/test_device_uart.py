@@ -363,6 +363,13 @@ def test_the_receiver_does_what_a_slow_one_does(
             slow.type(typed, now)
         settled = device.state.settle_at is None
         assert not settled or up == (slow.reason() != 0xC1)
+        assert device.plain is not None
+        said = device.plain(device.state, 0x3FD, 1, now)
+        assert (said is None) == (not settled)
+        if said is not None:
+            due = deadline(device)
+            until = now + later if due is None else due - 1
+            assert said.at(until) == read(device, 5, until) == 0x60 | bool(slow.fifo)
 
 
 def test_it_is_saved_and_put_back_while_it_is_typed_on() -> None:
