@@ -148,3 +148,23 @@ HwExit = (
     | Unknown
 )
 """The closed union of reasons."""
+
+NAMES: Final = {
+    CR0_WRITE: "cr0", CR3_WRITE: "cr3", CR4_WRITE: "cr4", CR8_READ: "cr8",
+    CR8_WRITE: "cr8", RDTSC: "rdtsc", CPUID: "cpuid", IRET: "iret", PAUSE: "pause",
+    HLT: "hlt", MSR: "msr", SHUTDOWN: "shutdown", RDTSCP: "rdtscp",
+    MONITOR: "monitor", MWAIT: "mwait",
+}  # fmt: skip
+
+
+def kind(report: HwExit) -> str:
+    """Return the kind of a report in a word, for who counts them."""
+    match report:
+        case Intercepted():
+            return NAMES.get(report.code, "intercepted")
+        case Hole():
+            return f"mmio-{report.access}"
+        case PortAccess():
+            return "out" if report.write else "in"
+        case _:
+            return type(report).__name__.lower()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu import intercepts
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import PAUSE, Budget
 from lapis_engine.errors import EntryError
@@ -150,6 +151,8 @@ def _handled(run: Run, hw: HwExit) -> exits.Exit | None:
     A guest that goes on by its TLB may have an access succeed for the processor, and
     fail for the engine, which walks the tables.
     """
+    kind, tally = intercepts.kind(hw), run.vm.tally
+    tally[kind] = tally.get(kind, 0) + 1
     try:
         return handlers.handle(run, hw)
     except GuestFault as fault:

@@ -138,6 +138,9 @@ class Vm:
     _faults: int = 0
     """Exceptions that the engine raised since an instruction retired."""
 
+    tally: dict[str, int] = field(default_factory=dict)
+    """How many exits of each kind there were since the machine was made; no state."""
+
     attention: Attention = field(default_factory=Attention)
     timers: Timers = field(default_factory=Timers)
     entered: int | None = None

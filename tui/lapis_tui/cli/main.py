@@ -206,6 +206,26 @@ def bench_peers(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     return headless.OK
 
 
+@bench.command("guests")
+@click.argument("names", nargs=-1)
+@click.option(
+    "--at",
+    default="build/guests",
+    metavar="FOLDER",
+    show_default=True,
+    help="Where Debian's packages are unpacked; then where they are installed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench_guests(names: Sequence[str], at: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Boot real guests: instructions, exits by kind, seconds, share of Python.
+
+    The status is 1 when one was not there or did not come to its end.
+    """
+    from lapis_tui.bench.real import main as measure  # noqa: PLC0415 - rarely wanted
+
+    return headless.OK if measure(names, at, as_json=as_json) else headless.FAILED
+
+
 @lapis.group(invoke_without_command=True)
 @plugged.OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every switch.")
