@@ -35,9 +35,9 @@ LOW_READ: Final = bit(0)
 LOW_WRITE: Final = bit(1)
 PAM_WRITABLE: Final = HIGH_READ | HIGH_WRITE | LOW_READ | LOW_WRITE
 PAM0_WRITABLE: Final = HIGH_READ | HIGH_WRITE
-BIOS: Final = 0xF_0000
+PAM0_FIRST: Final = 0xF_0000
 """The higher piece of PAM0."""
-BIOS_SIZE: Final = 0x1_0000
+PAM0_SIZE: Final = 0x1_0000
 EXPANSION: Final = 0xC_0000
 """Where the pieces of PAM1 to PAM6 begin."""
 PIECE: Final = 0x4000
@@ -124,7 +124,7 @@ def shadow(state: I440fxState) -> tuple[Shadow, ...]:
             Shadow(low, PIECE, reads_ram=reads, writes_ram=writes),
             _high(low + PIECE, PIECE, pam),
         ]
-    return (*found, _high(BIOS, BIOS_SIZE, state.config[PAM]))
+    return (*found, _high(PAM0_FIRST, PAM0_SIZE, state.config[PAM]))
 
 
 def _high(first: int, size: int, pam: int) -> Shadow:
