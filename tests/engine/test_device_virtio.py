@@ -379,6 +379,24 @@ def test_a_driver_that_notifies_too_early_is_served_when_it_is_ready() -> None:
     assert driver.taken() == [(0, 513)]
 
 
+def test_an_old_driver_finds_one_queue_and_none_besides() -> None:
+    driver = disk()
+    driver.map()
+    driver.put(IO + 0x0E, 2, 1)
+    assert driver.get(IO + 0x0C, 2) == 0
+    driver.put(IO + 8, 4, 5)
+    assert driver.get(IO + 8, 4) == 0
+    driver.put(IO + 0x10, 2, 1)
+    assert driver.device.state.kicked == 0
+    driver.config(0x9A, 2, 0x8000)
+    driver.put(IO + 0x0E, 2, 0)
+    driver.put(IO + 0x14, 2, 1)
+    driver.put(IO + 0x16, 2, 0)
+    assert driver.get(IO + 0x14, 4) == 1
+    driver.put(IO + 4, 4, 0xFFFF_FFFF)  # more than is offered
+    assert driver.get(IO + 4, 4) == driver.get(IO, 4)
+
+
 # Interrupts.
 
 UP, DOWN = (IntxChanged(3, 1, asserted=True),), (IntxChanged(3, 1, asserted=False),)
@@ -517,6 +535,19 @@ def test_after_power_on_vectors_are_masked_and_small_writes_are_dropped() -> Non
     assert driver.get(MSIX + 0x800, 8) == 0
 
 
+def test_a_function_that_is_no_bus_master_sends_no_message() -> None:
+    driver = disk()
+    driver.start()
+    messages(driver)
+    driver.put(MSIX + 28, 4, 1)
+    ask(driver, READ)
+    driver.config(0x04, 2, 0x0003)
+    driver.put(MSIX + 28, 4, 0)
+    assert driver.said() == []
+    driver.config(0x04, 2, 0x0007)
+    assert driver.said() == [MESSAGE]
+
+
 def test_windows_are_reached_through_configuration_space() -> None:
     driver = disk()
     at = 0x84
@@ -556,6 +587,8 @@ def broken(driver: Driver) -> str:
     driver.notify()
     driver.wait()
     assert driver.said() == []
+    driver.put(MODERN + 0x14, 1, 0x0F)
+    assert driver.get(MODERN + 0x14, 1) == 0x4F
     driver.start(driver.features)
     assert ask(driver, READ, 1) == 0
     return oddity.text
