@@ -13,13 +13,13 @@ EBDA: Final = 0x9_FC00
 """The last KiB of base memory is the BIOS's own."""
 VIDEO: Final = 0xA_0000
 """End of base memory."""
-BIOS: Final = 0xF_0000
+ROM: Final = 0xF_0000
 EXTENDED: Final = 0x10_0000
 USABLE: Final = 1
 RESERVED: Final = 2
 
 
-class Entry(NamedTuple):
+class Stretch(NamedTuple):
     """A stretch of memory."""
 
     first: int
@@ -28,17 +28,17 @@ class Entry(NamedTuple):
     kind: int
 
 
-def entries(memory: int) -> list[Entry]:
+def entries(memory: int) -> list[Stretch]:
     """Return the map, ascending."""
     found = [
-        Entry(0, EBDA, USABLE),
-        Entry(EBDA, VIDEO - EBDA, RESERVED),
-        Entry(BIOS, EXTENDED - BIOS, RESERVED),
+        Stretch(0, EBDA, USABLE),
+        Stretch(EBDA, VIDEO - EBDA, RESERVED),
+        Stretch(ROM, EXTENDED - ROM, RESERVED),
     ]
     if memory > EXTENDED:
-        found.append(Entry(EXTENDED, ram.below(memory) - EXTENDED, USABLE))
+        found.append(Stretch(EXTENDED, ram.below(memory) - EXTENDED, USABLE))
     if ram.above(memory):
-        found.append(Entry(ram.HIGH, ram.above(memory), USABLE))
+        found.append(Stretch(ram.HIGH, ram.above(memory), USABLE))
     return found
 
 
