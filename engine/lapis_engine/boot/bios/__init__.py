@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from lapis_engine.boot.bios import acpi, places
+from lapis_engine.boot.bios import acpi, data_area, mp_table, places, vectors
 from lapis_engine.boot.bios.area import Area
 
 if TYPE_CHECKING:
@@ -24,8 +24,16 @@ class Left:
     """Guest-physical address of the ACPI root pointer; 0 without tables."""
 
 
+TIMER: Final = ((0x43, 0x34), (0x40, 0x00), (0x40, 0x00))
+"""Channel 0 of the 8254 counts from 65536, mode 2. Other devices have left their reset
+by themselves where there is no firmware (`lapis_plugins.builtin.pc`)."""
+
+
 def left(request: BootRequest) -> Left:
     """Return what a BIOS leaves on the machine of `request`."""
     area = Area()
     acpi.put(area, request.cpus)
-    return Left((area.blob(),), rsdp=places.RSDP)
+    mp_table.put(area, request.cpus)
+    vectors.put(area, request.memory)
+    blobs = vectors.table(), *data_area.blobs(), area.blob()
+    return Left(blobs, TIMER, places.RSDP)

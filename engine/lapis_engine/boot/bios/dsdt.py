@@ -75,12 +75,17 @@ def _routes() -> bytes:
                 integer(slot << 16 | ALL_FUNCTIONS),
                 integer(pin),
                 integer(0),  # no link device: the next number is an interrupt
-                integer(PIRQS[(slot - ISA_SLOT + pin) % PINS]),
+                integer(line(slot, pin)),
             )
             for slot in range(1, SLOTS)
             for pin in range(PINS)
         )
     )
+
+
+def line(slot: int, pin: int) -> int:
+    """Return the line of pin 0 to 3 of a slot, by the PIRQ that it is."""
+    return PIRQS[(slot - ISA_SLOT + pin) % PINS]
 
 
 def _isa() -> bytes:
