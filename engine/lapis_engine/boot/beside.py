@@ -70,7 +70,10 @@ def put_modules(
     """Put modules above a kernel, and before them what it is told of each."""
     if not modules:
         return []
-    texts = [text(tell(module), i) for i, module in enumerate(modules)]
+    texts = [
+        text(tell(module), f"what module {i} is told")
+        for i, module in enumerate(modules)
+    ]
     told = room.put("what the modules are told", b"".join(texts))
     placed = []
     for i, module in enumerate(modules):
@@ -80,10 +83,10 @@ def put_modules(
     return placed
 
 
-def text(told: str, number: int) -> bytes:
-    """Return what module `number` is told as a kernel reads it."""
+def text(told: str, what: str) -> bytes:
+    """Return a text as a kernel reads it; `what` is its name to the user."""
     if "\0" in told:
-        raise ImageError(f"what module {number} is told has a NUL in it")
+        raise ImageError(f"{what} has a NUL in it")
     return told.encode() + b"\0"
 
 

@@ -13,7 +13,9 @@ from lapis_engine.boot import (
     foreign,
     linux,
     multiboot,
+    pvh,
 )
+from lapis_engine.boot.multiboot2 import loader as multiboot2
 from lapis_engine.boot.request import PC
 from lapis_engine.errors import ImageError, UnknownImageError
 
@@ -40,6 +42,8 @@ class Loader:
 
 LOADERS: Final = (
     Loader("multiboot", lambda data: multiboot.find(data) is not None, multiboot.load),
+    Loader("multiboot 2", multiboot2.takes, multiboot2.load, PC),
+    Loader("PVH", pvh.takes, pvh.load, PC),
     Loader("elf", lambda data: data.startswith(elf_format.MAGIC), elf.load),
     Loader("Linux", linux.takes, linux.load, PC),
 )
