@@ -271,6 +271,15 @@ def test_goto_a_count_is_where_running_so_far_comes_to(
         assert found == digests[count]
 
 
+def test_goto_a_share_of_the_branch(opened: Opened, done: Done) -> None:
+    session = opened()
+    session.execute("run 20001")
+    for share, retired in ((0, 0), (50, 10_000), (99, 19_800), (100, 20_001)):
+        assert done(session, f"goto {share}%")["retired"] == retired
+    assert session.execute("goto 101%").error == "goto 101%: 100% is the end"
+    assert "per cent" in session.execute("goto x%").error
+
+
 def test_goto_start_end_names_and_nowhere(
     opened: Opened, done: Done, refused: Refused
 ) -> None:

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from lapis_engine.replay.capture import Checkpoint
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.searches import Instrument, Within
+    from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.views.timeline import BranchView, CheckpointsView, PlaceView
 
 MOST_BACK = 10_000
 """Instructions in one reverse-step."""
+PER_CENT = 100
 NAME = Argument("name", "word", required=True)
 
 
@@ -132,7 +134,7 @@ def _field(session: Session, part: str, bound: Bound) -> Callable[[], object]:
 
 
 def goto(session: Session, bound: Bound) -> PlaceView:
-    """Go to an instruction count, #EVENT, a named point, start or end."""
+    """Go to an instruction count, N%, #EVENT, a named point, start or end."""
     where, timeline = bound.word("where"), session.timeline
     if where in timeline.names:
         branch, spot = timeline.names[where]
@@ -144,14 +146,24 @@ def goto(session: Session, bound: Bound) -> PlaceView:
     elif where.startswith("#"):
         timeline.go_to_event(numerals.number(where[1:], "goto: event"))
     else:
-        retired = numerals.number(where, "goto: instruction count")
-        first, last = timeline.branch.kept[0].spot.at, timeline.branch.end.at.retired
-        if retired < first.retired:
-            raise CommandError(f"goto {where}: what is known begins at {first.text}")
-        if retired > last:
-            raise CommandError(f"goto {where}: this branch ends at instruction {last}")
-        timeline.go(timeline.branch.spot_of(retired))
+        timeline.go(timeline.branch.spot_of(_count(timeline, where)))
     return views.place(session)
+
+
+def _count(timeline: Timeline, where: str) -> int:
+    """Return the instruction count that a number, or N% of the branch, names."""
+    first, last = timeline.branch.kept[0].spot.at, timeline.branch.end.at.retired
+    if where.endswith("%"):
+        share = numerals.number(where[:-1], "goto: per cent")
+        if share > PER_CENT:
+            raise CommandError(f"goto {where}: {PER_CENT}% is the end")
+        return first.retired + (last - first.retired) * share // PER_CENT
+    retired = numerals.number(where, "goto: instruction count")
+    if retired < first.retired:
+        raise CommandError(f"goto {where}: what is known begins at {first.text}")
+    if retired > last:
+        raise CommandError(f"goto {where}: this branch ends at instruction {last}")
+    return retired
 
 
 def checkpoint(session: Session, bound: Bound) -> PlaceView:
@@ -219,7 +231,8 @@ COMMANDS = (
     ),
     Command(
         "goto",
-        "go to an instruction count, to #EVENT, to a named point, to start or end",
+        "go to an instruction count, to N% of the branch, to #EVENT, to a named point, "
+        "to start or end",
         "time-moving", goto, views.place_text,
         (Argument("where", "word", required=True),),
     ),
