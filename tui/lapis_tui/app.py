@@ -23,6 +23,7 @@ from lapis_tui.filter import VISIBLE
 from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
 from lapis_tui.panes.pending import AnswerField
+from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen
 from lapis_tui.screens.inject import InjectScreen
@@ -98,7 +99,9 @@ class LapisApp(KeyboardApp):
     @property
     def holds_keys(self) -> bool:
         """Keys wait for what was asked for and for its picture, unless that is long."""
-        return (self._waiting > 0 or self._stale) and not self._at_work
+        is_for_guest = isinstance(self.focused, TerminalPane)
+        is_busy = self._waiting > 0 or self._stale
+        return is_busy and not self._at_work and not is_for_guest
 
     def get_default_screen(self) -> MainScreen:
         """Begin with the main screen."""
@@ -268,6 +271,10 @@ class LapisApp(KeyboardApp):
             self.main.leave()
             self._do(message.line, quiet=False)
 
+    def on_terminal_pane_typed(self, message: TerminalPane.Typed) -> None:
+        """Type what the keys send, also while the guest runs."""
+        self._worker.type(message.data)
+
     def on_answer_field_given(self, message: AnswerField.Given) -> None:
         """Answer the selected vCPU's request."""
         request = self._request()
@@ -309,6 +316,9 @@ class LapisApp(KeyboardApp):
 
     def action_interrupt(self) -> None:
         """Copy a selection, else break into the guest, else say how to leave."""
+        if isinstance(self.focused, TerminalPane):
+            self._worker.type(b"\x03")
+            return
         text = self.screen.get_selected_text() or _selected_in(self.focused)
         if text:
             self.copy_to_clipboard(text)

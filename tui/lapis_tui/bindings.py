@@ -60,6 +60,9 @@ KEYS = (
     Key("5", "pane('results')", "pane-results", "", "go to the commands' results", "5"),
     Key("6", "plugged", "pane-plugged", "", "go to the panes of plug-ins, in turn",
         "6"),
+    Key("7", "pane('terminal')", "pane-terminal", "",
+        "go to the terminal on COM1: keys go to the guest, until Ctrl-]", "7"),
+    Key("8", "pane('vga')", "pane-vga", "", "go to the screen of a pc", "8"),
     Key("z", "zoom", "zoom", "", "give the whole screen to this pane, or back", "z"),
     Key("escape", "leave", "leave", "",
         "leave a field; break off what is being done; back to the vCPUs", "Esc"),
@@ -77,6 +80,7 @@ INSIDE = (
     ("Enter", "in a field: send what it says"),
     ("↑ ↓", "on the command line: older and newer commands"),
     ("Tab", "on the command line: complete"),
+    ("Ctrl-]", "in the terminal: leave it; every other key goes to the guest"),
     ("mouse", "click a vCPU to select it; drag to select text; the wheel scrolls"),
 )
 """Keys that belong to a pane or a field."""

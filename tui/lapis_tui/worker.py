@@ -14,10 +14,13 @@ from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from lapis_engine.errors import LapisError
 from lapis_engine.machine.log import KEPT
-from lapis_sessions.session import ENDLESS
+from lapis_engine.vmm.outside import MOST_AT_ONCE
+from lapis_sessions.session import ENDLESS, sentence
 from lapis_sessions.views import snapshot
 from lapis_tui.messages import Busy, Done, Failed, Noticed, Seen
+from lapis_tui.panes.terminal import PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +57,10 @@ class Order:
     """The user was asked whether it may leave the branch."""
 
 
+TYPED = (0, Order("", 0))
+"""In the place of an order: something was typed."""
+
+
 class Worker:
     """Owns the session on a thread of its own."""
 
@@ -61,6 +68,7 @@ class Worker:
         """Serve `session`; tell what happens by `post`, which any thread may call."""
         self._session, self._post = session, post
         self._orders: SimpleQueue[tuple[int, Order] | None] = SimpleQueue()
+        self._typed: SimpleQueue[bytes] = SimpleQueue()
         self._issued = self._broken = 0
         """Numbers of the last order, and of the last one that a break is meant for."""
         self._current = 0
@@ -85,6 +93,11 @@ class Worker:
         """Ask for a command; they are done in turn."""
         self._issued += 1
         self._orders.put((self._issued, order))
+
+    def type(self, data: bytes) -> None:
+        """Type on COM1, between two slices of a run or at once."""
+        self._typed.put(data)
+        self._orders.put(TYPED)
 
     def interrupt(self) -> None:
         """Break into what is done; what was asked for behind it is not done at all."""
@@ -114,12 +127,36 @@ class Worker:
             self._show(running=False)
             self._notice()
             while (item := self._orders.get()) is not None:
+                self._type()
+                if item is TYPED:
+                    self._show_last()
+                    continue
                 self._current, order = item
                 self._perform(order, is_late=self._current <= self._broken)
-                if self._orders.empty():
-                    self._show(running=False)
+                self._show_last()
         except Exception as error:  # noqa: BLE001 - the outermost loop of the thread
             self._post(Failed(f"{type(error).__name__}: {error}"))
+
+    def _show_last(self) -> None:
+        """Show what has become of the last order that there is."""
+        if self._orders.empty():
+            self._show(running=False)
+
+    def _type(self) -> None:
+        """Type what waits. In the past, where a run goes along, it waits on."""
+        data = b""
+        while not self._typed.empty():
+            data += self._typed.get()
+        session = self._session
+        session.timeline.may_leave = False
+        try:
+            for at in range(0, len(data), MOST_AT_ONCE):
+                piece = data[at : at + MOST_AT_ONCE]
+                session.machine.receive(PORT, piece.decode("latin-1"))
+        except LapisError as error:
+            self._post(Noticed(f"not typed: {sentence(error)}"))
+        finally:
+            session.timeline.may_leave = True
 
     def _perform(self, order: Order, *, is_late: bool) -> None:
         """Do an order; one that is late was broken off before it began."""
@@ -156,6 +193,8 @@ class Worker:
         """Say how much to run before asking again (`lapis_sessions.session.Pace`)."""
         if self._current <= self._broken:
             return 0
+        if self._session.timeline.at_end:
+            self._type()
         now = monotonic()
         took = now - self._since
         if took < SLICE_SECONDS / 2:

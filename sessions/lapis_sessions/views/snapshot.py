@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lapis_sessions.views import apic, registers
+from lapis_sessions.views import apic, consoles, registers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lapis_engine.cause import Cause
     from lapis_engine.cpu.disasm import Line
+    from lapis_engine.devices.vga.screen import Screen
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
@@ -67,6 +68,8 @@ class Snapshot:
     """Linear addresses, ascending."""
     consoles: Mapping[str, bytes]
     """What the guest printed, by port."""
+    screen: Screen | None
+    """What the display adapter shows, if there is one in a text mode."""
     events: tuple[Logged, ...]
     """The last ones, oldest first."""
     events_total: int
@@ -96,6 +99,7 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
         pending=tuple(machine.pending()),
         breakpoints=tuple(machine.breakpoints),
         consoles=MappingProxyType({k: bytes(v) for k, v in machine.consoles.items()}),
+        screen=consoles.screen(machine),
         events=tuple(machine.log.last(events)),
         events_total=machine.log.next_seq,
         symbols=session.symbols.places,

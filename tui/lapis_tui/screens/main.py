@@ -24,7 +24,9 @@ from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.pending import PendingPane
 from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.results import ResultsPane
+from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.panes.vcpus import VcpusPane
+from lapis_tui.panes.vga import VgaPane
 from lapis_tui.view import View, after
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 TABS = ("events", "console", "results")
 """Panes that take turns at the bottom of a narrow screen."""
+CONSOLES = ("terminal", "vga")
+"""More of these, which are in view when they are asked for."""
 PANES = ("vcpus", "apics", *TABS)
 
 
@@ -64,7 +68,11 @@ class MainScreen(Screen[None]):
         self._plugged = {
             pane.name: PluggedPane(pane, number) for number, pane in enumerate(panes)
         }
-        self._tabs = (*TABS, *(f"{each.id}" for each in self._plugged.values()))
+        self._tabs = (
+            *TABS,
+            *CONSOLES,
+            *(f"{each.id}" for each in self._plugged.values()),
+        )
         self.view: View | None = None
         """What is shown; None until the first picture."""
         self._complete = complete
@@ -85,6 +93,8 @@ class MainScreen(Screen[None]):
             with Container(id="side"):
                 yield ConsolePane()
                 yield ResultsPane()
+                yield TerminalPane()
+                yield VgaPane()
                 yield from self._plugged.values()
         yield CommandLine(self._complete)
         yield fixed("keys")
@@ -151,6 +161,8 @@ class MainScreen(Screen[None]):
         self.query_one(ApicsPane).update(view)
         self.query_one(PendingPane).update(view.now.pending, view.selected)
         self.query_one(ConsolePane).update(view.now.consoles)
+        self.query_one(TerminalPane).update(view.now.consoles)
+        self.query_one(VgaPane).update(view.now.screen)
         self._want()
         self.draw_bars()
 
@@ -225,7 +237,7 @@ class MainScreen(Screen[None]):
     def _beside(self) -> set[str]:
         """Return the tabs that a wide screen shows side by side.
 
-        A pane of a plug-in takes the place of console and results.
+        A pane that was asked for takes the place of console and results.
         """
         return {"events", self._tab} if self._tab not in TABS else set(TABS)
 
@@ -246,7 +258,7 @@ class MainScreen(Screen[None]):
 
     def go_plugged(self) -> None:
         """Go to the pane of a plug-in, from one of them to the next."""
-        names = self._tabs[len(TABS) :]
+        names = [f"{each.id}" for each in self._plugged.values()]
         if not names:
             self.tell("no plug-in has a pane", ok=False)
             return
@@ -296,6 +308,10 @@ class MainScreen(Screen[None]):
     def on_command_input_choices(self, message: CommandInput.Choices) -> None:
         """Show what Tab found."""
         self.draw_bars(message.choices)
+
+    def on_terminal_pane_left(self) -> None:
+        """Take the keys back from the guest."""
+        self.query_one(VcpusPane).focus()
 
     def on_vcpus_pane_clicked(self, message: VcpusPane.Clicked) -> None:
         """Select what was clicked."""
