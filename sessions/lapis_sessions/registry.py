@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -143,8 +143,8 @@ class Registry:
             return self._by_name[name]
         except KeyError:
             begun = [n for n in self.names if n.startswith(f"{name} ")]
-            near = get_close_matches(name, self.names, 1)
-            hint = f"did you mean {near[0]}?" if near else "try help"
+            near = _nearest(name, self.names)
+            hint = f"did you mean {near}?" if near is not None else "try help"
             hint = f"there are {', '.join(begun)}" if begun else hint
             raise CommandError(f"there is no command {name[:40]!r}; {hint}") from None
 
@@ -162,6 +162,20 @@ class Registry:
             raise CommandError("the command is empty; try help")
         command, rest = self.find(words)
         return Call(command, Bound(_bind(command, rest, symbols)))
+
+
+def _nearest(name: str, names: Sequence[str]) -> str | None:
+    """Return the name that is most like one; of two the one that begins as it does.
+
+    >>> _nearest("stpe", ["type", "step", "run"])
+    'step'
+    """
+
+    def likeness(other: str) -> tuple[float, bool]:
+        ratio = SequenceMatcher(None, other, name).ratio()
+        return ratio, other[:1] == name[:1]
+
+    return max(get_close_matches(name, names, 5), key=likeness, default=None)
 
 
 def _with_choices(command: Command, tables: Mapping[str, tuple[str, ...]]) -> Command:
