@@ -87,7 +87,7 @@ def ovmf(cpus: int, *, large: bool) -> Guest:
             "--cpus", str(cpus), "--on-reset", "reboot",
         ],
         (
-            "catch console 'Shell>'", "run 20000000000",
+            "catch console 'Shell>' --port com1", "run 20000000000",
             r"type 'set lapis 4711\r'", "run 2000000000",
             r"type 'reset\r'", "run 20000000000",
             r"type 'set lapis\r'", "run 2000000000", "console com1",
