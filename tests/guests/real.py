@@ -34,6 +34,8 @@ PACKAGES = (
     "linux-image-cloud-amd64", "busybox-static", "ovmf", "seabios", "memtest86+",
     "xen-hypervisor-4.17-amd64",
 )  # fmt: skip
+ESCAPES = re.compile(r"\\x1b\[[0-9;=]*[A-Za-z]")
+"""What moves and colours text, as `console` shows it."""
 LIMIT = 3000
 """Seconds that one guest may take."""
 
@@ -174,7 +176,7 @@ def _cpu() -> float:
 
 def missing(wanted: Sequence[str], output: str) -> str | None:
     """Return the first expression that does not come in its turn, or None."""
-    at = 0
+    at, output = 0, ESCAPES.sub("", output)
     for each in wanted:
         found = re.compile(each).search(output, at)
         if found is None:

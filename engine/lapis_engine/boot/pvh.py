@@ -31,7 +31,7 @@ PHYS32_ENTRY: Final = 18
 NOTE_HEADER: Final = struct.Struct("<III")
 """Sizes of name and descriptor, type."""
 MAGIC: Final = 0x336E_C578
-VERSION: Final = 1
+START_INFO_VERSION: Final = 1
 INFO_SIZE: Final = 56
 """Bytes of struct hvm_start_info."""
 
@@ -120,7 +120,7 @@ def _information(
     entries = memory_map.entries(request.memory)
     places = list_at, tables.COMMAND_LINE, rsdp, tables.INFORMATION + INFO_SIZE
     info = struct.pack(
-        "<4I4QII", MAGIC, VERSION, 0, len(modules), *places, len(entries), 0
+        "<4I4QII", MAGIC, START_INFO_VERSION, 0, len(modules), *places, len(entries), 0
     )
     mapped = b"".join(struct.pack("<QQII", *entry, 0) for entry in entries)
     return Blob(tables.INFORMATION, info + mapped)

@@ -55,7 +55,7 @@ class Tag(NamedTuple):
     body: bytes
 
 
-class Range(NamedTuple):
+class Relocation(NamedTuple):
     """Where a relocatable kernel may be."""
 
     first: int
@@ -71,7 +71,7 @@ class Wants:
     addresses: Addresses | None = None
     entry: int | None = None
     """Physical address of the entry point."""
-    range: Range | None = None
+    range: Relocation | None = None
 
 
 def find(data: bytes) -> int | None:
@@ -100,7 +100,9 @@ def read(data: bytes, at: int) -> Wants:
     entry = None
     if ENTRY in tags:
         (entry,) = _fields(tags[ENTRY], "<I")
-    found = Range(*_fields(tags[RELOCATABLE], "<3I")) if RELOCATABLE in tags else None
+    found = (
+        Relocation(*_fields(tags[RELOCATABLE], "<3I")) if RELOCATABLE in tags else None
+    )
     if ADDRESS not in tags:
         return Wants(None, entry, found)
     if entry is None:

@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.boot import memory_map
+from lapis_engine.boot.multiboot2.header import END
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from lapis_engine.boot.beside import Placed
     from lapis_engine.boot.elf_sections import Sections
 
-END: Final = 0
 COMMAND_LINE: Final = 1
 LOADER_NAME: Final = 2
 MODULE: Final = 3

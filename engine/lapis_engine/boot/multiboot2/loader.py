@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lapis_engine.boot.bios import Left
     from lapis_engine.boot.elf_sections import Sections
     from lapis_engine.boot.kernel import Kernel
-    from lapis_engine.boot.multiboot2.header import Range, Wants
+    from lapis_engine.boot.multiboot2.header import Relocation, Wants
     from lapis_engine.boot.request import BootRequest, Module
 
 LOADER_MAGIC: Final = 0x36D7_6289
@@ -86,7 +86,7 @@ def _kernel(data: bytes, at: int, wants: Wants, memory: int) -> Kernel:
     )
 
 
-def _place(within: Range, first: int, end: int, memory: int) -> int:
+def _place(within: Relocation, first: int, end: int, memory: int) -> int:
     """Return where a relocatable kernel goes.
 
     That is where it is linked to, whatever it prefers, if it may be there: so it is
