@@ -108,7 +108,7 @@ def test_the_fixed_table_names_the_ports_of_power_management() -> None:
     (facs, at) = memory.fields("II", fadt + 36)
     assert facs % 64 == 0
     assert memory.fields("4sI", facs) == (b"FACS", 64)
-    assert memory.fields("QQ", fadt + 132) == (0, at)
+    assert memory.fields("QQ", fadt + 132) == (facs, at)
 
 
 def test_the_64_bit_addresses_are_those_of_32_bits() -> None:

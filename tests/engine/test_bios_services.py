@@ -99,7 +99,7 @@ def carry(name: str) -> list[str]:
 
 def test_every_service_keeps_the_registers_that_it_does_not_answer_in() -> None:
     calls = [line for line in answers()[0] if line[-1] in ".!"]
-    assert len(calls) == 47 + 4  # of which 4 are entries of the map
+    assert len(calls) == 49 + 4  # of which 4 are entries of the map
     assert not [line for line in calls if line.endswith("!")]
 
 
@@ -108,6 +108,8 @@ def test_the_screen_is_80_columns_of_text() -> None:
     assert mode[:2] == (0x5003, 0x0000)  # AH columns, AL mode, BH page
     assert told("get-cursor")[0][2:4] == (0x0607, 0x0A05)
     assert told("other-page")[0][:4] == (0x0200, 0x0300, 0, 0x1111)
+    assert told("adapter")[0][:2] == (0x1A1A, 0x0008)  # AL, BL
+    assert told("ega")[0][1] == 0x0003  # colour, 256 KiB
     assert told("no-such")[0] == (0x4F00, 1, 2, 3, "10")
 
 

@@ -44,6 +44,8 @@ start:
         ask "letter", 0x10, 0x0E43, 0, 0, 0
         ask "after", 0x10, 0x0300, 0, 0, 0
         call show_crtc
+        ask "adapter", 0x10, 0x1A00, 0, 0, 0
+        ask "ega", 0x10, 0x1200, 0xFF10, 0, 0
         ask "no-such", 0x10, 0x4F00, 1, 2, 3
 
         ask "equipment", 0x11, 0xFFFFFFFF, 0, 0, 0

@@ -74,7 +74,7 @@ def fadt(facs: int, dsdt: int) -> bytes:
         (108, "<BH", (CENTURY_CELL, LEGACY_DEVICES | HAS_8042)),
         (112, "<I", (FLAGS,)),
         (128, "<B", (RESET_VALUE,)),
-        (140, "<Q", (dsdt,)),  # X_DSDT; X_FIRMWARE_CTRL is 0, as the FACS is below
+        (132, "<QQ", (facs, dsdt)),  # as above: Xen complains of a 0
     ):
         struct.pack_into(layout, out, offset, *values)
     for offset, port, size, access in (

@@ -230,6 +230,10 @@ video:
         je get_cursor
         cmp ah, 0x0F
         je get_mode
+        cmp ax, 0x1A00
+        je which_adapter
+        cmp ah, 0x12
+        je adapter_memory
         iret
 
 teletype:
@@ -398,6 +402,19 @@ get_mode:
         mov ah, [COLUMNS]
         mov bh, 0
         pop ds
+        iret
+
+; Display combination: a VGA with a colour screen, and no other.
+which_adapter:
+        mov al, 0x1A
+        mov bx, 0x0008
+        iret
+
+adapter_memory:
+        cmp bl, 0x10
+        jne nothing
+        mov bx, 0x0003                  ; colour, 256 KiB
+        mov cx, 0x0009                  ; switches of an EGA for 80 columns
         iret
 
 ; --- INT 11h, 12h and 13h: what there is ----------------------------------------------
