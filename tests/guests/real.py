@@ -160,9 +160,11 @@ XEN = Guest(
     "xen-4",
     "Xen 4.17, 4 CPUs, and the same Linux as dom0",
     lambda files: [
-        files["xen"], "--module", f"{files['linux']} console=hvc0 panic=-1",
+        files["xen"],
+        "--module", f"{files['linux']} console=hvc0 earlyprintk=xen panic=-1",
         "--module", files["initrd"], "--memory", "1G", "--cpus", "4",
         "--append", "console=com1 com1=115200,8n1 dom0_mem=512M",
+        "--cost", "firmware,port=20000",
     ],
     ("catch console 'Linux version'", "run 20000000000", "console com1"),
     (r"Brought up 4 CPUs", r"Linux version"),
