@@ -326,6 +326,9 @@ static void report(struct counter *c, uint32_t kind, uint32_t number)
     exit->number = number;
     exit->before = exit->between = c->budget - c->left;
     exit->early = 0;
+    /* Before it is looked at what stands there: to read a page that is not in the TLB
+     * has QEMU forget where in its code the fault was ("retaddr"). */
+    c->at.save(c->uc, c->context);
     if (c->block) {
         uint64_t pc = *eip_of(c) + c->block->cs_base;
         int i = number_of(c->block, pc, NULL);
@@ -337,7 +340,6 @@ static void report(struct counter *c, uint32_t kind, uint32_t number)
             exit->early = flags_are_early(c, pc);
         }
     }
-    c->at.save(c->uc, c->context);
 }
 
 static void on_interrupt(void *uc, uint32_t number, void *user)

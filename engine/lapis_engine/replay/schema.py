@@ -34,7 +34,8 @@ REPAIRS: Final[Mapping[int, str]] = MappingProxyType(
         5: "x87, MXCSR, IRET and task switches do, and code ahead faults in time",
         6: "a REP on a device takes time between iterations, A bits come with code, "
         "INT 6 is an interrupt, and new code runs whoever wrote it",
-        7: "a store to ROM is dropped after a load from there, too",
+        7: "a store to ROM is dropped after a load from there, too, and a fault in the "
+        "middle of a block is counted there, whatever is in the TLB",
     }
 )
 """What was repaired in how the engine behaves, by the number of that behaviour. Only
