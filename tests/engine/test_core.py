@@ -118,6 +118,20 @@ def test_page_faults_carry_their_address_and_the_count_before_them(rig: Rig) -> 
     assert (rig.core.retired, rig.regs.rip) == (2, 0x7002)
 
 
+def test_a_fault_is_counted_where_it_is_though_the_code_is_in_no_tlb(rig: Rig) -> None:
+    """A dozen loads drive the page of the code out of where QEMU looks for it."""
+    rig.page_first_64k()
+    rig.regs.cr4 = 0x10  # PSE: 4 MiB pages, all of them the first 4 MiB
+    for k in range(1, 13):
+        rig.memory.write(0x2000 + 4 * k, (0x83).to_bytes(4, "little"))
+    loads = b"".join(b"\xa1" + (k << 22 | CODE).to_bytes(4, "little")
+                     for k in range(1, 13))  # fmt: skip
+    # add eax, ebx; mov eax, [0x50000]; nops that are not reached
+    rig.code(loads.hex() + "01d8 a100000500 90909090 ebfe")
+    assert rig.core.run(rig.regs, 1000) == Faulted(14, 0, 0x5_0000)
+    assert (rig.core.retired, rig.regs.rip) == (13, CODE + len(loads) + 2)
+
+
 def test_a_jump_to_an_unmapped_page_has_retired(rig: Rig) -> None:
     rig.page_first_64k()
     rig.code("90 90 e900000500")
