@@ -78,7 +78,7 @@ def linux(cpus: int, *, x2apic: bool) -> Guest:
             r"LOC:" + r" +\d+" * cpus + r" +Local timer interrupts",
             r"reboot: Power down",
         ),
-        row=f"Linux, {cpus} CPUs" if cpus in {1, 4} and not x2apic else None,
+        row=f"Linux, {cpus} vCPUs" if cpus in {2, 4} and not x2apic else None,
     )  # fmt: skip
 
 
