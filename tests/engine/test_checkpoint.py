@@ -26,7 +26,7 @@ CORE = {
     "_uc", "_bare", "_flat", "_pristine", "_stale", "_vmcb", "_counter", "_control",
     "_marks", "_reader", "_is_closed",
     # The ways to count: no run shows which one it is.
-    "_regions", "_hidden", "_counted", "_blocks", "_way",
+    "_mapped", "_counted", "_blocks", "_way",
     # Mean nothing between two runs.
     "_loaded", "_before", "_told", "_skip", "retired",
     # Of the configuration.

@@ -17,10 +17,7 @@ from unicorn import (
     UC_ARCH_X86,
     UC_MODE_64,
     UC_PROT_ALL,
-    UC_PROT_EXEC,
-    UC_PROT_READ,
     Uc,
-    UcError,
 )
 
 from lapis_engine.cpu import layout, strict
@@ -45,6 +42,7 @@ from lapis_engine.cpu.intercepts import (
 )
 from lapis_engine.cpu.library import Bare
 from lapis_engine.cpu.loan import Loan
+from lapis_engine.cpu.mapped import Mapped, address
 from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
 from lapis_engine.cpu.registers import RF, TF, Registers
@@ -90,20 +88,18 @@ class Core:
         self._pristine = self._flat.state_bytes()
         self._stale = Stale()
         self._vmcb = mmap.mmap(-1, 0x8000)
-        self._map(CONTROL_PAGE, self._vmcb, UC_PROT_ALL)
+        vmcb, size = address(self._vmcb), len(self._vmcb)
+        self._uc.mem_map_ptr(CONTROL_PAGE, size, UC_PROT_ALL, vmcb)
         self._vmcb[0x48:0x50] = (CONTROL_PAGE + 0x4000).to_bytes(8, "little")
         self._vmcb[0x4000:0x6000] = b"\xff" * 0x2000  # MSR bitmap: intercept them all
         self._counter = find_counter(self._uc)
         self._control: Control = find_control(self._uc)
         looker = Looker(library) if library else None
         self._marks = Marks(self._uc, self._control.state, looker)
-        vmcb = c.addressof(c.c_char.from_buffer(self._vmcb))
         cr2 = c.c_uint64.from_address(vmcb + EXIT_INFO_2)
         self._counted = Counted(self._uc, self._bare, self._counter, self._control, cr2)
         self._blocks = Blocks(library, self._uc, cr2) if library else None
-        self._regions: list[Region] = []
-        self._hidden: list[tuple[int, int]] = []
-        """(First address, bytes) of ROM that is read through reports."""
+        self._mapped = Mapped(self._uc)
         self._loaded: Context | None = None
         self._before = 0
         """Instructions of the present run that were retired by earlier starts."""
@@ -137,7 +133,7 @@ class Core:
         if self._blocks is not None:
             self._blocks.close()
         self.answers = Answers()
-        self._regions.clear()
+        self._mapped.close()
         del self._uc
         self._vmcb.close()
 
@@ -161,10 +157,6 @@ class Core:
     def offer(self, offer: Offer) -> None:
         self._marks.offer = offer
 
-    def _map(self, gpa: int, host: mmap.mmap, prot: int) -> None:
-        pointer = c.addressof(c.c_char.from_buffer(host))
-        self._uc.mem_map_ptr(gpa, len(host), prot, pointer)
-
     # Setting up.
 
     def map(self, region: Region, *, for_good: bool = True) -> None:
@@ -172,25 +164,12 @@ class Core:
 
         Where it is not `for_good`, `replace` puts something else there.
         """
-        self._map_region(region)
-        self._regions.append(region)
+        self._mapped.add(region)
         if self._blocks is not None:
             if for_good:
                 self._blocks.map(region)
             if self._way is self._blocks:
                 self._blocks.look_anew()
-
-    def _map_region(self, region: Region) -> None:
-        try:
-            self._map(region.gpa, region.host, UC_PROT_ALL)
-            if region.rom:
-                self._protect(region.gpa, region.size)
-        except UcError as error:
-            raise ProcessorError(f"cannot map {region.name}: {error}") from error
-
-    def _protect(self, gpa: int, size: int) -> None:
-        """Make it ROM; mapped as such, it would take stores after a load."""
-        self._uc.mem_protect(gpa, size, UC_PROT_READ | UC_PROT_EXEC)
 
     def replace(self, changes: Sequence[tuple[Region | None, Region | None]]) -> None:
         """Have the second of each pair where the first was; None is a hole.
@@ -200,11 +179,7 @@ class Core:
         if not changes:
             return
         self._leave_paging()
-        for before, after in changes:
-            if before is not None:
-                self._uc.mem_unmap(before.gpa, before.size)
-            if after is not None:
-                self._map_region(after)
+        self._mapped.replace(changes)
         self._forget_all()
 
     def hide(self, pages: Iterable[tuple[int, int]]) -> None:
@@ -214,23 +189,10 @@ class Core:
         change.
         """
         wanted = sorted(set(pages))
-        if wanted == self._hidden:
-            return
-        self._leave_paging()
-        for gpa, size in self._hidden:
-            if (gpa, size) not in wanted:
-                self._unhide(gpa, size)
-        for gpa, size in wanted:
-            if (gpa, size) not in self._hidden:
-                self._uc.mem_unmap(gpa, size)
-        self._hidden = wanted
-        self._forget_all()
-
-    def _unhide(self, gpa: int, size: int) -> None:
-        region = next(each for each in self._regions if each.gpa <= gpa < each.end)
-        pointer = c.addressof(c.c_char.from_buffer(region.host)) + gpa - region.gpa
-        self._uc.mem_map_ptr(gpa, size, UC_PROT_ALL, pointer)
-        self._protect(gpa, size)
+        if not self._mapped.is_hidden(wanted):
+            self._leave_paging()
+            self._mapped.hide(wanted)
+            self._forget_all()
 
     def new_registers(self) -> Registers:
         """Return a new vCPU's registers, intercepts armed, everything else zero."""
