@@ -50,7 +50,8 @@ def _with_files(origin: Origin, config: MachineConfig) -> MachineConfig:
         flash = len(origin.image.data) + len(
             attached.one(origin.attached, FLASH) or b""
         )
-    return replace(config, flash=flash, disk=attached.one(origin.attached, DISK))
+    disk, is_pc = attached.one(origin.attached, DISK), config.machine != BARE
+    return replace(config, flash=flash, disk=disk, virtual_wire=is_pc)
 
 
 def _plan(origin: Origin, config: MachineConfig, loaders: Sequence[Loader]) -> BootPlan:

@@ -89,6 +89,20 @@ def test_what_is_not_said_follows_from_the_guest(
     assert found == wanted
 
 
+@pytest.mark.parametrize(("machine", "lint0"), [("pc", 0x700), ("bare", 0x1_0000)])
+def test_the_8259_is_wired_through_the_bsp_of_a_pc(machine: str, lint0: int) -> None:
+    """From the start and after a reset, as the BIOS of Bochs counts on."""
+    options = SessionOptions(cpus=2, machine=machine, on_reset="reboot")
+    session = open_session(options, discover().extensions)
+    apics = [vcpu.apic for vcpu in session.machine.vcpus]
+    assert [apic.lvt_lint0 for apic in apics] == [lint0, 0x1_0000]
+    session.machine.run(20_000)
+    apics[0].lvt_lint0 = 0x1_0000
+    assert session.execute("machine reset").ok
+    session.machine.run(1)
+    assert [apic.lvt_lint0 for apic in apics] == [lint0, 0x1_0000]
+
+
 def test_an_embedded_guest_is_on_a_bare_machine_as_ever() -> None:
     machine = open_session(SessionOptions("ap-bringup"), discover().extensions).machine
     config = machine.config

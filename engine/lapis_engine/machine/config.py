@@ -44,6 +44,8 @@ class MachineConfig:
     """So do addresses with neither memory nor a device."""
     machine: str = "bare"
     """Name of the platform, whose devices it has."""
+    virtual_wire: bool = False
+    """LINT0 of the BSP leads the 8259's INTR in from the start (`machine.machine`)."""
     flash: int = 0
     """Bytes below 4 GiB that hold firmware in flash; 0 without firmware."""
     disk: bytes | None = None

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.traps import Trap
     from lapis_engine.vmm.vcpu import Vcpu
 
+LINT0_EXTINT: Final = 0x700
+"""LVT LINT0: delivery mode ExtINT [10:8], not masked."""
 QUIET: Final = (exits.Bogus, exits.Hlt, exits.RunState, exits.DebugCpu)
 """Exits that concern the schedule and not the user."""
 REASONS: Final[dict[type, str]] = {
@@ -100,6 +102,10 @@ class Machine(Panel):
         for vcpu in self.vm.vcpus:
             self.vm.core.intercept(vcpu.regs, CR3_WRITE, on=config.strict)
         build.load(self.vm, plan, config.memory)
+        if config.virtual_wire:
+            # Differs from the SDM: LVT entries are masked at reset. As QEMU
+            # (`apic_reset_common`), on whose word the BIOS of Bochs takes IRQ 0.
+            self.vm.vcpus[0].apic.lvt_lint0 = LINT0_EXTINT
         if config.on_reset == "reboot":
             self.vm.power_on = power_on.keep(self.vm, plan)
         self.schedule = Schedule(self.vm, config.quantum)
