@@ -39,6 +39,8 @@ class Pc:
         self.vm = self.machine.vm
         self.bus = bus.untrapped(self.vm, self.vm.vcpus[0], "normal")
         self.mmio(0xFEE0_00F0, 4, 0x1FF)
+        self.out(0x21, 0xFF)  # the 8259 pair, whose INTR is pin 0, keeps still
+        self.out(0xA1, 0xFF)
         for pin in (0, 1, 2, 4, 8, 16, 20):
             self.mmio(IOAPIC, 4, 0x10 + 2 * pin)
             self.mmio(IOAPIC + 0x10, 4, 0x40 + pin)

@@ -30,8 +30,11 @@ def come_to(session: Session, branch: str) -> dict[str, Any]:
     session.execute(f"branch {branch}")
     where = result(session, "where")
     cpus = range(len(session.machine.vcpus))
+    vcpus = result(session, "vcpus")
+    for each in vcpus:
+        each.pop("symbol", None)  # it came later
     return {
-        "vcpus": result(session, "vcpus"),
+        "vcpus": vcpus,
         "where": {name: where[name] for name in ("retired", "event", "now")},
         "regs": [result(session, f"regs {number}") for number in cpus],
         "apics": [result(session, f"apic {number}") for number in cpus],
