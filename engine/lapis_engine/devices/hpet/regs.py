@@ -97,4 +97,4 @@ TIMER_CAPABILITIES: Final = (
 LEGACY_LINES: Final = (0, 8)
 """ISA lines of timers 0 and 1 by the legacy replacement route."""
 
-COMPARATOR_RESET: Final = MASK64
+COMPARATOR_RESET: Final[int] = MASK64

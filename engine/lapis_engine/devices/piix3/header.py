@@ -6,7 +6,7 @@ are not routing are kept as they are written, and have no effect.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bit, bits
 from lapis_engine.devices.pci_function.ids import INTEL, RED_HAT, VIRTUAL_MACHINE
@@ -14,7 +14,10 @@ from lapis_engine.devices.pci_function.layout import ConfigRegister, make
 from lapis_engine.devices.piix3 import regs
 from lapis_engine.units import MASK32
 
-HEADER: Final = make(
+if TYPE_CHECKING:
+    from lapis_engine.devices.pci_function.header import Header
+
+HEADER: Final[Header] = make(
     INTEL,
     0x7000,
     class_code=0x06_0100,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lapis_engine.bits import bit, bits
+from lapis_engine.bits import Bits, bit, bits
 
 VENDOR: Final = 0x1AF4
 TRANSITIONAL: Final = 0x1000
@@ -122,7 +122,7 @@ MSIX_MASK: Final = bit(14)
 """Message control: all vectors are masked."""
 MSIX_ENTRY: Final = 16
 """Bytes of a vector in the table: address, data and control; 8, 4 and 4 bytes."""
-MSIX_VECTOR_MASK: Final = bit(0)
+MSIX_VECTOR_MASK: Final[Bits] = bit(0)
 """Vector control: it is masked."""
 MSIX_PENDING: Final = 0x800
 """Offset of the pending bits in the window of MSI-X."""
