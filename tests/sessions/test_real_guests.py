@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lapis_engine.errors import ConfigError
 from lapis_tui import built
+from lapis_tui.bench import real as bench
 
 GUESTS = Path(__file__).parents[1] / "guests"
 sys.path.insert(0, str(GUESTS))
@@ -70,3 +72,19 @@ def test_what_is_looked_for_must_come_in_its_turn() -> None:
     assert real.missing(guest.sees, "READY 1 cpus\n") == guest.sees[1]
     assert real.missing(("a", "b"), "b a") == "b"
     assert real.missing(("a = 4",), r"a \x1b[1m= \x1b[0m4") is None
+
+
+@pytest.mark.parametrize(
+    ("names", "at", "said"),
+    [
+        (["nope"], bench.USUAL, "seabios-1, "),
+        ([], "x" * 5000, "is no folder"),
+        ([], "/dev/null", "is no folder"),
+        (["linux-1"], "a\0b", "is no folder"),
+    ],
+)
+def test_what_the_bench_cannot_boot_is_named(
+    names: list[str], at: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        bench.main(names, at, as_json=False)

@@ -15,10 +15,11 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final
 
+from lapis_engine.errors import ConfigError
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
-from lapis_sessions.text.visible import json_text
+from lapis_sessions.text.visible import json_text, quoted, quoted_path
 from lapis_tui import output
 from lapis_tui.bench.real_files import GuestFiles
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
 
+USUAL: Final = "build/guests"
+"""Where files are looked for first, unless something is said."""
 MOST: Final = 20_000_000_000
 """Instructions of a guest, at most."""
 LOOK: Final = 0.003
@@ -180,8 +183,25 @@ def _text(row: Row) -> str:
     )
 
 
+def _check(names: Sequence[str], at: str) -> None:
+    known = [guest.name for guest in GUESTS]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"guest {quoted(name)}: {', '.join(known)} are there")
+    try:
+        is_folder = at == USUAL or Path(at).is_dir()
+    except OSError:
+        is_folder = False
+    if not is_folder:
+        raise ConfigError(f"{quoted_path(at)} is no folder")
+
+
 def main(names: Sequence[str], at: str, *, as_json: bool) -> bool:
-    """Measure the guests of these names, or all; tell whether each came to its end."""
+    """Measure the guests of these names, or all; tell whether each came to its end.
+
+    Raises `ConfigError` for a name that no guest has, and for what is no folder.
+    """
+    _check(names, at)
     fine = True
     with tempfile.TemporaryDirectory() as made:
         files = GuestFiles(Path(at), Path(made))
