@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import ConfigError, UnmappedError
 from lapis_engine.memory.backing import Backing
+
+# A compiled record looks up the classes of its fields when it is made.
+from lapis_engine.shadow import Shadow  # noqa: TC001
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Callable, Iterable
-
-    from lapis_engine.shadow import Shadow
 
 
 @dataclass(frozen=True, slots=True)
