@@ -290,6 +290,19 @@ def test_what_is_done_from_outside_is_read() -> None:
 
 
 @needs_blocks
+@pytest.mark.parametrize("cut", [1, 7, 3000])
+def test_what_nobody_serves_reads_ones_whatever_was_written_there(cut: int) -> None:
+    """A loop of fifty reads and writes of a float address; EBX adds up what is read."""
+    body = ACCESSES["float in memory"] + ACCESSES["drop in memory"]
+    back = (-(len(body) + 7)).to_bytes(4, "little", signed=True)
+    # mov ebp, 50; body; dec ebp; jnz body; jmp $
+    code = START + b"\xbd" + (50).to_bytes(4, "little") + body
+    it = machine(code + b"\x4d\x0f\x85" + back + b"\xeb\xfe")
+    for _ in range(0, 3000, cut):
+        it.run(cut)
+    assert it.vcpus[0].regs.gpr[3] == -50 & 0xFFFF_FFFF
+
+
 def test_after_a_reset_nothing_of_before_is_read() -> None:
     """A triple fault is no access, and starts the machine again within one run."""
     # and the first read after it goes to memory

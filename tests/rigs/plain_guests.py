@@ -88,6 +88,8 @@ ACCESSES = {
     "float": _port(IN8, 0x5555),
     "float, by immediate": bytes.fromhex("e4f0 01c3"),
     "drop": _port(OUT32, 0x5555),
+    "float in memory": bytes.fromhex("a1000100f0 01c3"),
+    "drop in memory": bytes.fromhex("c705000100f078563412"),
     "ins": bytes.fromhex("bf00000600 ba55550000 6c"),
     "apic base": _msr(0x1B),
     "tsc by msr": _msr(0x10),
@@ -178,6 +180,7 @@ def machine(code: bytes, costs: Costs = FREE, *, on_reset: str = "stop") -> Mach
         cpus=1,
         quantum=700,
         float_ports=True,
+        float_mmio=True,
         costs=costs,
         on_reset=on_reset,
     )

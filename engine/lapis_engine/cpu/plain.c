@@ -257,10 +257,10 @@ bool plain_hole(struct counter *c, uint32_t access, uint64_t gpa, uint64_t value
     value = (uint32_t)value;
     if (!answer(c, it, found, &value, false))
         return false;
-    if (is_write)
-        answers_written(&c->answers, found, value);
-    else
+    if (!is_write)
         ((uint64_t *)c->at.state)[it->reg] = (uint32_t)value;
+    else if (found->is_noted)  /* else it is dropped, and nothing comes of it */
+        answers_written(&c->answers, found, value);
     retire(c, it);
     return true;
 }
