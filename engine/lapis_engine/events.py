@@ -470,21 +470,9 @@ FabricEvent = (
 """What happens between and in the APICs."""
 
 ProcessorEvent = (
-    RunStateChanged
-    | ModeChanged
-    | ExceptionRaised
-    | DebugHit
-    | MsrAccessed
-    | Halted
-    | Woken
-    | Exited
-    | Answered
-    | Suspended
-    | Rebooted
-    | Oddity
-    | Linted
-    | EngineFault
-)
+    RunStateChanged | ModeChanged | ExceptionRaised | DebugHit | MsrAccessed | Halted
+    | Woken | Exited | Answered | Suspended | Rebooted | Oddity | Linted | EngineFault
+)  # fmt: skip
 """What happens to a vCPU, or to the machine."""
 
 Event = FabricEvent | ProcessorEvent

@@ -67,30 +67,16 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         record: File to record into, which must not be there yet.
         plugins: Python files of plug-ins, beside those that are installed.
 
-    Raises:
-        ConfigError: The machine cannot be so.
-        GuestError: The guest or a file cannot be had.
-        ImageError: The image is nothing that can be started.
-        RecordingError: The recording cannot be begun.
+    Raises `ConfigError` when the machine cannot be so, `GuestError` when a file cannot
+    be had, `ImageError` when it is nothing that can be started, and `RecordingError`.
     """
     options = SessionOptions(
-        guest=fspath(guest),
-        cpus=cpus,
-        memory=memory,
-        profile=profile,
-        firmware=_file(firmware),
-        append=append,
-        machine=machine,
-        initrd=_file(initrd),
-        modules=tuple(modules),
-        disk=_file(disk),
-        flash_vars=_file(flash_vars),
-        ports=ports,
-        mmio=mmio,
-        time=time,
-        seed=seed,
+        guest=fspath(guest), cpus=cpus, memory=memory, profile=profile,
+        firmware=_file(firmware), append=append, machine=machine,
+        initrd=_file(initrd), modules=tuple(modules), disk=_file(disk),
+        flash_vars=_file(flash_vars), ports=ports, mmio=mmio, time=time, seed=seed,
         strict=strict,
-    )
+    )  # fmt: skip
     host = _host(plugins)
     live = open_session(options, host.extensions)
     if record is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import struct
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rigs import mutated_images
 
 from lapis_engine.boot import detect
 from lapis_engine.boot.image import BootPlan, ProtectedEntry
@@ -196,36 +196,15 @@ SEEDS = (
 
 @given(
     seed=st.sampled_from(SEEDS),
-    changes=st.lists(
-        st.tuples(
-            st.integers(0, 240),
-            st.one_of(
-                st.binary(min_size=1, max_size=1),
-                st.sampled_from((0, 1, 0x10_0000, 0x7FFF_FFFF, 0xFFFF_FFFF)).map(
-                    lambda w: w.to_bytes(4, "little")
-                ),
-            ),
-        ),
-        max_size=6,
-    ),
-    cut=st.one_of(st.none(), st.integers(0, 240)),
-    sizes=st.lists(st.integers(0, 1 << 21), max_size=3),
+    changes=mutated_images.changes(240),
+    cut=mutated_images.cuts(240),
+    sizes=mutated_images.MODULES,
 )
 @settings(max_examples=400, deadline=None)
 def test_a_mutated_image_starts_or_is_refused_and_stays_in_memory(
     seed: bytes, changes: list[tuple[int, bytes]], cut: int | None, sizes: list[int]
 ) -> None:
-    data = bytearray(seed)
-    for at, value in changes:
-        data[at : at + len(value)] = value
-    try:
-        modules = tuple(Module(bytes(size)) for size in sizes)
-        plan = detect.detect(bytes(data[:cut]), BootRequest(MEMORY, modules=modules))
-    except ImageError:
-        return
-    blobs = sorted(plan.blobs, key=lambda blob: blob.gpa)
-    assert all(blob.end <= MEMORY for blob in blobs)
-    assert all(a.end <= b.gpa for a, b in itertools.pairwise(blobs))
+    mutated_images.check(seed, changes, cut, sizes, MEMORY)
 
 
 @given(st.binary(max_size=80))

@@ -207,12 +207,17 @@ def boot(guest: Guest, files: GuestFiles) -> Seen:
     return Seen(guest.name, missing(guest.sees, output), seconds, cpu, output)
 
 
-def guest_files(at: Path, made: Path) -> GuestFiles:
-    """Return the files of guests, a disk of ours among them."""
-    disk = made / "disk"
-    sector = (HERE / "boot-sector.bin").read_bytes()
-    disk.write_bytes(sector.ljust(DISK_SIZE, b"\0"))
-    return GuestFiles(at, made)
+class Files(GuestFiles):
+    """The same with a disk of ours."""
+
+    def __init__(self, at: Path, made: Path) -> None:
+        super().__init__(at, made)
+        self._disk = made / "disk"
+        sector = (HERE / "boot-sector.bin").read_bytes()
+        self._disk.write_bytes(sector.ljust(DISK_SIZE, b"\0"))
+
+    def __getitem__(self, role: str) -> str:
+        return str(self._disk) if role == "disk" else super().__getitem__(role)
 
 
 def _cpu() -> float:
@@ -277,7 +282,7 @@ def main() -> int:
         return 0
     chosen = [g for g in GUESTS if not given.names or g.name in given.names]
     with tempfile.TemporaryDirectory() as made:
-        files = guest_files(given.at, Path(made))
+        files = Files(given.at, Path(made))
         if given.list:
             for guest in chosen:
                 print(f"{guest.name:18} {guest.text}")

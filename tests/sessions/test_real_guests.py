@@ -7,27 +7,22 @@ is skipped, and by instruction all of them are: a kernel takes a quarter of an h
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from guests import real
 
 from lapis_engine.errors import ConfigError
 from lapis_tui import built
 from lapis_tui.bench import real as bench
 
-GUESTS = Path(__file__).parents[1] / "guests"
-sys.path.insert(0, str(GUESTS))
-
-import real  # noqa: E402 - it lies there
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from real import Guest
+    from guests.real import Guest
 
-ROOT = GUESTS.parents[1]
+ROOT = Path(__file__).parents[2]
 AT = ROOT / "build" / "guests"
 CHOSEN = ("seabios-4", "linux-2-quick", "ovmf-1-shell")
 NAMED = {guest.name: guest for guest in real.GUESTS}
@@ -39,7 +34,7 @@ def test_a_guest_comes_to_where_it_should(name: str, tmp_path: Path) -> None:
     if built.core() != "blocks":
         pytest.skip("by instruction it takes too long")
     try:
-        seen = real.boot(NAMED[name], real.guest_files(AT, tmp_path))
+        seen = real.boot(NAMED[name], real.Files(AT, tmp_path))
     except LookupError as error:
         pytest.skip(str(error))
     assert seen.missing is None, seen.output[-2000:]

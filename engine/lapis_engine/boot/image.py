@@ -70,9 +70,9 @@ class LongEntry:
     ds: int
     """Selector of the data segment, for DS, ES, FS, GS and SS."""
     rdi: int
-    """Guest-physical address of the command line, NUL-terminated."""
+    """As the protocol of the image has it; so RSI. An ELF executable finds the
+    guest-physical address of its command line here, and RAM in bytes there."""
     rsi: int
-    """RAM in bytes."""
     rsp: int
     """First address above the stack, aligned to 16."""
 

@@ -426,15 +426,6 @@ class Machine(Panel):
 
     # Looking.
 
-    def vcpu(self, number: int) -> Vcpu:
-        """Return vCPU `number`; raise `EngineError` when there is none."""
-        vcpus = self.vm.vcpus
-        if not 0 <= number < len(vcpus):
-            raise EngineError(
-                f"there is no vCPU {number}; they are 0 to {len(vcpus) - 1}"
-            )
-        return vcpus[number]
-
     def vcpu_state(self, number: int) -> str:
         """Return never-started, wait-for-sipi, running, halted or suspended."""
         vcpu = self.vcpu(number)

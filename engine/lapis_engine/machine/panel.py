@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.errors import EngineError
 from lapis_engine.machine.acts import act
 from lapis_engine.vmm import outside
 
@@ -26,7 +27,12 @@ class Panel:
 
     def vcpu(self, number: int) -> Vcpu:
         """Return vCPU `number`; raise `EngineError` when there is none."""
-        raise NotImplementedError
+        vcpus = self.vm.vcpus
+        if not 0 <= number < len(vcpus):
+            raise EngineError(
+                f"there is no vCPU {number}; they are 0 to {len(vcpus) - 1}"
+            )
+        return vcpus[number]
 
     @act
     def receive(self, port: str, data: str) -> None:

@@ -165,7 +165,7 @@ def load(vm: Vm, plan: BootPlan, memory: int) -> None:
 
     Raises `ImageError` when a piece of the image lies outside RAM.
     """
-    shadows = _shadows(vm.devices)
+    shadows = vm.shadows()
     _add_ram(vm.memory, memory, shadows)
     for blob in plan.blobs:
         if blob.rom:
@@ -190,16 +190,6 @@ def settle(vm: Vm, plan: BootPlan) -> None:
     """Program the devices as the plan has it, in no time."""
     for port, value in plan.settles:
         untrapped(vm, vm.vcpus[0], "outside").port_out(port, 1, value)
-
-
-def _shadows(devices: Sequence[Device]) -> list[Shadow]:
-    """Return what of RAM is covered, and how it is seen at reset."""
-    return [
-        shadow
-        for device in devices
-        if device.shadow is not None
-        for shadow in device.shadow(device.state)
-    ]
 
 
 def _add_ram(memory: PhysicalMemory, size: int, shadows: Sequence[Shadow]) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lapis_engine.devices.ioapic.state import IoapicState
     from lapis_engine.devices.pic.state import PicState
     from lapis_engine.events import EngineFault
+    from lapis_engine.shadow import Shadow
     from lapis_engine.vie.world import AnyBus
     from lapis_engine.vmm.power import PowerOn
     from lapis_engine.vmm.run_state import BootIpi
@@ -152,15 +153,18 @@ class Vm:
     on_round: Callable[[], None] | None = None
     """Called after each round of a run."""
 
-    def map_anew(self) -> None:
-        """Let the processor reach the memory that is seen at present."""
-        shadows = [
+    def shadows(self) -> list[Shadow]:
+        """Return what of RAM is covered, and how it is seen at present."""
+        return [
             shadow
             for device in self.devices
             if device.shadow is not None
             for shadow in device.shadow(device.state)
         ]
-        self.core.replace(self.memory.show(shadows))
+
+    def map_anew(self) -> None:
+        """Let the processor reach the memory that is seen at present."""
+        self.core.replace(self.memory.show(self.shadows()))
         self.core.hide(
             [
                 (where.first, where.size)

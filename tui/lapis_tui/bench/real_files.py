@@ -41,8 +41,6 @@ class GuestFiles:
             path = self._made / "initrd"
             path.write_bytes(initramfs.build(Path(self["busybox"])))
             return str(path)
-        if role == "disk":
-            return str(self._made / "disk")
         for root in self._roots:
             found = sorted(root.glob(PLACES[role]))
             if found:

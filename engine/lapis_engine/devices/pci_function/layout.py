@@ -65,26 +65,15 @@ def make(  # noqa: PLR0913 - a header has that many fields
 ) -> Header:
     """Return what a function's configuration space is like.
 
-    Args:
-        vendor: Vendor id.
-        device: Device id.
-        class_code: Three bytes, the base class on top: 0x06_0000 is a host bridge.
-        revision: Revision id.
-        subsystem_vendor: Subsystem vendor id.
-        subsystem: Subsystem id.
-        multifunction: The device has functions beside function 0.
-        pin: Interrupt pin: 0 is none, 1 INTA#, 4 INTD#. With one the interrupt line
-            register can be written.
-        status: Status register; what is added is that there are capabilities.
-        command: Command register after reset.
-        command_writable: Its bits that can be written.
-        bars: Base address registers.
-        capabilities: In the order of their list.
-        registers: What else there is. Later ones go over earlier ones, and over what
-            the other arguments say.
+    `class_code` has three bytes, the base class on top: 0x06_0000 is a host bridge;
+    `pin` is 0 for none, 1 for INTA# to 4 for INTD#, and with one the interrupt line
+    register can be written; `multifunction` says that there are functions beside 0.
+    `status` and `command` are as after reset, the former without its bit for
+    capabilities, and `command_writable` the latter's bits that can be written. Of
+    `registers` later ones go over earlier ones, and over what the others say.
 
-    Raises:
-        ValueError: Two base address registers, or two capabilities, want one place.
+    Raises `ValueError` when two base address registers, or two capabilities, want one
+    place.
     """
     windows, chain = tuple(bars), tuple(capabilities)
     _check(
