@@ -113,7 +113,7 @@ def _unwired(device: Device) -> Iterator[tuple[str, object]]:
     """Yield what `_beside` does, but for what is connected to the machine."""
     if device.wire is None:
         yield from _beside(device)
-    elif device.plugin is not None:  # that ours keep nothing else, tests see to
+    elif device.plugin is not None:  # ours keep nothing else (test_platform_pc_hostile)
         for where, value in _beside(device):
             if not isinstance(value, WIRED):
                 yield where, value
