@@ -159,6 +159,8 @@ class Session:
         """Instructions of a run that names no limit."""
         self.memory_limit: int | None = None
         """Bytes that the process may take; a run stops when it takes more."""
+        self.read_only = False
+        """Whether what is not what was done is refused: a recording is looked at."""
         self.pace: Pace = whole
         self.watch: Watch | None = None
         """Asked on a way to another point; else `pace` is."""

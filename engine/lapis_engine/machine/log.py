@@ -47,10 +47,28 @@ class EventLog:
         self._events.extend(events)
         self.next_seq = next_seq
 
+    @property
+    def first_seq(self) -> int:
+        """Number of the oldest event that is kept, or that of the next one."""
+        return self.next_seq - len(self._events)
+
     def last(self, count: int) -> list[Logged]:
         """Return the last `count` events, oldest first."""
-        skip = max(len(self._events) - count, 0)
-        return list(islice(self._events, skip, None))
+        return self.between(self.next_seq - count, self.next_seq)
+
+    def between(self, begin: int, end: int) -> list[Logged]:
+        """Return the kept events numbered `begin` and up, and below `end`."""
+        begin, end = max(begin, self.first_seq), min(end, self.next_seq)
+        if end <= begin:
+            return []
+        # A deque is walked from its near end: the last few of many are soon found.
+        if end - self.first_seq <= self.next_seq - begin:
+            first = begin - self.first_seq
+            return list(islice(self._events, first, first + end - begin))
+        skipped = self.next_seq - end
+        found = list(islice(reversed(self._events), skipped, skipped + end - begin))
+        found.reverse()
+        return found
 
     def since(self, seq: int) -> list[Logged]:
         """Return the kept events numbered `seq` and up."""

@@ -62,6 +62,7 @@ def annotate(session: Session, bound: Bound) -> NoteView:
     for each in (text, ask, answer):
         utf8.check(each, "annotate:")
     session.writer.annotate(text, ask, answer)
+    session.timeline.annotate(text, ask, answer)
     return NoteView(session.timeline.spot.at.retired, text)
 
 

@@ -12,7 +12,7 @@ from lapis_engine.replay.entries import Entry
 from lapis_sessions.text.visible import short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
 FIRST = "main"
 LISTED = 8
@@ -44,6 +44,19 @@ class Kept(NamedTuple):
     checkpoint: Checkpoint
 
 
+class Note(NamedTuple):
+    """A text that somebody put at a point of a branch."""
+
+    acts: int
+    """Acts that are over there, from the beginning of the branch on."""
+    retired: int
+    """Instructions of all vCPUs."""
+    text: str
+    ask: str = ""
+    """A question to put before going on, or nothing."""
+    answer: str = ""
+
+
 @dataclass(slots=True)
 class Branch:
     """One history, from the beginning on."""
@@ -59,6 +72,8 @@ class Branch:
     """Where it forked."""
     given_up: int = 0
     """Entries before its beginning that are no longer known."""
+    notes: tuple[Note, ...] = ()
+    """In their order."""
 
     @property
     def end(self) -> Spot:
@@ -75,6 +90,16 @@ class Branch:
         if start.retired >= retired or index == len(self.entries):
             return Spot(index, start)
         return Spot(index, Position(retired, 0, 0))
+
+    def over(self, spot: Spot) -> int:
+        """Return how many acts are over at a spot, from the beginning of the branch on.
+
+        A run that just used up its budget is over: nothing of it is left.
+        """
+        index, at = spot
+        entry = self.entries[index] if index < len(self.entries) else None
+        is_over = entry is not None and entry.start != at == entry.end
+        return self.given_up + index + is_over
 
     def entry_of_event(self, seq: int) -> int:
         """Return the number of the entry in which an event happened.
@@ -122,6 +147,8 @@ class Branch:
         if self.entries and self.entries[0].start != at:
             self.entries[0] = self.entries[0]._replace(start=at)
         self.given_up += gone
+        begin = self.given_up, at.retired
+        self.notes = tuple(note for note in self.notes if note[:2] >= begin)
 
     def _after(self, spot: Spot) -> int:
         return bisect_right(self.kept, spot, key=lambda each: each.spot)
@@ -133,13 +160,44 @@ class Branch:
             within = self.entries[spot.done]
             if within.start != spot.at:
                 entries.append(Entry(within.act, within.start, spot.at, "budget"))
-        forked = Branch(name, self.kept[:1], entries, self.name, spot, self.given_up)
+        here = self.over(spot), spot.at.retired
+        notes = tuple(note for note in self.notes if note[:2] <= here)
+        beginning = self.kept[:1]
+        forked = Branch(name, beginning, entries, self.name, spot, self.given_up, notes)
         end = forked.end
         for spot_of, checkpoint in self.kept[1 : self._after(spot)]:
             # After a run that just used up its budget here the next act may be the
             # rest of it: what lies at the end of it lies within it.
             forked.keep(Kept(min(spot_of, end), checkpoint))
         return forked
+
+
+def parting(parent: Sequence[Entry], fork: Sequence[Entry], begin: Position) -> Spot:
+    """Return up to where two branches did the same, as the parent has it.
+
+    `begin` is where both begin. A run that was cut short, or is in pieces, does what
+    the whole does.
+    """
+    mine = theirs = 0
+    at = begin
+    while mine < len(parent) and theirs < len(fork):
+        one, other = parent[mine], fork[theirs]
+        is_same = one == other or (one.moves and one.act == other.act)
+        if not is_same:
+            break
+        at = min(one.end, other.end)
+        if one.end > at and not _is_piece(fork, theirs):
+            break
+        if other.end > at and not _is_piece(parent, mine):
+            break
+        mine, theirs = mine + (one.end == at), theirs + (other.end == at)
+    return Spot(mine, at)
+
+
+def _is_piece(entries: Sequence[Entry], index: int) -> bool:
+    """Tell whether an entry goes on in the next one."""
+    more = entries[index + 1 : index + 2]
+    return any(continues(entries[index], entry) for entry in more)
 
 
 def listed(names: Collection[str]) -> str:

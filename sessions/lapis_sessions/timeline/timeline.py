@@ -23,21 +23,26 @@ from lapis_sessions.errors import (
     MisplacedError,
 )
 from lapis_sessions.text.visible import quoted, short
+from lapis_sessions.timeline import giving_up
 from lapis_sessions.timeline.branches import (
     FIRST,
     Branch,
+    Note,
     Spot,
     continues,
     forked_name,
     listed,
     number_of,
+    parting,
 )
 from lapis_sessions.timeline.keeper import Keeper
+from lapis_sessions.timeline.known import Known
 from lapis_sessions.timeline.way import Way
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from lapis_engine.events import Logged
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.entries import Entry, Hit
@@ -52,8 +57,6 @@ MOST_ENTRIES = 200_000
 """Entries of a branch; while it is recorded to a file there may be more."""
 MOST_BRANCHES = 500
 """Branches that are kept; the oldest is given up for a new one."""
-MOST_OF_ALL = 10
-"""How many times the entries of a branch there may be on all of them."""
 APART = 20
 """At least one checkpoint to so many parts of that."""
 
@@ -69,6 +72,10 @@ class Timeline:
         self.branch = Branch(FIRST, [])
         self.branches = {FIRST: self.branch}
         self.keeper = Keeper(machine, self.branches)
+        self.known = Known(machine.log, self.branches)
+        """What events are known, also those after this point."""
+        self._held = self.branch
+        """The branch that the machine's log is of."""
         self.names: dict[str, tuple[str, Spot]] = {}
         """Named points: branch and spot."""
         self.slice = LEAST * 100
@@ -78,7 +85,8 @@ class Timeline:
         self._numbered = 0
         """The number in the name of the last fork; none is given twice."""
         self.travels = 0
-        """How often the machine was moved to another point."""
+        """How often the machine was moved to another point, or to a new branch: what
+        lies before and after it must be looked at anew (`ahead`)."""
         self.listeners: list[Callable[[Entry], None]] = []
         """Each is told every act that is done by hand, in this order."""
         self.made = 0
@@ -131,7 +139,9 @@ class Timeline:
         if len(entries) - self.branch.kept[-1].spot.done > self.most // APART:
             self.keeper.keep(self.branch, self.spot)
             if len(entries) > self.most and not self.listeners:
-                self._give_up()
+                names, left = self.names, self.most // 2
+                giving_up.beginning(self.branch, left, self.keeper, names)
+                self.spot = self.branch.end
 
     def _follows(self, entry: Entry, result: object) -> bool:
         """Go along if an act in the past did what was done then; say if it did."""
@@ -158,28 +168,18 @@ class Timeline:
         """How many acts of the present branch are no longer known."""
         return self.branch.given_up
 
-    def _give_up(self) -> None:
-        """Let the branch begin at a checkpoint in the middle of it."""
-        branch = self.branch
-        wanted = len(branch.entries) - self.most // 2
-        dones = [kept.spot.done for kept in branch.kept]
-        index = next(n for n, done in enumerate(dones) if done >= wanted)
-        gone = branch.kept[index].spot
-        before = [kept.checkpoint for kept in branch.kept[:index]]
-        branch.begin_at(index)
-        self.spot = branch.end
-        self.keeper.forget(before)
-        for name, (where, spot) in list(self.names.items()):
-            if where == branch.name and spot < gone:
-                del self.names[name]
-            elif where == branch.name:
-                self.names[name] = where, spot.without(gone.done)
-        self.keeper.pinned = {spot for _, spot in self.names.values()}
-
     @property
     def at_end(self) -> bool:
         """Whether nothing is known of what comes next."""
         return self.spot == self.branch.end
+
+    def ahead(self) -> tuple[Logged, ...]:
+        """Return what is known to happen after this point, oldest first.
+
+        Only going to another point changes it, and what has happened meanwhile is
+        ahead no longer: it is to be asked for when `travels` changed.
+        """
+        return self.known.ahead(self.branch, self.spot.at.seq)
 
     @property
     def is_placed(self) -> bool:
@@ -209,33 +209,18 @@ class Timeline:
         self._numbered += 1
         self.branch = self.branch.forked(name, self.spot)
         self.branches[name] = self.branch
-        self.spot = self.branch.end
-        while self._are_too_many:
-            spare = self._spare_branch()
-            if spare is None:
-                return
-            self._give_up_branch(spare)
+        self.spot, self._held = self.branch.end, self.branch
+        self.travels += 1
+        most = self.most_branches, self.most
+        for spare in giving_up.spare_branches(
+            self.branches, self.branch, self.names, most
+        ):
+            self._give_up(spare)
 
-    @property
-    def _are_too_many(self) -> bool:
-        entries = sum(len(branch.entries) for branch in self.branches.values())
-        is_large = entries > self.most * MOST_OF_ALL
-        return is_large or len(self.branches) > self.most_branches
-
-    def _spare_branch(self) -> Branch | None:
-        """Return the oldest branch, but not the first, one named in, or one near."""
-        named = {name for name, _ in self.names.values()}
-        wanted = {FIRST, self.branch.name, self.branch.parent, *named}
-        spare = (each for each in self.branches.values() if each.name not in wanted)
-        return next(spare, None)
-
-    def _give_up_branch(self, gone: Branch) -> None:
+    def _give_up(self, gone: Branch) -> None:
         del self.branches[gone.name]
-        for branch in self.branches.values():
-            if branch.parent == gone.name:
-                branch.parent = gone.parent
-                forks = [fork for fork in (branch.fork, gone.fork) if fork is not None]
-                branch.fork = min(forks, default=None)
+        self.known.forget(gone)
+        giving_up.inherit(self.branches, gone)
         self.keeper.forget([kept.checkpoint for kept in gone.kept])
         if self.on_gone is not None:
             self.on_gone(gone.name)
@@ -268,6 +253,12 @@ class Timeline:
         self.keeper.pinned = {spot for _, spot in self.names.values()}
         self.keeper.keep(self.branch, self.spot)
 
+    def annotate(self, text: str, ask: str = "", answer: str = "") -> None:
+        """Put a text at this point, with a question and its answer."""
+        branch, spot = self.branch, self.spot
+        note = Note(branch.over(spot), spot.at.retired, text, ask, answer)
+        branch.notes = tuple(sorted([*branch.notes, note]))
+
     def switch(self, name: str) -> None:
         """Go to the end of another branch; raise `CommandError`."""
         self.go(self.named_branch(name).end, name)
@@ -296,9 +287,9 @@ class Timeline:
             kept = self.named_branch(branch or self.branch.name).before(spot)
             if branch not in {"", self.branch.name}:
                 self.branch = self.branches[branch]
-                self.put(kept)
+                self.put(kept, spot.at.seq)
             elif not (self.is_placed and kept.spot <= self.spot <= spot):
-                self.put(kept)
+                self.put(kept, spot.at.seq)
             self.forward(spot)
 
     @contextmanager
@@ -324,7 +315,7 @@ class Timeline:
         """Put the machine to a spot where it was, wherever it is now."""
         self.branch = branch
         with self.travelling():
-            self.put(branch.before(spot))
+            self.put(branch.before(spot), spot.at.seq)
             with suppress(DivergedError):
                 self._forward(spot)
 
@@ -344,23 +335,31 @@ class Timeline:
             kept = self.branch.before_event(index, seq)
             is_on_the_way = kept.spot <= self.spot and self.spot.is_before(index, seq)
             if not (self.is_placed and is_on_the_way):
-                self.put(kept)
+                self.put(kept, seq)
             self.forward(Spot(index, entry.start))
             with self._telling(entry.end.retired):
                 while self.spot.at.seq <= seq:
                     self._to_event(entry, seq)
 
-    def adopt(self, name: str, parent: str, entries: list[Entry]) -> None:
+    def adopt(
+        self, name: str, parent: str, entries: list[Entry], notes: Sequence[Note] = ()
+    ) -> None:
         """Take over a branch that was recorded, to be done again from the beginning.
 
-        `main` comes first, before anything was done here.
+        `main` comes first, before anything was done here, and a parent before its
+        forks.
         """
         first = self.branches[FIRST].kept[:1]
         self.most = max(self.most, 2 * len(entries))
         if name == FIRST:
-            self.branch.entries = entries
+            self.branch.entries, self.branch.notes = entries, tuple(sorted(notes))
         else:
-            self.branches[name] = Branch(name, first, entries, parent)
+            left = self.named_branch(parent).entries
+            fork = parting(left, entries, first[0].spot.at)
+            branch = Branch(
+                name, first, entries, parent, fork, notes=tuple(sorted(notes))
+            )
+            self.branches[name] = branch
         self.most_branches = max(self.most_branches, 2 * len(self.branches))
         self._numbered = max(self._numbered, number_of(name), len(self.branches) - 1)
 
@@ -376,6 +375,9 @@ class Timeline:
         self.keeper.start()
         try:
             yield
+        except DivergedError:
+            self.known.distrust()
+            raise
         finally:
             machine.break_only_at(stops)
             catches.attend()
@@ -389,6 +391,9 @@ class Timeline:
         machine.on_act, machine.before_act = heard, None
         try:
             yield
+        except DivergedError:
+            self.known.distrust()
+            raise
         finally:
             machine.on_act, machine.before_act = self._done, self._insist
             self._settle()
@@ -408,10 +413,12 @@ class Timeline:
         if self.spot.at == self.branch.end.at and self.spot > self.branch.end:
             self.spot = self.branch.end
 
-    def put(self, kept: Kept) -> None:
-        """Put a checkpoint of this branch back."""
+    def put(self, kept: Kept, goal: int = 0) -> None:
+        """Put a checkpoint of this branch back, on the way to event `goal` if known."""
+        goal = max(goal, kept.spot.at.seq)
+        self.known.keep(self._held, self.spot.at.seq, goal)
         capture.put(self.machine, kept.checkpoint)
-        self.spot = kept.spot
+        self.spot, self._held = kept.spot, self.branch
 
     def forward(self, spot: Spot, hit: Hit | None = None) -> None:
         """Do again what was done, up to `spot`; `hit` is as for `replay.advance`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lapis_sessions.views import apic, consoles, registers
+from lapis_sessions.views import apic, consoles, history, registers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lapis_sessions.symbols.book import Places
     from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Snapshot:
     """Whether what is done goes to a file."""
     unsaved: int
     """Acts of the user's that are in no file."""
+    history: History
+    """Where in its history this is, and what is around."""
 
 
 def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
@@ -107,6 +110,7 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
         branch=session.timeline.branch.name,
         recording=session.writer is not None and not session.writer.failed,
         unsaved=session.unsaved,
+        history=history.take(session),
     )
 
 

@@ -14,7 +14,7 @@ from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.schema import HashRow
 from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.text.visible import quoted, short
-from lapis_sessions.timeline.branches import Spot
+from lapis_sessions.timeline.branches import Note, Spot
 
 if TYPE_CHECKING:
     from lapis_sessions.extensions import Extensions
@@ -88,7 +88,8 @@ def session_of(
     if not profile:
         session.notices += _profile_notices(session, extensions)
     for branch in recording.branches:
-        timeline.adopt(branch.name, branch.parent, branch.entries(begin))
+        notes = [Note(n.acts, n.retired, n.text, n.ask, n.answer) for n in branch.notes]
+        timeline.adopt(branch.name, branch.parent, branch.entries(begin), notes)
     return session
 
 
