@@ -240,9 +240,9 @@ class Session:
             raise MemoryLimitError(f"{excess}: stopped at instruction {way.at}")
         goes_on = self.watch(way) if self.watch is not None else self.pace(1) > 0
         if not goes_on:
-            done = "" if way.percent is None else f", {way.percent} per cent of the way"
             raise TurnedBackError(
-                f"broken off at instruction {way.at}{done}; the machine is where it was"
+                f"broken off at instruction {way.at}, {way.percent} per cent of the "
+                f"way; the machine is where it was"
             )
 
     def _left(self, branch: str, at: Position) -> None:

@@ -68,13 +68,40 @@ def test_a_way_tells_how_much_of_it_is_done(travelled: Session) -> None:
 
     travelled.execute("goto 20000", watch=watch)
     shares = [way.percent for way in seen]
-    assert None not in shares
-    assert shares == sorted(shares, key=lambda share: share or 0)
+    assert shares == sorted(shares)
     assert shares[-1] == 100
     assert len(set(shares)) > 3
     seen.clear()
     travelled.execute("reverse-continue", watch=watch)
-    assert None in {way.percent for way in seen}
+    assert {way.end for way in seen} == {None}  # it is looked for
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["goto 9000", "goto #20", "reverse-step", "reverse-continue", "goto end",
+     "reverse-step 3000", "last-change vcpu 1 run_state", "goto #3"],
+)  # fmt: skip
+def test_a_way_tells_what_the_time_that_is_left_is_computed_from(
+    line: str, travelled: Session
+) -> None:
+    """What is done grows to all that there is, which only ever turns out to be less."""
+    seen: list[Way] = []
+    travelled.timeline.slice = 300
+
+    def watch(way: Way) -> bool:
+        seen.append(way)
+        return True
+
+    assert travelled.execute(line, watch=watch).ok
+    dones = [way.done for way in seen]
+    assert dones == sorted(dones)
+    shares = [way.percent for way in seen]
+    assert shares == sorted(shares)
+    for way in seen:
+        assert 0 < way.done <= way.whole
+        assert way.left == way.whole - way.done
+    if seen[-1].end is not None:
+        assert seen[-1].left == 0
 
 
 def test_what_paces_a_run_breaks_off_a_way_too(travelled: Session) -> None:

@@ -22,7 +22,7 @@ from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.edit.compose import compose
 from lapis_sessions.recording.format import reader, writer
 from lapis_sessions.recording.format.reader import Recording
-from lapis_sessions.timeline import timeline
+from lapis_sessions.timeline import again as slices
 
 NAMES = [
     "ap-bringup", "freebsd-13.1", "illumos-12936", "illumos-12960", "illumos-12989",
@@ -138,9 +138,9 @@ def test_how_fast_it_is_made_changes_no_byte(
     scenario = catalog.find(name, KNOWN)
     first = [path.read_bytes() for path in recipe.make(scenario, DEVICES, tmp_path)]
     # A machine so slow that every slice is the shortest, and is hashed and written.
-    monkeypatch.setattr(timeline, "QUICK", 0.0)
-    monkeypatch.setattr(timeline, "SLOW", 0.0)
-    monkeypatch.setattr(timeline, "LEAST", 10)
+    monkeypatch.setattr(slices, "QUICK", 0.0)
+    monkeypatch.setattr(slices, "SLOW", 0.0)
+    monkeypatch.setattr(slices, "LEAST", 10)
     monkeypatch.setattr(writer, "SECONDS", -1.0)
     monkeypatch.setattr(writer, "PATIENCE", 0)
     again = recipe.make(scenario, DEVICES, tmp_path)

@@ -12,10 +12,14 @@ import pytest
 from rigs import recordings
 
 from lapis_engine.machine.log import KEPT
+from lapis_engine.replay.digest import Digester
+from lapis_sessions.errors import TurnedBackError
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_sessions.recording.start import start_recording
 from lapis_sessions.timeline import known as knowing
+from lapis_sessions.timeline import learning
+from lapis_sessions.timeline.known import Known
 from lapis_sessions.views import history, snapshot
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.events import Logged
     from lapis_sessions.session import Session
+    from lapis_sessions.timeline.way import Way
 
     Opened = Callable[..., Session]
     Done = Callable[[Session, str], object]
@@ -281,3 +286,71 @@ def test_it_costs_little_however_much_was_done(opened: Opened) -> None:
         history.take(session)
         costs.append(perf_counter() - begun)
     assert min(costs) < 0.002
+
+
+# Learning.
+
+
+def _of_file(opened: Opened, done: Done, path: Path) -> Session:
+    session = opened(cpus=2)
+    start_recording(session, str(path))
+    for line in LINES:
+        done(session, line)
+    session.close()
+    return replaying.session_of(reader.read(str(path)), recordings.extensions())
+
+
+def test_what_a_recording_holds_can_be_learned_from_any_point_of_it(
+    tmp_path: Path, opened: Opened, done: Done
+) -> None:
+    again = _of_file(opened, done, tmp_path / "a.lapis")
+    seen = _events(opened, *LINES)
+    assert learning.is_short(again.timeline)
+    assert again.timeline.ahead() == ()
+    for place in ("start", "#15"):
+        done(again, f"goto {place}")
+        spot = again.timeline.spot
+        digest = Digester(again.machine).digest()
+        again.timeline.known = Known(again.machine.log, again.timeline.branches)
+        assert learning.learn(again.timeline) == len(seen) - spot.at.seq
+        assert list(again.timeline.ahead()) == seen[spot.at.seq :]
+        assert (again.timeline.spot, Digester(again.machine).digest()) == (spot, digest)
+    done(again, "goto end")
+    assert learning.learn(again.timeline) == 0
+
+
+def test_only_what_is_kept_of_a_branch_is_learned_and_that_is_what_comes_next(
+    tmp_path: Path, opened: Opened, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (knowing, learning):
+        monkeypatch.setattr(module, "KEPT", 10)
+    again = _of_file(opened, done, tmp_path / "a.lapis")
+    begin = again.timeline.spot.at.seq
+    assert learning.learn(again.timeline) == 10
+    known = again.timeline.ahead()
+    assert [each.seq for each in known] == list(range(begin, begin + 10))
+
+
+def test_learning_that_is_broken_off_leaves_everything_where_it_was(
+    tmp_path: Path, opened: Opened, done: Done
+) -> None:
+    again = _of_file(opened, done, tmp_path / "a.lapis")
+    done(again, "goto 3000")
+    again.timeline.slice = 1_000
+    spot, digest = again.timeline.spot, Digester(again.machine).digest()
+    seen: list[Way] = []
+
+    def watch(way: Way) -> None:
+        seen.append(way)
+        if len(seen) == 4:
+            raise TurnedBackError("enough")
+
+    again.timeline.on_way = watch
+    with pytest.raises(TurnedBackError):
+        learning.learn(again.timeline)
+    again.timeline.on_way = None
+    assert (again.timeline.spot, Digester(again.machine).digest()) == (spot, digest)
+    assert [way.percent for way in seen] == sorted(way.percent for way in seen)
+    assert 0 < seen[-1].left < seen[0].left
+    known = list(again.timeline.ahead())
+    assert known == _events(opened, *LINES)[spot.at.seq :][: len(known)]

@@ -19,9 +19,8 @@ from lapis_engine.replay.digest import Digester
 from lapis_engine.replay.entries import DivergedError
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.start import start_recording
+from lapis_sessions.timeline import again, searches
 from lapis_sessions.timeline import keeper as keeping
-from lapis_sessions.timeline import searches
-from lapis_sessions.timeline import timeline as timelines
 from lapis_sessions.timeline.branches import Spot
 from lapis_sessions.timeline.timeline import Timeline
 
@@ -45,7 +44,7 @@ def often(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(keeping.Keeper, "is_due", lambda _self, **_back: many)
     if many:
         monkeypatch.setattr(Timeline, "_learn", lambda *_: None)
-        monkeypatch.setattr(timelines, "LEAST", 7)
+        monkeypatch.setattr(again, "LEAST", 7)
 
 
 def place_of(session: Session) -> tuple[int, int, str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.capture import Checkpoint
     from lapis_engine.vmm.vcpu import Vcpu
-    from lapis_sessions.timeline.branches import Kept
+    from lapis_sessions.timeline.branches import Branch, Kept
     from lapis_sessions.timeline.timeline import Timeline
 
     Found = Callable[[Position], None]
@@ -53,20 +53,32 @@ def _back_to_last(
     timeline: Timeline, instrument: Instrument, within: Within | None
 ) -> bool:
     here = upper = timeline.spot
+    branch = timeline.branch
+    beginning = branch.kept[0].spot
     if within is not None:
         upper = _end_of(timeline, within, here)
-    while True:
-        # To do again what takes a moment is faster than to put many checkpoints back.
-        lower = timeline.branch.strictly_before(upper, timeline.slice)
-        found = _between(timeline, lower, upper, instrument)
-        for spot in sorted({each for each in found if each < here}, reverse=True):
-            timeline.go(spot)
-            if timeline.spot < here:  # and not within the instruction that ends here
-                return True
-        if lower is None or lower.spot == timeline.branch.kept[0].spot:
-            timeline.go(here)
-            return False
-        upper = lower.spot
+    whole = upper.at.retired - beginning.at.retired + _from_checkpoint(branch, here)
+    with timeline.going(whole) as course:
+        while True:
+            # To do again what takes a moment is faster than to put many checkpoints
+            # back.
+            lower = branch.strictly_before(upper, timeline.slice)
+            found = _between(timeline, lower, upper, instrument)
+            for spot in sorted({each for each in found if each < here}, reverse=True):
+                course.expect(_from_checkpoint(branch, spot))
+                timeline.go(spot)
+                if timeline.spot < here:  # and not in the instruction that ends here
+                    return True
+            if lower is None or lower.spot == beginning:
+                course.expect(_from_checkpoint(branch, here))
+                timeline.go(here)
+                return False
+            upper = lower.spot
+
+
+def _from_checkpoint(branch: Branch, spot: Spot) -> int:
+    """Return the instructions to a spot from the last checkpoint before it."""
+    return spot.at.retired - branch.before(spot).spot.at.retired
 
 
 def _end_of(timeline: Timeline, within: Within, here: Spot) -> Spot:

@@ -8,13 +8,11 @@ branch that it was.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from lapis_engine.machine.stop import Stop
 from lapis_engine.replay import capture
 from lapis_engine.replay import entries as replay
-from lapis_engine.replay.capture import Position
 from lapis_engine.replay.entries import DivergedError
 from lapis_sessions.errors import (
     CommandError,
@@ -24,6 +22,7 @@ from lapis_sessions.errors import (
 )
 from lapis_sessions.text.visible import quoted, short
 from lapis_sessions.timeline import giving_up
+from lapis_sessions.timeline.again import Again
 from lapis_sessions.timeline.branches import (
     FIRST,
     Branch,
@@ -37,7 +36,6 @@ from lapis_sessions.timeline.branches import (
 )
 from lapis_sessions.timeline.keeper import Keeper
 from lapis_sessions.timeline.known import Known
-from lapis_sessions.timeline.way import Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,14 +43,11 @@ if TYPE_CHECKING:
     from lapis_engine.events import Logged
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.replay.entries import Entry, Hit
+    from lapis_engine.replay.capture import Position
+    from lapis_engine.replay.entries import Entry
     from lapis_sessions.timeline.branches import Kept
 
 
-LEAST, MOST = 1_000, 16_000_000
-"""Instructions of a slice on the way through a run."""
-QUICK, SLOW = 0.004, 0.016
-"""Seconds that a slice should take."""
 MOST_ENTRIES = 200_000
 """Entries of a branch; while it is recorded to a file there may be more."""
 MOST_BRANCHES = 500
@@ -61,25 +56,20 @@ APART = 20
 """At least one checkpoint to so many parts of that."""
 
 
-class Timeline:
+class Timeline(Again):
     """What was done to a machine, and where in it the machine is."""
 
     def __init__(self, machine: Machine) -> None:
         """Begin here, and listen from now on."""
-        self.machine = machine
-        self.spot = Spot(0, capture.position(machine))
-        """Where the machine is."""
-        self.branch = Branch(FIRST, [])
-        self.branches = {FIRST: self.branch}
-        self.keeper = Keeper(machine, self.branches)
+        first = Branch(FIRST, [])
+        self.branches = {FIRST: first}
+        super().__init__(machine, first, Keeper(machine, self.branches))
         self.known = Known(machine.log, self.branches)
         """What events are known, also those after this point."""
         self._held = self.branch
         """The branch that the machine's log is of."""
         self.names: dict[str, tuple[str, Spot]] = {}
         """Named points: branch and spot."""
-        self.slice = LEAST * 100
-        """Instructions of a slice: what takes a moment on this machine."""
         self.most = MOST_ENTRIES
         self.most_branches = MOST_BRANCHES
         self._numbered = 0
@@ -97,10 +87,6 @@ class Timeline:
         """Told the branch that was left, and where."""
         self.on_gone: Callable[[str], None] | None = None
         """Told a branch that was given up."""
-        self.on_way: Callable[[Way], None] | None = None
-        """Told how a way to another point gets on; what it raises breaks that off."""
-        self._goal: tuple[int, int | None] | None = None
-        """Begin and end of the present way, as in `Way`; None if it is not told."""
         self.keeper.keep(self.branch, self.spot)
         machine.on_act = self._done
         machine.before_act = self._insist
@@ -225,22 +211,6 @@ class Timeline:
         if self.on_gone is not None:
             self.on_gone(gone.name)
 
-    def timed(self, advance: Callable[[int], Stop], limit: int) -> Stop:
-        """Do a slice of at most `limit` instructions; keep a checkpoint if due."""
-        begun = perf_counter()
-        stop = advance(min(limit, self.slice))
-        self._learn(perf_counter() - begun, stop.retired)
-        if self.keeper.is_due():
-            self.keeper.keep(self.branch, self.spot)
-        return stop
-
-    def _learn(self, seconds: float, retired: int) -> None:
-        """Adapt the slice to how long the last one took."""
-        if seconds < QUICK and retired >= self.slice:
-            self.slice = min(self.slice * 2, MOST)
-        elif seconds > SLOW:
-            self.slice = max(self.slice // 2, LEAST)
-
     # Travelling.
 
     def name(self, name: str) -> None:
@@ -313,7 +283,7 @@ class Timeline:
 
     def _return_to(self, branch: Branch, spot: Spot) -> None:
         """Put the machine to a spot where it was, wherever it is now."""
-        self.branch = branch
+        self.branch, self._course = branch, None
         with self.travelling():
             self.put(branch.before(spot), spot.at.seq)
             with suppress(DivergedError):
@@ -336,8 +306,8 @@ class Timeline:
             is_on_the_way = kept.spot <= self.spot and self.spot.is_before(index, seq)
             if not (self.is_placed and is_on_the_way):
                 self.put(kept, seq)
-            self.forward(Spot(index, entry.start))
-            with self._telling(entry.end.retired):
+            with self.going(entry.end.retired - self.spot.at.retired):
+                self.forward(Spot(index, entry.start))
                 while self.spot.at.seq <= seq:
                     self._to_event(entry, seq)
 
@@ -419,82 +389,3 @@ class Timeline:
         self.known.keep(self._held, self.spot.at.seq, goal)
         capture.put(self.machine, kept.checkpoint)
         self.spot, self._held = kept.spot, self.branch
-
-    def forward(self, spot: Spot, hit: Hit | None = None) -> None:
-        """Do again what was done, up to `spot`; `hit` is as for `replay.advance`."""
-        with self._telling(spot.at.retired if hit is None else None):
-            self._forward(spot, hit)
-
-    @contextmanager
-    def _telling(self, end: int | None) -> Iterator[None]:
-        """Tell `on_way` of a way that begins here; `end` is as in `Way`."""
-        self._goal = self.spot.at.retired, end
-        try:
-            yield
-        finally:
-            self._goal = None
-
-    def _tell(self) -> None:
-        if self.on_way is not None and self._goal is not None:
-            self.on_way(Way(self.spot.at.retired, *self._goal))
-
-    def _forward(self, spot: Spot, hit: Hit | None = None) -> None:
-        entries = self.branch.entries
-        while self.spot.done < spot.done:
-            entry = entries[self.spot.done]
-            self.through(entry, entry.end, hit)
-            self._tell()
-        if spot.at > self.spot.at and spot.done < len(entries):
-            self.through(entries[spot.done], spot.at, hit)
-
-    def _to_event(self, entry: Entry, seq: int) -> None:
-        """Go on in the present entry till an event of it, by a slice at most."""
-        begun, here = perf_counter(), self.spot.at
-        replay.to_event(self.machine, entry, seq, self.slice)
-        self.spot = Spot(self.spot.done, capture.position(self.machine))
-        if self.spot.at == here or self.spot.at > entry.end:
-            raise DivergedError(entry.act, entry.end, self.spot.at)
-        self._passed(perf_counter() - begun, here)
-        if self.spot.at == entry.end:
-            self._finish(entry)
-
-    def _passed(self, seconds: float, since: Position) -> None:
-        """Learn from a slice on the way; keep a checkpoint if due."""
-        self._learn(seconds, self.spot.at.retired - since.retired)
-        if self.keeper.is_due(back=True):
-            self.keeper.keep(self.branch, self.spot)
-        self._tell()
-
-    def through(self, entry: Entry, to: Position, hit: Hit | None = None) -> None:
-        """Go on in the present entry as far as `to`, in slices.
-
-        How large these are says the clock of the host, and nothing else does it say:
-        a slice that does not come to its end is a divergence, whatever its size.
-        Raises `DivergedError`.
-        """
-        while entry.moves and self.spot.at.retired + self.slice < to.retired:
-            goal = self.spot.at.retired + self.slice
-            self._slice(entry, Position(goal, 0, 0), hit)
-            if self.spot.at.retired < goal:
-                raise DivergedError(entry.act, to, self.spot.at)
-        self._slice(entry, to, hit)
-        if self.spot.at == entry.end:
-            self._finish(entry)
-
-    def _finish(self, entry: Entry) -> None:
-        """Count an entry as over; where its instructions end the turn may not be."""
-        if entry.moves:
-            replay.perform(self.machine, entry)
-        self.spot = Spot(self.spot.done + 1, entry.end)
-
-    def _slice(self, entry: Entry, to: Position, hit: Hit | None) -> None:
-        begun, here = perf_counter(), self.spot.at
-        try:
-            if to == entry.end:
-                replay.perform(self.machine, entry, hit)
-            else:
-                replay.advance(self.machine, entry, to, hit)
-        finally:
-            self.spot = Spot(self.spot.done, capture.position(self.machine))
-        if entry.moves:
-            self._passed(perf_counter() - begun, here)
