@@ -84,6 +84,11 @@ class Driver:
         await self.type(line)
         await self.press("enter")
 
+    async def go(self, name: str) -> None:
+        """Give a pane the focus, wherever it is."""
+        self.app.main.go(name)
+        await self.press()
+
     def key(self, key: str) -> None:
         """Press a key while the guest runs: a pilot waits for an idle processor."""
         self.app.simulate_key(key)

@@ -146,7 +146,8 @@ def test_a_long_result_is_shown_from_its_first_row() -> None:
     async def play(it: Driver) -> None:
         await it.command("help")
         assert " : help" in it.text
-        await it.press("5", "G")
+        await it.go("results")
+        await it.press("G")
         assert " : help" not in it.text
         assert it.app.focused is not None
         assert it.app.focused.id == "results"
@@ -158,7 +159,8 @@ def test_the_newest_event_is_in_view_until_one_scrolls_up() -> None:
     async def play(it: Driver) -> None:
         await it.press("c")
         assert "exit MMIO" in it.text
-        await it.press("3", "g")
+        await it.go("events")
+        await it.press("g")
         assert "     0        0.007" in it.text or "real -> protected" in it.text
         assert "exit MMIO" not in it.text
         await it.press("d")
@@ -366,7 +368,9 @@ def test_the_palette_begins_a_command_line() -> None:
 
 def test_a_pane_goes_from_whole_screen_to_whole_screen() -> None:
     async def play(it: Driver) -> None:
-        await it.press("2", "z", "4")
+        await it.go("apics")
+        await it.press("z")
+        await it.go("console")
         assert "class 0123456789abcdef" not in it.text
         assert "guest console" in it.text
         await it.press(":")
@@ -385,17 +389,19 @@ def test_a_resize_shares_the_screen_out_anew() -> None:
         await it.pilot.resize_terminal(80, 25)
         await it.pilot.pause()
         assert len(it.rows) == 25
-        assert "[0 ● running]" in it.rows[1]
+        assert "[0 ● running]" in it.rows[2]
         await it.pilot.resize_terminal(200, 60)
         await it.pilot.pause()
-        assert "vCPU 1" in it.rows[1]
+        assert "vCPU 1" in it.rows[2]
 
     drive(bringup(), play)
 
 
 def test_z_gives_a_pane_the_whole_screen_and_back() -> None:
     async def play(it: Driver) -> None:
-        await it.press("c", "3", "z")
+        await it.press("c")
+        await it.go("events")
+        await it.press("z")
         assert "local APICs" not in it.text
         assert "protected -> compat mode" in it.text
         await it.press("z")
@@ -426,20 +432,20 @@ def test_everything_has_its_place_at_every_size(size: tuple[int, int]) -> None:
 
 def test_a_narrow_screen_shows_one_vcpu_and_names_all() -> None:
     async def play(it: Driver) -> None:
-        assert "[0 ● running] 1 . never-started" in it.rows[1]
+        assert "[0 ● running] 1 . never-started" in it.rows[2]
         await it.press("n")
-        assert "0 ● running [1 . never-started]" in it.rows[1]
-        assert "vCPU 1" in it.rows[2]
-        await it.press("5")
-        assert "commands" in it.text
-        assert "events" not in "".join(it.rows[1:-1])
+        assert "0 ● running [1 . never-started]" in it.rows[2]
+        assert "vCPU 1" in it.rows[3]
+        await it.go("results")
+        assert "─commands─" in it.text.replace("━", "─")
+        assert "─events" not in it.text.replace("━", "─")
 
     drive(bringup(), play, (80, 25))
 
 
 def test_two_hundred_columns_show_four_vcpus() -> None:
     async def play(it: Driver) -> None:
-        assert all(f"vCPU {n}" in it.rows[1] for n in range(4))
+        assert all(f"vCPU {n}" in it.rows[2] for n in range(4))
 
     drive(bringup(cpus=4), play, (200, 60))
 

@@ -378,7 +378,8 @@ def test_the_screen_shows_evil_text_and_obeys_none(session: Session) -> None:
         for line in ("branches", "console"):
             await driver.command(line)
             rows += driver.rows
-        await driver.press("escape", "4")
+        await driver.press("escape")
+        await driver.go("console")
         rows += driver.rows
         await driver.press(":")
         driver.app.main.type(EVIL.replace("\n", " "))

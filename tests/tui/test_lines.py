@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from lapis_tui import layout
 from lapis_tui.blocks.lines import Line, columns, number, plain, time
 
 
@@ -44,35 +43,3 @@ def test_columns_are_ruled_apart_and_short_ones_filled() -> None:
 )
 def test_time_has_a_unit_and_every_digit(ns: int, text: str) -> None:
     assert time(ns) == text
-
-
-@pytest.mark.parametrize("width", range(40, 240, 7))
-@pytest.mark.parametrize("height", [10, 16, 24, 25, 30, 40, 60, 90])
-@pytest.mark.parametrize("pending", [0, 1, 5])
-def test_every_row_of_a_screen_is_given_out_once(
-    width: int, height: int, pending: int
-) -> None:
-    for cpus in (1, 2, 4, 32):
-        it = layout.plan(width, height, cpus, pending)
-        rows = (it.vcpu_rows, it.apic_rows, it.pending_rows, it.bottom_rows)
-        assert min(rows) >= 0
-        assert layout.CHROME + sum(rows) == max(height, layout.CHROME + 1)
-        assert sum(layout.split(width, it.columns)) + it.columns - 1 == width
-        assert it.columns <= cpus
-
-
-def test_eighty_by_twenty_five_has_one_column_and_tabs() -> None:
-    it = layout.plan(80, 25, 2, 0)
-    assert (it.columns, it.bottom) == (1, "tabs")
-    assert (it.vcpu_rows, it.apic_rows, it.bottom_rows) == (13, 6, 3)
-
-
-def test_a_low_screen_sets_the_disassembly_beside_the_registers() -> None:
-    assert layout.plan(120, 30, 2, 0).columns == 1
-    assert layout.plan(120, 40, 2, 0).columns == 2
-
-
-@pytest.mark.parametrize("pane", ["vcpus", "apics", "events", "console", "results"])
-def test_a_zoomed_pane_has_all_rows(pane: str) -> None:
-    it = layout.plan(120, 40, 2, 0, pane)
-    assert sorted((it.vcpu_rows, it.apic_rows, it.bottom_rows)) == [0, 0, 37]

@@ -19,7 +19,18 @@ from lapis_sessions.views.apic import Worded
 from lapis_tui.bench import picture
 from lapis_tui.blocks import code, ladder
 from lapis_tui.blocks.lines import Line, plain
-from lapis_tui.panes import apics, console, events, pending, results, status, vcpus
+from lapis_tui.layouts import LAYOUTS
+from lapis_tui.panes import (
+    apics,
+    console,
+    events,
+    keys,
+    pending,
+    results,
+    seek,
+    status,
+    vcpus,
+)
 from lapis_tui.panes.command import told
 from lapis_tui.screens import help, inject  # noqa: A004 - the module's name
 from lapis_tui.screens.inject import Form
@@ -370,14 +381,22 @@ def test_the_status_bar_says_state_selection_time_requests_and_profile() -> None
 def test_the_bars_fill_the_width(width: int) -> None:
     view = look(spin(), "sched only 0")
     assert status.render(view, width, typing=True).width == width
-    assert status.keys(width, running=False, pending=True).width == width
-    assert status.choices(["step"] * 60, width).width == width
+    pieces = keys.render(keys.hints(view, (), typing=False), LAYOUTS[0], width)
+    assert sum(piece.width for piece, _ in pieces) == width
+    assert seek.render(view, width).width == width
 
 
 def test_the_keys_that_are_hinted_make_sense_now() -> None:
-    assert "a answer" in status.keys(120, running=False, pending=True).plain
-    assert "a answer" not in status.keys(120, running=False, pending=False).plain
-    running = status.keys(120, running=True, pending=True).plain
+    def texts(view: View) -> list[str]:
+        return [f"{h.shown} {h.text}" for h in keys.hints(view, (), typing=False)]
+
+    session = bringup()
+    assert "a answer" not in texts(look(session))
+    waiting = look(session, "run")
+    assert "a answer" in texts(waiting)
+    assert "F fork" not in texts(waiting)
+    assert "F fork" in texts(look(session, "goto start"))
+    running = texts(replace(waiting, running=True))
     assert "Ctrl-C break" in running
     assert "s step" not in running
 

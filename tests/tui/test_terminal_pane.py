@@ -213,7 +213,7 @@ def test_keys_go_to_the_running_guest_until_the_pane_is_left(echo: Session) -> N
     async def play(it: Driver) -> None:
         it.key("c")
         await it.until(lambda: it.view.running)
-        it.key("7")
+        it.key("8")
         await it.until(lambda: focus(it) == "terminal")
         for key in ("q", "s", "ctrl+c"):
             it.key(key)
@@ -235,14 +235,14 @@ def test_keys_go_to_the_running_guest_until_the_pane_is_left(echo: Session) -> N
 
 def test_what_is_typed_at_a_halt_waits_and_the_past_is_not_left(echo: Session) -> None:
     async def play(it: Driver) -> None:
-        await it.press("7")
+        await it.press("8")
         await it.pilot.press("x")
         await it.until(lambda: it.view.now.unsaved == 1)
         it.key("ctrl+right_square_bracket")
         await it.command("run 200000")
         assert echo.machine.consoles["com1"] == b"x"
         await it.command("goto 0")
-        await it.press("7")
+        await it.press("8")
         await it.pilot.press("y")
         await it.until(lambda: "not typed" in it.text)
         assert list(echo.timeline.branches) == ["main"]
@@ -257,6 +257,7 @@ def test_the_screen_of_a_pc_is_shown(echo: Session) -> None:
 
     async def play(it: Driver) -> None:
         await it.press("8")
+        await it.go("vga")
         assert "OK" in it.text
 
     drive(session, play)

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from rigs.screens import Driver, bringup, drive
 
-from lapis_tui.panes.events import EventsPane
-
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def _events(it: Driver) -> list[int]:
-    return [logged.seq for logged in it.app.query_one(EventsPane).events]
+    return [logged.seq for logged in it.view.events]
 
 
 def test_capital_s_takes_back_what_s_did() -> None:
@@ -40,7 +38,7 @@ def test_going_back_takes_the_events_away_and_they_come_again() -> None:
         there = _events(it)
         assert there == whole[: len(there)]
         assert len(there) < len(whole)
-        assert "eoi" in it.app.query_one(EventsPane).events[-1].event.kind
+        assert "eoi" in it.view.events[-1].event.kind
         await it.press("C")
         await it.command("goto end")
         assert _events(it) == whole

@@ -17,9 +17,12 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
 from lapis_sessions import completion
+from lapis_tui import layouts, transport
 from lapis_tui.bindings import bindings
 from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.filter import VISIBLE
+from lapis_tui.kept import Kept
+from lapis_tui.kept import place as kept_place
 from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
 from lapis_tui.panes.pending import AnswerField
@@ -27,6 +30,7 @@ from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen
 from lapis_tui.screens.inject import InjectScreen
+from lapis_tui.screens.jump import JumpScreen
 from lapis_tui.screens.main import MainScreen
 from lapis_tui.terminal import Terminal, restorer
 from lapis_tui.theme import LAPIS
@@ -39,12 +43,14 @@ if TYPE_CHECKING:
     from textual.driver import Driver
     from textual.filter import LineFilter
     from textual.screen import Screen
+    from textual.timer import Timer
     from textual.widget import Widget
 
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
     from lapis_tui.ending import Ending
     from lapis_tui.messages import Busy, Done, Failed, Noticed, Painted, Seen
+    from lapis_tui.panes.base import LinePane
     from lapis_tui.panes.command import CommandInput
     from lapis_tui.view import View
 
@@ -63,8 +69,16 @@ class LapisApp(KeyboardApp):
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
-    def __init__(self, session: Session, ending: Ending | None = None) -> None:
-        """Show `session`, which the worker owns from now on, until `ending`."""
+    def __init__(
+        self,
+        session: Session,
+        ending: Ending | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        """Show `session`, which the worker owns from now on, until `ending`.
+
+        What the user makes of the screen is taken from `kept` and goes there.
+        """
         without_colour = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if without_colour else None)
         self._ending = ending
@@ -72,7 +86,10 @@ class LapisApp(KeyboardApp):
         """What went wrong on one of our threads, a sentence each."""
         self.animation_level = "none"
         panes = tuple(session.extensions.panes.values())
-        self.main = MainScreen(partial(completion.complete, session), panes)
+        self.kept = kept if kept is not None else Kept()
+        self.main = MainScreen(partial(completion.complete, session), self.kept, panes)
+        self._player: Timer | None = None
+        """While a recording is played."""
         self._painter = Painter(self.post_message)
         self.session_topics = session.topics()
         """(usage, aliases, help) of every command."""
@@ -148,6 +165,7 @@ class LapisApp(KeyboardApp):
         """Stop the session's thread, and that of the panes."""
         self._worker.close()
         self._painter.close()
+        self.kept.save()
 
     # Messages of the worker.
 
@@ -155,9 +173,7 @@ class LapisApp(KeyboardApp):
         """Show the machine as it is now."""
         if message.running:
             self._begin_work("the guest runs: Ctrl-C breaks in first")
-        if message.anew:
-            self.main.forget_events()
-        self.main.see(message.snapshot, message.events, running=message.running)
+        self.main.see(message)
         self._stale = message.running
         self._worker.rows = self.main.code_rows
         self._worker.drawn()
@@ -166,12 +182,13 @@ class LapisApp(KeyboardApp):
     def on_busy(self, message: Busy) -> None:
         """Say how far the machine has come on its way to another point."""
         how = f"at {message.at:,}" if message.percent is None else f"{message.percent}%"
-        self._work_on(f"going, {how}")
+        left = "" if message.left is None else f", {message.left:.1f} s left"
+        self._work_on(f"going, {how}{left}", message.percent)
 
-    def _work_on(self, what: str) -> None:
+    def _work_on(self, what: str, share: int | None = None) -> None:
         if self._waiting:
             self._begin_work(f"{what}: Ctrl-C breaks it off")
-            self.main.work(what)
+            self.main.work(what, share)
 
     def _begin_work(self, why: str) -> None:
         """Let no key wait any longer, and say so if any did."""
@@ -197,9 +214,19 @@ class LapisApp(KeyboardApp):
         if message.leaves is not None:
             self._ask_to_leave(message, *message.leaves)
             return
+        if not message.ok:
+            self._stop_playing()
+        if message.is_sheet and message.ok:
+            self.main.tell("")
+            self._open_sheet(message.line, message.text)
+            return
         self.main.tell(message.text, ok=message.ok)
         if not message.quiet or not message.ok:
             self.main.report(message.line, message.text, ok=message.ok)
+
+    def _open_sheet(self, line: str, text: str) -> None:
+        """Show a result over everything else."""
+        self.main.report(line, text, ok=True)
 
     def _ask_to_leave(self, message: Done, branch: str, new: str) -> None:
         """Ask whether what was to be done may leave the branch; then do it."""
@@ -244,7 +271,9 @@ class LapisApp(KeyboardApp):
 
     # Orders.
 
-    def _do(self, line: str, *, quiet: bool, may_leave: bool = False) -> None:
+    def _do(
+        self, line: str, *, quiet: bool, may_leave: bool = False, is_sheet: bool = False
+    ) -> None:
         """Send a line to the worker, unless it is at work."""
         view = self.view
         if view is None:
@@ -255,7 +284,7 @@ class LapisApp(KeyboardApp):
             return
         self._waiting += 1
         self._ordered += 1
-        self._worker.order(Order(line, view.selected, quiet, may_leave))
+        self._worker.order(Order(line, view.selected, quiet, may_leave, is_sheet))
         self.set_timer(PATIENCE_SECONDS, partial(self._is_slow, self._ordered))
 
     def on_command_input_entered(self, message: CommandInput.Entered) -> None:
@@ -295,6 +324,123 @@ class LapisApp(KeyboardApp):
         if view.selected not in waiting:
             self.main.turn(min(waiting))
         return waiting.get(view.selected, waiting[min(waiting)])
+
+    # Messages of panes.
+
+    def on_line_pane_wish(self, message: LinePane.Wish) -> None:
+        """Do what a pane asks for."""
+        self._do(message.line, quiet=message.quiet)
+
+    def on_line_pane_sheet(self, message: LinePane.Sheet) -> None:
+        """Do what a pane asks for, and show what it brings at leisure."""
+        self._do(message.line, quiet=True, is_sheet=True)
+
+    def on_line_pane_hint(self, message: LinePane.Hint) -> None:
+        """Say what a pane has to say."""
+        self.main.tell(message.text)
+
+    # Moving in history.
+
+    def _travel(self, line: str | None) -> None:
+        """Do a line that moves the machine in its history, if there is one."""
+        self._stop_playing()
+        view = self.view
+        if line is not None:
+            self._do(line, quiet=True)
+        elif view is not None:
+            self.main.tell(f"this is the end of {view.now.branch}: c runs on")
+
+    def action_event(self, by: int) -> None:
+        """Go to the event before, or the next."""
+        if self.view is not None:
+            self._travel(transport.event(self.view, by))
+
+    def action_act(self, by: int) -> None:
+        """Go to the act before, or do the next one again."""
+        if self.view is not None:
+            self._travel(transport.act(self.view, by))
+
+    def action_alike(self, by: int) -> None:
+        """Go to the event before, or the next, of the kind under the cursor."""
+        if self.view is not None:
+            self._travel(transport.alike(self.view, by))
+
+    def action_go(self, where: str) -> None:
+        """Go to a place by its name."""
+        self._travel(f"goto {where}")
+
+    def action_fork(self) -> None:
+        """Leave the branch on purpose."""
+        self._do("fork", quiet=False)
+
+    def action_name(self) -> None:
+        """Type the command that names this point."""
+        self.main.type("checkpoint ")
+
+    def action_play(self) -> None:
+        """Play what was done, or pause."""
+        view = self.view
+        if view is None or view.play is not None:
+            self._stop_playing()
+        elif view.now.ahead is None:
+            self.main.tell(f"nothing lies ahead on {view.now.branch}: c runs on")
+        else:
+            self._play(transport.PACE)
+
+    def action_pace(self, by: float) -> None:
+        """Play slower or faster."""
+        if self.view is not None and self.view.play is not None:
+            self._play(transport.paced(self.view.play, by))
+
+    def _play(self, pace: float) -> None:
+        self._stop_playing()
+        self.main.look(play=pace)
+        self._player = self.set_interval(1 / pace, self._play_on)
+
+    def _play_on(self) -> None:
+        """Go to the next event, once the one before is on the screen."""
+        view = self.view
+        if view is None or view.now.ahead is None:
+            self._stop_playing()
+        elif self.idle:
+            self._do(transport.event(view, 1) or "play 1", quiet=True)
+
+    def _stop_playing(self) -> None:
+        if self._player is not None:
+            self._player.stop()
+            self._player = None
+            self.main.look(play=None)
+
+    # Places on the screen.
+
+    def action_layout(self, name: str) -> None:
+        """Show a layout."""
+        self.main.show_layout(layouts.layout_of(name))
+
+    def action_reset_layout(self) -> None:
+        """Let the layout be as it was drawn."""
+        self.main.reset_layout()
+
+    def action_next_pane(self, by: int) -> None:
+        """Go to the next pane."""
+        self.main.next_pane(by)
+
+    def action_resize(self, way: str, by: int) -> None:
+        """Make the pane in focus larger or smaller."""
+        self.main.resize_pane(way, by)
+
+    def action_jump(self) -> None:
+        """Put a letter on every pane, and go where the next key says."""
+        self.push_screen(JumpScreen(self.main.letters()), self._jump)
+
+    def _jump(self, name: str | None) -> None:
+        self.main.letters(shown=False)
+        if name is not None:
+            self.main.focus_pane(name)
+
+    def action_search(self) -> None:
+        """Type a command: this pane has nothing to search."""
+        self.main.type()
 
     # Keys, in the order of `bindings.KEYS`.
 
@@ -371,14 +517,6 @@ class LapisApp(KeyboardApp):
         """Go to the command line."""
         self.main.type(text)
 
-    def action_pane(self, name: str) -> None:
-        """Go to a pane, and show it if it is a tab."""
-        self.main.go(name)
-
-    def action_plugged(self) -> None:
-        """Go to the panes of plug-ins, in turn."""
-        self.main.go_plugged()
-
     def action_zoom(self) -> None:
         """Give the pane in focus the whole screen, or take it back."""
         self.main.toggle_zoom()
@@ -440,7 +578,7 @@ def run_app(session: Session, ending: Ending) -> int:
     Returns the exit status.
     """
     with closing(session, ending):
-        app = LapisApp(session, ending)
+        app = LapisApp(session, ending, Kept(kept_place()))
         ending.last = restorer()
         before, threading.excepthook = threading.excepthook, app.fail
         try:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from lapis_tui.layouts import LAYOUTS
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -41,31 +43,59 @@ KEYS = (
     Key("ctrl+c", "interrupt", "break", "",
         "copy what is selected, or else break into the running guest, or into a long "
         "way back", "Ctrl-C"),
-    Key("n,right", "turn(1)", "next-vcpu", "", "select the next vCPU", "n"),
-    Key("p,left", "turn(-1)", "previous-vcpu", "vCPU", "select the previous vCPU", "p"),
+    Key("space", "play", "play", "play",
+        "play what was done from here on, event by event, or pause; , and . make it "
+        "slower and faster", "Space"),
+    Key("comma", "pace(0.5)", "slower", "", "play at half the speed", ","),
+    Key("full_stop", "pace(2)", "faster", "", "play at twice the speed", "."),
+    Key("left", "event(-1)", "event-back", "", "go to the event before", "←"),
+    Key("right", "event(1)", "event-on", "", "go to the next event, as far as known",
+        "→"),
+    Key("shift+left", "act(-1)", "act-back", "", "go to the act before", "Shift-←"),
+    Key("shift+right", "act(1)", "act-on", "", "do the next act again", "Shift-→"),
+    Key("left_square_bracket", "alike(-1)", "alike-back", "",
+        "go to the last event before this that is of the kind under the cursor", "["),
+    Key("right_square_bracket", "alike(1)", "alike-on", "",
+        "go on to the next event of the kind under the cursor", "]"),
+    Key("home", "go('start')", "beginning", "", "go to the beginning", "Home"),
+    Key("end", "go('end')", "end", "", "go to the end of the branch", "End"),
+    Key("F", "fork", "fork", "fork",
+        "fork here: what is done next goes onto a branch of its own", "F"),
+    Key("m", "name", "name", "", "give this point a name, for goto", "m"),
+    Key("n", "turn(1)", "next-vcpu", "", "select the next vCPU", "n"),
+    Key("p", "turn(-1)", "previous-vcpu", "vCPU", "select the previous vCPU", "p"),
     Key("b,f9", "breakpoint", "breakpoint", "break",
         "set or remove a breakpoint at the cursor, or at RIP", "b F9"),
     Key("i", "inject", "inject", "inject", "build and send an IPI, INIT or SIPI", "i"),
     Key("a", "answer", "answer", "answer", "answer the pending request", "a"),
     Key("d", "discard", "discard", "",
         "discard the pending request: the instruction runs again", "d"),
-    Key("colon,slash", "command", "command", "command", "type a command", ": /"),
-    Key("tab", "app.focus_next", "next-pane", "", "go to the next pane", "Tab"),
-    Key("shift+tab", "app.focus_previous", "previous-pane", "",
-        "go to the previous pane", "Shift-Tab"),
-    Key("1", "pane('vcpus')", "pane-vcpus", "", "go to the vCPUs", "1"),
-    Key("2", "pane('apics')", "pane-apics", "", "go to the local APICs", "2"),
-    Key("3", "pane('events')", "pane-events", "", "go to the events", "3"),
-    Key("4", "pane('console')", "pane-console", "", "go to the guest's console", "4"),
-    Key("5", "pane('results')", "pane-results", "", "go to the commands' results", "5"),
-    Key("6", "plugged", "pane-plugged", "", "go to the panes of plug-ins, in turn",
-        "6"),
-    Key("7", "pane('terminal')", "pane-terminal", "",
-        "go to the terminal on COM1: keys go to the guest, until Ctrl-]", "7"),
-    Key("8", "pane('vga')", "pane-vga", "", "go to the screen of a pc", "8"),
+    Key("colon", "command", "command", "command", "type a command", ":"),
+    Key("slash", "search", "search", "", "search in this pane, or type a command",
+        "/"),
+    Key("tab", "next_pane(1)", "next-pane", "",
+        "go to the next pane of the layout, those behind a tab as well", "Tab"),
+    Key("shift+tab", "next_pane(-1)", "previous-pane", "", "go to the pane before",
+        "Shift-Tab"),
+    Key("ctrl+o,apostrophe", "jump", "jump", "",
+        "put a letter on every pane; that letter goes there", "' Ctrl-O"),
+    *(
+        Key(layout.key, f"layout('{layout.name}')", f"layout-{layout.name}", "",
+            f"layout {layout.name}: {layout.text}", layout.key)
+        for layout in LAYOUTS
+    ),
     Key("z", "zoom", "zoom", "", "give the whole screen to this pane, or back", "z"),
+    Key("plus,equals_sign", "resize('rows', 1)", "taller", "",
+        "make this pane a row taller", "+"),
+    Key("minus", "resize('rows', -1)", "lower", "", "make it a row lower", "-"),
+    Key("greater_than_sign", "resize('columns', 4)", "wider", "", "make it wider",
+        ">"),
+    Key("less_than_sign", "resize('columns', -4)", "narrower", "",
+        "make it narrower; dividers follow the mouse as well", "<"),
+    Key("0", "reset_layout", "layout-reset", "", "let this layout be as it was drawn",
+        "0"),
     Key("escape", "leave", "leave", "",
-        "leave a field; break off what is being done; back to the vCPUs", "Esc"),
+        "leave a field; break off what is being done; back to now", "Esc"),
     Key("ctrl+p", "app.command_palette", "palette", "", "every command, by name",
         "Ctrl-P"),
     Key("f1,question_mark", "help", "help", "help", "this help", "F1 ?"),
@@ -81,7 +111,13 @@ INSIDE = (
     ("↑ ↓", "on the command line: older and newer commands"),
     ("Tab", "on the command line: complete"),
     ("Ctrl-]", "in the terminal: leave it; every other key goes to the guest"),
-    ("mouse", "click a vCPU to select it; drag to select text; the wheel scrolls"),
+    (
+        "mouse",
+        (
+            "click a vCPU, an event, a key, the seek bar; drag a divider, or over text "
+            "to select it; the wheel scrolls"
+        ),
+    ),
 )
 """Keys that belong to a pane or a field."""
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lapis_engine.events import Logged
     from lapis_sessions.extensions import Row
     from lapis_sessions.views.snapshot import Snapshot
@@ -22,30 +24,35 @@ class Seen(Message):
         *,
         running: bool,
         anew: bool = False,
+        ahead: Sequence[Logged] | None = None,
     ) -> None:
         """Carry a picture and what has happened since the one before.
 
         `running` tells that more will come without a further command, `anew` that the
-        machine went back: `events` are all that there are.
+        machine went back: `events` are all that there are. `ahead` is what is known to
+        come, None where that is what it was.
         """
         super().__init__()
         self.snapshot = snapshot
         self.events = events
         self.running = running
         self.anew = anew
+        self.ahead = ahead
 
 
 class Busy(Message):
     """The machine is on its way to another point."""
 
-    def __init__(self, at: int, percent: int | None) -> None:
+    def __init__(self, at: int, percent: int | None, left: float | None) -> None:
         """Carry the instruction that it has come to, and how much of it that is.
 
-        `percent` is None where the point is being looked for.
+        `percent` is None where the point is being looked for; `left` are the seconds
+        that it will take yet, None where that cannot be told.
         """
         super().__init__()
         self.at = at
         self.percent = percent
+        self.left = left
 
 
 class Noticed(Message):
@@ -85,11 +92,13 @@ class Done(Message):
         ok: bool,
         quiet: bool,
         leaves: tuple[str, str] | None = None,
+        is_sheet: bool = False,
     ) -> None:
         """Carry the line and what it brought.
 
         `quiet` tells that it came from a key, whose effect is on the screen; `leaves`
-        that nothing was done, for it would have left the one branch for the other.
+        that nothing was done, for it would have left the one branch for the other;
+        `is_sheet` that its text is to be read at leisure.
         """
         super().__init__()
         self.line = line
@@ -97,6 +106,7 @@ class Done(Message):
         self.ok = ok
         self.quiet = quiet
         self.leaves = leaves
+        self.is_sheet = is_sheet
 
 
 class Failed(Message):

@@ -23,11 +23,13 @@ from lapis_tui.messages import Busy, Done, Failed, Noticed, Seen
 from lapis_tui.panes.terminal import PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from textual.message import Message
 
+    from lapis_engine.events import Logged
     from lapis_sessions.session import Outcome, Session
+    from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.timeline.way import Way
 
 SLICE_SECONDS = 0.02
@@ -55,10 +57,12 @@ class Order:
     """It came from a key."""
     may_leave: bool = False
     """The user was asked whether it may leave the branch."""
+    is_sheet: bool = False
+    """What it brings is to be read at leisure."""
 
 
-TYPED = (0, Order("", 0))
-"""In the place of an order: something was typed."""
+LOOK = (0, Order("", 0))
+"""In the place of an order: something was typed, or something else is looked at."""
 
 
 class Worker:
@@ -75,7 +79,8 @@ class Worker:
         self._drawn = Flag()
         self._drawn.set()
         self._events_from = 0
-        self._travels = 0
+        self._history: tuple[object, ...] = ()
+        """What the last picture's past and future were those of."""
         self._slice = FIRST_SLICE
         self._since = self._shown = 0.0
         self._frame = FRAME_SECONDS
@@ -97,7 +102,11 @@ class Worker:
     def type(self, data: bytes) -> None:
         """Type on COM1, between two slices of a run or at once."""
         self._typed.put(data)
-        self._orders.put(TYPED)
+        self._orders.put(LOOK)
+
+    def look(self) -> None:
+        """Ask for a picture: another part of the machine is looked at."""
+        self._orders.put(LOOK)
 
     def interrupt(self) -> None:
         """Break into what is done; what was asked for behind it is not done at all."""
@@ -128,7 +137,7 @@ class Worker:
             self._notice()
             while (item := self._orders.get()) is not None:
                 self._type()
-                if item is TYPED:
+                if item is LOOK:
                     self._show_last()
                     continue
                 self._current, order = item
@@ -173,8 +182,11 @@ class Worker:
         why = outcome.leaves
         leaves = None if why is None else (why.branch, why.new)
         self._post(
-            Done(order.line, text, ok=outcome.ok, quiet=order.quiet, leaves=leaves)
-        )
+            Done(
+                order.line, text, ok=outcome.ok, quiet=order.quiet, leaves=leaves,
+                is_sheet=order.is_sheet,
+            )
+        )  # fmt: skip
         self._notice()
 
     def _watch(self, way: Way) -> bool:
@@ -182,8 +194,12 @@ class Worker:
         now = monotonic()
         if now - self._shown >= FRAME_SECONDS:
             self._shown = now
-            self._post(Busy(way.at, way.percent))
+            self._post(Busy(way.at, way.percent, self._left(way, now)))
         return self._current > self._broken
+
+    def _left(self, way: Way, now: float) -> float | None:
+        """Return the seconds that a way will take yet, if it goes on as it did."""
+        return (now - self._since) * way.left / way.done if way.done else None
 
     def _notice(self) -> None:
         while self._session.notices:
@@ -214,15 +230,24 @@ class Worker:
         """
         self._drawn.clear()
         start = monotonic()
-        log, travels = self._session.machine.log, self._session.timeline.travels
-        anew, self._travels = travels != self._travels, travels
+        log, timeline = self._session.machine.log, self._session.timeline
+        anew, ahead = self._known(timeline)
         news = tuple(log.last(KEPT) if anew else log.since(self._events_from))
         self._events_from = log.next_seq
         events = PANE_EVENTS if self._session.extensions.panes else 0
         picture = snapshot.take(self._session, code=self.rows, events=events)
-        self._post(Seen(picture, news, running=running, anew=anew))
+        self._post(Seen(picture, news, running=running, anew=anew, ahead=ahead))
         self._shown = monotonic()
         self._frame = max(FRAME_SECONDS, 5 * (self._shown - start))
+
+    def _known(self, timeline: Timeline) -> tuple[bool, Sequence[Logged] | None]:
+        """Tell whether the machine went elsewhere, and then what is known to come."""
+        here = timeline.travels, timeline.branch.name, timeline.at_end
+        if here == self._history:
+            return False, None
+        anew = here[:1] != self._history[:1]
+        self._history = here
+        return anew, timeline.ahead()
 
 
 def brief(outcome: Outcome) -> str:

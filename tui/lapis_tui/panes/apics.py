@@ -9,7 +9,7 @@ from lapis_engine.apic.regs import LVT_MASKED, LVT_MODE, LVT_VECTOR
 from lapis_engine.explain import LVT_MODES
 from lapis_tui.blocks import ladder, lines
 from lapis_tui.blocks.lines import Line
-from lapis_tui.layout import BESIDE, COLUMN
+from lapis_tui.blocks.vcpu_columns import BESIDE, COLUMN
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.vcpus import shown
 
@@ -94,9 +94,15 @@ def _lvt(apic: ApicView) -> Line:
 class ApicsPane(LinePane):
     """The APICs, in the columns of the vCPU pane."""
 
+    TITLE = "local APICs"
+    ABOUT = (
+        "IRR, ISR and TMR by priority class, what makes the PPR, and what becomes of "
+        "the highest vector that waits. `*` has come since the stop before, `-` gone."
+    )
+
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__("local APICs", id="apics")
+        super().__init__(self.TITLE, id="apics")
 
     def update(self, view: View) -> None:
         """Show `view`."""

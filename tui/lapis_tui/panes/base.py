@@ -13,6 +13,7 @@ from rich.style import Style
 from textual.binding import Binding
 from textual.content import Content
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -36,15 +37,52 @@ class LinePane(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{role}" for role in ROLES}
     DEFAULT_CSS = ROLE_CSS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k,up", "scroll_up", "Up", show=False),
-        Binding("j,down", "scroll_down", "Down", show=False),
-        Binding("ctrl+u,pageup", "page_up", "Page up", show=False),
-        Binding("ctrl+d,pagedown", "page_down", "Page down", show=False),
-        Binding("g,home", "scroll_home", "First line", show=False),
-        Binding("G,end", "scroll_end", "Last line", show=False),
+        Binding("k,up", "scroll_up", "up", show=False),
+        Binding("j,down", "scroll_down", "down", show=False),
+        Binding("ctrl+u,pageup", "page_up", "a page up", show=False),
+        Binding("ctrl+d,pagedown", "page_down", "a page down", show=False),
+        Binding("g", "scroll_home", "the first line", show=False),
+        Binding("G", "scroll_end", "the last line", show=False),
     ]
+    TITLE: ClassVar[str] = ""
+    """What the pane is called."""
+    ABOUT: ClassVar[str] = ""
+    """What it shows, in two or three sentences, for F1."""
     follows = False
     """Stay at the last line while it is in view."""
+
+    class Wish(Message):
+        """A command is to be done, as if it were typed."""
+
+        def __init__(self, line: str, *, quiet: bool = True) -> None:
+            """Carry the line; `quiet` tells that its effect is on the screen."""
+            super().__init__()
+            self.line = line
+            self.quiet = quiet
+
+    class Sheet(Message):
+        """A command is to be done, and what it brings to be shown at leisure."""
+
+        def __init__(self, line: str) -> None:
+            """Carry the line."""
+            super().__init__()
+            self.line = line
+
+    class Hint(Message):
+        """Something is to be said in the row of the command line."""
+
+        def __init__(self, text: str) -> None:
+            """Carry the sentence."""
+            super().__init__()
+            self.text = text
+
+    class Pointed(Message):
+        """The cursor that all panes share is to go to an event."""
+
+        def __init__(self, seq: int | None) -> None:
+            """Carry its number; None is the last that has happened."""
+            super().__init__()
+            self.seq = seq
 
     def __init__(self, title: str = "", *, id: str) -> None:  # noqa: A002
         """Make an empty pane with `title` in its top border."""

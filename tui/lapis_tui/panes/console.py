@@ -12,6 +12,8 @@ from lapis_tui.panes.base import LinePane
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lapis_tui.view import View
+
 KEPT = 64 * 1024
 """Bytes of each console that are shown, counted from the end."""
 
@@ -45,15 +47,21 @@ def render(consoles: Mapping[str, bytes], size: tuple[int, int]) -> list[Line]:
 class ConsolePane(LinePane):
     """Shows the console, the last row in view."""
 
+    TITLE = "guest console"
+    ABOUT = (
+        "What the guest printed, port by port, as plain text: what would move the "
+        "cursor or colour it is made visible. The terminal (8) obeys it instead."
+    )
     follows = True
 
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__("guest console", id="console")
+        super().__init__(self.TITLE, id="console")
         self._shown: dict[str, int] | None = None
 
-    def update(self, consoles: Mapping[str, bytes]) -> None:
+    def update(self, view: View) -> None:
         """Show what was printed, if there is more than before."""
+        consoles = view.now.consoles
         sizes = {port: len(raw) for port, raw in consoles.items()}
         if sizes != self._shown:
             self._shown = sizes

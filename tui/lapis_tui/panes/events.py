@@ -6,15 +6,15 @@ ten.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from lapis_engine.events import IpiSent
 from lapis_engine.explain.events import describe
-from lapis_engine.machine.log import KEPT
 from lapis_tui.blocks.ladder import unusual
 from lapis_tui.blocks.lines import Line, plain
+from lapis_tui.blocks.marks import MARKS
 from lapis_tui.panes.base import LinePane
+from lapis_tui.past import Past
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,18 +22,7 @@ if TYPE_CHECKING:
     from textual.selection import Selection
 
     from lapis_engine.events import Event, Logged
-
-MARKS = {
-    "ipi": ("→", "symbol"), "accept": ("+", "good"), "refuse": ("x", "bad"),
-    "deliver": (">", "good"), "eoi": ("-", "dim"), "init": ("I", "warn"),
-    "sipi": ("S", "warn"), "boot": ("~", "warn"), "nmi": ("N", "warn"),
-    "nmi-deliver": (">", "warn"), "extint": (">", "good"), "timer": ("t", "good"),
-    "exit": ("?", "changed"), "answer": ("=", "changed"), "suspend": ("#", "bad"),
-    "oddity": ("!", "warn"), "fault": ("#", "bad"), "exception": ("!", "bad"),
-    "halt": ("z", "dim"), "wake": ("^", "dim"), "mode": ("%", "symbol"),
-    "apic-mode": ("%", "symbol"), "debug": ("D", "warn"), "reset": ("R", "warn"),
-}  # fmt: skip
-"""A glyph and a role for each kind of event."""
+    from lapis_tui.view import View
 
 
 def words(logged: Logged, width: int = 0) -> Line:
@@ -73,41 +62,45 @@ def render(events: Sequence[Logged], size: tuple[int, int]) -> list[Line]:
 
 
 class EventsPane(LinePane):
-    """Scrolls over all events that the machine keeps."""
+    """Scrolls over all events that are kept."""
 
+    TITLE = "events, us"
+    ABOUT = (
+        "What happened: number, virtual time in us, vCPU, and what it was. The last "
+        "65,536 are kept."
+    )
     follows = True
 
     def __init__(self) -> None:
         """Start without events."""
-        super().__init__("events, us", id="events")
-        self.events: deque[Logged] = deque(maxlen=KEPT)
+        super().__init__(self.TITLE, id="events")
+        self._events = Past()
+        self._generation = 0
         self.draw(lambda _size: [Line(" nothing has happened", "dim")])
 
-    def add(self, events: Sequence[Logged]) -> None:
-        """Append events; the view stays at the newest, or else at what it shows."""
-        if not events:
+    def update(self, view: View) -> None:
+        """Show the newest; or stay at what is in view."""
+        count, self._events = self._count, view.events
+        if not view.events:
             return
         self._make = None
-        gone = max(len(self.events) + len(events) - KEPT, 0)
-        self.events.extend(events)
-        self.resize_content(self.size.width, len(self.events))
-        if gone and not self.is_vertical_scroll_end:
-            self.scroll_to(y=self.scroll_y - gone, animate=False, immediate=True)
+        self._count = len(view.events)
+        if count != self._count or self._generation != view.events.generation:
+            self._generation = view.events.generation
+            self.resize_content(self.size.width, self._count)
 
-    def forget(self) -> None:
-        """Show nothing until more is added."""
-        self.events.clear()
+    _count = 0
 
     def line_at(self, row: int) -> Line | None:
         """Put event `row` of those that are kept into words."""
-        if not self.events:
+        if not self._events:
             return super().line_at(row)
-        if not 0 <= row < len(self.events):
+        if not 0 <= row < len(self._events):
             return None
         width, _ = self.extent
-        return words(self.events[row], width).fit(width)
+        return words(self._events[row], width).fit(width)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text, for the clipboard."""
-        rows = (words(event, self.extent[0]) for event in self.events)
+        rows = (words(event, self.extent[0]) for event in self._events)
         return selection.extract(plain(rows)), "\n"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from lapis_engine.machine.requests import PendingRequest
+    from lapis_tui.view import View
 
 UNITS = {1: "byte", 2: "word", 4: "dword", 8: "qword"}
 
@@ -91,7 +92,7 @@ class PendingPane(Horizontal):
     def __init__(self) -> None:
         """Make the pane; it hides itself while nothing is pending."""
         super().__init__(id="pending")
-        self.list = LinePane(id="requests")
+        self.list = LinePane(id="pending-list")
         self.list.can_focus = False
         self.field = AnswerField()
 
@@ -101,8 +102,9 @@ class PendingPane(Horizontal):
         yield Label("answer", id="answer-label")
         yield self.field
 
-    def update(self, pending: Sequence[PendingRequest], selected: int) -> None:
+    def update(self, view: View) -> None:
         """Show the requests."""
+        pending, selected = view.now.pending, view.selected
         rows = render(pending, selected, (96, 3))
         self.list.styles.width = max((row.width for row in rows), default=0) + 2
         self.list.show(rows)

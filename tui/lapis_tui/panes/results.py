@@ -10,6 +10,8 @@ from lapis_tui.panes.base import LinePane
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lapis_tui.view import View
+
 KEPT = 5_000
 """Rows; older ones are dropped."""
 
@@ -26,11 +28,13 @@ def render(line: str, text: str, *, ok: bool) -> list[Line]:
 class ResultsPane(LinePane):
     """A transcript."""
 
+    TITLE = "commands"
+    ABOUT = "The commands that were typed, and what they brought, newest last."
     follows = True
 
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__("commands", id="results")
+        super().__init__(self.TITLE, id="results")
         self._rows: list[Line] = []
         self.draw(lambda _size: [Line(" : for a command, F1 for help", "dim")])
 
@@ -41,3 +45,6 @@ class ResultsPane(LinePane):
         if len(rows) > self.size.height:
             top = len(self._rows) - len(rows)
             self.scroll_to(y=top, animate=False, immediate=True, force=True)
+
+    def update(self, view: View) -> None:
+        """Show nothing of it: the transcript grows by `add`."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from textual.events import Key, Paste
 
+    from lapis_tui.view import View
+
 PORT: Final = "com1"
 WAY_OUT: Final = "ctrl+right_square_bracket"
 KEYS: Final[Mapping[str, bytes]] = {
@@ -37,6 +39,11 @@ def sent(key: Key) -> bytes:
 class TerminalPane(LinePane):
     """Shows the screen of a serial terminal; typed keys go to the guest."""
 
+    TITLE = "terminal com1"
+    ABOUT = (
+        "The screen of a serial terminal on COM1. While it has the focus every key "
+        "goes to the guest, and is recorded as typed; Ctrl-] takes the keys back."
+    )
     follows = True
 
     class Typed(Message):
@@ -52,13 +59,13 @@ class TerminalPane(LinePane):
 
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__("terminal com1", id="terminal")
+        super().__init__(self.TITLE, id="terminal")
         self._serial = Serial()
         self._printed = b""
 
-    def update(self, consoles: Mapping[str, bytes]) -> None:
+    def update(self, view: View) -> None:
         """Show what was printed; where that is not more of the same, begin anew."""
-        now = consoles.get(PORT, b"")
+        now = view.now.consoles.get(PORT, b"")
         if now == self._printed and self.lines:
             return
         if not now.startswith(self._printed):
@@ -82,7 +89,7 @@ class TerminalPane(LinePane):
 
     def on_blur(self) -> None:
         """Say what it is."""
-        self.border_title = "terminal com1"
+        self.border_title = self.TITLE
 
     async def _on_key(self, event: Key) -> None:
         event.stop()

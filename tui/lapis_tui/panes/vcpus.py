@@ -12,7 +12,7 @@ from lapis_engine.cpu.registers import SEG_DB
 from lapis_tui.blocks import code, lines, registers
 from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.registers import Registers
-from lapis_tui.layout import BESIDE, COLUMN, columns, split
+from lapis_tui.blocks.vcpu_columns import BESIDE, COLUMN, columns, split
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
@@ -169,9 +169,15 @@ def _code(view: View, vcpu: VcpuSnapshot, width: int, room: int) -> list[Line]:
 class VcpusPane(LinePane):
     """The columns; moves the cursor, and tells which column was clicked."""
 
+    TITLE = "vCPUs"
+    ABOUT = (
+        "Registers and code of the vCPUs, as many side by side as fit; `>` is the "
+        "next instruction, `*` what has changed since the stop before. The row above "
+        "the code says where RIP is, and why a vCPU does not run."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k,up", "cursor(-1)", "Up", show=False),
-        Binding("j,down", "cursor(1)", "Down", show=False),
+        Binding("k,up", "cursor(-1)", "cursor up in the code", show=False),
+        Binding("j,down", "cursor(1)", "cursor down in the code", show=False),
     ]
 
     class Clicked(Message):

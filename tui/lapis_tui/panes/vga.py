@@ -9,6 +9,7 @@ from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
     from lapis_engine.devices.vga.screen import Screen
+    from lapis_tui.view import View
 
 
 def render(screen: Screen | None) -> list[Line]:
@@ -27,10 +28,14 @@ def render(screen: Screen | None) -> list[Line]:
 class VgaPane(LinePane):
     """Shows the text of a VGA."""
 
+    TITLE = "screen vga"
+    ABOUT = "What the display adapter of a pc shows while it is in a text mode."
+
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__("screen vga", id="vga")
+        super().__init__(self.TITLE, id="vga")
 
-    def update(self, screen: Screen | None) -> None:
+    def update(self, view: View) -> None:
         """Show what is on it."""
+        screen = view.now.screen
         self.draw(lambda _size: render(screen))

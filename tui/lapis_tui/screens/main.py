@@ -6,50 +6,59 @@ It knows nothing of sessions or workers; what the user wants done goes on to the
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any
 
-from textual.containers import Container
+from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
-from lapis_tui import layout
+from lapis_tui import layouts
+from lapis_tui.blocks import vcpu_columns
 from lapis_tui.painter import Sketch
 from lapis_tui.panes import results, status
 from lapis_tui.panes.apics import ApicsPane
 from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.body import Body
 from lapis_tui.panes.command import CommandInput, CommandLine
 from lapis_tui.panes.console import ConsolePane
 from lapis_tui.panes.events import EventsPane
+from lapis_tui.panes.keys import KeyHint, KeysPane
 from lapis_tui.panes.pending import PendingPane
 from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.results import ResultsPane
+from lapis_tui.panes.seek import SeekPane
 from lapis_tui.panes.terminal import TerminalPane
+from lapis_tui.panes.time import TimePane
 from lapis_tui.panes.vcpus import VcpusPane
 from lapis_tui.panes.vga import VgaPane
+from lapis_tui.past import Past
+from lapis_tui.splits import Box, Places, Sharing, names
 from lapis_tui.view import View, after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from textual.app import ComposeResult
     from textual.widget import Widget
 
-    from lapis_engine.events import Logged
     from lapis_sessions.extensions import Pane
-    from lapis_sessions.views.snapshot import Snapshot
-    from lapis_tui.messages import Painted
+    from lapis_tui.kept import Kept
+    from lapis_tui.messages import Painted, Seen
     from lapis_tui.panes.command import Completer
 
-TABS = ("events", "console", "results")
-"""Panes that take turns at the bottom of a narrow screen."""
-CONSOLES = ("terminal", "vga")
-"""More of these, which are in view when they are asked for."""
-PANES = ("vcpus", "apics", *TABS)
+PANES = (
+    VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
+    TerminalPane, VgaPane, TimePane,
+)  # fmt: skip
+"""Every pane of ours that a layout may have."""
+CHROME = 4
+"""Rows of status, seek bar, command line and keys."""
 
 
 class MainScreen(Screen[None]):
-    """Status, vCPUs, APICs, requests, events, console, results, command line, keys."""
+    """Status, seek bar, the panes of a layout, command line, keys."""
 
     class Ready(Message):
         """The panes are there: a picture can be shown."""
@@ -62,22 +71,30 @@ class MainScreen(Screen[None]):
             super().__init__()
             self.sketch = sketch
 
-    def __init__(self, complete: Completer, panes: Sequence[Pane] = ()) -> None:
-        """Complete command lines with `complete`; `panes` are those of plug-ins."""
+    class Arranged(Message):
+        """Other panes are in view, or elsewhere."""
+
+    def __init__(
+        self, complete: Completer, kept: Kept, panes: Sequence[Pane] = ()
+    ) -> None:
+        """Complete command lines with `complete`; `panes` are those of plug-ins.
+
+        What the user makes of the screen goes into `kept`.
+        """
         super().__init__()
         self._plugged = {
             pane.name: PluggedPane(pane, number) for number, pane in enumerate(panes)
         }
-        self._tabs = (
-            *TABS,
-            *CONSOLES,
-            *(f"{each.id}" for each in self._plugged.values()),
-        )
         self.view: View | None = None
         """What is shown; None until the first picture."""
+        self.kept = kept
+        self.layout_ = layouts.layout_of(kept.layout)
+        """The layout that is shown."""
         self._complete = complete
-        self._plan: layout.Plan | None = None
-        self._tab = "events"
+        self._past = Past()
+        self._front: dict[tuple[str, ...], str] = {}
+        self._arranged: tuple[object, ...] | None = None
+        """What the present places were made from."""
         self._zoomed = ""
         self._left: Widget | None = None
         """Where the focus was before the command line."""
@@ -85,25 +102,15 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Put the panes on the screen, top to bottom."""
         yield fixed("status")
-        yield VcpusPane()
-        yield ApicsPane()
-        yield PendingPane()
-        with Container(id="bottom"):
-            yield EventsPane()
-            with Container(id="side"):
-                yield ConsolePane()
-                yield ResultsPane()
-                yield TerminalPane()
-                yield VgaPane()
-                yield from self._plugged.values()
+        yield SeekPane()
+        yield Body(*(kind() for kind in PANES), *self._plugged.values())
         yield CommandLine(self._complete)
-        yield fixed("keys")
+        yield KeysPane()
 
     def on_mount(self) -> None:
-        """Begin at the vCPUs."""
-        for name in (*PANES, *self._tabs[len(TABS) :]):
-            self.query_one(f"#{name}").add_class("pane")
-        self.query_one(VcpusPane).focus()
+        """Begin where the layout begins."""
+        for pane in self.query_one(Body).children:
+            pane.add_class("pane")
         self.post_message(self.Ready())
 
     def on_resize(self) -> None:
@@ -112,23 +119,40 @@ class MainScreen(Screen[None]):
 
     # What is shown.
 
-    def see(self, now: Snapshot, events: Sequence[Logged], *, running: bool) -> None:
+    def see(self, seen: Seen) -> None:
         """Show the machine as it is now."""
-        self.view = after(self.view, now, running=running)
-        if not self.query(EventsPane):
+        if seen.anew:
+            self._past.begin(seen.events)
+        else:
+            self._past.add(seen.events)
+        is_first = self.view is None
+        self.view = after(
+            self.view,
+            seen.snapshot,
+            running=seen.running,
+            events=self._past,
+            ahead=seen.ahead,
+        )
+        if not self.query(Body):
             return  # the program ends, and the panes went before this came
-        self.query_one(EventsPane).add(events)
         self.draw()
+        if is_first:
+            self.focus_pane(self.layout_.first)
 
-    def work(self, busy: str | None) -> None:
-        """Say what is being done that takes a while, or that nothing is."""
-        if self.view is not None and self.view.busy != busy:
-            self.view = replace(self.view, busy=busy)
+    def work(self, busy: str | None, share: int | None = None) -> None:
+        """Say what is being done that takes a while, or that nothing is.
+
+        `share` is how much of it is done, in per cent, where that is known.
+        """
+        if self.view is not None and (self.view.busy, self.view.share) != (busy, share):
+            self.view = replace(self.view, busy=busy, share=share)
             self.draw_bars()
 
-    def forget_events(self) -> None:
-        """Show no events until more come: the machine went back."""
-        self.query_one(EventsPane).forget()
+    def look(self, **changes: object) -> None:
+        """Show the same moment in another way: `changes` are fields of the view."""
+        if self.view is not None:
+            self.view = replace(self.view, **changes)  # type: ignore[arg-type]
+            self.draw()
 
     def turn(self, vcpu: int) -> None:
         """Look at another vCPU."""
@@ -149,27 +173,34 @@ class MainScreen(Screen[None]):
     @property
     def code_rows(self) -> int:
         """Instructions of each vCPU that there may be room for."""
-        return self._plan.vcpu_rows if self._plan is not None else 24
+        box = self.places.boxes.get("vcpus")
+        return box.height if box is not None else 24
+
+    @property
+    def places(self) -> Places:
+        """Where the panes are."""
+        return self.query_one(Body).places
 
     def draw(self) -> None:
-        """Show the view in every pane."""
+        """Show the view in every pane that is in view."""
         if self.view is None:
             return
         self._arrange()
-        view = self.view
-        self.query_one(VcpusPane).update(view)
-        self.query_one(ApicsPane).update(view)
-        self.query_one(PendingPane).update(view.now.pending, view.selected)
-        self.query_one(ConsolePane).update(view.now.consoles)
-        self.query_one(TerminalPane).update(view.now.consoles)
-        self.query_one(VgaPane).update(view.now.screen)
+        for pane in self._panes():
+            if not isinstance(pane, PluggedPane):
+                pane.update(self.view)
         self._want()
         self.draw_bars()
 
+    def _panes(self) -> Iterator[Any]:
+        """Yield the panes in view, in the order of the layout."""
+        for name in self.places.boxes:
+            yield self.query_one(f"#{name}")
+
     def _want(self) -> None:
-        """Ask for the pane of a plug-in that is in view."""
+        """Ask for the panes of plug-ins that are in view."""
         for pane in self._plugged.values():
-            if self.view is not None and pane.id == self._tab:
+            if self.view is not None and pane.id in self.places.boxes:
                 sketch = Sketch(pane.pane, self.view.now, pane.extent)
                 self.post_message(self.Wanted(sketch))
 
@@ -182,99 +213,182 @@ class MainScreen(Screen[None]):
             pane.paint(message.rows)
 
     def draw_bars(self, choices: Sequence[str] = ()) -> None:
-        """Show the status and the keys, or instead of keys the `choices` of Tab."""
+        """Show status, seek bar and keys, or instead of keys the `choices` of Tab."""
         view = self.view
         if view is None:
             return
-        width, typing = self.size.width, isinstance(self.focused, Input)
-        bar = status.render(view, width, typing=typing)
-        row = status.choices(choices, width)
-        if not choices:
-            pending = bool(view.now.pending)
-            at_work = view.running or view.busy is not None
-            row = status.keys(width, running=at_work, pending=pending, typing=typing)
+        typing = isinstance(self.focused, Input)
+        bar = status.render(view, self.size.width, typing=typing)
         self.query_one("#status", LinePane).show([bar])
-        self.query_one("#keys", LinePane).show([row])
+        self.query_one(SeekPane).update(view)
+        self.query_one(KeysPane).update(
+            view, self.layout_, choices, self._hints(), typing=typing
+        )
+
+    def _hints(self) -> Sequence[KeyHint]:
+        """Return the keys that the pane in focus wants in the row."""
+        return getattr(self.focused, "hints", ())
 
     # Places.
 
     def _arrange(self) -> None:
-        """Give the panes their sizes."""
+        """Give the panes their places."""
         view, size = self.view, self.size
         if view is None:
             return
-        plan = layout.plan(
-            size.width, size.height, len(view.now.vcpus), len(view.now.pending),
-            self._zoomed,
+        facts = (
+            size, len(view.now.vcpus), len(view.now.pending), self.layout_.name,
+            self._zoomed, tuple(self._front.items()), self.kept.changes,
         )  # fmt: skip
-        if view.columns != plan.columns:
-            self.view = replace(view, columns=plan.columns)
-        if plan != self._plan:
-            self._plan = plan
-            self._set_rows(plan)
-            self._set_bottom(plan.bottom)
+        if facts == self._arranged:
+            return
+        self._arranged = facts
+        places = self._placed()
+        self.query_one(Body).place(places)
+        for tabs in places.tabs:
+            for name in tabs:
+                pane = self.query_one(f"#{name}")
+                others = " ".join(each for each in tabs if each != name)
+                pane.border_subtitle = f"Tab: {others}" if others else ""
+        box = places.boxes.get("vcpus") or places.boxes.get("apics")
+        if box is not None:
+            count = vcpu_columns.fitting(box.width, box.height, len(view.now.vcpus))
+            self.view = replace(view, columns=count)
+        self.post_message(self.Arranged())
 
-    def _set_rows(self, plan: layout.Plan) -> None:
-        for name, rows in (
-            ("vcpus", plan.vcpu_rows), ("apics", plan.apic_rows),
-            ("pending", plan.pending_rows), ("bottom", plan.bottom_rows),
-        ):  # fmt: skip
-            widget = self.query_one(f"#{name}")
-            widget.styles.height = rows
-            widget.display = rows > 0
-
-    def _set_bottom(self, way: str) -> None:
-        alone = self._zoomed if self._zoomed in self._tabs else ""
-        if way == "tabs":
-            alone = alone or self._tab
-        shown = {alone} if alone else self._beside()
-        for name in self._tabs:
-            self.query_one(f"#{name}").display = name in shown
-        self.query_one("#side").display = alone != "events"
-        for each in ("two", "three"):
-            self.set_class(each == way and not alone, f"-{each}")
-
-    def _beside(self) -> set[str]:
-        """Return the tabs that a wide screen shows side by side.
-
-        A pane that was asked for takes the place of console and results.
-        """
-        return {"events", self._tab} if self._tab not in TABS else set(TABS)
-
-    def open_tab(self, name: str) -> None:
-        """Bring a pane of the bottom to the front of a narrow screen."""
-        if name in self._tabs and name != self._tab:
-            self._tab = name
-            if self._plan is not None:
-                self._set_bottom(self._plan.bottom)
-            self.call_after_refresh(self._want)
-
-    def go(self, name: str) -> None:
-        """Give a pane the focus, and the whole screen if another had it."""
-        self.open_tab(name)
+    def _placed(self) -> Places:
+        view, (width, height) = self.view, self.size
+        assert view is not None
+        box = Box(0, 0, width, max(height - CHROME, 1))
+        drawn = self.layout_.fitting(width, height)
+        plugged = [f"{pane.id}" for pane in self._plugged.values()]
+        cpus = len(view.now.vcpus)
+        hidden = cpus > vcpu_columns.fitting(width, height, cpus)
+        sharing = Sharing(
+            layouts.needs(len(view.now.pending), hidden, plugged),
+            self._front,
+            self.kept.shares_of(self._variant),
+        )
         if self._zoomed:
-            self.zoom(name)
-        self.query_one(f"#{name}").focus()
+            return Places({self._zoomed: box})
+        return sharing.place(layouts.with_plugged(drawn.tree, plugged), box)
 
-    def go_plugged(self) -> None:
-        """Go to the pane of a plug-in, from one of them to the next."""
-        names = [f"{each.id}" for each in self._plugged.values()]
-        if not names:
+    @property
+    def _variant(self) -> str:
+        """The name under which the shares of the present tree are kept."""
+        drawn = self.layout_.fitting(*self.size)
+        return f"{self.layout_.name} {drawn.width}x{drawn.height}"
+
+    def on_body_dragged(self, message: Body.Dragged) -> None:
+        """Move a divider, and keep where it is."""
+        divider = message.divider
+        shares = divider.moved(message.by)
+        self.kept.share(self._variant, divider.path, shares)
+        self.draw()
+
+    def resize_pane(self, way: str, by: int) -> None:
+        """Make the pane in focus larger or smaller, by so many cells."""
+        box = self.places.boxes.get(self.focused_name)
+        if box is None:
+            return
+        for divider in self.places.dividers:
+            at, edge = divider.box, box.y + box.height
+            if divider.way == way == "rows" and at.y in {edge, box.y}:
+                sign = 1 if at.y == edge else -1
+            elif divider.way == way == "columns" and at.x in {
+                box.x + box.width, box.x - 1,
+            }:  # fmt: skip
+                sign = 1 if at.x > box.x else -1
+            else:
+                continue
+            self.on_body_dragged(Body.Dragged(divider, sign * by))
+            return
+
+    def show_layout(self, layout: layouts.Layout) -> None:
+        """Show a layout, and begin in its first pane; if it is shown, go on there."""
+        if layout.first == layouts.PLUGGED and not self._plugged:
             self.tell("no plug-in has a pane", ok=False)
             return
-        at = names.index(self._tab) + 1 if self._tab in names else 0
-        self.go(names[at % len(names)])
+        if layout is self.layout_:
+            self.next_pane(1)
+            return
+        self._zoomed = ""
+        self.layout_ = layout
+        self.kept.choose(layout.name)
+        self.draw()
+        self.focus_pane(layout.first)
+
+    def focus_pane(self, name: str) -> None:
+        """Give a pane of the layout the focus, and bring it to the front."""
+        self.open_tab(name)
+        if name == layouts.PLUGGED:
+            name = next(iter(self.places.boxes), name)
+        if self._zoomed and self._zoomed != name:
+            self.zoom(name)
+        for pane in self.query(f"#{name}"):
+            (pane if pane.can_focus else self).focus()
+
+    @property
+    def focused_name(self) -> str:
+        """The pane that has the focus, or nothing."""
+        widget = self.focused
+        while widget is not None:
+            if widget.id in self.places.boxes:
+                return widget.id
+            widget = widget.parent if widget.parent is not self else None  # type: ignore[assignment]
+        return ""
+
+    def next_pane(self, by: int) -> None:
+        """Go to the next pane of the layout, those behind a tab as well."""
+        tree = layouts.with_plugged(
+            self.layout_.fitting(*self.size).tree,
+            [f"{pane.id}" for pane in self._plugged.values()],
+        )
+        there = [n for n in names(tree) if self.query_one(f"#{n}").can_focus]
+        if not there:
+            return
+        at = there.index(self.focused_name) if self.focused_name in there else -by
+        self.focus_pane(there[(at + by) % len(there)])
+
+    def open_tab(self, name: str) -> None:
+        """Bring a pane to the front of those that share its place."""
+        for tabs in self.places.tabs:
+            if name in tabs and name not in self.places.boxes:
+                self._front[tabs] = name
+                self.draw()
+
+    def go(self, name: str) -> None:
+        """Go to a pane, in a layout that has it."""
+        here = layouts.holding(name, self.layout_, *self.size)
+        if here is not self.layout_:
+            self.show_layout(here)
+        self.focus_pane(name)
 
     def zoom(self, name: str = "") -> None:
         """Give a pane the whole screen; without a name, share it again."""
         self._zoomed = name
         self.draw()
 
+    def letters(self, *, shown: bool = True) -> dict[str, str]:
+        """Put a letter before the title of each pane, or take them away; return them.
+
+        The result goes from letter to pane.
+        """
+        there = [pane for pane in self._panes() if pane.can_focus]
+        found = dict(zip(ascii_lowercase, there, strict=False))
+        for letter, pane in found.items():
+            title = str(pane.border_title).removeprefix(f"[{letter}] ")
+            pane.border_title = Content(f"[{letter}] {title}" if shown else title)
+        return {letter: f"{pane.id}" for letter, pane in found.items()}
+
+    def reset_layout(self) -> None:
+        """Let the layout be as it was drawn."""
+        self.kept.forget(self._variant)
+        self.draw()
+
     def toggle_zoom(self) -> None:
         """Give the pane in focus the whole screen, or take it back."""
-        name = self.focused.id if self.focused is not None else None
-        known = name in PANES or name in self._tabs
-        self.zoom("" if self._zoomed or name is None or not known else name)
+        self.zoom("" if self._zoomed else self.focused_name)
 
     # The command line.
 
@@ -288,16 +402,19 @@ class MainScreen(Screen[None]):
         field.cursor_position = len(text)
 
     def leave(self) -> None:
-        """Leave a field for the pane before it, a pane for the vCPUs as they were."""
+        """Leave a field for the pane before it, a pane for the layout as it was."""
         if isinstance(self.focused, Input):
             self.query_one(CommandLine).open(visible=False)
-            (self._left or self.query_one(VcpusPane)).focus()
-            self._left = None
+            left, self._left = self._left, None
+            if left is not None and left.id in self.places.boxes:
+                left.focus()
+            else:
+                self.focus_pane(self.layout_.first)
             return
         if self.view is not None:
-            self.view = self.view.turned(self.view.selected)
+            self.view = replace(self.view.turned(self.view.selected), at=None)
         self.zoom()
-        self.query_one(VcpusPane).focus()
+        self.focus_pane(self.layout_.first)
 
     # Messages of the panes.
 
@@ -311,7 +428,7 @@ class MainScreen(Screen[None]):
 
     def on_terminal_pane_left(self) -> None:
         """Take the keys back from the guest."""
-        self.query_one(VcpusPane).focus()
+        self.show_layout(layouts.LAYOUTS[0])
 
     def on_vcpus_pane_clicked(self, message: VcpusPane.Clicked) -> None:
         """Select what was clicked."""
@@ -322,6 +439,10 @@ class MainScreen(Screen[None]):
         if self.view is not None:
             self.view = self.view.moved(message.by)
             self.draw()
+
+    def on_line_pane_pointed(self, message: LinePane.Pointed) -> None:
+        """Put the cursor that all panes share on an event."""
+        self.look(at=message.seq)
 
 
 def fixed(name: str) -> LinePane:

@@ -1,0 +1,19 @@
+"""A glyph and a role for each kind of event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MARKS: Final[Mapping[str, tuple[str, str]]] = {
+    "ipi": ("→", "symbol"), "accept": ("+", "good"), "refuse": ("x", "bad"),
+    "deliver": (">", "good"), "eoi": ("-", "dim"), "init": ("I", "warn"),
+    "sipi": ("S", "warn"), "boot": ("~", "warn"), "nmi": ("N", "warn"),
+    "nmi-deliver": (">", "warn"), "extint": (">", "good"), "timer": ("t", "good"),
+    "exit": ("?", "changed"), "answer": ("=", "changed"), "suspend": ("#", "bad"),
+    "oddity": ("!", "warn"), "fault": ("#", "bad"), "exception": ("!", "bad"),
+    "halt": ("z", "dim"), "wake": ("^", "dim"), "mode": ("%", "symbol"),
+    "apic-mode": ("%", "symbol"), "debug": ("D", "warn"), "reset": ("R", "warn"),
+}  # fmt: skip

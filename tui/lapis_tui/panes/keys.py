@@ -1,0 +1,114 @@
+"""The row of keys at the bottom: those of the pane in focus, and the layouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lapis_tui.bindings import KEYS
+from lapis_tui.blocks.lines import Line
+from lapis_tui.layouts import LAYOUTS
+from lapis_tui.panes.base import LinePane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+
+    from lapis_tui.layouts import Layout
+    from lapis_tui.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """A key in the row."""
+
+    key: str
+    """As Textual names it."""
+    shown: str
+    text: str
+
+
+def hints(view: View, own: Sequence[KeyHint], *, typing: bool) -> list[KeyHint]:
+    """Return the keys that make sense now, the most wanted first."""
+    if view.running or view.busy is not None:
+        text = "break; what is typed waits" if typing else "break"
+        return [KeyHint("ctrl+c", "Ctrl-C", text), KeyHint("q", "q", "quit")]
+    if typing:
+        return [
+            KeyHint("enter", "Enter", "send"), KeyHint("escape", "Esc", "back"),
+            KeyHint("tab", "Tab", "complete"),
+        ]  # fmt: skip
+    is_past = view.now.ahead is not None
+    out = list(own)
+    for key in KEYS:
+        is_apt = bool(key.hint)
+        is_apt &= key.id != "answer" or bool(view.now.pending)
+        is_apt &= is_past or key.id not in {"fork", "play"}
+        if is_apt:
+            out.append(KeyHint(key.keys.split(",")[0], key.shown.split()[0], key.hint))
+    return out
+
+
+def render(
+    hints_: Sequence[KeyHint], layout: Layout, width: int
+) -> list[tuple[Line, str]]:
+    """Return the pieces of the row with the key that each stands for."""
+    tabs = _layouts(layout, width)
+    room = width - sum(piece.width for piece, _ in tabs)
+    out: list[tuple[Line, str]] = []
+    for hint in hints_:
+        piece = Line(f" {hint.shown}", "strong").add(f" {hint.text} ", "held")
+        if piece.width <= room:
+            out.append((piece, hint.key))
+            room -= piece.width
+    return [*out, (Line(" " * room), ""), *tabs]
+
+
+def _layouts(now: Layout, width: int) -> list[tuple[Line, str]]:
+    out = []
+    for layout in LAYOUTS:
+        is_now = layout is now
+        text = f"{layout.key}{' ' + layout.name if is_now or width >= 160 else ''} "
+        out.append((Line(text, "title" if is_now else "dim"), layout.key))
+    return out
+
+
+class KeysPane(LinePane):
+    """The row; a click on a key presses it."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__(id="keys")
+        self.can_focus = False
+        self._pieces: list[tuple[Line, str]] = []
+
+    @property
+    def allow_select(self) -> bool:
+        """The mouse presses keys here."""
+        return False
+
+    def update(
+        self, view: View, layout: Layout, choices: Sequence[str],
+        own: Sequence[KeyHint], *, typing: bool,
+    ) -> None:  # fmt: skip
+        """Show the keys of `view`, or instead of them the `choices` of Tab."""
+        width = self.size.width
+        if choices:
+            self._pieces = [(Line("  ".join(["", *choices]), "held"), "")]
+        else:
+            self._pieces = render(hints(view, own, typing=typing), layout, width)
+        line = Line()
+        for piece, _ in self._pieces:
+            line.extend(piece)
+        self.show([line.fit(width)])
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
+        at = 0
+        for piece, key in self._pieces:
+            at += piece.width
+            if event.x < at:
+                if key:
+                    self.app.simulate_key(key)
+                return
