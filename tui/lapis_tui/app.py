@@ -339,6 +339,18 @@ class LapisApp(KeyboardApp):
         """Say what a pane has to say."""
         self.main.tell(message.text)
 
+    def on_line_pane_choice(self, message: LinePane.Choice) -> None:
+        """Wait for the key that a pane asks for."""
+        words = "  ".join(f"{key} {text}" for key, text in message.keys.items())
+        self.main.tell(f"{message.what}:  {words}  (Esc leaves)")
+
+        def chosen(key: str | None) -> None:
+            self.main.tell("")
+            if key is not None:
+                message.then(key)
+
+        self.push_screen(JumpScreen({key: key for key in message.keys}), chosen)
+
     # Moving in history.
 
     def _travel(self, line: str | None) -> None:

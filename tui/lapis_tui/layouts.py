@@ -60,6 +60,11 @@ LAYOUTS: Final = (
             columns("events", rows("console", "results"), weights=(6, 5)))),
         Drawn(0, 0, rows("vcpus", "apics", "pending", BOTTOM)),
     )),
+    Layout("3", "boot", "how each processor comes up", "boot", (
+        Drawn(170, 40, columns("boot", rows("vcpus", "events"), weights=(3, 2))),
+        Drawn(100, 36, rows("boot", "events")),
+        Drawn(0, 0, "boot"),
+    )),
     Layout("7", "timeline", "where in its history the machine is", "events", (
         Drawn(0, 0, rows("time", "events")),
     )),
@@ -83,6 +88,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     "terminal": Need(6, 26, 1.0),
     "vga": Need(6, 26, 0.5),
     "time": Need(5, 12, 0.5),
+    "boot": Need(8, 20, 2.0),
 }
 """Rows of each pane; of those of plug-ins `PLUGGED_NEED`."""
 PLUGGED_NEED: Final = Need(3, 8, 1.0)

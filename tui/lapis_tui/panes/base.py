@@ -22,7 +22,7 @@ from lapis_tui.blocks.lines import ROLES, Line, plain
 from lapis_tui.theme import ROLE_CSS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from textual.binding import BindingType
     from textual.selection import Selection
@@ -75,6 +75,18 @@ class LinePane(ScrollView, can_focus=True):
             """Carry the sentence."""
             super().__init__()
             self.text = text
+
+    class Choice(Message):
+        """The next key is one of several, or leaves."""
+
+        def __init__(
+            self, what: str, keys: Mapping[str, str], then: Callable[[str], None]
+        ) -> None:
+            """Carry what is chosen, the word for each key, and what to do with it."""
+            super().__init__()
+            self.what = what
+            self.keys = keys
+            self.then = then
 
     class Pointed(Message):
         """The cursor that all panes share is to go to an event."""

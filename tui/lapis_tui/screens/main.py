@@ -21,6 +21,7 @@ from lapis_tui.panes import results, status
 from lapis_tui.panes.apics import ApicsPane
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.body import Body
+from lapis_tui.panes.boot import BootPane
 from lapis_tui.panes.command import CommandInput, CommandLine
 from lapis_tui.panes.console import ConsolePane
 from lapis_tui.panes.events import EventsPane
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 PANES = (
     VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
-    TerminalPane, VgaPane, TimePane,
+    TerminalPane, VgaPane, TimePane, BootPane,
 )  # fmt: skip
 """Every pane of ours that a layout may have."""
 CHROME = 4

@@ -1,0 +1,191 @@
+"""The boot pane: lanes and checklists, held against the run-states of the machine."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rigs.screens import Driver, bringup, drive, look
+
+from lapis_engine.cause import Cause
+from lapis_engine.events import (
+    Answered,
+    Exited,
+    Halted,
+    InitReceived,
+    Interfered,
+    IpiSent,
+    Logged,
+    ModeChanged,
+    RunStateChanged,
+    SipiReceived,
+    Suspended,
+    VectorDelivered,
+    VectorEnded,
+    Woken,
+)
+from lapis_sessions.views.boot import Boot
+from lapis_tui.blocks import lanes
+from lapis_tui.blocks.lines import plain
+from lapis_tui.panes import boot as pane
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Session
+
+RUN, INIT = 2, 1
+"""Bits of a run-state, as bhyve numbers them."""
+CPUS = 4
+
+
+def shown(session: Session, size: tuple[int, int] = (120, 40)) -> str:
+    """Return the pane as it stands after what `session` has done."""
+    view = look(session)
+    boot = Boot(len(view.now.vcpus))
+    boot.take(session.machine.log.since(0))
+    rows = pane.render(view, boot, [], size)
+    assert all(row.width == size[0] for row in rows)
+    assert len(rows) == size[1]
+    return plain(rows)
+
+
+@pytest.mark.parametrize("cpus", [2, 4, 32])
+def test_the_steps_are_those_that_the_machine_took(cpus: int) -> None:
+    """Stepping from event to event, the state of each vCPU says what it has done."""
+    session = bringup(cpus)
+    session.execute("run")
+    total = session.machine.log.next_seq
+    seen = [{"init": False, "run": n == 0, "long": False} for n in range(cpus)]
+    boot = Boot(cpus)
+    session.execute("goto start")
+    for seq in range(total):
+        assert session.execute(f"goto #{seq}").ok
+        for number, vcpu in enumerate(session.machine.vcpus):
+            if number:
+                seen[number]["run"] |= bool(vcpu.run_state & RUN)
+                seen[number]["init"] |= vcpu.run_state & (RUN | INIT) == INIT
+            seen[number]["long"] |= vcpu.regs.mode == "long"
+        boot.take(session.machine.log.since(boot.next_seq))
+        for number, steps in enumerate(boot.steps):
+            assert seen[number]["long"] == ("long" in steps.modes), (seq, number)
+            if number:
+                assert seen[number]["init"] == steps.init, (seq, number)
+                assert seen[number]["run"] == (steps.sipi is not None), (seq, number)
+    for number in range(1, cpus):
+        assert boot.steps[number].sipi == 0x08
+        assert boot.steps[number].interrupt == 0x31
+
+
+def test_init_and_sipi_are_arrows_from_their_sender() -> None:
+    session = bringup(3)
+    session.execute("run")
+    text = shown(session)
+    assert re.search(r"12\.381 ICR c4500 +●═INIT═+>▼ PEND_INIT ?═+>▼ PEND_INIT", text)
+    assert re.search(r"28\.767 ICR c4608 +●═SIPI 08═+>▼ latched ?═+>▼ latched", text)
+    assert text.count("◆ start 0x8000") == 2
+    assert "┄┄ 16.385 us ┄┄" in text
+
+
+def test_what_is_lost_or_ignored_is_crossed_out_with_its_reason() -> None:
+    session = bringup(3)
+    for line in (
+        "ipi drop --mode sipi --to 2", "ipi sipi 0x8 --to 1 --from 0 --raw",
+        "ipi init --to 7 --from 0 --raw", "run 40000", "vcpu 2",
+    ):  # fmt: skip
+        assert session.execute(line).ok, line
+    text = shown(session)
+    assert "x ignored" in text
+    assert "x vCPU 1: no INIT came before it" in text
+    assert "x no APIC has that destination" in text
+    assert "x dropped" in text
+    assert ">vCPU 2 ✓ INIT · SIPI" in text
+    assert "last INIT taken, last SIPI dropped by a rule of yours" in text
+
+
+@pytest.mark.parametrize("size", [(80, 20), (120, 30), (200, 54), (40, 4)])
+def test_thirty_two_processors_fit_whatever_the_size(size: tuple[int, int]) -> None:
+    session = bringup(32)
+    session.execute("run 400000")
+    for number in (0, 1, 17, 31):
+        session.select(number)
+        text = shown(session, size)
+        assert f"vCPU {number}" in text
+        assert "more" in text.splitlines()[0]
+
+
+def test_keys_move_the_cursor_go_there_and_stop_at_the_next_of_a_kind() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("3", "b", "i")
+        assert it.view.events[-1].event.kind == "init"
+        await it.press("b", "s")
+        assert it.view.events[-1].event.kind == "sipi"
+        total = it.view.now.events_total
+        await it.press("up", "up", "enter")
+        assert it.view.now.events_total < total
+        assert it.view.ahead
+
+    drive(bringup(), play, (80, 25))
+
+
+EVENTS = st.one_of(
+    st.builds(
+        IpiSent, st.integers(-1, CPUS), st.integers(0, 1 << 32),
+        st.sampled_from(["init", "sipi", "fixed", "nmi", "lowest"]), st.text(max_size=5),
+        st.lists(st.integers(0, CPUS), max_size=4).map(tuple),
+        st.none() | st.just(Cause("destination", "nobody")),
+    ),
+    st.builds(InitReceived, st.integers(-1, CPUS), st.text(max_size=4)),
+    st.builds(
+        SipiReceived, st.integers(-1, CPUS), st.integers(0, 255), st.text(max_size=4),
+        st.none() | st.just(Cause("no-init", "no INIT")),
+    ),
+    st.builds(
+        RunStateChanged, st.integers(-1, CPUS), st.integers(0, 1 << 16),
+        st.integers(0, 1 << 16), st.text(max_size=30),
+    ),
+    st.builds(ModeChanged, st.integers(-1, CPUS), st.just("real"), st.just("long"),
+              st.integers(0, 99)),
+    st.builds(Halted, st.integers(-1, CPUS), st.booleans()),
+    st.builds(Woken, st.integers(-1, CPUS), st.text(max_size=4)),
+    st.builds(VectorDelivered, st.integers(-1, CPUS), st.integers(0, 255), st.just(0)),
+    st.builds(VectorEnded, st.integers(-1, CPUS), st.integers(0, 255), st.booleans(),
+              st.just(0)),
+    st.builds(Exited, st.integers(-1, CPUS), st.just("MMIO"), st.text(), st.just(0)),
+    st.builds(Answered, st.integers(-1, CPUS), st.just("x"), st.text()),
+    st.builds(Suspended, st.integers(-1, CPUS), st.text()),
+    st.builds(
+        Interfered, st.integers(-1, CPUS), st.sampled_from(["drop", "delay"]),
+        st.sampled_from(["init", "sipi"]), st.just(0), st.text(),
+    ),
+)  # fmt: skip
+
+
+@given(
+    events=st.lists(st.tuples(st.integers(0, 5000), EVENTS), max_size=60),
+    width=st.integers(30, 210),
+    height=st.integers(1, 50),
+    cut=st.integers(0, 60),
+)
+def test_no_stream_of_events_breaks_a_row(
+    events: list[tuple[int, object]], width: int, height: int, cut: int
+) -> None:
+    at, logged = 0, []
+    for seq, (later, event) in enumerate(events):
+        at += later
+        logged.append(Logged(seq, at, event))  # type: ignore[arg-type]
+    boot = Boot(CPUS)
+    boot.take(logged[:cut])
+    later_boot = boot.copy()
+    later_boot.take(logged[cut:])
+    ahead = later_boot.rows[len(boot.rows) :]
+    for selected in range(CPUS):
+        names = lanes.shown(width, CPUS, selected)
+        assert selected in names
+        rows = lanes.body(boot, ahead, cut, names, (width, height))
+        assert all(row.width == width for row in rows)
+        assert len(rows) <= height
+        for number, steps in enumerate(boot.steps):
+            line = lanes.checklist(number, steps, width, selected=False)
+            assert line.width == width
