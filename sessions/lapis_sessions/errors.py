@@ -35,6 +35,19 @@ class LeavesBranchError(SessionError):
         self.new = new
 
 
+class ReadOnlyError(SessionError):
+    """An act is not what was done, and the session only looks at what was."""
+
+    title = "Read only"
+
+    def __init__(self) -> None:
+        """Say how to go on all the same."""
+        super().__init__(
+            "this is a recording, read only, and that is not what was done here; "
+            "nothing was done: fork (F) goes on from here on a branch"
+        )
+
+
 class TurnedBackError(SessionError):
     """A way to another point was broken off; the machine is where it was."""
 

@@ -24,7 +24,7 @@ from lapis_sessions.symbols.book import Symbols
 from lapis_sessions.text.visible import printed, shown, visible
 from lapis_sessions.timeline import following
 from lapis_sessions.timeline.timeline import Timeline
-from lapis_sessions.timeline.way import Way
+from lapis_sessions.timeline.way import Course, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,8 +159,6 @@ class Session:
         """Instructions of a run that names no limit."""
         self.memory_limit: int | None = None
         """Bytes that the process may take; a run stops when it takes more."""
-        self.read_only = False
-        """Whether what is not what was done is refused: a recording is looked at."""
         self.pace: Pace = whole
         self.watch: Watch | None = None
         """Asked on a way to another point; else `pace` is."""
@@ -221,6 +219,15 @@ class Session:
             self._saved = self.timeline.made
 
     @property
+    def read_only(self) -> bool:
+        """Whether what is not what was done is refused, until `fork`."""
+        return self.timeline.read_only
+
+    @read_only.setter
+    def read_only(self, on: bool) -> None:
+        self.timeline.read_only = on
+
+    @property
     def unsaved(self) -> int:
         """How many acts of the user's are in no recording."""
         if self.writer is not None and not self.writer.failed:
@@ -262,20 +269,60 @@ class Session:
         self.selected = self.machine.vcpu(number).id
 
     def run(
-        self, limit: int | None = None, until: Callable[[], bool] | None = None
+        self,
+        limit: int | None = None,
+        until: Callable[[], bool] | None = None,
+        *,
+        watched: bool = False,
     ) -> Stop:
         """Run the schedule until a stop, at most `limit` instructions.
 
         In the past this goes along what was done, to the end of the branch at most;
-        `until` may say there that it is far enough. Raises `DivergedError`.
+        `until` may say there that it is far enough, and who watches ways to other
+        points is told of this one if it is `watched`. Raises `DivergedError`.
         """
-        whole_limit = self.limit if limit is None else limit
-        if self.timeline.at_end:
-            stop = self._sliced(self.machine.run, whole_limit)
-        else:
-            stop = self._checked(
-                following.run(self.timeline, whole_limit, self._some_along, until)
-            )
+        whole_limit, timeline = self.limit if limit is None else limit, self.timeline
+        if timeline.at_end:
+            return self._came(self._sliced(self.machine.run, whole_limit))
+        end = min(
+            timeline.branch.end.at.retired, timeline.spot.at.retired + whole_limit
+        )
+        pace = self._watched(end) if watched else self._some_along
+        return self._came(
+            self._checked(following.run(timeline, whole_limit, pace, until))
+        )
+
+    def play(self, count: int | None = None) -> Stop:
+        """Go along `count` acts of what was done, or to the end of the branch.
+
+        The user's stops stop it as they stop `run`; at the end of a branch nothing is
+        moved. `watch` may break it off, with the machine where it is then. Raises
+        `DivergedError`.
+        """
+        timeline = self.timeline
+        last = following.goal_of(timeline, count) - timeline.branch.given_up
+        end = timeline.branch.entries[last - 1].end if last else timeline.spot.at
+        pace = self._watched(end.retired)
+        return self._came(self._checked(following.play(timeline, count, pace)))
+
+    def _watched(self, end: int) -> Pace:
+        """Return the pace along what was done, as far as instruction `end`.
+
+        `watch` is told how far that is, too.
+        """
+        here = self.timeline.spot.at.retired
+        course = Course(here, end, end - here)
+
+        def pace(left: int) -> int:
+            way = course.way(self.timeline.spot.at.retired)
+            if self.watch is not None and not self.watch(way):
+                return 0
+            return self._some_along(left)
+
+        return pace
+
+    def _came(self, stop: Stop) -> Stop:
+        """Select the vCPU that a stop is about, if it is about one."""
         if stop.reason in {"exit", "breakpoint", "catch", following.END_OF_BRANCH}:
             self.selected = stop.vcpu
         return stop

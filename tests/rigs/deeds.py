@@ -267,8 +267,40 @@ def goto(session: Session, rng: Random) -> str:
             f"goto {rng.randrange(end.retired + 2)}",
             f"goto {rng.randrange(end.retired + 2)}",
             f"goto #{rng.randrange(end.seq + 1)}",
+            f"goto {rng.randrange(end.now + 2)}ns",
+            f"goto act {rng.randrange(len(session.timeline.branch.entries) + 2)}",
         )
     )
+
+
+def previous_event(session: Session, rng: Random) -> str:
+    return f"previous-event {_event(session, rng)}"
+
+
+def learn(_session: Session, _rng: Random) -> str:
+    return "events learn"
+
+
+def _event(session: Session, rng: Random) -> str:
+    vcpu = rng.choice(("", "", f" --vcpu {_vcpu(session, rng)}"))
+    return f"{rng.choice((*EVENTS, 'halt', 'init', 'pin', 'console'))}{vcpu}"
+
+
+# Along.
+
+
+def play(_session: Session, rng: Random) -> str:
+    return rng.choice(("play", "play 1", "play 2", f"play {rng.randrange(9)}"))
+
+
+def next_event(session: Session, rng: Random) -> str:
+    session.limit = max(COUNTS)  # for what never comes
+    return f"next-event {_event(session, rng)}"
+
+
+def fork(session: Session, rng: Random) -> str:
+    names = *session.timeline.branches, f"tree-{rng.randrange(100)}"
+    return rng.choice(("fork", f"fork {rng.choice(names)}"))
 
 
 def name(_session: Session, rng: Random) -> str:
@@ -287,11 +319,13 @@ DEEDS: dict[str, Deed] = {
     "line": line, "kernemu": kernemu, "schedule": schedule, "state": state,
     "look": look, "reverse_step": reverse_step, "reverse_continue": reverse_continue,
     "last_write": last_write, "last_change": last_change, "goto": goto, "name": name,
-    "branch": branch,
+    "branch": branch, "previous_event": previous_event, "learn": learn, "play": play,
+    "next_event": next_event, "fork": fork,
 }  # fmt: skip
 OFTEN = {"run": 6, "step": 4, "answer": 4, "goto": 3, "follow": 4, "ipi": 2}
 """What is done more often than the rest."""
 BACK = frozenset(
-    {"reverse_step", "reverse_continue", "last_write", "last_change", "goto", "branch"}
-)
+    {"reverse_step", "reverse_continue", "last_write", "last_change", "goto", "branch",
+     "previous_event", "learn"}
+)  # fmt: skip
 """They move the machine and do nothing to it."""

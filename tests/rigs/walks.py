@@ -37,10 +37,12 @@ GUESTS = (
     "fabric-x2apic", "race", "vie-memcpy", "mmio-forms", "lints", "timer", "inout",
 )  # fmt: skip
 PROFILES = ("sdm", "sdm", "bhyve-current", "bhyve-oxide")
-ALONG = frozenset({"run", "run_to", "step"})
+ALONG = frozenset({"run", "run_to", "step", "next_event"})
 """In the past these go along what was done there, if no rule answers."""
 RENEWED = 0.004
 """How often the shadow begins anew for no reason."""
+LED_ON = 0.05
+"""How often one is led on to the end, to see what is ahead."""
 
 
 def options(rng: Random, cpus: int = 0) -> SessionOptions:
@@ -182,7 +184,7 @@ class Walk:
         """Only the present branch grew, and none if the machine was just moved."""
         timeline = self.session.timeline
         goes_along = kind in ALONG and not before.at_end and not before.rules
-        is_moved = kind in deeds.BACK or goes_along
+        is_moved = kind in deeds.BACK or goes_along or kind == "play"
         for name, entries in before.branches.items():
             if name not in timeline.branches:
                 self._gone(name, before)
@@ -232,6 +234,21 @@ class Walk:
             raise self.wrong(f"the machine and its shadow differ: {found}")
         if self._luck.random() < RENEWED:
             self.shadows.forget(shadow)
+        if self._luck.random() < LED_ON:
+            self._ahead(gone)
+
+    def _ahead(self, gone: list[Entry]) -> None:
+        """What is known to come is what comes to a machine that is led on."""
+        timeline = self.session.timeline
+        ahead, entries = timeline.ahead(), timeline.branch.entries
+        if not ahead:
+            return
+        path = gone[:-1] + joined(gone[-1:] + entries[:1]) + entries[1:]
+        log = self.shadows.at(path, entries[-1].end).machine.log
+        known = {logged.seq: logged for logged in log.since(ahead[0].seq)}
+        self._same("what is ahead", [*ahead], [known[each.seq] for each in ahead])
+        if ahead[0].seq < timeline.spot.at.seq:
+            raise self.wrong(f"{ahead[0]} is no longer ahead")
 
     def _gone_of(self, branch: Branch) -> list[Entry]:
         """Return what a branch has given up; the last of it may go on in the rest."""

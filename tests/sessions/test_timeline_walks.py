@@ -56,7 +56,7 @@ class Walks(RuleBasedStateMachine):
 
     @rule(luck=LUCK)
     def moves(self, luck: int) -> None:
-        self.do(luck, "run", "step", "run_to", "select", "follow")
+        self.do(luck, "run", "step", "run_to", "select", "follow", "next_event")
 
     @rule(luck=LUCK)
     def answers(self, luck: int) -> None:
@@ -77,6 +77,10 @@ class Walks(RuleBasedStateMachine):
     @rule(luck=LUCK)
     def keeps(self, luck: int) -> None:
         self.do(luck, *("name", "record") * 4, "close and replay")
+
+    @rule(luck=LUCK)
+    def goes_along(self, luck: int) -> None:
+        self.do(luck, "goto", "play", "play", "next_event", "fork")
 
     @rule(luck=LUCK)
     def goes_on(self, luck: int) -> None:

@@ -118,9 +118,11 @@ def test_thirty_two_processors_fit_whatever_the_size(size: tuple[int, int]) -> N
 def test_keys_move_the_cursor_go_there_and_stop_at_the_next_of_a_kind() -> None:
     async def play(it: Driver) -> None:
         await it.press("3", "b", "i")
-        assert it.view.events[-1].event.kind == "init"
+        kinds = [each.event.kind for each in it.view.events]
+        assert kinds.count("init") == 1
+        assert "sipi" not in kinds
         await it.press("b", "s")
-        assert it.view.events[-1].event.kind == "sipi"
+        assert [each.event.kind for each in it.view.events].count("sipi") == 1
         total = it.view.now.events_total
         await it.press("up", "up", "enter")
         assert it.view.now.events_total < total
@@ -132,7 +134,8 @@ def test_keys_move_the_cursor_go_there_and_stop_at_the_next_of_a_kind() -> None:
 EVENTS = st.one_of(
     st.builds(
         IpiSent, st.integers(-1, CPUS), st.integers(0, 1 << 32),
-        st.sampled_from(["init", "sipi", "fixed", "nmi", "lowest"]), st.text(max_size=5),
+        st.sampled_from(["init", "sipi", "fixed", "nmi", "lowest"]),
+        st.text(max_size=5),
         st.lists(st.integers(0, CPUS), max_size=4).map(tuple),
         st.none() | st.just(Cause("destination", "nobody")),
     ),

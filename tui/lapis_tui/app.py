@@ -339,7 +339,7 @@ class LapisApp(KeyboardApp):
         """Say what a pane has to say."""
         self.main.tell(message.text)
 
-    def on_line_pane_choice(self, message: LinePane.Choice) -> None:
+    def on_line_pane_keyed(self, message: LinePane.Keyed) -> None:
         """Wait for the key that a pane asks for."""
         words = "  ".join(f"{key} {text}" for key, text in message.keys.items())
         self.main.tell(f"{message.what}:  {words}  (Esc leaves)")

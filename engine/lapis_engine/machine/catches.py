@@ -7,6 +7,7 @@ not hold them. Without any the history has no observer here.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -19,6 +20,7 @@ from lapis_engine.events import (
     ApicModeChanged,
     DebugHit,
     EngineFault,
+    Event,
     ExceptionRaised,
     Exited,
     ExtIntDelivered,
@@ -42,15 +44,15 @@ from lapis_engine.vmm import exits
 from lapis_engine.vmm.printing import Printing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from lapis_engine.events import Event, Logged
+    from lapis_engine.events import Logged
     from lapis_engine.machine.stop import Stop
 
 CONSOLE: Final = "console"
 MOST_TEXT: Final = 1000
 """Bytes of a text that is waited for."""
-EVENTS: Final[dict[str, tuple[type, ...]]] = {
+_TOGETHER: Final[dict[str, tuple[type, ...]]] = {
     "ipi": (IpiSent,),
     "accept": (VectorAccepted,),
     "deliver": (VectorDelivered, NmiDelivered, ExtIntDelivered),
@@ -68,7 +70,12 @@ EVENTS: Final[dict[str, tuple[type, ...]]] = {
     "interfere": (Interfered,),
     CONSOLE: (),
 }
-"""What can be waited for, and the records that count as it."""
+EVENTS: Final = {
+    **_TOGETHER,
+    **{each.kind: (each,) for each in get_args(Event) if each.kind not in _TOGETHER},
+}
+"""What can be waited for, and the records that count as it: some kinds of events go
+together, and each other kind goes by its own name."""
 
 
 @dataclass(slots=True)
@@ -76,6 +83,7 @@ class Catch:
     """One event breakpoint; a condition that is None holds for every event."""
 
     number: int
+    """From 1; 0 is one that is there for a single run (`Catches.looking_for`)."""
     event: str
     """A key of `EVENTS`."""
     vcpu: int | None = None
@@ -100,7 +108,7 @@ class Catch:
 
 CONDITIONS: Final[dict[str, frozenset[str]]] = {
     "vector": frozenset(
-        {"ipi", "accept", "deliver", "eoi", "boot", "timer", "exception"}
+        {"ipi", "accept", "deliver", "eoi", "boot", "sipi", "timer", "exception"}
     ),
     "mode": frozenset({"ipi", "boot", "mode", "interfere"}),
     "to": frozenset({"ipi"}),
@@ -248,6 +256,21 @@ class Catches:
         self.items[:] = kept
         self.attend()
 
+    @contextmanager
+    def looking_for(self, catch: Catch) -> Iterator[None]:
+        """Wait for one more event within, before all others; nothing stays of it.
+
+        `catch` has the number 0, which no other has. Raises `EngineError`.
+        """
+        _check(catch)
+        self.items.insert(0, catch)
+        self.attend()
+        try:
+            yield
+        finally:
+            self.items.remove(catch)
+            self.attend()
+
     def attend(self) -> None:
         """Observe while there is something to wait for: else it costs nothing."""
         self.rest()
@@ -306,7 +329,8 @@ class Catches:
             said, who = _printed(catch, *what), -1
         else:
             said, who = describe(what), what.vcpu
-        text = f"catch {catch.number}, {catch.event}: {said}{tail}"
+        ours = f"catch {catch.number}, " if catch.number else ""
+        text = f"{ours}{catch.event}: {said}{tail}"
         who = who if who >= 0 else stop.vcpu
         return replace(stop, reason="catch", vcpu=who, text=text, catch=catch.number)
 

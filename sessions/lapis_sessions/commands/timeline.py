@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lapis_engine.machine.catches import CONSOLE, last, matches, prints
 from lapis_engine.replay.parts import parts
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
@@ -17,16 +16,13 @@ from lapis_sessions.views import timeline as views
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lapis_engine.events import Logged
     from lapis_engine.replay.capture import Checkpoint
     from lapis_sessions.session import Session
     from lapis_sessions.timeline.searches import Instrument, Within
-    from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.views.timeline import BranchView, CheckpointsView, PlaceView
 
 MOST_BACK = 10_000
 """Instructions in one reverse-step."""
-PER_CENT = 100
 NAME = Argument("name", "word", required=True)
 
 
@@ -61,21 +57,9 @@ def reverse_step(session: Session, bound: Bound) -> PlaceView:
 def reverse_continue(session: Session, _bound: Bound) -> PlaceView:
     """Go back to the last breakpoint or catch, or to the beginning."""
     timeline, machine = session.timeline, session.machine
-    catches = list(machine.catches.items)
-
-    def wanted(logged: Logged) -> bool:
-        return any(matches(catch, logged.event) for catch in catches)
-
-    def is_printed(port: str, printed: bytearray, new: int) -> bool:
-        return any(prints(catch, port, printed, new) for catch in catches)
-
     stops = searches.breakpoints(timeline, tuple(machine.breakpoints))
-    both = searches.either(stops, searches.events(timeline, wanted))
-    ends = {last(catch) for catch in catches if catch.event == CONSOLE}
-    if ends:
-        end = ends.pop() if len(ends) == 1 else None
-        printing = searches.printing(timeline, is_printed, end)
-        both = searches.either(both, printing)
+    caught = searches.catches(timeline, list(machine.catches.items))
+    both = searches.either(stops, caught)
     if not searches.back_to_last(timeline, both):
         timeline.go(timeline.branch.kept[0].spot)
         return replace(views.place(session), text="the beginning")
@@ -131,39 +115,6 @@ def _field(session: Session, part: str, bound: Bound) -> Callable[[], object]:
         raise CommandError(f"last-change: {name} has no {clipped(field)!r}: {known}")
     holder = found[name].holder
     return lambda: getattr(holder, field)
-
-
-def goto(session: Session, bound: Bound) -> PlaceView:
-    """Go to an instruction count, N%, #EVENT, a named point, start or end."""
-    where, timeline = bound.word("where"), session.timeline
-    if where in timeline.names:
-        branch, spot = timeline.names[where]
-        timeline.go(spot, branch)
-    elif where == "start":
-        timeline.go(timeline.branch.kept[0].spot)
-    elif where == "end":
-        timeline.go(timeline.branch.end)
-    elif where.startswith("#"):
-        timeline.go_to_event(numerals.number(where[1:], "goto: event"))
-    else:
-        timeline.go(timeline.branch.spot_of(_count(timeline, where)))
-    return views.place(session)
-
-
-def _count(timeline: Timeline, where: str) -> int:
-    """Return the instruction count that a number, or N% of the branch, names."""
-    first, last = timeline.branch.kept[0].spot.at, timeline.branch.end.at.retired
-    if where.endswith("%"):
-        share = numerals.number(where[:-1], "goto: per cent")
-        if share > PER_CENT:
-            raise CommandError(f"goto {where}: {PER_CENT}% is the end")
-        return first.retired + (last - first.retired) * share // PER_CENT
-    retired = numerals.number(where, "goto: instruction count")
-    if retired < first.retired:
-        raise CommandError(f"goto {where}: what is known begins at {first.text}")
-    if retired > last:
-        raise CommandError(f"goto {where}: this branch ends at instruction {last}")
-    return retired
 
 
 def checkpoint(session: Session, bound: Bound) -> PlaceView:
@@ -228,13 +179,6 @@ COMMANDS = (
             Argument("which", "word", required=True), Argument("field", "word"),
         ),
         ("reverse-until last-change",),
-    ),
-    Command(
-        "goto",
-        "go to an instruction count, to N% of the branch, to #EVENT, to a named point, "
-        "to start or end",
-        "time-moving", goto, views.place_text,
-        (Argument("where", "word", required=True),),
     ),
     Command(
         "checkpoint", "give this point a name, for goto", "mutating",

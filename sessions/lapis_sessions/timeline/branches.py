@@ -108,6 +108,18 @@ class Branch:
         """
         return self._first(lambda entry: entry.end.seq, seq + 1)
 
+    def entry_of_time(self, now: int) -> int:
+        """Return the number of the entry in which it becomes later than `now`, in ns.
+
+        It is the number of entries when that never happens.
+        """
+        return self._first(lambda entry: entry.end.now, now + 1)
+
+    def before_time(self, now: int) -> Spot:
+        """Return the last checkpoint at `now` or before it, or the first."""
+        at = bisect_right(self.kept, now, key=lambda each: each.spot.at.now)
+        return self.kept[max(at - 1, 0)].spot
+
     def _first(self, key: Callable[[Entry], int], value: int) -> int:
         return bisect_left(self.entries, value, key=key)
 

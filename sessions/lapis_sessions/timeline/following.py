@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 END_OF_BRANCH = "end-of-branch"
 """Reason of a stop: nothing is known of what comes next."""
+PLAYED = "played"
+"""Reason of a stop: as many acts were done again as were asked for."""
 
 
 class _Came(Exception):  # noqa: N818 - it leaves a run, and nothing is wrong
@@ -85,12 +87,52 @@ def step(
         return walk.go(room, pace, until)
 
 
+def play(timeline: Timeline, count: int | None, pace: Pace) -> Stop:
+    """Go along until `count` more acts are over, or to the end of the branch.
+
+    One that is begun counts. Arguments and errors are as for `run`.
+    """
+    if timeline.at_end:
+        text = f"{timeline.branch.name} ends here: nothing is recorded ahead"
+        return Stop(END_OF_BRANCH, 0, timeline.machine.schedule.current, None, text)
+    last = goal_of(timeline, count)
+    begun = timeline.branch.over(timeline.spot)
+
+    def room(_entry: Entry) -> int:
+        if timeline.branch.over(timeline.spot) >= last:
+            return 0
+        return timeline.branch.end.at.retired - timeline.spot.at.retired + 1
+
+    def enough() -> tuple[str, str]:
+        acts = timeline.branch.over(timeline.spot) - begun
+        return PLAYED, f"{acts} act{'s' * (acts != 1)}"
+
+    walk = _Walk(timeline, timeline.machine.schedule.current, enough)
+    return walk.go(room, pace, None)
+
+
+def goal_of(timeline: Timeline, count: int | None) -> int:
+    """Return how many acts of the branch are over after so many more, or all."""
+    branch = timeline.branch
+    end = branch.given_up + len(branch.entries)
+    return end if count is None else min(branch.over(timeline.spot) + count, end)
+
+
 class _Walk:
     """One way along a branch."""
 
-    def __init__(self, timeline: Timeline, number: int) -> None:
-        """Begin where the machine is; a stop is about vCPU `number` if about none."""
+    def __init__(
+        self,
+        timeline: Timeline,
+        number: int,
+        enough: Callable[[], tuple[str, str]] | None = None,
+    ) -> None:
+        """Begin where the machine is; a stop is about vCPU `number` if about none.
+
+        `enough` says reason and text of the stop where there is no room left.
+        """
         self._timeline, self._number = timeline, number
+        self._enough = enough or self._spent
         self._from = timeline.spot.at.retired
         self._stops: list[Stop] = []
         """How the machine came back in this move."""
@@ -106,7 +148,7 @@ class _Walk:
                 entry = timeline.branch.entries[timeline.spot.done]
                 left = room(entry)
                 if left <= 0:
-                    return self._over("budget", f"{self._ran} instructions")
+                    return self._over(*self._enough())
                 ahead = timeline.branch.end.at.retired - timeline.spot.at.retired
                 some = pace(max(min(left, ahead), 1))
                 if some <= 0:
@@ -137,6 +179,9 @@ class _Walk:
             yield
         finally:
             machine.on_turn = None
+
+    def _spent(self) -> tuple[str, str]:
+        return "budget", f"{self._ran} instructions"
 
     @property
     def _ran(self) -> int:

@@ -13,13 +13,13 @@ SHORT = 5_000_000
 """Instructions of a branch that is gone through without being asked to."""
 
 
-def is_short(timeline: Timeline) -> bool:
-    """Tell whether to learn takes no more than a moment.
+def is_short(timeline: Timeline, most: int = SHORT) -> bool:
+    """Tell whether to learn takes no more than a moment, or `most` instructions.
 
     It says so by instructions and not by the clock: it is so or not everywhere.
     """
     branch = timeline.branch
-    return branch.end.at.retired - branch.kept[0].spot.at.retired <= SHORT
+    return branch.end.at.retired - branch.kept[0].spot.at.retired <= most
 
 
 def learn(timeline: Timeline) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.errors import UnmappedError
 from lapis_engine.events import ExtIntDelivered, NmiDelivered, VectorDelivered
+from lapis_engine.machine.catches import CONSOLE, last, matches, prints
 from lapis_engine.replay import capture
 from lapis_engine.replay.capture import Position
 from lapis_engine.units import PAGE
@@ -19,10 +20,11 @@ from lapis_engine.vmm.printing import Printing
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from lapis_engine.events import Logged
+    from lapis_engine.machine.catches import Catch
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.capture import Checkpoint
     from lapis_engine.vmm.vcpu import Vcpu
@@ -149,12 +151,29 @@ def events(timeline: Timeline, wanted: Callable[[Logged], bool]) -> Instrument:
     return instrument
 
 
+def catches(timeline: Timeline, wanted: Sequence[Catch]) -> Instrument:
+    """Find where something had just happened that one of these waits for."""
+
+    def is_wanted(logged: Logged) -> bool:
+        return any(matches(catch, logged.event) for catch in wanted)
+
+    def is_printed(port: str, printed: bytearray, new: int) -> bool:
+        return any(prints(catch, port, printed, new) for catch in wanted)
+
+    found = events(timeline, is_wanted)
+    ends = {last(catch) for catch in wanted if catch.event == CONSOLE}
+    if not ends:
+        return found
+    end = ends.pop() if len(ends) == 1 else None
+    return either(found, printing(timeline, is_printed, end))
+
+
 def printing(
-    timeline: Timeline, wanted: Callable[[str, bytearray, int], bool], last: int | None
+    timeline: Timeline, wanted: Callable[[str, bytearray, int], bool], end: int | None
 ) -> Instrument:
     """Find where a guest had just printed something.
 
-    The machine stops there, as it does live: no event says where that is. `last` is
+    The machine stops there, as it does live: no event says where that is. `end` is
     the byte with which it ends; None is any.
     """
     vm = timeline.machine.vm
@@ -165,7 +184,7 @@ def printing(
             if wanted(port, printed, new):
                 vm.attention.ask_stop()
 
-        mine = Printing(see, last)
+        mine = Printing(see, end)
         vm.printing.append(mine)
         try:
             yield

@@ -19,6 +19,7 @@ from lapis_sessions.errors import (
     LeavesBranchError,
     LeftError,
     MisplacedError,
+    ReadOnlyError,
 )
 from lapis_sessions.text.visible import quoted, short
 from lapis_sessions.timeline import giving_up
@@ -83,15 +84,26 @@ class Timeline(Again):
         """Acts that were done by hand, and not along what was done before."""
         self.may_leave = True
         """Whether an act in the past that is not what was done then may fork."""
+        self.read_only = False
+        """Whether an act that is not what was done then is refused, until `fork`."""
         self.on_leave: Callable[[str, Position], None] | None = None
         """Told the branch that was left, and where."""
         self.on_gone: Callable[[str], None] | None = None
         """Told a branch that was given up."""
         self.keeper.keep(self.branch, self.spot)
         machine.on_act = self._done
-        machine.before_act = self._insist
+        machine.before_act = self._before
 
     # Listening.
+
+    def _before(self) -> None:
+        """Raise an error if an act would not be done where it is said to be, or not.
+
+        In the past only its end tells whether it is what was done.
+        """
+        self._insist()
+        if self.read_only and self.at_end:
+            raise ReadOnlyError
 
     def _insist(self) -> None:
         """Raise `MisplacedError` if the machine is not at `spot`, and put it there.
@@ -175,14 +187,16 @@ class Timeline(Again):
     def _leave(self) -> None:
         """Fork before an act that has just been done; or take it back.
 
-        Raises `LeavesBranchError` where this may not fork.
+        Raises `LeavesBranchError` or `ReadOnlyError` where this may not fork.
         """
-        if not self.may_leave:
-            name, spot = self._new_name, self.spot
-            self._return_to(self.branch, spot)
+        name = self._new_name
+        if self.read_only or not self.may_leave:
+            self._return_to(self.branch, self.spot)
+            if self.read_only:
+                raise ReadOnlyError
             raise LeavesBranchError(short(self.branch.name), short(name))
         left, at = self.branch.name, self.spot.at
-        self._fork()
+        self._fork(name)
         if self.on_leave is not None:
             self.on_leave(left, at)
 
@@ -190,9 +204,20 @@ class Timeline(Again):
     def _new_name(self) -> str:
         return forked_name(self._numbered + 1)
 
-    def _fork(self) -> None:
-        name = self._new_name
-        self._numbered += 1
+    def fork(self, name: str = "") -> None:
+        """Go on from here on a new branch, on purpose; nothing is done on it yet.
+
+        It is called `name`, or as forks are. What is done is no longer refused. Raises
+        `CommandError` for a name that is taken, and `MisplacedError`.
+        """
+        if name in self.branches:
+            raise CommandError(f"there is a branch {quoted(name)} already")
+        self._insist()
+        self.read_only = False
+        self._fork(name or self._new_name)
+
+    def _fork(self, name: str) -> None:
+        self._numbered = max(self._numbered, number_of(name))
         self.branch = self.branch.forked(name, self.spot)
         self.branches[name] = self.branch
         self.spot, self._held = self.branch.end, self.branch
@@ -365,7 +390,7 @@ class Timeline(Again):
             self.known.distrust()
             raise
         finally:
-            machine.on_act, machine.before_act = self._done, self._insist
+            machine.on_act, machine.before_act = self._done, self._before
             self._settle()
 
     def end_entry(self) -> None:

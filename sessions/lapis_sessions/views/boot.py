@@ -54,7 +54,7 @@ class Cell:
 
 
 @dataclass(slots=True)
-class Row:
+class Moment:
     """One moment."""
 
     seq: int
@@ -94,7 +94,7 @@ class Boot:
     """The rows and the steps of all processors, as far as events have told."""
 
     cpus: int
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Moment] = field(default_factory=list)
     steps: list[Steps] = field(default_factory=list)
     next_seq: int = 0
     """Number of the event that is to be taken next."""
@@ -136,13 +136,13 @@ class Boot:
 
     def _row(
         self, logged: Logged, label: str, cell: Cell, lane: Lane | None = None
-    ) -> Row:
+    ) -> Moment:
         """Begin a row about one vCPU."""
         number = logged.event.vcpu
         lanes = list(self.lanes)
         if lane is not None and 0 <= number < self.cpus:
             lanes[number] = lane
-        row = Row(logged.seq, logged.at, label, {number: cell}, tuple(lanes))
+        row = Moment(logged.seq, logged.at, label, {number: cell}, tuple(lanes))
         self.rows.append(row)
         return row
 
@@ -150,7 +150,7 @@ class Boot:
         if 0 <= number < self.cpus:
             self.steps[number] = replace(self.steps[number], **what)  # type: ignore[arg-type]
 
-    def _sent(self, at: int, number: int) -> Row | None:
+    def _sent(self, at: int, number: int) -> Moment | None:
         """Return the row of the IPI that what happens to a vCPU now comes of."""
         last = self.rows[-1] if self.rows else None
         if last is None or last.at != at or number not in last.targets:

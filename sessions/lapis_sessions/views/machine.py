@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from lapis_engine.explain.events import run_state_text
 from lapis_engine.vmm import exits
-from lapis_sessions.timeline.following import END_OF_BRANCH
+from lapis_sessions.timeline.following import END_OF_BRANCH, PLAYED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +30,15 @@ class StopView:
     text: str
     exit: Mapping[str, object] | UnsetType = UNSET
     """The exit to userspace, with its code and its text, where that was the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundView(StopView):
+    """The same of a way to an event."""
+
+    event: str = ""
+    """The kind that was looked for."""
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,14 @@ def stop(record: Stop) -> StopView:
     return StopView(record.reason, record.retired, record.vcpu, record.text, out)
 
 
+def found(record: Stop, event: str, *, found: bool) -> FoundView:
+    """Return what became of looking for an event."""
+    told = stop(record)
+    return FoundView(
+        told.stop, told.retired, told.vcpu, told.text, told.exit, event, found
+    )
+
+
 def vcpu(machine: Machine, number: int, places: Places | None = None) -> VcpuView:
     """Return the row of a vCPU; `places` name where it is."""
     it = machine.vcpu(number)
@@ -85,7 +102,8 @@ def schedule(machine: Machine) -> ScheduleView:
 
 def stop_text(view: StopView) -> str:
     """Say why it stopped."""
-    where = "" if view.stop in {"halted", END_OF_BRANCH} else f" on vCPU {view.vcpu}"
+    about_none = view.stop in {"halted", END_OF_BRANCH, PLAYED}
+    where = "" if about_none else f" on vCPU {view.vcpu}"
     known = {"", f"{view.retired} instructions"}
     text = "" if view.text in known else f": {view.text}"
     return f"stopped ({view.stop}){where}{text}\n{view.retired:,} instructions retired"

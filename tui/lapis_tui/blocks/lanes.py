@@ -10,7 +10,7 @@ from lapis_tui.blocks.marks import MARKS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_sessions.views.boot import Boot, Row, Steps
+    from lapis_sessions.views.boot import Boot, Moment, Steps
 
 HEAD: Final = 24
 """Cells of time and event at the left."""
@@ -58,7 +58,7 @@ def _with_tail(line: Line, tail: str, width: int) -> Line:
     return line.fit(max(width - len(tail) - 1, 0)).add(f" {tail}", "label").fit(width)
 
 
-def row(it: Row, lanes: range, width: int, *, here: bool, ahead: bool) -> Line:
+def row(it: Moment, lanes: range, width: int, *, here: bool, ahead: bool) -> Line:
     """Return a moment; `here` is the cursor, what is `ahead` is dim."""
     line = Line(">" if here else " ", "title")
     line.add(f"{it.at // 1000:>6}.{it.at % 1000:03} ", "dim" if ahead else "")
@@ -79,7 +79,7 @@ def row(it: Row, lanes: range, width: int, *, here: bool, ahead: bool) -> Line:
     return line
 
 
-def _reach(it: Row, lanes: range) -> range:
+def _reach(it: Moment, lanes: range) -> range:
     """Return the lanes that an arrow goes through to the right."""
     if it.sender is None or not it.targets:
         return range(0)
@@ -87,7 +87,7 @@ def _reach(it: Row, lanes: range) -> range:
     return range(first, max(it.targets))
 
 
-def _cell(it: Row, number: int) -> Line:
+def _cell(it: Moment, number: int) -> Line:
     cell = it.cells.get(number)
     if cell is None:
         glyph, role = RUNNING[it.lanes[number]] if number < len(it.lanes) else (" ", "")
@@ -108,7 +108,7 @@ def gap(ns: int, width: int) -> Line:
     return Line(" " * 12, "dim").add(f"┄┄ {time(ns)} ┄┄", "dim").fit(width)
 
 
-def reasons(it: Row, width: int) -> list[Line]:
+def reasons(it: Moment, width: int) -> list[Line]:
     """Return why what was sent did nothing."""
     return [
         Line(" " * HEAD).add("x ", "bad").add(why, "warn").fit(width)
@@ -152,7 +152,7 @@ def why(number: int, steps: Steps, sentence: str | None, width: int) -> list[Lin
 
 
 def body(
-    it: Boot, ahead: Sequence[Row], cursor: int, lanes: range, size: tuple[int, int]
+    it: Boot, ahead: Sequence[Moment], cursor: int, lanes: range, size: tuple[int, int]
 ) -> list[Line]:
     """Return the rows about event `cursor`, as many as fit."""
     width, height = size

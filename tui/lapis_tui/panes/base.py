@@ -76,7 +76,7 @@ class LinePane(ScrollView, can_focus=True):
             super().__init__()
             self.text = text
 
-    class Choice(Message):
+    class Keyed(Message):
         """The next key is one of several, or leaves."""
 
         def __init__(

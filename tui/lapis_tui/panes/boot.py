@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from lapis_engine.events import Logged
-    from lapis_sessions.views.boot import Row
+    from lapis_sessions.views.boot import Moment
     from lapis_tui.view import View
 
 STOPS = {
@@ -32,7 +32,7 @@ ASIDE = 3
 
 
 def render(
-    view: View, boot: Boot, ahead: Sequence[Row], size: tuple[int, int]
+    view: View, boot: Boot, ahead: Sequence[Moment], size: tuple[int, int]
 ) -> list[Line]:
     """Return the lanes, and below them the checklists."""
     width, height = size
@@ -88,7 +88,7 @@ class BootPane(LinePane):
         self._view: View | None = None
         self._boot = Boot(1)
         self._generation = -1
-        self._ahead: list[Row] = []
+        self._ahead: list[Moment] = []
         self._ahead_of: tuple[Sequence[Logged], int] | None = None
 
     def update(self, view: View) -> None:
@@ -131,7 +131,7 @@ class BootPane(LinePane):
     def action_stop_at(self) -> None:
         """Wait for the letter of what to stop at."""
         choices = {key: text for key, (_, text) in STOPS.items()}
-        self.post_message(self.Choice("stop at", choices, self._stop_at))
+        self.post_message(self.Keyed("stop at", choices, self._stop_at))
 
     def _stop_at(self, key: str) -> None:
         if self._view is not None:

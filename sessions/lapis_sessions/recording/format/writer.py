@@ -220,12 +220,18 @@ class Writer:
         branch = self._timeline.branch
         if branch.name in self._written:
             self._turn_to(branch)
+        else:  # it was begun, and nothing is done on it yet
+            self._all_of(branch)
 
     # Its end.
 
     def close(self) -> None:
         """Finish the file and give it its name; raise `RecordingError`."""
         self._silence()
+        self.flush()
+        for branch in self._timeline.branches.values():
+            if branch.name not in self._written:
+                self._all_of(branch)
         self.checkpoint()
         written = sum(self._written.values())
         self._chunk("DONE", Trailer(written, self._file.chunks))
