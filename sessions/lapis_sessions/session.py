@@ -300,6 +300,9 @@ class Session:
         `DivergedError`.
         """
         timeline = self.timeline
+        if timeline.at_end:
+            text = f"{timeline.branch.name} ends here: nothing is recorded ahead"
+            return Stop(following.END_OF_BRANCH, 0, self.selected, None, text)
         last = following.goal_of(timeline, count) - timeline.branch.given_up
         end = timeline.branch.entries[last - 1].end if last else timeline.spot.at
         pace = self._watched(end.retired)

@@ -294,7 +294,6 @@ def play(_session: Session, rng: Random) -> str:
 
 
 def next_event(session: Session, rng: Random) -> str:
-    session.limit = max(COUNTS)  # for what never comes
     return f"next-event {_event(session, rng)}"
 
 

@@ -112,6 +112,7 @@ class Walk:
         take longer than all else: none is shorter than the shortest that matters.
         """
         luck, timeline = self._luck, session.timeline
+        session.limit = 700  # of next-event: most guests never end
         often, slices = luck.choice(
             (
                 (0.0, (17, 100_000)),

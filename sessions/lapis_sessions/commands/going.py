@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.explain.events import describe
-from lapis_engine.machine.catches import CONSOLE, EVENTS, Catch
+from lapis_engine.machine.catches import EVENTS, Catch, matches
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.timeline import searches
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lapis_sessions.views.machine import FoundView, StopView
     from lapis_sessions.views.timeline import PlaceView
 
+AT_ONCE = 256
+"""Events that one instruction may bring: so many are looked through at most."""
 OURS = 0
 """Number of the catch that is there while we look: the user's begin with 1."""
 ARGUMENTS = (
@@ -50,9 +52,10 @@ def previous_event(session: Session, bound: Bound) -> PlaceView:
         what = _what(bound)
         raise CommandError(f"{what}: there is none before this; nothing was moved")
     place = places.place(session)
-    if catch.event == CONSOLE:
-        return place
-    return replace(place, text=describe(session.machine.log.last(1)[0].event))
+    # What one instruction brings comes at once: the event need not be the last here.
+    late = reversed(session.machine.log.last(AT_ONCE))
+    found = next((each.event for each in late if matches(catch, each.event)), None)
+    return place if found is None else replace(place, text=describe(found))
 
 
 def _catch(session: Session, bound: Bound) -> Catch:

@@ -90,11 +90,9 @@ def step(
 def play(timeline: Timeline, count: int | None, pace: Pace) -> Stop:
     """Go along until `count` more acts are over, or to the end of the branch.
 
-    One that is begun counts. Arguments and errors are as for `run`.
+    The machine is not at that end. An act that is begun counts. Arguments and errors
+    are as for `run`.
     """
-    if timeline.at_end:
-        text = f"{timeline.branch.name} ends here: nothing is recorded ahead"
-        return Stop(END_OF_BRANCH, 0, timeline.machine.schedule.current, None, text)
     last = goal_of(timeline, count)
     begun = timeline.branch.over(timeline.spot)
 

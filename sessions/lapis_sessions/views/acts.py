@@ -18,7 +18,7 @@ LISTED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class BranchActView:
+class DoneActView:
     """One act of a branch."""
 
     act: int
@@ -46,7 +46,7 @@ class BranchActsView:
     """Acts that are over here."""
     total: int
     at_end: bool
-    acts: tuple[BranchActView, ...]
+    acts: tuple[DoneActView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ def acts(session: Session, count: int) -> BranchActsView:
     return BranchActsView(branch.name, over, total, timeline.at_end, views)
 
 
-def _act_view(row: HistoryAct) -> BranchActView:
+def _act_view(row: HistoryAct) -> DoneActView:
     begin, end = row.begin, row.end
-    return BranchActView(
+    return DoneActView(
         row.number, row.verb, row.text, begin.retired, end.retired, begin.seq, end.seq,
         begin.now, end.now, row.reason, row.done,
     )  # fmt: skip

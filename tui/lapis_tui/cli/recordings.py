@@ -76,7 +76,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     """Open a recording: in the debugger, or without a terminal.
 
     It stands at its beginning, or at --to; run, continue and step follow what was done
-    then, to its end, and anything else begins a branch.
+    then, to its end. Anything else begins a branch; in the debugger only after fork.
     """
     recording = reader.read(file)
     if compare:
@@ -95,6 +95,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
             raise ConfigError(f"--to {to}: {outcome.error}")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("the debugger needs a terminal; without one use --headless")
+    session.read_only = True
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
 
     with ending.listening() as end:
