@@ -327,7 +327,7 @@ def test_help_lists_every_key_and_every_command(key: str) -> None:
     async def play(it: Driver) -> None:
         await it.press(key)
         seen = ""
-        for _ in range(8):
+        for _ in range(12):
             seen += it.text
             await it.press("pagedown")
         assert "build and send an IPI, INIT or SIPI" in seen

@@ -83,6 +83,8 @@ class Worker:
         """What the last picture's past and future were those of."""
         self._slice = FIRST_SLICE
         self._since = self._shown = 0.0
+        self._began = self._told = 0.0
+        """When the present order was begun, and last told how it gets on."""
         self._frame = FRAME_SECONDS
         self.rows = 24
         """Instructions of each vCPU that the screen has room for."""
@@ -135,6 +137,7 @@ class Worker:
         try:
             self._show(running=False)
             self._notice()
+            self._learn()
             while (item := self._orders.get()) is not None:
                 self._type()
                 if item is LOOK:
@@ -145,6 +148,13 @@ class Worker:
                 self._show_last()
         except Exception as error:  # noqa: BLE001 - the outermost loop of the thread
             self._post(Failed(f"{type(error).__name__}: {error}"))
+
+    def _learn(self) -> None:
+        """Know what is ahead in a short recording, unless something is asked for."""
+        session = self._session
+        if session.read_only and not session.timeline.at_end:
+            session.execute("events learn", watch=lambda _way: self._orders.empty())
+            self._show_last()
 
     def _show_last(self) -> None:
         """Show what has become of the last order that there is."""
@@ -173,8 +183,9 @@ class Worker:
             text = f"broken off before it began: {order.line}"
             self._post(Done(order.line, text, ok=False, quiet=order.quiet))
             return
-        self._slice, self._since = FIRST_SLICE, monotonic()
-        self._shown = self._since - FRAME_SECONDS + SHORT_SECONDS
+        self._slice = FIRST_SLICE
+        self._began = self._since = monotonic()
+        self._shown = self._told = self._since - FRAME_SECONDS + SHORT_SECONDS
         outcome = self._session.execute(
             order.line, order.vcpu, self._pace, self._watch, may_leave=order.may_leave
         )
@@ -192,14 +203,14 @@ class Worker:
     def _watch(self, way: Way) -> bool:
         """Show how a way to another point gets on (`lapis_sessions.session.Watch`)."""
         now = monotonic()
-        if now - self._shown >= FRAME_SECONDS:
-            self._shown = now
+        if now - self._told >= FRAME_SECONDS:
+            self._told = now
             self._post(Busy(way.at, way.percent, self._left(way, now)))
         return self._current > self._broken
 
     def _left(self, way: Way, now: float) -> float | None:
         """Return the seconds that a way will take yet, if it goes on as it did."""
-        return (now - self._since) * way.left / way.done if way.done else None
+        return (now - self._began) * way.left / way.done if way.done else None
 
     def _notice(self) -> None:
         while self._session.notices:
