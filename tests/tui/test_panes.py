@@ -413,7 +413,7 @@ def test_results_tell_success_from_failure_without_colour() -> None:
 
 def test_help_shows_every_key_mark_and_command() -> None:
     topics = bringup().topics()
-    text = plain(help.render(topics, (200, 40)))
+    text = plain(help.render(topics, None, (200, 40)))
     assert "s F11        step the selected vCPU one instruction" in text
     for usage, _, words in topics:
         assert usage in text
@@ -423,7 +423,7 @@ def test_help_shows_every_key_mark_and_command() -> None:
 
 @pytest.mark.parametrize("width", [60, 76, 96])
 def test_help_fits_its_width(width: int) -> None:
-    lines = help.render(bringup().topics(), (width, 40))
+    lines = help.render(bringup().topics(), None, (width, 40))
     assert max(line.width for line in lines) <= width
 
 

@@ -6,35 +6,28 @@ wants of one goes to the worker as a line of the command registry.
 
 from __future__ import annotations
 
-import os
 import threading
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
-from lapis_sessions import completion
-from lapis_tui import layouts, transport
+from lapis_tui import layouts
 from lapis_tui.bindings import bindings
 from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.filter import VISIBLE
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
-from lapis_tui.keyboard import KeyboardApp
-from lapis_tui.painter import Painter
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
-from lapis_tui.screens.help import HelpScreen
+from lapis_tui.screens.help import HelpScreen, about
 from lapis_tui.screens.inject import InjectScreen
 from lapis_tui.screens.jump import JumpScreen
-from lapis_tui.screens.main import MainScreen
 from lapis_tui.terminal import Terminal, restorer
 from lapis_tui.theme import LAPIS
-from lapis_tui.worker import Order, Worker
+from lapis_tui.travels import TravelsApp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,86 +36,25 @@ if TYPE_CHECKING:
     from textual.driver import Driver
     from textual.filter import LineFilter
     from textual.screen import Screen
-    from textual.timer import Timer
     from textual.widget import Widget
 
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
     from lapis_tui.ending import Ending
-    from lapis_tui.messages import Busy, Done, Failed, Noticed, Painted, Seen
-    from lapis_tui.panes.base import LinePane
     from lapis_tui.panes.command import CommandInput
-    from lapis_tui.view import View
 
 LOOK_SECONDS = 0.1
 """Between two looks whether somebody wants an end."""
 QUIT = {"q", "quit", "exit"}
 """Lines that leave, though no session knows them; with a ! they ask nothing."""
-PATIENCE_SECONDS = 0.5
-"""How long keys wait for an order that does not even say that it is being done."""
 
 
-class LapisApp(KeyboardApp):
+class LapisApp(TravelsApp):
     """The debugger on a terminal."""
 
     TITLE = "lapis"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
-
-    def __init__(
-        self,
-        session: Session,
-        ending: Ending | None = None,
-        kept: Kept | None = None,
-    ) -> None:
-        """Show `session`, which the worker owns from now on, until `ending`.
-
-        What the user makes of the screen is taken from `kept` and goes there.
-        """
-        without_colour = "NO_COLOR" in os.environ
-        super().__init__(ansi_color=True if without_colour else None)
-        self._ending = ending
-        self.failures: list[str] = []
-        """What went wrong on one of our threads, a sentence each."""
-        self.animation_level = "none"
-        panes = tuple(session.extensions.panes.values())
-        self.kept = kept if kept is not None else Kept()
-        self.main = MainScreen(partial(completion.complete, session), self.kept, panes)
-        self._player: Timer | None = None
-        """While a recording is played."""
-        self._painter = Painter(self.post_message)
-        self.session_topics = session.topics()
-        """(usage, aliases, help) of every command."""
-        self._worker = Worker(session, self.post_message)
-        self._waiting = 0
-        """Orders that are not done."""
-        self._ordered = 0
-        """Orders that there have been."""
-        self._stale = True
-        """The picture is older than what was done last."""
-        self._at_work = False
-        """What was asked for takes a while: keys no longer wait for it."""
-
-    @property
-    def view(self) -> View | None:
-        """What is on the screen; None until the first picture."""
-        return self.main.view
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was asked for is done and on the screen."""
-        return not self._waiting and not self._stale and self.is_typing_over
-
-    @property
-    def holds_keys(self) -> bool:
-        """Keys wait for what was asked for and for its picture, unless that is long."""
-        is_for_guest = isinstance(self.focused, TerminalPane)
-        is_busy = self._waiting > 0 or self._stale
-        return is_busy and not self._at_work and not is_for_guest
-
-    def get_default_screen(self) -> MainScreen:
-        """Begin with the main screen."""
-        return self.main
 
     def on_mount(self) -> None:
         """Put on the colours."""
@@ -145,147 +77,6 @@ class LapisApp(KeyboardApp):
             self._ending.ask(HANG_UP)
         if self._ending.asked or self.failures:
             self.exit()
-
-    def fail(self, args: threading.ExceptHookArgs) -> None:
-        """Take what nobody caught on a thread (`threading.excepthook`)."""
-        name = args.thread.name if args.thread is not None else "?"
-        kind = args.exc_type.__name__
-        self.failures.append(f"thread {name!r} failed: {kind}: {args.exc_value}")
-
-    @property
-    def busy(self) -> bool:
-        """Whether the session is still at work, though it was told to stop."""
-        return self._worker.alive
-
-    def on_main_screen_ready(self) -> None:
-        """Start the session's thread."""
-        self._worker.start()
-
-    def on_unmount(self) -> None:
-        """Stop the session's thread, and that of the panes."""
-        self._worker.close()
-        self._painter.close()
-        self.kept.save()
-
-    # Messages of the worker.
-
-    async def on_seen(self, message: Seen) -> None:
-        """Show the machine as it is now."""
-        if message.running:
-            self._begin_work("the guest runs: Ctrl-C breaks in first")
-        self.main.see(message)
-        self._stale = message.running
-        self._worker.rows = self.main.code_rows
-        self._worker.drawn()
-        await self.next_key()
-
-    def on_busy(self, message: Busy) -> None:
-        """Say how far the machine has come on its way to another point."""
-        how = f"at {message.at:,}" if message.percent is None else f"{message.percent}%"
-        left = "" if message.left is None else f", {message.left:.1f} s left"
-        self._work_on(f"going, {how}{left}", message.percent)
-
-    def _work_on(self, what: str, share: int | None = None) -> None:
-        if self._waiting:
-            self._begin_work(f"{what}: Ctrl-C breaks it off")
-            self.main.work(what, share)
-
-    def _begin_work(self, why: str) -> None:
-        """Let no key wait any longer, and say so if any did."""
-        if self._at_work:
-            return
-        self._at_work = True
-        count = self.give_up_keys()
-        if count:
-            keys = "1 key was" if count == 1 else f"{count} keys were"
-            self.main.tell(f"{why} ({keys} not done)", ok=False)
-
-    def _is_slow(self, order: int) -> None:
-        """Say that an order takes long that tells nothing of its way."""
-        if self._waiting and order == self._ordered and not self._at_work:
-            self._work_on("at work")
-
-    def on_done(self, message: Done) -> None:
-        """Say what a command brought; keys are quiet unless they fail."""
-        self._waiting -= 1
-        self._stale = True
-        self._at_work = self._at_work and self._waiting > 0
-        self.main.work(None)
-        if message.leaves is not None:
-            self._ask_to_leave(message, *message.leaves)
-            return
-        if not message.ok:
-            self._stop_playing()
-        if message.is_sheet and message.ok:
-            self.main.tell("")
-            self._open_sheet(message.line, message.text)
-            return
-        self.main.tell(message.text, ok=message.ok)
-        if not message.quiet or not message.ok:
-            self.main.report(message.line, message.text, ok=message.ok)
-
-    def _open_sheet(self, line: str, text: str) -> None:
-        """Show a result over everything else."""
-        self.main.report(line, text, ok=True)
-
-    def _ask_to_leave(self, message: Done, branch: str, new: str) -> None:
-        """Ask whether what was to be done may leave the branch; then do it."""
-        self.give_up_keys()
-        text = (
-            f"{message.line}: that is not what was done here. It leaves {branch} for "
-            f"{new}; what came after stays on {branch}."
-        )
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 - as Textual calls it
-            if yes:
-                self._do(message.line, quiet=message.quiet, may_leave=True)
-            else:
-                self.main.tell(f"nothing was done; this is still {branch}")
-
-        screen = AskScreen(f"leave {branch}?", text, f"leave for {new}", "stay")
-        self.push_screen(screen, answered)
-
-    def on_noticed(self, message: Noticed) -> None:
-        """Say what happened beside."""
-        self.main.tell(message.text, ok=False)
-        self.main.report("", message.text, ok=False)
-
-    def on_main_screen_wanted(self, message: MainScreen.Wanted) -> None:
-        """Have the pane of a plug-in rendered."""
-        self._painter.paint(message.sketch)
-
-    def on_painted(self, message: Painted) -> None:
-        """Show the pane of a plug-in, or say that it failed."""
-        self.main.paint(message)
-        if message.is_news:
-            self.main.tell(message.why, ok=False)
-            self.main.report("", message.why, ok=False)
-
-    async def on_failed(self, message: Failed) -> None:
-        """Say that the thread is gone; the last picture stays to be looked at."""
-        self._waiting, self._stale = 0, False
-        if self.main.view is not None:
-            self.main.view = replace(self.main.view, running=False, busy=None)
-        self.main.tell(f"worker stopped: {message.text}", ok=False)
-        await self.next_key()
-
-    # Orders.
-
-    def _do(
-        self, line: str, *, quiet: bool, may_leave: bool = False, is_sheet: bool = False
-    ) -> None:
-        """Send a line to the worker, unless it is at work."""
-        view = self.view
-        if view is None:
-            return
-        if self._at_work:
-            what = view.busy or "the guest runs"
-            self.main.tell(f"{what}: Ctrl-C breaks in first", ok=False)
-            return
-        self._waiting += 1
-        self._ordered += 1
-        self._worker.order(Order(line, view.selected, quiet, may_leave, is_sheet))
-        self.set_timer(PATIENCE_SECONDS, partial(self._is_slow, self._ordered))
 
     def on_command_input_entered(self, message: CommandInput.Entered) -> None:
         """Do a typed line; `q` leaves as it does everywhere."""
@@ -325,104 +116,6 @@ class LapisApp(KeyboardApp):
             self.main.turn(min(waiting))
         return waiting.get(view.selected, waiting[min(waiting)])
 
-    # Messages of panes.
-
-    def on_line_pane_wish(self, message: LinePane.Wish) -> None:
-        """Do what a pane asks for."""
-        self._do(message.line, quiet=message.quiet)
-
-    def on_line_pane_sheet(self, message: LinePane.Sheet) -> None:
-        """Do what a pane asks for, and show what it brings at leisure."""
-        self._do(message.line, quiet=True, is_sheet=True)
-
-    def on_line_pane_hint(self, message: LinePane.Hint) -> None:
-        """Say what a pane has to say."""
-        self.main.tell(message.text)
-
-    def on_line_pane_keyed(self, message: LinePane.Keyed) -> None:
-        """Wait for the key that a pane asks for."""
-        words = "  ".join(f"{key} {text}" for key, text in message.keys.items())
-        self.main.tell(f"{message.what}:  {words}  (Esc leaves)")
-
-        def chosen(key: str | None) -> None:
-            self.main.tell("")
-            if key is not None:
-                message.then(key)
-
-        self.push_screen(JumpScreen({key: key for key in message.keys}), chosen)
-
-    # Moving in history.
-
-    def _travel(self, line: str | None) -> None:
-        """Do a line that moves the machine in its history, if there is one."""
-        self._stop_playing()
-        view = self.view
-        if line is not None:
-            self._do(line, quiet=True)
-        elif view is not None:
-            self.main.tell(f"this is the end of {view.now.branch}: c runs on")
-
-    def action_event(self, by: int) -> None:
-        """Go to the event before, or the next."""
-        if self.view is not None:
-            self._travel(transport.event(self.view, by))
-
-    def action_act(self, by: int) -> None:
-        """Go to the act before, or do the next one again."""
-        if self.view is not None:
-            self._travel(transport.act(self.view, by))
-
-    def action_alike(self, by: int) -> None:
-        """Go to the event before, or the next, of the kind under the cursor."""
-        if self.view is not None:
-            self._travel(transport.alike(self.view, by))
-
-    def action_go(self, where: str) -> None:
-        """Go to a place by its name."""
-        self._travel(f"goto {where}")
-
-    def action_fork(self) -> None:
-        """Leave the branch on purpose."""
-        self._do("fork", quiet=False)
-
-    def action_name(self) -> None:
-        """Type the command that names this point."""
-        self.main.type("checkpoint ")
-
-    def action_play(self) -> None:
-        """Play what was done, or pause."""
-        view = self.view
-        if view is None or view.play is not None:
-            self._stop_playing()
-        elif view.now.ahead is None:
-            self.main.tell(f"nothing lies ahead on {view.now.branch}: c runs on")
-        else:
-            self._play(transport.PACE)
-
-    def action_pace(self, by: float) -> None:
-        """Play slower or faster."""
-        if self.view is not None and self.view.play is not None:
-            self._play(transport.paced(self.view.play, by))
-
-    def _play(self, pace: float) -> None:
-        self._stop_playing()
-        self.main.look(play=pace)
-        self._player = self.set_interval(1 / pace, self._play_on)
-
-    def _play_on(self) -> None:
-        """Go to the next event, once the one before is on the screen."""
-        view = self.view
-        if view is None or view.now.ahead is None:
-            self._stop_playing()
-        elif self.idle:
-            self._do(transport.event(view, 1) or "play 1", quiet=True)
-
-    def _stop_playing(self) -> None:
-        if self._player is not None:
-            self._player.stop()
-            self._player = None
-            self.main.look(play=None)
-
     # Places on the screen.
 
     def action_layout(self, name: str) -> None:
@@ -451,8 +144,9 @@ class LapisApp(KeyboardApp):
             self.main.focus_pane(name)
 
     def action_search(self) -> None:
-        """Type a command: this pane has nothing to search."""
-        self.main.type()
+        """Search in the pane in focus; type a command where it cannot be searched."""
+        search = getattr(self.focused, "action_search", self.main.type)
+        search()
 
     # Keys, in the order of `bindings.KEYS`.
 
@@ -566,7 +260,7 @@ class LapisApp(KeyboardApp):
     def action_help(self) -> None:
         """Show help."""
         if self.screen is self.main:
-            self.push_screen(HelpScreen(self.session_topics))
+            self.push_screen(HelpScreen(self.session_topics, about(self.focused)))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Let nothing to the terminal that it would obey."""

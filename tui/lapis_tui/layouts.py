@@ -60,6 +60,12 @@ LAYOUTS: Final = (
             columns("events", rows("console", "results"), weights=(6, 5)))),
         Drawn(0, 0, rows("vcpus", "apics", "pending", BOTTOM)),
     )),
+    Layout("2", "priority", "the life of each vector, and the PPR", "priority", (
+        Drawn(170, 40, columns(
+            rows("priority", "events"), rows("vcpus", "results"), weights=(3, 2))),
+        Drawn(100, 36, rows("priority", columns("events", "results"))),
+        Drawn(0, 0, "priority"),
+    )),
     Layout("3", "boot", "how each processor comes up", "boot", (
         Drawn(170, 40, columns("boot", rows("vcpus", "events"), weights=(3, 2))),
         Drawn(100, 36, rows("boot", "events")),
@@ -89,6 +95,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     "vga": Need(6, 26, 0.5),
     "time": Need(5, 12, 0.5),
     "boot": Need(8, 20, 2.0),
+    "priority": Need(8, 22, 2.0),
 }
 """Rows of each pane; of those of plug-ins `PLUGGED_NEED`."""
 PLUGGED_NEED: Final = Need(3, 8, 1.0)

@@ -163,6 +163,25 @@ def wrap(text: str, width: int) -> list[str]:
     return [*rows, row] if row else rows
 
 
+def wrapped(row: str, width: int) -> list[str]:
+    """Break a row at blanks, its own indent kept; a word that is longer is cut.
+
+    >>> wrapped("  one two three", 9), wrapped("abcdefgh", 5)
+    (['  one two', '    three'], ['abcde', 'fgh'])
+    """
+    row = row.rstrip()
+    out = []
+    indent = " " * min(len(row) - len(row.lstrip()) + 2, width // 2)
+    while len(row) > width:
+        cut = row.rfind(" ", len(indent) + 1, width + 1)
+        if cut <= len(row) - len(row.lstrip()):
+            cut = width
+        out.append(row[:cut].rstrip())
+        rest = row[cut:].lstrip()
+        row = f"{indent}{rest}" if cut < width or row[cut : cut + 1] == " " else rest
+    return [*out, row]
+
+
 def count(value: int) -> str:
     """Return a decimal number with its thousands apart.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     """From a size, columns and rows, to lines."""
 
 
-class LinePane(ScrollView, can_focus=True):
+class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
     """A pane of lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{role}" for role in ROLES}
@@ -75,6 +75,31 @@ class LinePane(ScrollView, can_focus=True):
             """Carry the sentence."""
             super().__init__()
             self.text = text
+
+    class Begun(Message):
+        """A command is to be typed to its end by the user."""
+
+        def __init__(self, text: str, cursor: int, selected: int = 0) -> None:
+            """Carry its text, where the cursor is, and how much there is replaced."""
+            super().__init__()
+            self.text = text
+            self.cursor = cursor
+            self.selected = selected
+
+    class Asked(Message):
+        """The user is to type something, in the row of the command line."""
+
+        def __init__(
+            self, prompt: str, text: str, then: Callable[[str], str | None]
+        ) -> None:
+            """Carry a sign for it, what is there already, and what takes the answer.
+
+            `then` returns why it cannot be, or None; the field stays until it can.
+            """
+            super().__init__()
+            self.prompt = prompt
+            self.text = text
+            self.then = then
 
     class Keyed(Message):
         """The next key is one of several, or leaves."""

@@ -114,6 +114,14 @@ class CommandInput(Input):
             super().__init__()
             self.line = line
 
+    class Told(Message):
+        """What a pane asked for was typed."""
+
+        def __init__(self, text: str) -> None:
+            """Carry it, as it was typed."""
+            super().__init__()
+            self.text = text
+
     class Choices(Message):
         """Tab found several ways to go on."""
 
@@ -126,16 +134,22 @@ class CommandInput(Input):
         """Complete with `complete`."""
         self.history = History()
         self.complete = complete
+        self.asked: Callable[[str], str | None] | None = None
+        """Who takes what is typed, where a pane asked for it."""
         suggester = HistorySuggester(self.history, complete)
         super().__init__(id="command-input", compact=True, suggester=suggester)
 
     def action_history(self, by: int) -> None:
         """Go to an older or a newer line."""
+        if self.asked is not None:
+            return
         self.value = self.history.move(by, self.value)
         self.cursor_position = len(self.value)
 
     def action_complete(self) -> None:
         """Complete the last word as far as it is certain."""
+        if self.asked is not None:
+            return
         choices = list(self.complete(self.value))
         if not choices:
             return
@@ -151,6 +165,9 @@ class CommandInput(Input):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the line over."""
         event.stop()
+        if self.asked is not None:
+            self.post_message(self.Told(event.value.strip()))
+            return
         line = event.value.strip().removeprefix(":").strip()
         self.value = ""
         if line:
@@ -179,8 +196,9 @@ class CommandLine(Horizontal):
         """Begin with the message."""
         self.open(visible=False)
 
-    def open(self, *, visible: bool) -> None:
-        """Show the field, or the message."""
+    def open(self, *, visible: bool, prompt: str = ":") -> None:
+        """Show the field behind a sign for what it is, or the message."""
+        self.prompt.update(prompt)
         self.message.display = not visible
         self.prompt.display = self.input.display = visible
         if visible:

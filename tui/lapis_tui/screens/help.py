@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,10 +23,39 @@ Topic = tuple[str, str, str]
 """A command: how it is written, its other names, what it does."""
 
 
-def render(topics: Sequence[Topic], size: tuple[int, int]) -> list[Line]:
-    """Return the whole text; it scrolls where it does not fit."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """A pane: what it is called, what it shows, and its keys."""
+
+    title: str
+    text: str
+    keys: tuple[tuple[str, str], ...]
+    """Keys as they are written for people, and what they do."""
+
+
+def about(pane: object) -> About | None:
+    """Return what a pane says of itself, None for what is none of ours."""
+    title, text = getattr(pane, "TITLE", ""), getattr(pane, "ABOUT", "")
+    if not title:
+        return None
+    bindings = (b for b in getattr(pane, "BINDINGS", ()) if isinstance(b, Binding))
+    keys = tuple((b.key.replace(",", " "), b.description) for b in bindings)
+    return About(title, text, keys)
+
+
+def render(
+    topics: Sequence[Topic], pane: About | None, size: tuple[int, int]
+) -> list[Line]:
+    """Return the whole text, of the pane first; it scrolls where it does not fit."""
     width, _ = size
-    out = [_heading("Keys, while no field has the focus")]
+    out: list[Line] = []
+    if pane is not None:
+        out.append(_heading(f"This pane: {pane.title}"))
+        out += [Line(f"   {row}") for row in wrap(pane.text, max(width - 4, 20))]
+        for keys, text in pane.keys:
+            out += _entry(keys, text, 18, width)
+        out.append(Line())
+    out.append(_heading("Keys, while no field has the focus"))
     for key in KEYS:
         out += _entry(key.shown, key.help, 16, width)
     out += [Line(), _heading("Keys inside panes and fields")]
@@ -84,10 +114,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,f1,question_mark,q", "dismiss", "Back", show=False)
     ]
 
-    def __init__(self, topics: Sequence[Topic]) -> None:
-        """Show `topics` beside the keys."""
+    def __init__(self, topics: Sequence[Topic], pane: About | None = None) -> None:
+        """Show `topics` beside the keys, and first of all `pane`."""
         super().__init__()
-        self._topics = topics
+        self._topics, self._about = topics, pane
 
     def compose(self) -> ComposeResult:
         """One pane, and no more."""
@@ -98,5 +128,5 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Set the text for the width."""
         pane = self.query_one(LinePane)
-        pane.draw(partial(render, self._topics))
+        pane.draw(partial(render, self._topics, self._about))
         pane.focus()

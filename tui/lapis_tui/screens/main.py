@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 from lapis_tui import layouts
 from lapis_tui.blocks import vcpu_columns
@@ -28,6 +29,7 @@ from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.keys import KeyHint, KeysPane
 from lapis_tui.panes.pending import PendingPane
 from lapis_tui.panes.plugged import PluggedPane
+from lapis_tui.panes.priority import PriorityPane
 from lapis_tui.panes.results import ResultsPane
 from lapis_tui.panes.seek import SeekPane
 from lapis_tui.panes.terminal import TerminalPane
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 
 PANES = (
     VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
-    TerminalPane, VgaPane, TimePane, BootPane,
+    TerminalPane, VgaPane, TimePane, BootPane, PriorityPane,
 )  # fmt: skip
 """Every pane of ours that a layout may have."""
 CHROME = 4
@@ -393,19 +395,42 @@ class MainScreen(Screen[None]):
 
     # The command line.
 
-    def type(self, text: str = "") -> None:
-        """Go to the command line and begin it with `text`."""
+    def type(self, text: str = "", cursor: int | None = None, count: int = 0) -> None:
+        """Go to the command line and begin it with `text`.
+
+        The next key replaces `count` characters from `cursor` on; without one the
+        cursor is at the end.
+        """
+        self.query_one(CommandInput).asked = None
         if not isinstance(self.focused, Input):
             self._left = self.focused
         self.query_one(CommandLine).open(visible=True)
         field = self.query_one(CommandInput)
         field.value = text
         field.cursor_position = len(text)
+        if cursor is not None:
+            field.selection = Selection(cursor, cursor + count)
+
+    def ask(self, message: LinePane.Asked) -> None:
+        """Have the user type what a pane asks for."""
+        self.type(message.text)
+        self.query_one(CommandLine).open(visible=True, prompt=message.prompt)
+        self.query_one(CommandInput).asked = message.then
+
+    def on_command_input_told(self, message: CommandInput.Told) -> None:
+        """Hand it to the pane; what it cannot be is said, and the field stays."""
+        then = self.query_one(CommandInput).asked
+        why = then(message.text) if then is not None else None
+        if why is None:
+            self.leave()
+        else:
+            self.draw_bars([f"! {why}"])
 
     def leave(self) -> None:
         """Leave a field for the pane before it, a pane for the layout as it was."""
         if isinstance(self.focused, Input):
             self.query_one(CommandLine).open(visible=False)
+            self.query_one(CommandInput).asked = None
             left, self._left = self._left, None
             if left is not None and left.id in self.places.boxes:
                 left.focus()

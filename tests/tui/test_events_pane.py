@@ -1,0 +1,192 @@
+"""The events pane: cursor, search, filter, and what is ahead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rigs.screens import Driver, bringup, drive, look
+
+from lapis_engine.events import (
+    Halted,
+    InitReceived,
+    Logged,
+    SipiReceived,
+    VectorAccepted,
+    VectorDelivered,
+    VectorEnded,
+)
+from lapis_engine.explain.events import describe
+from lapis_sessions.errors import CommandError
+from lapis_tui.blocks.event_filter import compiled
+from lapis_tui.panes import events as pane
+from lapis_tui.panes.events import EventsPane
+from lapis_tui.past import Past
+
+
+def test_the_cursor_moves_and_enter_goes_there_and_the_future_is_dim() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        last = it.view.now.events_total - 1
+        await it.go("events")
+        await it.press("up", "up", "up")
+        assert it.view.at == last - 3
+        assert it.view.now.events_total == last + 1, "the machine did not move"
+        await it.press("enter")
+        assert it.view.now.events_total == last - 2
+        assert [each.seq for each in it.view.ahead] == [last - 2, last - 1, last]
+        assert "(has not happened yet)" in it.text
+        await it.press("end")
+        assert "(has not happened yet)" not in it.text
+
+    drive(bringup(), play, (200, 60))
+
+
+def test_after_going_on_another_way_nothing_stale_is_shown() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.command("goto #9")
+        assert it.view.ahead
+        await it.press("F", "s")
+        assert not it.view.ahead
+        assert "not happened yet" not in it.text
+        assert it.view.now.branch == "branch-1"
+
+    drive(bringup(), play, (200, 60))
+
+
+def test_a_filter_shows_some_and_a_bad_one_stays_with_its_reason() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.go("events")
+        await it.press("f")
+        await it.type("vcpu:x")
+        await it.press("enter")
+        assert "'x' is not a number" in it.rows[-1]
+        for _ in range(len("vcpu:x")):
+            await it.press("backspace")
+        await it.type("vcpu:1 deliver,eoi")
+        await it.press("enter")
+        shown = it.app.query_one(EventsPane)
+        assert [each.event.kind for each in shown._found] == ["deliver", "eoi"]
+        assert "2 of 26: vcpu:1 deliver,eoi" in it.text
+        assert it.app.focused is shown
+        await it.press("f", "ctrl+u", "enter")
+        assert " of 26" not in it.text
+
+    drive(bringup(), play)
+
+
+def test_a_search_goes_from_hit_to_hit() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.go("events")
+        await it.press("slash")
+        await it.type("mode")
+        await it.press("enter")
+        first = it.view.at
+        assert it.view.event is not None
+        assert it.view.event.event.kind == "mode"
+        await it.press("n")
+        assert it.view.at != first
+        await it.press("N")
+        assert it.view.at == first
+        await it.press("slash", "ctrl+u")
+        await it.type("nonsense")
+        await it.press("enter")
+        assert "no event has 'nonsense'" in it.text
+
+    drive(bringup(), play)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("vcpu:", "filter: vcpu"), ("kind:nope", "no event is 'nope'"),
+        ("colour:red", "there is no 'colour:'"), ("!", "stands before a word"),
+        ("vector:zz", "filter: vector"),
+    ],
+)  # fmt: skip
+def test_what_no_filter_can_be_is_said(text: str, why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        compiled(text)
+
+
+EVENTS = st.one_of(
+    st.builds(VectorAccepted, st.integers(0, 3), st.integers(16, 20), st.booleans(),
+              st.sampled_from(["ipi of vCPU 0", "the timer"])),
+    st.builds(VectorDelivered, st.integers(0, 3), st.integers(16, 20), st.just(0)),
+    st.builds(VectorEnded, st.integers(0, 3), st.integers(16, 20), st.booleans(),
+              st.just(0)),
+    st.builds(InitReceived, st.integers(0, 3), st.just("vCPU 0")),
+    st.builds(SipiReceived, st.integers(0, 3), st.integers(16, 20), st.just("vCPU 0"),
+              st.none()),
+    st.builds(Halted, st.integers(-1, 3), st.booleans()),
+)  # fmt: skip
+TERMS = st.sampled_from(
+    ["vcpu:1", "!vcpu:2", "vcpu:0,3", "kind:deliver,eoi", "deliver", "!halt", "INIT",
+     "vector:0x10", "vector:17,18", "!vector:0x12", "timer", "!vcpu"]
+)  # fmt: skip
+
+
+def slowly(term: str, event: object) -> bool:
+    """Tell whether a term holds, by its words alone."""
+    if term.startswith("!"):
+        return not slowly(term[1:], event)
+    kind = {
+        VectorAccepted: "accept", VectorDelivered: "deliver", VectorEnded: "eoi",
+        InitReceived: "init", SipiReceived: "sipi", Halted: "halt",
+    }[type(event)]  # fmt: skip
+    name, _, value = term.partition(":")
+    if name == "vcpu" and value:
+        return str(event.vcpu) in value.split(",")  # type: ignore[attr-defined]
+    if name == "vector" and value:
+        mine = getattr(event, "vector", None)
+        return mine in {int(each, 0) for each in value.split(",")}
+    if name == "kind" and value:
+        return kind in value.split(",")
+    if term in {"deliver", "halt"}:
+        return kind == term
+    return term.lower() in f"{kind} {describe(event)}".lower()  # type: ignore[arg-type]
+
+
+@given(
+    events=st.lists(EVENTS, max_size=30),
+    terms=st.lists(TERMS, max_size=3),
+)
+def test_a_filter_is_what_its_terms_say(events: list[object], terms: list[str]) -> None:
+    wanted = compiled(" ".join(terms))
+    for seq, event in enumerate(events):
+        logged = Logged(seq, seq, event)  # type: ignore[arg-type]
+        expected = all(slowly(term, event) for term in terms)
+        assert wanted(logged) is expected, (terms, event)
+
+
+def test_a_flood_is_sifted_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame looks at no more events than it may, and the end is reached."""
+    count = 60_000
+    flood = [
+        Logged(n, n, VectorDelivered(n % 2, 0x31 + n % 3, 0)) for n in range(count)
+    ]
+    it = EventsPane()
+    assert it._show_only("vcpu:1 vector:0x31") is None
+    calls: list[object] = []
+
+    def later(*what: object) -> bool:
+        calls.append(what)
+        return True
+
+    monkeypatch.setattr(it, "call_later", later)
+    view = replace(look(bringup()), events=Past(flood))
+    frames = 0
+    while True:
+        calls.clear()
+        it._sift(view)
+        frames += 1
+        assert it._looked <= frames * pane.AT_ONCE
+        if not calls:
+            break
+    assert frames == count // pane.AT_ONCE
+    assert len(it._found) == count // 6
