@@ -43,8 +43,8 @@ class ReadOnlyError(SessionError):
     def __init__(self) -> None:
         """Say how to go on all the same."""
         super().__init__(
-            "this is a recording, read only, and that is not what was done here; "
-            "nothing was done: fork (F) goes on from here on a branch"
+            "read only: that is not what was done here, and nothing was done; fork "
+            "(F) goes on from here on a branch"
         )
 
 

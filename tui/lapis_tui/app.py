@@ -24,7 +24,6 @@ from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen, about
 from lapis_tui.screens.inject import InjectScreen
-from lapis_tui.screens.jump import JumpScreen
 from lapis_tui.terminal import Terminal, restorer
 from lapis_tui.theme import LAPIS
 from lapis_tui.travels import TravelsApp
@@ -136,12 +135,14 @@ class LapisApp(TravelsApp):
 
     def action_jump(self) -> None:
         """Put a letter on every pane, and go where the next key says."""
-        self.push_screen(JumpScreen(self.main.letters()), self._jump)
+        there = self.main.put_letters()
 
-    def _jump(self, name: str | None) -> None:
-        self.main.letters(shown=False)
-        if name is not None:
-            self.main.focus_pane(name)
+        def chosen(letter: str | None) -> None:
+            self.main.take_letters()
+            if letter is not None:
+                self.main.focus_pane(there[letter])
+
+        self.choose(there, chosen)
 
     def action_search(self) -> None:
         """Search in the pane in focus; type a command where it cannot be searched."""

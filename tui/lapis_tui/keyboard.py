@@ -17,6 +17,8 @@ from textual.message import Message
 from textual.widgets import Input
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from textual.events import Event
 
 ROUNDS = 4
@@ -52,6 +54,21 @@ class KeyboardApp(App[None]):
         """Rounds that the present key has to go; 0 between two keys."""
         self._round = 0
         """Number of the last round."""
+        self._choice: tuple[Collection[str], Callable[[str | None], None]] | None = None
+        """What the next key is a choice among, and who takes it."""
+
+    def choose(self, keys: Collection[str], then: Callable[[str | None], None]) -> None:
+        """Take the next key for a choice among `keys`; another one is None."""
+        self._choice = keys, then
+
+    def _chosen(self, key: str) -> bool:
+        """Tell whether a key was that of a choice; it is done then."""
+        choice, self._choice = self._choice, None
+        if choice is None:
+            return False
+        keys, then = choice
+        then(key if key in keys else None)
+        return True
 
     @property
     def holds_keys(self) -> bool:
@@ -84,6 +101,9 @@ class KeyboardApp(App[None]):
             return
         event = self._take()
         if event is None:
+            return
+        if isinstance(event, Key) and self._chosen(event.key):
+            await self.next_key()
             return
         is_letter = isinstance(event, Key) and event.is_printable
         self._rounds = 1 if is_letter and isinstance(self.focused, Input) else ROUNDS

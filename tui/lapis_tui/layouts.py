@@ -72,7 +72,8 @@ LAYOUTS: Final = (
         Drawn(0, 0, "boot"),
     )),
     Layout("7", "timeline", "where in its history the machine is", "events", (
-        Drawn(0, 0, rows("time", "events")),
+        Drawn(150, 0, rows("time", columns("events", rows("acts", "notes")))),
+        Drawn(0, 0, rows("time", Tabs(("notes", "acts")), "events")),
     )),
     Layout("8", "terminal", "what the guest prints, and its keyboard", "terminal", (
         Drawn(160, 0, rows(
@@ -93,7 +94,9 @@ NEEDS: Final[Mapping[str, Need]] = {
     "results": Need(2, 6, 0.5),
     "terminal": Need(6, 26, 1.0),
     "vga": Need(6, 26, 0.5),
-    "time": Need(5, 12, 0.5),
+    "time": Need(5, 8, 0.2),
+    "acts": Need(4, 8, 0.5),
+    "notes": Need(4, 8, 0.5),
     "boot": Need(8, 20, 2.0),
     "priority": Need(8, 22, 2.0),
 }

@@ -17,15 +17,11 @@ def event(view: View, by: int) -> str | None:
 
     Where the machine has gone on since the last event, that is the one before.
     """
-    total = view.now.events_total
     if by > 0:
         if view.ahead:
             return f"goto #{view.ahead[0].seq}"
         return None if view.now.ahead is None else "play 1"
-    last = view.events[-1] if view.events else None
-    has_gone_on = last is not None and view.now.now > last.at
-    seq = total - 1 if has_gone_on else total - 2
-    return f"goto #{seq}" if seq >= 0 else "goto start"
+    return "previous-event any" if view.now.events_total else "goto start"
 
 
 def act(view: View, by: int) -> str | None:

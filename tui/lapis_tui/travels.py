@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from lapis_tui import transport
 from lapis_tui.orders import OrdersApp
-from lapis_tui.screens.jump import JumpScreen
 
 if TYPE_CHECKING:
     from lapis_tui.panes.base import LinePane
@@ -40,14 +39,14 @@ class TravelsApp(OrdersApp):
     def on_line_pane_keyed(self, message: LinePane.Keyed) -> None:
         """Wait for the key that a pane asks for."""
         words = "  ".join(f"{key} {text}" for key, text in message.keys.items())
-        self.main.tell(f"{message.what}:  {words}  (Esc leaves)")
+        self.main.tell(f"{message.what}:  {words}  (any other key leaves)")
 
         def chosen(key: str | None) -> None:
             self.main.tell("")
             if key is not None:
                 message.then(key)
 
-        self.push_screen(JumpScreen({key: key for key in message.keys}), chosen)
+        self.choose(message.keys, chosen)
 
     # Moving in history.
 

@@ -73,6 +73,7 @@ _TOGETHER: Final[dict[str, tuple[type, ...]]] = {
 EVENTS: Final = {
     **_TOGETHER,
     **{each.kind: (each,) for each in get_args(Event) if each.kind not in _TOGETHER},
+    "any": get_args(Event),
 }
 """What can be waited for, and the records that count as it: some kinds of events go
 together, and each other kind goes by its own name."""

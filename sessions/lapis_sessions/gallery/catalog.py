@@ -116,6 +116,16 @@ class Scenario(_Part, frozen=True):
         """Points at which something is asked."""
         return sum(bool(point.ask) for tape in self.tapes for point in tape.points)
 
+    def tape(self, name: str = "") -> Tape:
+        """Return the recording called `name`, or the first; raise `ScenarioError`."""
+        for tape in self.tapes:
+            if name in {"", tape.name}:
+                return tape
+        there = ", ".join(tape.name for tape in self.tapes)
+        raise ScenarioError(
+            f"{self.name} has no recording {name[:40]!r}: it has {there}"
+        )
+
     def path(self, tape: Tape, folder: Path | None = None) -> Path:
         """Return where the recording of `tape` lies, or lies within `folder`."""
         return (folder or Path(self.home)) / f"{self.name}-{tape.name}.lapis"
@@ -129,6 +139,12 @@ def home() -> Path:
 def within(folder: Path) -> dict[str, Path]:
     """Return the files of the scenarios in a folder, by name."""
     return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def is_near(name: str, known: Mapping[str, Path]) -> bool:
+    """Tell whether a scenario is called that, or nearly, and no file can be meant."""
+    is_path = "/" in name or name.endswith(".lapis")
+    return not is_path and bool(get_close_matches(name, known, 1, 0.8))
 
 
 def find(name: str, known: Mapping[str, Path]) -> Scenario:

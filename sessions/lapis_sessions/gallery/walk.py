@@ -84,10 +84,11 @@ def _spot(session: Session, branch: RecordedBranch, number: int) -> Spot:
 
 def is_right(point: Point, given: str) -> bool:
     """Tell whether an answer is the one: as words, or as the same number."""
-    return any(_same(given, answer) for answer in (point.answer, *point.accept))
+    return any(same(given, answer) for answer in (point.answer, *point.accept))
 
 
-def _same(given: str, answer: str) -> bool:
+def same(given: str, answer: str) -> bool:
+    """Tell whether two answers are the same words, or the same number."""
     if _words(given) == _words(answer):
         return True
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lapis_engine.errors import ConfigError
+from lapis_sessions.gallery import catalog
 from lapis_sessions.recording import view as views_recording
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
@@ -52,6 +54,13 @@ def _open(recording: Recording, profile: str = "") -> Session:
     "--to", default="", metavar="WHERE", help="Go there first: #EVENT, COUNT."
 )
 @click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
+@click.option(
+    "--recording",
+    "tape",
+    default="",
+    metavar="NAME",
+    help="Of a scenario with several recordings, this one; else the first.",
+)
 @click.option("--profile", default="", help="Replay under another profile.")
 @click.option(
     "--compare",
@@ -68,17 +77,18 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     verify: bool,  # noqa: FBT001 - click passes it by name
     to: str,
     commands: Sequence[str],
+    tape: str,
     profile: str,
     compare: str,
     memory_limit: str,
     as_json: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
-    """Open a recording: in the debugger, or without a terminal.
+    """Open a recording, or a scenario by its name: in the debugger, or without one.
 
     It stands at its beginning, or at --to; run, continue and step follow what was done
     then, to its end. Anything else begins a branch; in the debugger only after fork.
     """
-    recording = reader.read(file)
+    recording = reader.read(_file_of(file, tape))
     if compare:
         return cli_compare.profiles(recording, profile, compare, as_json=as_json)
     session = _open(recording, profile)
@@ -100,6 +110,19 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
 
     with ending.listening() as end:
         return run_app(session, end)
+
+
+def _file_of(name: str, tape: str) -> str:
+    """Return the file of that name, or of the recording of a scenario.
+
+    Raises `ScenarioError` for a scenario that has no such recording, and for a name
+    that is neither but near to one.
+    """
+    scenarios = plugged.extensions().scenarios
+    if Path(name).exists() or not (tape or catalog.is_near(name, scenarios)):
+        return name
+    scenario = catalog.find(name, scenarios)
+    return str(scenario.path(scenario.tape(tape)))
 
 
 def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:

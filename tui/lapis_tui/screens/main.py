@@ -19,6 +19,7 @@ from lapis_tui import layouts
 from lapis_tui.blocks import vcpu_columns
 from lapis_tui.painter import Sketch
 from lapis_tui.panes import results, status
+from lapis_tui.panes.acts import ActsPane
 from lapis_tui.panes.apics import ApicsPane
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.body import Body
@@ -27,6 +28,7 @@ from lapis_tui.panes.command import CommandInput, CommandLine
 from lapis_tui.panes.console import ConsolePane
 from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.keys import KeyHint, KeysPane
+from lapis_tui.panes.notes import NotesPane
 from lapis_tui.panes.pending import PendingPane
 from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.priority import PriorityPane
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 
 PANES = (
     VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
-    TerminalPane, VgaPane, TimePane, BootPane, PriorityPane,
+    TerminalPane, VgaPane, TimePane, BootPane, PriorityPane, ActsPane, NotesPane,
 )  # fmt: skip
 """Every pane of ours that a layout may have."""
 CHROME = 4
@@ -99,6 +101,8 @@ class MainScreen(Screen[None]):
         self._arranged: tuple[object, ...] | None = None
         """What the present places were made from."""
         self._zoomed = ""
+        self._titles: list[tuple[Widget, str | None]] = []
+        """What panes were called before they had a letter."""
         self._left: Widget | None = None
         """Where the focus was before the command line."""
 
@@ -372,17 +376,20 @@ class MainScreen(Screen[None]):
         self._zoomed = name
         self.draw()
 
-    def letters(self, *, shown: bool = True) -> dict[str, str]:
-        """Put a letter before the title of each pane, or take them away; return them.
-
-        The result goes from letter to pane.
-        """
+    def put_letters(self) -> dict[str, str]:
+        """Put a letter before the title of each pane; return panes by letter."""
         there = [pane for pane in self._panes() if pane.can_focus]
         found = dict(zip(ascii_lowercase, there, strict=False))
+        self._titles = [(pane, pane.border_title) for pane in found.values()]
         for letter, pane in found.items():
-            title = str(pane.border_title).removeprefix(f"[{letter}] ")
-            pane.border_title = Content(f"[{letter}] {title}" if shown else title)
+            pane.border_title = Content(f"[{letter}] {pane.TITLE}")
         return {letter: f"{pane.id}" for letter, pane in found.items()}
+
+    def take_letters(self) -> None:
+        """Give the panes their titles back."""
+        for pane, title in self._titles:
+            pane.border_title = title
+        self._titles = []
 
     def reset_layout(self) -> None:
         """Let the layout be as it was drawn."""

@@ -1,0 +1,129 @@
+"""The notes pane: what was written at this point of a recording, and its question."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+
+from lapis_sessions.gallery import walk
+from lapis_tui.blocks.lines import Line, count, wrap
+from lapis_tui.panes.base import LinePane
+
+if TYPE_CHECKING:
+    from textual.binding import BindingType
+
+    from lapis_sessions.timeline.branches import Note
+    from lapis_tui.view import View
+
+
+def here(view: View) -> int:
+    """Return the number of the last note that was passed, 0 before the first."""
+    history = view.now.history
+    return sum(history.passed(note) for note in history.notes)
+
+
+def render(view: View, told: frozenset[int], size: tuple[int, int]) -> list[Line]:
+    """Return the note at or before this point, and the places of the others.
+
+    The answers of the notes in `told`, by number from 1, are shown.
+    """
+    width, _ = size
+    notes = view.now.history.notes
+    if not notes:
+        return [Line(" this branch has no notes: annotate TEXT writes one", "dim")]
+    number = here(view)
+    out = [Line(f" note {number} of {len(notes)}", "title")]
+    if number:
+        out += _note(notes[number - 1], width, told=number in told)
+    if number < len(notes):
+        upcoming = notes[number]
+        where = f" next, after act {upcoming.acts}, {count(upcoming.retired)}: ] goes"
+        out.append(Line(where, "dim"))
+    return out
+
+
+def _note(note: Note, width: int, *, told: bool) -> list[Line]:
+    out = [Line(f" {row}") for row in _rows(note.text, width)]
+    if note.ask:
+        out += [Line(" ? ", "changed").add(row) for row in _rows(note.ask, width - 2)]
+        if told:
+            rows = _rows(note.answer, width - 2)
+            out += [Line(" = ", "good").add(row, "strong") for row in rows]
+        else:
+            out.append(Line("   y answers it", "dim"))
+    return out
+
+
+def _rows(text: str, width: int) -> list[str]:
+    return wrap(text, max(width - 2, 20))
+
+
+class NotesPane(LinePane):
+    """Notes in their order; a question is answered here."""
+
+    TITLE = "notes"
+    ABOUT = (
+        "What was written at this point of a recording. A question is answered by y: "
+        "what you type is compared with the answer, which is shown then."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left_square_bracket", "note(-1)", "the note before", show=False),
+        Binding("right_square_bracket,enter", "note(1)", "the next note", show=False),
+        Binding("y", "answer", "answer the question", show=False),
+    ]
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__(self.TITLE, id="notes")
+        self._view: View | None = None
+        self._told: frozenset[int] = frozenset()
+        self._right = 0
+
+    def update(self, view: View) -> None:
+        """Show `view`."""
+        self._view = view
+        asked = len(self._told)
+        score = f", {self._right} of {asked} right" if asked else ""
+        self.border_title = f"{self.TITLE}{score}"
+        self.draw(partial(render, view, self._told))
+
+    def action_note(self, by: int) -> None:
+        """Go to the next note, or the one before."""
+        view = self._view
+        if view is None:
+            return
+        notes = view.now.history.notes
+        number = here(view)
+        at_it = number and notes[number - 1].retired == view.now.history.here.retired
+        index = number if by > 0 else number - 1 - bool(at_it)
+        if 0 <= index < len(notes):
+            note = notes[index]
+            where = f"goto act {note.acts}" if note.acts else "goto start"
+            self.post_message(self.Wish(where))
+        else:
+            self.post_message(self.Hint("there is no note further on"))
+
+    def action_answer(self) -> None:
+        """Ask for the answer of the question here."""
+        view = self._view
+        number = here(view) if view is not None else 0
+        if view is None or not number or not view.now.history.notes[number - 1].ask:
+            self.post_message(self.Hint("nothing is asked here"))
+            return
+        self.post_message(self.Asked("=", "", partial(self._judge, number)))
+
+    def _judge(self, number: int, text: str) -> str | None:
+        """Compare what was typed with the answer, and show that."""
+        view = self._view
+        if view is None:
+            return None
+        if not text:
+            return "type what you expect; Esc leaves it open"
+        note = view.now.history.notes[number - 1]
+        if number not in self._told:
+            self._right += walk.same(text, note.answer)
+            self._told |= {number}
+        self.update(view)
+        return None
