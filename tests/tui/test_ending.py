@@ -89,7 +89,7 @@ class Terminal:
             ["setsid", "-c", *command],
             stdin=self.slave, stdout=self.slave, stderr=self.slave,
         )  # fmt: skip
-        self.read_until(b"ap-bringup")
+        self.read_until(b"stopped")
 
     def read_until(self, text: bytes) -> None:
         while text not in self.seen:
