@@ -1,7 +1,8 @@
-"""The staircase, held event by event against the APIC of the machine."""
+"""The priority pane: the staircase, held against the registers of the machine."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,110 +12,142 @@ from hypothesis import strategies as st
 from rigs.screens import GUESTS, Driver, bringup, drive, look
 
 from lapis_engine.events import (
+    ApicImported,
+    ApicModeChanged,
+    ExtIntDelivered,
     InitReceived,
     Logged,
+    NmiDelivered,
+    NmiReceived,
+    Rebooted,
+    RunStateChanged,
     VectorAccepted,
     VectorDelivered,
     VectorEnded,
+    VectorRefused,
 )
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
-from lapis_tui.blocks import staircase
 from lapis_tui.blocks.lines import plain
-from lapis_tui.panes import priority
+from lapis_tui.panes.priority import Choice, render
 from lapis_tui.past import Past
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
+    from lapis_tui.view import View
+
+SIZES = [(79, 15), (119, 30), (199, 56)]
+FAR = 100_000
 
 
-def nesting() -> Session:
-    """Return the guest that nests three interrupts deep."""
-    options = SessionOptions(guest=str(GUESTS / "fabric-nesting.bin"), cpus=1)
+def nesting(cpus: int = 1) -> Session:
+    """Return the guest that nests three deep."""
+    options = SessionOptions(guest=str(GUESTS / "fabric-nesting.bin"), cpus=cpus)
     return open_session(options, discover().extensions)
 
 
+def at_event(session: Session, seq: int, history: list[Logged]) -> View:
+    """Return the view when event `seq` is the last that happened."""
+    assert session.execute(f"goto #{seq}").ok
+    total = session.machine.log.next_seq
+    past = Past(history[:total])
+    return replace(look(session), events=past, ahead=history[total:])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_list_is_what_the_registers_hold_at_every_event(
+    size: tuple[int, int],
+) -> None:
+    session = nesting()
+    assert session.execute(f"run {FAR}").ok
+    history = session.machine.log.since(0)
+    deepest = 0
+    for seq in range(len(history)):
+        view = at_event(session, seq, history)
+        if not any(e.event.kind in {"accept", "deliver"} for e in view.events):
+            continue
+        text = plain(render(view, Choice(), size))
+        found = re.findall(r"│[> ] ([0-9a-f]{2})  (IRR|ISR)", text)
+        state = session.machine.vcpu(0).apic
+        for name, bits in (("IRR", state.irr), ("ISR", state.isr)):
+            there = {v for v in range(256) if bits >> v & 1}
+            shown = [int(v, 16) for v, where in found if where == name]
+            assert len(shown) == len(set(shown))
+            assert set(shown) == there, (seq, text)
+        deepest = max(deepest, state.isr.bit_count())
+        assert f"PPR {state.ppr:02x} = " in text
+        assert f"CR8 {state.tpr >> 4:x}" in text
+    assert deepest == 3
+
+
+def test_three_deep_with_its_reasons_in_unicode_and_ascii() -> None:
+    session = nesting()
+    session.execute(f"run {FAR}")
+    history = session.machine.log.since(0)
+    view = at_event(session, 17, history)
+    text = plain(render(view, Choice(vector=0x5F), (119, 20)))
+    assert re.search(r"7 .*░█+┃█+╵? +.*│  71  ISR  runs", text) or "71  ISR" in text
+    assert re.search(r"> 5f  IRR  5 <= PPR 7", text)
+    assert re.search(r" 52  ISR  under 71", text)
+    assert re.search(r" 31  ISR  under 52", text)
+    assert re.search(r" 31  IRR  same in service", text)
+    assert "PPR 70 = ISR 71 over TPR 00" in text
+    ascii_ = plain(render(view, Choice(ascii=True), (119, 20)))
+    chart = [row.split("│")[0] for row in ascii_.splitlines()]
+    assert "".join(chart).isascii()
+    for glyph in "#-.'=^":
+        assert glyph in "".join(chart)
+
+
+def test_the_cursor_alone_moves_without_the_machine() -> None:
+    session = nesting()
+    session.execute(f"run {FAR}")
+    view = look(session)
+    whole = replace(view, events=Past(session.machine.log.since(0)), at=17)
+    text = plain(render(whole, Choice(), (119, 20)))
+    assert "at #17  PPR 70" in text
+    assert "71  ISR  runs" in text
+    assert "5f  IRR  5 <= PPR 7" in text
+
+
+def test_all_vcpus_have_a_staircase_where_there_is_room() -> None:
+    view = look(bringup(4), "run 400000")
+    rows = render(view, Choice(all_vcpus=True), (119, 40))
+    assert [n for n in range(4) if f" vCPU {n} " in plain(rows)] == [0, 1, 2, 3]
+    assert len(rows) == 40
+
+
 def deep() -> Session:
-    """Return it where the third has just begun."""
+    """Return the guest where the third has just begun."""
     session = nesting()
     assert session.execute("catch deliver --vector 0x71").ok
     assert session.execute("run").ok
     return session
 
 
-def test_after_every_event_a_column_says_what_the_apic_holds() -> None:
-    session = nesting()
-    session.execute("run")
-    total = session.machine.log.next_seq
-    events = staircase.of(session.machine.log.last(total), 0, total)
-    columns = {c.seq: c for c in staircase.columns(events)}
-    assert len(columns) >= 20
-    deepest = 0
-    for seq, column in columns.items():
-        assert session.execute(f"goto #{seq}").ok
-        apic = look(session).now.vcpus[0].apic
-        assert set(apic.irr) == column.irr, seq
-        assert set(apic.isr) == column.isr, seq
-        deepest = max(deepest, len(column.isr))
-        if column.ppr is not None:
-            # SDM "Task and Processor Priorities": the TPR of this guest stays 0.
-            assert apic.ppr >> 4 == max(column.isr, default=0) >> 4
-    assert deepest == 3
-
-
-def test_a_log_that_begins_in_the_middle_loses_nothing() -> None:
-    session = nesting()
-    session.execute("run")
-    whole = staircase.of(session.machine.log.last(1000), 0, 1000)
-    by_seq = {c.seq: c for c in staircase.columns(whole)}
-    for cut in range(len(whole)):
-        later = staircase.columns(whole[cut:], by_seq[whole[-1].seq].irr, ())
-        for column in later:
-            # What is not heard of again cannot be known; nothing is invented.
-            assert column.isr <= by_seq[column.seq].isr
-            assert column.irr <= by_seq[column.seq].irr
-        if later:
-            assert later[-1].isr == by_seq[later[-1].seq].isr
-
-
-@pytest.mark.parametrize("size", [(80, 21), (120, 30), (200, 50), (80, 10)])
-def test_three_deep_is_drawn_with_what_each_waits_for(size: tuple[int, int]) -> None:
-    view = look(deep())
-    rows = priority.render(view, None, size)
-    assert len(rows) == size[1]
-    assert all(row.width == size[0] for row in rows)
-    text = plain(rows)
-    assert "PPR 70 = ISR 71 over TPR 00" in text
-    assert "71  ISR  runs" in text
-    if size[1] > 10:
-        assert "52  ISR  under 71" in text
-        assert "5f  IRR  5 <= PPR 7" in text
-        assert "31  ISR  under 52" in text
-        assert "31  IRR  same vector" in text
-    else:
-        assert "more rows" in text
-
-
-def test_what_is_ahead_stands_behind_the_rule() -> None:
-    session = deep()
-    session.execute("run")
-    session.execute("goto #17")
-    timeline = session.timeline
-    view = look(session)
-    view = replace(view, ahead=timeline.ahead())
-    text = plain(priority.render(view, None, (120, 30)))
-    row = next(each for each in text.splitlines() if "71  ISR" in each)
-    past, _, ahead = row.partition("│")
-    assert "█" in past
-    assert "╵" in ahead
-
-
-def test_keys_choose_a_vector_and_ask_why() -> None:
+def test_keys_choose_a_vector_inject_it_and_ask_why() -> None:
     async def play(it: Driver) -> None:
-        await it.press("2", "down", "down", "enter")
+        await it.press("2", "down", "down")
+        assert "> 5f" in it.text
+        await it.press("i")
+        assert "ipi fixed 0x5f" in it.text
+        await it.press("escape")
+        await it.press("enter")
         assert "vector 0x5f" in it.text
         assert "ppr" in it.text.lower()
+
+    drive(deep(), play, (100, 30))
+
+
+def test_keys_show_time_and_all_vcpus() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("2")
+        by_event = it.text
+        await it.press("v")
+        assert it.text != by_event
+        await it.press("v", "A")
+        assert "priority, all vCPUs" in it.text
 
     drive(deep(), play, (80, 25))
 
@@ -131,33 +164,64 @@ def test_e_writes_an_eoi_that_going_back_undoes() -> None:
     drive(deep(), play)
 
 
+def test_what_is_ahead_stands_behind_the_rule() -> None:
+    session = deep()
+    session.execute("run")
+    session.execute("goto #17")
+    view = replace(look(session), ahead=session.timeline.ahead())
+    text = plain(render(view, Choice(), (120, 30)))
+    row = next(each for each in text.splitlines() if "71  ISR" in each)
+    past, _, ahead = row.partition("┃")
+    assert "█" in past
+    assert "╵" in ahead
+
+
 def test_a_quiet_apic_says_so() -> None:
-    text = plain(priority.render(look(bringup()), None, (80, 20)))
+    text = plain(render(look(bringup()), Choice(), (80, 20)))
     assert "no vector has come to this APIC yet" in text
 
 
-VECTORS = st.integers(16, 255)
+CPU = st.integers(-1, 2)
+VECTOR = st.integers(0, 255)
+BYTE = st.integers(0, 255)
 EVENTS = st.one_of(
-    st.builds(VectorAccepted, st.just(0), VECTORS, st.booleans(), st.just("x")),
-    st.builds(VectorDelivered, st.just(0), VECTORS, st.integers(0, 255)),
-    st.builds(VectorEnded, st.just(0), VECTORS, st.booleans(), st.integers(0, 255)),
-    st.builds(InitReceived, st.just(0), st.just("x")),
+    st.builds(VectorAccepted, CPU, VECTOR, st.booleans(), st.text(max_size=9)),
+    st.builds(VectorDelivered, CPU, VECTOR, BYTE),
+    st.builds(VectorEnded, CPU, VECTOR, st.booleans(), BYTE),
+    st.builds(VectorRefused, CPU, VECTOR, st.text(max_size=4), st.text(max_size=4)),
+    st.builds(InitReceived, CPU, st.text(max_size=4)),
+    st.builds(NmiReceived, CPU, st.text(max_size=4)),
+    st.builds(NmiDelivered, CPU),
+    st.builds(ExtIntDelivered, CPU, VECTOR),
+    st.builds(RunStateChanged, CPU, BYTE, st.integers(0, 3), st.text(max_size=4)),
+    st.builds(ApicModeChanged, CPU, st.just("xapic"), st.just("disabled"), st.just(0)),
+    st.builds(ApicImported, CPU, st.text(max_size=4)),
+    st.builds(Rebooted, CPU, st.just("reset"), st.text(max_size=4)),
 )
+LOOK = look(bringup(2))
 
 
 @given(
-    events=st.lists(EVENTS, max_size=80),
-    cut=st.integers(0, 80),
-    size=st.tuples(st.integers(40, 210), st.integers(1, 60)),
+    events=st.lists(st.tuples(st.integers(0, 5000), EVENTS), max_size=60),
+    size=st.tuples(st.integers(1, 210), st.integers(1, 60)),
+    cut=st.integers(0, 60),
+    at=st.none() | st.integers(0, 70),
+    flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    first=st.integers(0, 100),
 )
 def test_no_stream_of_events_breaks_a_row(
-    events: list[object], cut: int, size: tuple[int, int]
-) -> None:
-    logged = [Logged(n, n, event) for n, event in enumerate(events)]  # type: ignore[arg-type]
-    view = replace(QUIET, events=Past(logged[:cut]), ahead=tuple(logged[cut:]))
-    rows = priority.render(view, 0x31, size)
-    assert all(row.width == size[0] for row in rows)
+    events: list[tuple[int, object]], size: tuple[int, int], cut: int,
+    at: int | None, flags: tuple[bool, bool, bool], first: int,
+) -> None:  # fmt: skip
+    now, logged = 0, []
+    for seq, (later, event) in enumerate(events):
+        now += later
+        logged.append(Logged(first + seq, now, event))  # type: ignore[arg-type]
+    view = replace(
+        LOOK, events=Past(logged[:cut]), ahead=logged[cut:],
+        at=None if at is None else first + at,
+    )  # fmt: skip
+    by_time, all_vcpus, ascii_ = flags
+    rows = render(view, Choice(0x31, by_time, all_vcpus, ascii_), size)
     assert len(rows) == size[1]
-
-
-QUIET = look(bringup())
+    assert all(row.width == size[0] for row in rows)

@@ -199,7 +199,8 @@ class LapisApp(TravelsApp):
         view = self.view
         if view is not None and self.screen is self.main:
             sender = 0 if view.selected else min(1, len(view.now.vcpus) - 1)
-            screen = InjectScreen(view.selected, sender, view.now)
+            vector = getattr(self.main.focused, "vector", None)
+            screen = InjectScreen(view.selected, sender, view.now, vector)
             self.push_screen(screen, self._inject)
 
     def _inject(self, line: str | None) -> None:

@@ -170,9 +170,12 @@ class InjectScreen(ModalScreen[str | None]):
         Binding("escape", "cancel", "Back", show=False)
     ]
 
-    def __init__(self, to: int, sender: int, snapshot: Snapshot) -> None:
+    def __init__(
+        self, to: int, sender: int, snapshot: Snapshot, vector: int | None = None
+    ) -> None:
         """Propose an IPI from `sender` to `to`; `snapshot` is to judge it by."""
         super().__init__()
+        self._vector = DEFAULTS["fixed"] if vector is None else f"{vector:#04x}"
         self._to, self._sender, self._snapshot = to, sender, snapshot
 
     def compose(self) -> ComposeResult:
@@ -184,7 +187,7 @@ class InjectScreen(ModalScreen[str | None]):
                 yield Label("mode")
                 yield Choice(MODES, id="inject-mode")
             for name, value in (
-                ("vector", DEFAULTS["fixed"]),
+                ("vector", self._vector),
                 ("to", str(self._to)),
                 ("from", str(self._sender)),
             ):
