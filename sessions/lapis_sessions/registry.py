@@ -41,10 +41,15 @@ class Argument:
     """The command is read-only without it, or without another one that acts."""
 
     @property
+    def is_abridged(self) -> bool:
+        """Whether a usage line has no room for its choices."""
+        return len("|".join(self.choices)) > MOST_SHOWN
+
+    @property
     def usage(self) -> str:
         """How it stands in a usage line."""
         shown = "|".join(self.choices)
-        if not 0 < len(shown) <= MOST_SHOWN:
+        if not shown or self.is_abridged:
             shown = self.name.upper()
         if self.option:
             shown = (

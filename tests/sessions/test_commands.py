@@ -358,6 +358,20 @@ def test_every_result_is_json_and_every_command_has_help(
     assert len(session.topics()) == len(done(session, "help"))
 
 
+def test_help_on_catch_lists_the_events(opened: Open) -> None:
+    text = opened().execute("help catch").text
+    listed = text.splitlines()[-1].removeprefix("EVENT: ").split(", ")
+    assert {"init", "sipi", "ipi", "eoi", "halt", "mode", "exit"} <= set(listed)
+
+
+def test_one_act_is_not_several(opened: Open) -> None:
+    session = opened()
+    session.execute("step")
+    assert "main         1 act, ends" in session.execute("branches").text
+    session.execute("run 20")
+    assert "main         2 acts, ends" in session.execute("branches").text
+
+
 @pytest.mark.parametrize(
     ("line", "choice"),
     [("vcp", "vcpus"), ("ipi in", "ipi init"), ("ipi init --t", "ipi init --to"),

@@ -215,7 +215,15 @@ def test_last_change_finds_every_change_of_a_field_of_an_apic(
         place = done(session, f"last-change apic 0 {field}")
         assert place["retired"] in {count, count + 1}
         assert getattr(session.machine.vcpus[0].apic, field) == value
+        if field != "ppr":
+            assert place["value"] == _in_words(value)
     assert len(changed) > 8
+
+
+def _in_words(register: int) -> str:
+    """Say which of 256 bits are set, by looking at each."""
+    found = [f"0x{n:02x}" for n in range(255, -1, -1) if register >> n & 1]
+    return ", ".join(found) if found else "no vector"
 
 
 def test_last_change_says_what_there_is(opened: Opened, refused: Refused) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lapis_engine.apic.priority import vectors
 from lapis_engine.replay.parts import parts
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lapis_sessions.views.timeline import BranchView, CheckpointsView, PlaceView
 
 MOST_BACK = 10_000
+VECTORS = frozenset({"irr", "isr", "tmr"})
+"""Fields of an APIC that have a bit for each vector."""
 """Instructions in one reverse-step."""
 NAME = Argument("name", "word", required=True)
 
@@ -81,9 +84,14 @@ def last_change(session: Session, bound: Bound) -> PlaceView:
     before = value()
     instrument = searches.changes(session.timeline, value)
     place = _found(session, instrument, f"a change of {_name(bound)}")
-    return replace(
-        place, field=_name(bound), value=_shown(value()), left=_shown(before)
-    )
+    shown = _vectors if bound.word("field") in VECTORS else _shown
+    return replace(place, field=_name(bound), value=shown(value()), left=shown(before))
+
+
+def _vectors(value: object) -> str:
+    """Return the vectors of a 256-bit register, highest first, for it is next."""
+    found = vectors(value) if isinstance(value, int) else []
+    return ", ".join(f"{vector:#04x}" for vector in reversed(found)) or "no vector"
 
 
 def _shown(value: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET, UnsetType
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,11 +24,16 @@ class CommandView:
     help: str
     effect: str
     """read-only, mutating or time-moving."""
+    choices: dict[str, tuple[str, ...]] | UnsetType = UNSET
+    """What an argument may be, where the usage has no room for it."""
 
 
 def command(it: Command) -> CommandView:
     """Return the description of a command."""
-    return CommandView(it.name, it.usage, it.aliases, it.help, it.effect)
+    choices = {a.name: a.choices for a in it.arguments if a.is_abridged}
+    return CommandView(
+        it.name, it.usage, it.aliases, it.help, it.effect, choices or UNSET
+    )
 
 
 def explanation_text(view: Explanation) -> str:
@@ -44,5 +51,7 @@ def commands_text(rows: Sequence[CommandView]) -> str:
     if len(rows) == 1:
         row = rows[0]
         other = f"\nalso: {', '.join(row.aliases)}" if row.aliases else ""
-        return f"{row.usage}\n{row.help} ({row.effect}){other}"
+        known = {} if row.choices is UNSET else row.choices
+        choices = "".join(f"\n{k.upper()}: {', '.join(v)}" for k, v in known.items())
+        return f"{row.usage}\n{row.help} ({row.effect}){other}{choices}"
     return "\n".join(f"{row.usage:<36} {row.help}" for row in rows)

@@ -147,10 +147,10 @@ def branches_text(rows: Sequence[BranchView]) -> str:
     out = []
     for row in rows:
         mark = "*" if row.current else " "
+        acts = f"{row.acts} act{'s' * (row.acts != 1)}"
         tail = f", from {row.parent} at {row.fork:,}" if row.fork else ""
         out.append(
-            f"{mark} {row.name:<12} {row.acts} acts, ends at instruction "
-            f"{row.end:,}{tail}"
+            f"{mark} {row.name:<12} {acts}, ends at instruction {row.end:,}{tail}"
         )
     return "\n".join(out)
 
