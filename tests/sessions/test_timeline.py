@@ -223,7 +223,7 @@ def test_last_change_finds_every_change_of_a_field_of_an_apic(
 def _in_words(register: int) -> str:
     """Say which of 256 bits are set, by looking at each."""
     found = [f"0x{n:02x}" for n in range(255, -1, -1) if register >> n & 1]
-    return ", ".join(found) if found else "no vector"
+    return ", ".join(found) if found else "empty"
 
 
 def test_last_change_says_what_there_is(opened: Opened, refused: Refused) -> None:

@@ -91,7 +91,7 @@ def last_change(session: Session, bound: Bound) -> PlaceView:
 def _vectors(value: object) -> str:
     """Return the vectors of a 256-bit register, highest first, for it is next."""
     found = vectors(value) if isinstance(value, int) else []
-    return ", ".join(f"{vector:#04x}" for vector in reversed(found)) or "no vector"
+    return ", ".join(f"{vector:#04x}" for vector in reversed(found)) or "empty"
 
 
 def _shown(value: object) -> str:
