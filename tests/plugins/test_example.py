@@ -23,7 +23,7 @@ from lapis_sessions.origin import SessionOptions
 session = open_session(SessionOptions(memory="2M"), discover().extensions)
 
 async def play(driver):
-    await driver.press("6", "6")  # ours comes first
+    await driver.press("9", "9")  # ours comes first
     await driver.until(lambda: "vectors" in driver.text)
     print(driver.text)
 

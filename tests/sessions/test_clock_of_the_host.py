@@ -18,7 +18,7 @@ from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_sessions.recording.start import start_recording
-from lapis_sessions.timeline import keeper, timeline
+from lapis_sessions.timeline import again, keeper
 from lapis_sessions.timeline.branches import Spot
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ made as large as can be, on the other as small."""
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     seconds = CLOCKS[request.param]
     if seconds is not None:
-        for module in (timeline, keeper):
+        for module in (again, keeper):
             monkeypatch.setattr(module, "perf_counter", ticking(seconds))
     return str(request.param)
 

@@ -202,7 +202,7 @@ class MainScreen(Screen[None]):
     def _panes(self) -> Iterator[Any]:
         """Yield the panes in view, in the order of the layout."""
         for name in self.places.boxes:
-            yield self.query_one(f"#{name}")
+            yield from self.query(f"#{name}")  # none when the program ends
 
     def _want(self) -> None:
         """Ask for the panes of plug-ins that are in view."""
