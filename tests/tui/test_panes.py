@@ -32,6 +32,7 @@ from lapis_tui.panes import (
     vcpus,
 )
 from lapis_tui.panes.command import told
+from lapis_tui.panes.results import Result
 from lapis_tui.screens import help, inject  # noqa: A004 - the module's name
 from lapis_tui.screens.inject import Form
 from lapis_tui.view import View, after
@@ -402,10 +403,11 @@ def test_the_keys_that_are_hinted_make_sense_now() -> None:
 
 
 def test_results_tell_success_from_failure_without_colour() -> None:
-    assert plain(results.render("step", "one\ntwo", ok=True)) == (
+    assert plain(results.render(Result("step", "one\ntwo", ok=True), 40)) == (
         " : step\n   one\n   two"
     )
-    assert plain(results.render("stpe", "no such", ok=False)) == " : stpe\n ! no such"
+    refused = Result("stpe", "no such", ok=False)
+    assert plain(results.render(refused, 40)) == " : stpe\n ! no such"
     assert told("a\nb", ok=True).plain == " a"
     assert told("bad", ok=False).plain == " ! bad"
     assert told("", ok=True).plain == " "

@@ -166,10 +166,12 @@ def wrap(text: str, width: int) -> list[str]:
 def wrapped(row: str, width: int) -> list[str]:
     """Break a row at blanks, its own indent kept; a word that is longer is cut.
 
+    The row is made visible first, for that takes more cells.
+
     >>> wrapped("  one two three", 9), wrapped("abcdefgh", 5)
     (['  one two', '    three'], ['abcde', 'fgh'])
     """
-    row = row.rstrip()
+    row = visible(row.expandtabs()).rstrip()
     out = []
     indent = " " * min(len(row) - len(row.lstrip()) + 2, width // 2)
     while len(row) > width:

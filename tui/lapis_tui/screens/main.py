@@ -18,7 +18,7 @@ from textual.widgets.input import Selection
 from lapis_tui import layouts
 from lapis_tui.blocks import vcpu_columns
 from lapis_tui.painter import Sketch
-from lapis_tui.panes import results, status
+from lapis_tui.panes import status
 from lapis_tui.panes.acts import ActsPane
 from lapis_tui.panes.apics import ApicsPane
 from lapis_tui.panes.base import LinePane
@@ -173,7 +173,7 @@ class MainScreen(Screen[None]):
 
     def report(self, line: str, text: str, *, ok: bool) -> None:
         """Add a command and what it brought to the results."""
-        self.query_one(ResultsPane).add(results.render(line, text, ok=ok))
+        self.query_one(ResultsPane).add(line, text, ok=ok)
         if len(text.splitlines()) > 1:
             self.open_tab("results")
 

@@ -26,7 +26,7 @@ def render(text: str, wanted: str, size: tuple[int, int]) -> list[Line]:
     width, _ = size
     out = []
     for row in text.splitlines():
-        for piece in wrapped(row.expandtabs(), max(width - 2, 10)):
+        for piece in wrapped(row, max(width - 2, 10)):
             line = Line(f" {piece}")
             if wanted and wanted.casefold() in piece.casefold():
                 line.role = "here"
