@@ -192,3 +192,19 @@ def test_a_malformed_kernemu_access_is_refused_and_leaves_nothing(
     assert (Digester(session.machine).digest(), session.timeline.spot) == before
     assert session.timeline.branch.entries == []
     assert done(session, "run 10")["stop"] == "budget"
+
+
+def test_tpr_and_eoi_are_done_again(opened: Open, done: Do, refused: Refused) -> None:
+    session = opened()
+    done(session, "run 3000")
+    done(session, "tpr 0x52")
+    done(session, "tpr 0x31 1")
+    events = done(session, "eoi")
+    assert "oddity" in {each["kind"] for each in events}  # nothing is in service
+    assert "reserved" in refused(session, "tpr 0x100")
+    done(session, "run 100")
+    hashed = Digester(session.machine).digest()
+    for line in ("goto start", "goto end"):
+        done(session, line)
+    assert Digester(session.machine).digest() == hashed
+    assert [vcpu.apic.tpr for vcpu in session.machine.vcpus] == [0x52, 0x31]

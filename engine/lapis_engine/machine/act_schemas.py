@@ -89,6 +89,7 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
         "trap": {"space": STR, "first": INT, "size": OPTIONAL_INT},
         "unplug": {"number": INT},
         "untrap": {"number": INT_OR_NONE},
+        "write_apic": {"number": INT, "register": STR, "value": INT},
     }
 )  # fmt: skip
 """By verb and name."""

@@ -330,6 +330,11 @@ class Machine(Panel):
         return ioctls.kernemu_read(self.vm, self.vcpu(number), gpa, size)
 
     @act
+    def write_apic(self, number: int, register: str, value: int) -> None:
+        """Write TPR or EOI as vCPU `number` would itself; raise `EngineError`."""
+        ioctls.write_apic(self.vm, self.vcpu(number), register, value)
+
+    @act
     def set_pin(self, pin: int, *, asserted: bool) -> None:
         """Add a source to an IOAPIC pin, or take one away; raise `EngineError`."""
         ioctls.set_pin(self.vm, pin, asserted=asserted)

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.apic import access, lvt, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.outcome import LocalInterrupt
+from lapis_engine.apic.regs import REGISTERS
 from lapis_engine.devices import device, msi
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.pic.regs import CASCADE
 from lapis_engine.errors import EngineError, EntryError
-from lapis_engine.events import KernemuAccessed, LvtFired, RunStateChanged
+from lapis_engine.events import (
+    KernemuAccessed,
+    LvtFired,
+    MsrAccessed,
+    RunStateChanged,
+)
 from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import address_map, fabric, run_state
 from lapis_engine.vmm.bus import untrapped
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
+FROM_OUTSIDE: Final = ("tpr", "eoi")
+"""Registers of the APIC that `write_apic` writes."""
 WIDTHS: Final = (1, 2, 4, 8)
 KERNEMU_ROLES: Final = frozenset({"ioapic", "hpet"})
 """Devices that bhyve's `vm_service_mmio_write` knows beside the APIC page."""
@@ -64,6 +72,34 @@ def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
     assert value is not None, "the devices were looked up"
     vm.note(KernemuAccessed(vcpu.id, False, gpa, size, value))  # noqa: FBT003
     return value
+
+
+def write_apic(vm: Vm, vcpu: Vcpu, name: str, value: int) -> None:
+    """Write the TPR or EOI register of a vCPU's APIC as that vCPU would in its mode.
+
+    SDM Vol. 3A "Task and Processor Priorities", "Signaling Interrupt Servicing
+    Completion". Raises `EngineError` for another register, an APIC that is disabled
+    and reserved bits.
+    """
+    register = next((r for r in REGISTERS.values() if r.name == name), None)
+    if register is None or name not in FROM_OUTSIDE:
+        raise EngineError(f"APIC register {name[:20]!r} is none of {FROM_OUTSIDE}")
+    state, mode = vcpu.apic, apic_state.mode(vcpu.apic)
+    if mode not in {"xapic", "x2apic"}:
+        raise EngineError(f"the APIC of vCPU {vcpu.id} is disabled by APICBASE")
+    legal = 0 if name == "eoi" else access.writable(register, vm.profile)
+    if value & ~legal:
+        what = "takes 0 only" if name == "eoi" else "is bits 7:0, the others reserved"
+        raise EngineError(f"{name.upper()} {what}: {value:#x}")
+    if mode == "xapic":
+        gpa = apic_state.base(state) + register.offset
+        kernemu_write(vm, vcpu, gpa, 4, value)
+        return
+    msr = access.MSR_BASE + (register.offset >> 4)
+    outcome = access.write_msr(state, msr, value, vm.now, vm.profile)
+    assert outcome is not None, (name, value)
+    vm.note(MsrAccessed(vcpu.id, msr, write=True, value=value, fault=False))
+    fabric.route(vm, outcome, "outside")
 
 
 def _check(vm: Vm, vcpu: Vcpu, gpa: int, size: int, *, write: bool) -> None:

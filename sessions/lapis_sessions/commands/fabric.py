@@ -53,6 +53,20 @@ def kernemu_read(session: Session, bound: Bound) -> KernemuView:
     return KernemuView(vcpu, gpa, size, value)
 
 
+def tpr(session: Session, bound: Bound) -> list[EventView]:
+    """Write the TPR of a vCPU."""
+    vcpu, value = bound.number("vcpu", session.selected), bound.number("value")
+    machine = session.machine
+    return caused(session, lambda: machine.write_apic(vcpu, "tpr", value))
+
+
+def eoi(session: Session, bound: Bound) -> list[EventView]:
+    """Write the EOI register of a vCPU."""
+    vcpu = bound.number("vcpu", session.selected)
+    machine = session.machine
+    return caused(session, lambda: machine.write_apic(vcpu, "eoi", 0))
+
+
 def _move(session: Session, bound: Bound, levels: tuple[bool, ...]) -> list[EventView]:
     machine, pin = session.machine, bound.number("pin")
 
@@ -134,6 +148,14 @@ COMMANDS = (
         "kernemu read",
         "read SIZE bytes of a device of the engine outside vm_run, with side effects",
         "mutating", kernemu_read, devices.kernemu_text, (GPA, SIZE, OF_VCPU),
+    ),
+    Command(
+        "tpr", "write VALUE to the TPR of VCPU, as it would itself, in its mode",
+        "mutating", tpr, events.text, (VALUE, VCPU),
+    ),
+    Command(
+        "eoi", "write the EOI register of VCPU, as it would itself, in its mode",
+        "mutating", eoi, events.text, (VCPU,),
     ),
     Command(
         "irq raise", "assert an IOAPIC pin, or with --isa an ISA line, once more",

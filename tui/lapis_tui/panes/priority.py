@@ -40,8 +40,6 @@ SINCE = 36
 """Cell of the list from which on a wide one tells since when, and from whom."""
 APIC_ROWS = 6
 """Rows of the arithmetic below the chart."""
-TPR, EOI = 0xFEE0_0080, 0xFEE0_00B0
-"""Registers in xAPIC mode (SDM Vol. 3A "Local APIC Register Address Map")."""
 LEAST = 7
 """Rows that a staircase is of use in."""
 
@@ -348,8 +346,8 @@ class PriorityPane(LinePane):
         Binding("enter", "why", "why this vector waits, as a sheet", show=False),
         Binding("v", "by_time", "columns by virtual time, or by event", show=False),
         Binding("A", "all_vcpus", "all vCPUs, or the selected one", show=False),
-        Binding("e", "eoi", "write EOI (xAPIC mode)", show=False),
-        Binding("t", "tpr", "set TPR (xAPIC mode)", show=False),
+        Binding("e", "eoi", "write EOI", show=False),
+        Binding("t", "tpr", "set the TPR", show=False),
     ]
 
     hints = (
@@ -410,13 +408,13 @@ class PriorityPane(LinePane):
     def action_eoi(self) -> None:
         """Write the EOI register of the selected vCPU."""
         if self._view is not None:
-            line = f"kernemu write {EOI:#x} 4 0 --vcpu {self._view.selected}"
+            line = f"eoi {self._view.selected}"
             self.post_message(self.Wish(line, quiet=False))
 
     def action_tpr(self) -> None:
         """Type the command that writes the TPR of the selected vCPU."""
         if self._view is not None:
-            text = f"kernemu write {TPR:#x} 4 VALUE --vcpu {self._view.selected}"
+            text = f"tpr VALUE {self._view.selected}"
             self.post_message(self.Begun(text, text.index("VALUE"), len("VALUE")))
 
     def action_by_time(self) -> None:

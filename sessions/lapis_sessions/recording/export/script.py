@@ -183,6 +183,11 @@ def _switch(on: Any) -> str:
     return "on" if on else "off"
 
 
+def _apic(a: Args) -> str:
+    words = ["eoi"] if a["register"] == "eoi" else ["tpr", f"{a['value']:#x}"]
+    return " ".join([*words, str(a["number"])])
+
+
 LINES: dict[str, Callable[[Args], str]] = {
     "answer": lambda a: f"answer {a['value']:#x} {a['number']}",
     "answer_fault": _fault,
@@ -198,6 +203,7 @@ LINES: dict[str, Callable[[Args], str]] = {
     "kernemu_read": lambda a: (
         f"kernemu read {a['gpa']:#x} {a['size']} --vcpu {a['number']}"
     ),
+    "write_apic": _apic,
     "set_pin": lambda a: _irq(a, "pin", ""),
     "set_line": lambda a: _irq(a, "irq", " --isa"),
     "send_msi": lambda a: f"msi {a['address']:#x} {a['data']:#x}",
