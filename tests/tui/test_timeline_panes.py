@@ -12,10 +12,12 @@ from lapis_sessions.gallery import catalog
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_sessions.timeline import learning
+from lapis_tui.panes.boot import BootPane
 from lapis_tui.panes.seek import SeekPane
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
+    from lapis_tui.view import View
 
 
 def scenario(name: str = "ap-bringup") -> Session:
@@ -176,5 +178,24 @@ def test_jump_mode_goes_to_the_pane_of_the_letter() -> None:
         assert it.app.focused is not None
         assert it.app.focused.id == "events"
         assert "[" + letter + "]" not in it.text
+
+    drive(bringup(), play)
+
+
+def test_a_pane_that_raises_is_replaced_by_its_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def update(self: BootPane, view: View) -> None:  # noqa: ARG001
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(BootPane, "update", update)
+
+    async def play(it: Driver) -> None:
+        await it.press("3")
+        assert "this pane failed: RuntimeError: no luck" in it.text
+        await it.press("s")
+        assert it.view.now.now == 1
+        await it.press("1")
+        assert "local APICs" in it.text
 
     drive(bringup(), play)

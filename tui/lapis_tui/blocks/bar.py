@@ -13,7 +13,7 @@ from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.marks import MARKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from lapis_engine.events import Logged
     from lapis_tui.view import View
@@ -25,9 +25,11 @@ TELLING: Final = (
 )  # fmt: skip
 """Kinds of events, the most telling first: that of a cell is shown."""
 _RANK: Final = {kind: rank for rank, kind in enumerate(TELLING)}
-SAMPLED: Final = 8
+SAMPLED: Final = 4
 """Events of a cell that are looked at, beside those that are rare."""
 HERE: Final = "┃"
+SELDOM: Final = 8
+"""While a guest runs, one frame in so many draws the row anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +95,19 @@ class Chain:
         return self._one[index] if index < cut else self._other[index - cut]
 
 
-def glyphs(on: Axis, wanted: Callable[[Logged], bool] | None = None) -> list[str]:
-    """Return the kind of event that each cell shows, or nothing."""
-    out, ranks = [""] * on.width, [len(TELLING) + 1] * on.width
+def glyphs(on: Axis, cpus: int = 0) -> list[list[str]]:
+    """Return the kind of event that each cell shows, or nothing.
+
+    The first row is of all events, the others are of `cpus` vCPUs in their order.
+    """
+    out = [[""] * on.width for _ in range(cpus + 1)]
+    ranks = [[len(TELLING) + 1] * on.width for _ in range(cpus + 1)]
     for logged in sampled(on):
-        if wanted is not None and not wanted(logged):
-            continue
-        cell = on.of(logged)
-        kind = logged.event.kind
-        rank = _RANK.get(kind, len(TELLING))
-        if rank < ranks[cell]:
-            ranks[cell], out[cell] = rank, kind
+        cell, event = on.of(logged), logged.event
+        rank = _RANK.get(event.kind, len(TELLING))
+        for row_ in (0, event.vcpu + 1) if 0 <= event.vcpu < cpus else (0,):
+            if rank < ranks[row_][cell]:
+                ranks[row_][cell], out[row_][cell] = rank, event.kind
     return out
 
 

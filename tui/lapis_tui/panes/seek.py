@@ -27,7 +27,7 @@ def render(view: View, width: int) -> Line:
     history = view.now.history
     here = None if history.here == history.end else bar.here(view, on)
     line = _head(view).add("├", "rule")
-    line.extend(bar.row(bar.glyphs(on), here)).add("┤", "rule")
+    line.extend(bar.row(bar.glyphs(on)[0], here)).add("┤", "rule")
     done = history.here.retired - history.begin.retired
     whole = max(history.end.retired - history.begin.retired, 1)
     return line.add(f"{100 * done // whole:>4}%", "label").fit(width)
@@ -62,11 +62,14 @@ class SeekPane(LinePane):
         self.can_focus = False
         self._view: View | None = None
         self._is_held = False
+        self._frame = 0
 
     def update(self, view: View) -> None:
-        """Show `view`."""
+        """Show `view`; while the guest runs, not at every frame."""
         self._view = view
-        self.show([render(view, self.size.width)])
+        self._frame = (self._frame + 1) % bar.SELDOM if view.running else 0
+        if not self._frame:
+            self.show([render(view, self.size.width)])
 
     @property
     def allow_select(self) -> bool:

@@ -10,11 +10,10 @@ from lapis_tui.blocks.lines import Line
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from textual import events
 
-    from lapis_engine.events import Logged
     from lapis_engine.replay.capture import Position
     from lapis_tui.view import View
 
@@ -33,13 +32,14 @@ def render(view: View, size: tuple[int, int]) -> list[Line]:
     history = view.now.history
     at_end = history.here == history.end
     here = None if at_end else bar.here(view, on)
+    rows = bar.glyphs(on, len(view.now.vcpus))
     main = _headed(history.branch).add("├", "rule")
-    main.extend(bar.row(bar.glyphs(on), here)).add("┤", "rule")
+    main.extend(bar.row(rows[0], here)).add("┤", "rule")
     main.add(f" {lines.count(history.end.retired)}", "label")
     out = [main.fit(width)]
     marks = _marks(view, on, width)
     room = max(height - len(marks) - 2, 0)
-    out += _lanes(view, on, here, width, room)
+    out += _lanes(view, rows, here, width, room)
     return [*out, *marks, where(view, width)][: max(height, 1)]
 
 
@@ -49,21 +49,17 @@ def _headed(name: str) -> Line:
 
 
 def _lanes(
-    view: View, on: bar.Axis, here: int | None, width: int, room: int
+    view: View, rows: Sequence[Sequence[str]], here: int | None, width: int, room: int
 ) -> list[Line]:
     """Return as many lanes as there is room for, that of the selected vCPU first."""
     count = len(view.now.vcpus)
     first = max(min(view.selected, count - room), 0)
     out = []
     for number in range(first, min(first + room, count)):
-        kinds = bar.glyphs(on, partial(_is_of, number))
+        kinds = rows[number + 1]
         line = _headed(f"v{number}{'>' if number == view.selected else ''}").add(" ")
         out.append(line.extend(bar.row(kinds, here, " ")).fit(width))
     return out
-
-
-def _is_of(vcpu: int, logged: Logged) -> bool:
-    return logged.event.vcpu == vcpu
 
 
 def _marks(view: View, on: bar.Axis, width: int) -> list[Line]:
@@ -150,12 +146,15 @@ class TimePane(LinePane):
     def __init__(self) -> None:
         """Start empty."""
         super().__init__(self.TITLE, id="time")
+        self._frame = 0
         self._view: View | None = None
 
     def update(self, view: View) -> None:
-        """Show `view`."""
+        """Show `view`; while the guest runs, not at every frame."""
         self._view = view
-        self.draw(partial(render, view))
+        self._frame = (self._frame + 1) % bar.SELDOM if view.running else 0
+        if not self._frame:
+            self.draw(partial(render, view))
 
     def on_click(self, event: events.Click) -> None:
         """Go to the place that was clicked."""

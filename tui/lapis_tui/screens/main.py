@@ -17,6 +17,7 @@ from textual.widgets.input import Selection
 
 from lapis_tui import layouts
 from lapis_tui.blocks import vcpu_columns
+from lapis_tui.blocks.lines import Line
 from lapis_tui.painter import Sketch
 from lapis_tui.panes import status
 from lapis_tui.panes.acts import ActsPane
@@ -103,6 +104,8 @@ class MainScreen(Screen[None]):
         self._zoomed = ""
         self._titles: list[tuple[Widget, str | None]] = []
         """What panes were called before they had a letter."""
+        self._failed: set[str] = set()
+        """Panes that have failed; each is told once."""
         self._left: Widget | None = None
         """Where the focus was before the command line."""
 
@@ -195,9 +198,21 @@ class MainScreen(Screen[None]):
         self._arrange()
         for pane in self._panes():
             if not isinstance(pane, PluggedPane):
-                pane.update(self.view)
+                self._update(pane, self.view)
         self._want()
         self.draw_bars()
+
+    def _update(self, pane: Any, view: View) -> None:
+        """Show the view in a pane; one that raises says so in its place."""
+        try:
+            pane.update(view)
+        except Exception as error:  # noqa: BLE001 - of one pane, and not of the screen
+            why = f"this pane failed: {type(error).__name__}: {error}"
+            if pane.id not in self._failed:
+                self._failed.add(pane.id)
+                self.tell(f"pane {pane.id} failed: {type(error).__name__}", ok=False)
+            if isinstance(pane, LinePane):
+                pane.draw(lambda _size: [Line(f" {why}", "bad")])
 
     def _panes(self) -> Iterator[Any]:
         """Yield the panes in view, in the order of the layout."""
