@@ -101,6 +101,39 @@ def test_a_search_goes_from_hit_to_hit() -> None:
     drive(bringup(), play)
 
 
+@pytest.mark.parametrize("size", [(60, 25), (80, 25), (200, 60)])
+def test_an_event_longer_than_its_row_is_there_in_full(size: tuple[int, int]) -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.press("7")
+        await it.go("events")
+        shown = it.app.query_one(EventsPane)
+        cut = 0
+        for _ in range(it.view.now.events_total - 1):
+            logged = it.view.event
+            assert logged is not None
+            said = " ".join(pane.words(logged).plain.split())
+            told = [word for line in shown._told for word in line.plain.split()]
+            index = shown._index(shown._cursor)
+            line = shown.line_at(index)
+            assert line is not None
+            if "…" in line.plain:
+                cut += 1
+                assert told
+                assert said.endswith(" ".join(told))
+                assert told[0] in line.plain, "from the first word on"
+                assert all(line.plain.rstrip() in it.text for line in shown._told)
+            else:
+                assert not told
+            row = index - round(shown.scroll_y)
+            assert 0 <= row < shown.size.height - len(shown._told)
+            await it.press("up")
+        assert cut or size[0] > 80
+        assert it.view.event is not None
+
+    drive(bringup(), play, size)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -17,7 +17,7 @@ from lapis_sessions.errors import CommandError
 from lapis_tui.blocks import event_filter
 from lapis_tui.blocks.event_filter import EVERYTHING
 from lapis_tui.blocks.ladder import unusual
-from lapis_tui.blocks.lines import Line, plain
+from lapis_tui.blocks.lines import Line, plain, wrapped
 from lapis_tui.blocks.marks import MARKS
 from lapis_tui.panes.base import LinePane
 from lapis_tui.past import Past
@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from textual import events as textual_events
     from textual.binding import BindingType
     from textual.selection import Selection
+    from textual.strip import Strip
 
     from lapis_engine.events import Event, Logged
     from lapis_tui.view import View
 
 AT_ONCE = 4_000
 """Events that a filter looks at in one frame."""
+MOST_WHOLE = 3
+"""Rows at the bottom for an event that is longer than its row."""
 NOT_YET = "  (has not happened yet)"
 
 
@@ -112,6 +115,8 @@ class EventsPane(LinePane):
     def __init__(self) -> None:
         """Start without events."""
         super().__init__(self.TITLE, id="events")
+        self._told: list[Line] = []
+        """The event under the cursor in full, at the bottom, if its row is cut."""
         self._view: View | None = None
         self._past = Past()
         self._filter = EVERYTHING
@@ -137,17 +142,53 @@ class EventsPane(LinePane):
             return
         self._make = None
         self._sift(view)
-        count = self._count
-        if count != self.virtual_size.height or before is None:
-            self.resize_content(self.size.width, count)
+        count, told = self._count, self._told
+        self._told = self._whole()
+        height = count + len(self._told)
+        if height != self.virtual_size.height or before is None:
+            self.resize_content(self.size.width, height)
         else:
             self.refresh()
         self._title()
         is_moved = before is None or before.at != view.at or bool(view.ahead)
+        is_moved |= len(told) != len(self._told)
         if is_moved and count:
             self._reveal(self._index(self._cursor))
         elif self._at_end:
             self._to_end()
+
+    def _whole(self) -> list[Line]:
+        """Return the event under the cursor in rows, if it is longer than its own."""
+        width, height = self.extent
+        logged = self._at(self._index(self._cursor)) if self.has_focus else None
+        if logged is None or words(logged, width).width <= width:
+            return []
+        pieces = wrapped(_text(logged.event), max(width - 4, 1))
+        most = min(MOST_WHOLE, height - 1)
+        return [Line("    ").add(piece, "strong") for piece in pieces[:most]]
+
+    def on_focus(self) -> None:
+        """Show the event under the cursor in full."""
+        self._again()
+
+    def on_blur(self) -> None:
+        """Show events only."""
+        self._again()
+
+    def on_resize(self) -> None:
+        """Break the event under the cursor for another width."""
+        self._again()
+
+    def _again(self) -> None:
+        if self._view is not None:
+            self.update(self._view)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint a row: the last ones are those of the event under the cursor."""
+        at = y - self.size.height + len(self._told)
+        if at < 0 or not self._told:
+            return super().render_line(y)
+        return self.strip_of(self._told[at], self.size.width)
 
     def _sift(self, view: View) -> None:
         """Let the filter look at what has come, a part of it now."""
@@ -166,11 +207,7 @@ class EventsPane(LinePane):
             self._later_of = view.ahead
             self._later = [e for e in view.ahead[:AT_ONCE] if self._filter(e)]
         if at + AT_ONCE < len(view.events):
-            self.call_later(self._go_on)
-
-    def _go_on(self) -> None:
-        if self._view is not None:
-            self.update(self._view)
+            self.call_later(self._again)
 
     @property
     def _shown(self) -> Sequence[Logged]:
@@ -205,7 +242,7 @@ class EventsPane(LinePane):
 
     def _reveal(self, index: int) -> None:
         """Scroll as little as brings a row into view, with what comes after it."""
-        height = max(self.size.height, 1)
+        height = max(self.size.height - len(self._told), 1)
         top = round(self.scroll_y)
         if index < top:
             top = index
@@ -268,7 +305,8 @@ class EventsPane(LinePane):
 
     def on_click(self, event: textual_events.Click) -> None:
         """Put the cursor where the mouse is; twice goes there."""
-        logged = self._at(event.y + round(self.scroll_y))
+        is_whole = event.y >= self.size.height - len(self._told)
+        logged = None if is_whole else self._at(event.y + round(self.scroll_y))
         if logged is None:
             return
         self.post_message(self.Pointed(logged.seq))
