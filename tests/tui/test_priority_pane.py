@@ -30,7 +30,7 @@ from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_tui.blocks.lines import plain
-from lapis_tui.panes.priority import Choice, render
+from lapis_tui.panes.priority import VectorChoice, render
 from lapis_tui.past import Past
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_the_list_is_what_the_registers_hold_at_every_event(
         view = at_event(session, seq, history)
         if not any(e.event.kind in {"accept", "deliver"} for e in view.events):
             continue
-        text = plain(render(view, Choice(), size))
+        text = plain(render(view, VectorChoice(), size))
         found = re.findall(r"│[> ] ([0-9a-f]{2})  (IRR|ISR)", text)
         state = session.machine.vcpu(0).apic
         for name, bits in (("IRR", state.irr), ("ISR", state.isr)):
@@ -86,14 +86,14 @@ def test_three_deep_with_its_reasons_in_unicode_and_ascii() -> None:
     session.execute(f"run {FAR}")
     history = session.machine.log.since(0)
     view = at_event(session, 17, history)
-    text = plain(render(view, Choice(vector=0x5F), (119, 20)))
+    text = plain(render(view, VectorChoice(vector=0x5F), (119, 20)))
     assert re.search(r"7 .*░█+┃█+╵? +.*│  71  ISR  runs", text) or "71  ISR" in text
     assert re.search(r"> 5f  IRR  5 <= PPR 7", text)
     assert re.search(r" 52  ISR  under 71", text)
     assert re.search(r" 31  ISR  under 52", text)
     assert re.search(r" 31  IRR  same in service", text)
     assert "PPR 70 = ISR 71 over TPR 00" in text
-    ascii_ = plain(render(view, Choice(ascii=True), (119, 20)))
+    ascii_ = plain(render(view, VectorChoice(ascii=True), (119, 20)))
     chart = [row.split("│")[0] for row in ascii_.splitlines()]
     assert "".join(chart).isascii()
     for glyph in "#-.'=^":
@@ -105,7 +105,7 @@ def test_the_cursor_alone_moves_without_the_machine() -> None:
     session.execute(f"run {FAR}")
     view = look(session)
     whole = replace(view, events=Past(session.machine.log.since(0)), at=17)
-    text = plain(render(whole, Choice(), (119, 20)))
+    text = plain(render(whole, VectorChoice(), (119, 20)))
     assert "at #17  PPR 70" in text
     assert "71  ISR  runs" in text
     assert "5f  IRR  5 <= PPR 7" in text
@@ -113,7 +113,7 @@ def test_the_cursor_alone_moves_without_the_machine() -> None:
 
 def test_all_vcpus_have_a_staircase_where_there_is_room() -> None:
     view = look(bringup(4), "run 400000")
-    rows = render(view, Choice(all_vcpus=True), (119, 40))
+    rows = render(view, VectorChoice(all_vcpus=True), (119, 40))
     assert [n for n in range(4) if f" vCPU {n} " in plain(rows)] == [0, 1, 2, 3]
     assert len(rows) == 40
 
@@ -169,7 +169,7 @@ def test_what_is_ahead_stands_behind_the_rule() -> None:
     session.execute("run")
     session.execute("goto #17")
     view = replace(look(session), ahead=session.timeline.ahead())
-    text = plain(render(view, Choice(), (120, 30)))
+    text = plain(render(view, VectorChoice(), (120, 30)))
     row = next(each for each in text.splitlines() if "71  ISR" in each)
     past, _, ahead = row.partition("┃")
     assert "█" in past
@@ -177,7 +177,7 @@ def test_what_is_ahead_stands_behind_the_rule() -> None:
 
 
 def test_a_quiet_apic_says_so() -> None:
-    text = plain(render(look(bringup()), Choice(), (80, 20)))
+    text = plain(render(look(bringup()), VectorChoice(), (80, 20)))
     assert "no vector has come to this APIC yet" in text
 
 
@@ -222,6 +222,6 @@ def test_no_stream_of_events_breaks_a_row(
         at=None if at is None else first + at,
     )  # fmt: skip
     by_time, all_vcpus, ascii_ = flags
-    rows = render(view, Choice(0x31, by_time, all_vcpus, ascii_), size)
+    rows = render(view, VectorChoice(0x31, by_time, all_vcpus, ascii_), size)
     assert len(rows) == size[1]
     assert all(row.width == size[0] for row in rows)

@@ -93,7 +93,7 @@ class Life:
 
 
 @dataclass(slots=True)
-class Course:
+class VectorCourse:
     """What became of the vectors of one vCPU, step by step."""
 
     steps: list[Logged] = field(default_factory=list)
@@ -157,7 +157,7 @@ def course(
     now: ApicView | None,
     *,
     disabling_resets: bool = False,
-) -> Course:
+) -> VectorCourse:
     """Return the course of `vcpu` through a stretch of events, oldest first.
 
     `now` is the APIC after the last of `past`, or None when the stretch ends before;
@@ -187,7 +187,7 @@ class _Maker:
     """A course as it grows."""
 
     def __init__(self, disabling_resets: bool) -> None:  # noqa: FBT001 - of the profile
-        self.out = Course()
+        self.out = VectorCourse()
         self.waiting: dict[int, Life] = {}
         self.served: dict[int, Life] = {}
         self.since = BEFORE
@@ -254,7 +254,7 @@ class _Maker:
         self.ppr = now.ppr
 
 
-def _tell_tpr(out: Course) -> None:
+def _tell_tpr(out: VectorCourse) -> None:
     """The PPR is the TPR where its class is not below what is in service."""
     tops = out.tops(0, len(out.steps))
     for logged, top, ppr in zip(out.steps, tops, out.ppr, strict=True):

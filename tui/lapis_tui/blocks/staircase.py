@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.events import VectorEnded
-from lapis_sessions.views.vectors import Course, Held, Life, Phase, held
+from lapis_sessions.views.vectors import Held, Life, Phase, VectorCourse, held
 from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.marks import MARKS
 
@@ -35,7 +35,7 @@ MARGIN: Final = 5
 class Chart:
     """A part of a course, as wide as there is room for."""
 
-    course: Course
+    course: VectorCourse
     first: int
     """Its first step."""
     edges: tuple[int, ...]
@@ -64,7 +64,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VectorRow:
     """A vector's row, and the lives in it."""
 
     vector: int
@@ -75,7 +75,7 @@ class Row:
         return next((life for life in self.lives if life.is_at(step)), None)
 
 
-def chart(course: Course, cursor: int, width: int, cell: int) -> Chart:
+def chart(course: VectorCourse, cursor: int, width: int, cell: int) -> Chart:
     """Return the part around step `cursor`, `cell` cells a step.
 
     What is to come has a third of the room, and more when there is less that was.
@@ -102,7 +102,7 @@ def timed(drawn: Chart, width: int) -> Chart:
     )
 
 
-def rows(drawn: Chart) -> list[Row]:
+def rows(drawn: Chart) -> list[VectorRow]:
     """Return the rows of the vectors in a chart, the highest first.
 
     A vector that arrives again while it is in service has a second row.
@@ -122,13 +122,13 @@ def rows(drawn: Chart) -> list[Row]:
         else:
             mine.append([life])
     return [
-        Row(vector, tuple(lane))
+        VectorRow(vector, tuple(lane))
         for vector in sorted(lanes, reverse=True)
         for lane in lanes[vector]
     ]
 
 
-def lane(drawn: Chart, row: Row, tops: Sequence[int]) -> Line:
+def lane(drawn: Chart, row: VectorRow, tops: Sequence[int]) -> Line:
     """Return the cells of one vector."""
     cells = [(" ", "")] * drawn.width
     for step, begin, end in drawn.spans():
@@ -268,7 +268,7 @@ def why(
     return "IRR", texts[why_], "good" if why_ is Held.NEXT else "held"
 
 
-def ended_by(drawn: Chart, row: Row) -> int | None:
+def ended_by(drawn: Chart, row: VectorRow) -> int | None:
     """Return the number of the EOI that is known to end what is at the cursor."""
     life = row.at(drawn.cursor)
     if life is None or life.end is None:

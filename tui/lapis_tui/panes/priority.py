@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from lapis_engine.events import Logged
-    from lapis_sessions.views.vectors import Course
-    from lapis_tui.blocks.staircase import Chart, Row
+    from lapis_sessions.views.vectors import VectorCourse
+    from lapis_tui.blocks.staircase import Chart, VectorRow
     from lapis_tui.view import View
 
 REACH = 2_048
@@ -45,7 +45,7 @@ LEAST = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class VectorChoice:
     """What the user has chosen in the pane."""
 
     vector: int | None = None
@@ -54,7 +54,7 @@ class Choice:
     ascii: bool = False
 
 
-def render(view: View, choice: Choice, size: tuple[int, int]) -> list[Line]:
+def render(view: View, choice: VectorChoice, size: tuple[int, int]) -> list[Line]:
     """Return the staircase of the selected vCPU, or one for each that has room."""
     width, height = size
     if width <= 0 or height <= 0:
@@ -131,7 +131,7 @@ def _sort(events: Iterable[Logged], to: Sequence[list[Logged]]) -> None:
             to[event.vcpu].append(logged)
 
 
-def course_of(view: View, number: int, stretch: Stretch) -> Course:
+def course_of(view: View, number: int, stretch: Stretch) -> VectorCourse:
     """Return what became of the vectors of a vCPU around the cursor."""
     part, is_now = stretch.parts[number], stretch.is_now(number)
     return vectors.course(
@@ -150,13 +150,13 @@ def _sharing(width: int) -> tuple[int, int]:
     return side, max(width - staircase.MARGIN - side - 1, 1)
 
 
-def _step_of(course: Course, seq: int) -> int:
+def _step_of(course: VectorCourse, seq: int) -> int:
     """Return the last step at or before event `seq`, -1 if there is none."""
     return sum(each.seq <= seq for each in course.steps) - 1
 
 
 def _drawn(
-    course: Course, seq: int, choice: Choice, width: int, *, wide: bool
+    course: VectorCourse, seq: int, choice: VectorChoice, width: int, *, wide: bool
 ) -> Chart:
     cell = CELLS[wide]
     cursor = _step_of(course, seq)
@@ -166,7 +166,11 @@ def _drawn(
 
 
 def _one(
-    view: View, stretch: Stretch, number: int, choice: Choice, size: tuple[int, int]
+    view: View,
+    stretch: Stretch,
+    number: int,
+    choice: VectorChoice,
+    size: tuple[int, int],
 ) -> list[Line]:
     """Return the staircase of one vCPU: head, classes, feet, arithmetic."""
     width, height = size
@@ -201,7 +205,7 @@ def _filled(made: Sequence[Line], width: int, height: int) -> list[Line]:
 
 
 def _head(
-    view: View, number: int, course: Course, stretch: Stretch, width: int
+    view: View, number: int, course: VectorCourse, stretch: Stretch, width: int
 ) -> Line:
     """Say what makes the PPR, now or as the last event told."""
     line = Line(f" vCPU {number} ", "title" if number == view.selected else "label")
@@ -235,7 +239,7 @@ def _body(
     number: int,
     stretch: Stretch,
     drawn: Chart,
-    choice: Choice,
+    choice: VectorChoice,
     size: tuple[int, int],
 ) -> list[Line]:
     """Return the classes from the highest down, with their vectors and the lines."""
@@ -265,8 +269,8 @@ def _body(
 
 
 def _kept(
-    drawn: Chart, rows: Sequence[Row], room: int, chosen: int | None
-) -> tuple[list[Row], int]:
+    drawn: Chart, rows: Sequence[VectorRow], room: int, chosen: int | None
+) -> tuple[list[VectorRow], int]:
     """Return the rows there is room for: those alive at the cursor go first."""
     if len(rows) <= room:
         return list(rows), 0
@@ -292,7 +296,7 @@ def _bound(drawn: Chart, class_: int, cells: Line, side: int) -> Line:
 
 
 def _listed(
-    view: View, number: int, stretch: Stretch, drawn: Chart, row: Row, choice: Choice,
+    view: View, number: int, stretch: Stretch, drawn: Chart, row: VectorRow, choice: VectorChoice,
     side: int,
 ) -> Line:  # fmt: skip
     """Return a row of the list: vector, where it is, why it waits, since when."""
@@ -359,7 +363,7 @@ class PriorityPane(LinePane):
         """Start empty."""
         super().__init__(self.TITLE, id="priority")
         self._view: View | None = None
-        self.choice = Choice()
+        self.choice = VectorChoice()
 
     def update(self, view: View) -> None:
         """Show `view`."""
@@ -368,7 +372,7 @@ class PriorityPane(LinePane):
         self.border_title = f"{self.TITLE}, {of}"
         self.draw(partial(render, view, self.choice))
 
-    def _choose(self, choice: Choice) -> None:
+    def _choose(self, choice: VectorChoice) -> None:
         self.choice = choice
         if self._view is not None:
             self.update(self._view)
@@ -426,7 +430,7 @@ class PriorityPane(LinePane):
         self._choose(replace(self.choice, all_vcpus=not self.choice.all_vcpus))
 
 
-def _listed_vectors(view: View, choice: Choice, width: int) -> list[int]:
+def _listed_vectors(view: View, choice: VectorChoice, width: int) -> list[int]:
     """Return the vectors of the selected vCPU in the chart, the highest first."""
     stretch = _stretch(view)
     course = course_of(view, view.selected, stretch)
