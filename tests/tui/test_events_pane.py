@@ -160,7 +160,7 @@ EVENTS = st.one_of(
 )  # fmt: skip
 TERMS = st.sampled_from(
     ["vcpu:1", "!vcpu:2", "vcpu:0,3", "kind:deliver,eoi", "deliver", "!halt", "INIT",
-     "vector:0x10", "vector:17,18", "!vector:0x12", "timer", "!vcpu"]
+     "vector:0x10", "vector:17,18", "!vector:0x12", "edge", "!vcpu"]
 )  # fmt: skip
 
 

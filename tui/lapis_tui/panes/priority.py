@@ -296,8 +296,8 @@ def _bound(drawn: Chart, class_: int, cells: Line, side: int) -> Line:
 
 
 def _listed(
-    view: View, number: int, stretch: Stretch, drawn: Chart, row: VectorRow, choice: VectorChoice,
-    side: int,
+    view: View, number: int, stretch: Stretch, drawn: Chart, row: VectorRow,
+    choice: VectorChoice, side: int,
 ) -> Line:  # fmt: skip
     """Return a row of the list: vector, where it is, why it waits, since when."""
     life = row.at(drawn.cursor)
