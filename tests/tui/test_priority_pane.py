@@ -164,6 +164,17 @@ def test_e_writes_an_eoi_that_going_back_undoes() -> None:
     drive(deep(), play)
 
 
+def test_t_asks_for_a_tpr_and_writes_it() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("2", "t")
+        assert "TPR of vCPU 0" in it.text
+        await it.press("0", "x", "8", "0", "enter")
+        await it.until(lambda: it.view.vcpu.apic.tpr == 0x80)
+        assert it.view.vcpu.apic.ppr == 0x80
+
+    drive(deep(), play)
+
+
 def test_what_is_ahead_stands_behind_the_rule() -> None:
     session = deep()
     session.execute("run")

@@ -416,10 +416,25 @@ class PriorityPane(LinePane):
             self.post_message(self.Wish(line, quiet=False))
 
     def action_tpr(self) -> None:
-        """Type the command that writes the TPR of the selected vCPU."""
-        if self._view is not None:
-            text = f"tpr VALUE {self._view.selected}"
-            self.post_message(self.Begun(text, text.index("VALUE"), len("VALUE")))
+        """Ask for a TPR and write it on the selected vCPU."""
+        view = self._view
+        if view is None:
+            return
+        number, tpr = view.selected, view.vcpu.apic.tpr
+
+        def then(text: str) -> str | None:
+            if not text.strip():
+                return "a TPR is a number, 0 to 0xff"
+            # Later: what is made while the screen hands a field over ends there.
+            self.call_later(self._wish, f"tpr {text.strip()} {number}")
+            return None
+
+        self.post_message(
+            self.Asked(f"TPR of vCPU {number}, now {tpr:02x}: ", "", then)
+        )
+
+    def _wish(self, line: str) -> None:
+        self.post_message(self.Wish(line, quiet=False))
 
     def action_by_time(self) -> None:
         """Put the events where their time is, or side by side."""
