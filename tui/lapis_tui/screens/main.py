@@ -193,8 +193,8 @@ class MainScreen(Screen[None]):
 
     def draw(self) -> None:
         """Show the view in every pane that is in view."""
-        if self.view is None:
-            return
+        if self.view is None or not self.query(Body):
+            return  # before the first picture, and when the program ends
         self._arrange()
         for pane in self._panes():
             if not isinstance(pane, PluggedPane):
