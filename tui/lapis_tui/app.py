@@ -15,11 +15,13 @@ from textual.widgets import Input
 
 from lapis_tui import layouts
 from lapis_tui.bindings import bindings
+from lapis_tui.blocks.asked import entered
 from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.filter import VISIBLE
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
 from lapis_tui.panes.pending import AnswerField
+from lapis_tui.panes.requests import RequestsPane
 from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen, about
@@ -98,11 +100,15 @@ class LapisApp(TravelsApp):
         """Answer the selected vCPU's request."""
         request = self._request()
         if self._at_work:
-            self.main.query_one(AnswerField).value = message.value
             return
+        value = entered(message.value, request.bytes) if request is not None else 0
+        if isinstance(value, str):
+            self.main.tell(value, ok=False)
+            return
+        self.main.query_one(AnswerField).value = ""
         self.main.leave()
         if request is not None:
-            self._do(f"answer {message.value} {request.vcpu}", quiet=False)
+            self._do(f"answer {value:#x} {request.vcpu}", quiet=False)
 
     def _request(self) -> PendingRequest | None:
         """Find the request that `a` and `d` are about: the selected vCPU's, or one."""
@@ -210,7 +216,11 @@ class LapisApp(TravelsApp):
     def action_answer(self) -> None:
         """Go to the answer field; a write needs no value and is accepted at once."""
         request = self._request()
-        if request is not None and request.read:
+        if request is not None and "pending" not in self.main.places.boxes:
+            self.main.go("requests")
+            pane = self.main.query_one(RequestsPane)
+            self.call_after_refresh(pane.action_answer)
+        elif request is not None and request.read:
             self.main.query_one(AnswerField).focus()
         elif request is not None:
             self._do(f"answer {request.data:#x} {request.vcpu}", quiet=True)

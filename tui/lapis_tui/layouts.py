@@ -71,6 +71,11 @@ LAYOUTS: Final = (
         Drawn(100, 36, rows("boot", "events")),
         Drawn(0, 0, "boot"),
     )),
+    Layout("4", "requests", "what waits, and what was answered", "requests", (
+        Drawn(170, 40, columns("requests", rows("vcpus", "events"), weights=(3, 2))),
+        Drawn(100, 36, rows("requests", "events")),
+        Drawn(0, 0, "requests"),
+    )),
     Layout("7", "timeline", "where in its history the machine is", "events", (
         Drawn(150, 0, rows("time", columns("events", rows("acts", "notes")))),
         Drawn(0, 0, rows("time", Tabs(("notes", "acts")), "events")),
@@ -99,6 +104,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     "notes": Need(4, 8, 0.5),
     "boot": Need(8, 20, 2.0),
     "priority": Need(8, 22, 2.0),
+    "requests": Need(10, 22, 2.0),
 }
 """Rows of each pane; of those of plug-ins `PLUGGED_NEED`."""
 PLUGGED_NEED: Final = Need(3, 8, 1.0)

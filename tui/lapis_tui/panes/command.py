@@ -137,7 +137,9 @@ class CommandInput(Input):
         self.asked: Callable[[str], str | None] | None = None
         """Who takes what is typed, where a pane asked for it."""
         suggester = HistorySuggester(self.history, complete)
-        super().__init__(id="command-input", compact=True, suggester=suggester)
+        super().__init__(
+            id="command-input", compact=True, suggester=suggester, select_on_focus=False
+        )
 
     def action_history(self, by: int) -> None:
         """Go to an older or a newer line."""

@@ -79,11 +79,10 @@ class AnswerField(Input):
         super().__init__(placeholder="0x1234", id="answer", compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Pass the value on, and be empty again."""
+        """Pass the value on; it stays until it is taken."""
         event.stop()
         if event.value.strip():
             self.post_message(self.Given(event.value.strip()))
-            self.value = ""
 
 
 class PendingPane(Horizontal):

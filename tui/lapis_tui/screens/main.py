@@ -33,6 +33,7 @@ from lapis_tui.panes.notes import NotesPane
 from lapis_tui.panes.pending import PendingPane
 from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.priority import PriorityPane
+from lapis_tui.panes.requests import RequestsPane
 from lapis_tui.panes.results import ResultsPane
 from lapis_tui.panes.seek import SeekPane
 from lapis_tui.panes.terminal import TerminalPane
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 PANES = (
     VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
     TerminalPane, VgaPane, TimePane, BootPane, PriorityPane, ActsPane, NotesPane,
+    RequestsPane,
 )  # fmt: skip
 """Every pane of ours that a layout may have."""
 CHROME = 4
