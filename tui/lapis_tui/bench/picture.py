@@ -93,6 +93,8 @@ async def _shot(size: tuple[int, int]) -> str:
         await still.after(pilot, "c")
         explain = [*":explain", "space", *"icr", "space", *"0xC4500", "enter"]
         await still.after(pilot, *explain)
+        await pilot.press("escape")  # the sheet of its result, which stays below
+        await pilot.pause()
         return app.export_screenshot(title="lapis ap-bringup")
 
 

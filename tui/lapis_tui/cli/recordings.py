@@ -112,6 +112,14 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
         return run_app(session, end)
 
 
+def _is_there(name: str) -> bool:
+    """Tell whether there is such a file; no file has a name that no system takes."""
+    try:
+        return Path(name).exists()
+    except OSError:
+        return False
+
+
 def _file_of(name: str, tape: str) -> str:
     """Return the file of that name, or of the recording of a scenario.
 
@@ -119,7 +127,7 @@ def _file_of(name: str, tape: str) -> str:
     that is neither but near to one.
     """
     scenarios = plugged.extensions().scenarios
-    if Path(name).exists() or not (tape or catalog.is_near(name, scenarios)):
+    if _is_there(name) or not (tape or catalog.is_near(name, scenarios)):
         return name
     scenario = catalog.find(name, scenarios)
     return str(scenario.path(scenario.tape(tape)))

@@ -267,3 +267,10 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text, for the clipboard."""
         return selection.extract(plain(self.lines)), "\n"
+
+
+def fixed(name: str) -> LinePane:
+    """Make a row that cannot have the focus."""
+    pane = LinePane(id=name)
+    pane.can_focus = False
+    return pane

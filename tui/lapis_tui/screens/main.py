@@ -22,7 +22,7 @@ from lapis_tui.painter import Sketch
 from lapis_tui.panes import status
 from lapis_tui.panes.acts import ActsPane
 from lapis_tui.panes.apics import ApicsPane
-from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.base import LinePane, fixed
 from lapis_tui.panes.body import Body
 from lapis_tui.panes.boot import BootPane
 from lapis_tui.panes.command import CommandInput, CommandLine
@@ -493,10 +493,3 @@ class MainScreen(Screen[None]):
     def on_line_pane_pointed(self, message: LinePane.Pointed) -> None:
         """Put the cursor that all panes share on an event."""
         self.look(at=message.seq)
-
-
-def fixed(name: str) -> LinePane:
-    """Make a row that cannot have the focus."""
-    pane = LinePane(id=name)
-    pane.can_focus = False
-    return pane
