@@ -104,6 +104,8 @@ class MainScreen(Screen[None]):
         self._arranged: tuple[object, ...] | None = None
         """What the present places were made from."""
         self._zoomed = ""
+        self.places = Places()
+        """Where the panes are."""
         self._titles: list[tuple[Widget, str | None]] = []
         """What panes were called before they had a letter."""
         self._failed: set[str] = set()
@@ -188,11 +190,6 @@ class MainScreen(Screen[None]):
         box = self.places.boxes.get("vcpus")
         return box.height if box is not None else 24
 
-    @property
-    def places(self) -> Places:
-        """Where the panes are."""
-        return self.query_one(Body).places
-
     def draw(self) -> None:
         """Show the view in every pane that is in view."""
         if self.view is None or not self.query(Body):
@@ -267,7 +264,7 @@ class MainScreen(Screen[None]):
         if facts == self._arranged:
             return
         self._arranged = facts
-        places = self._placed()
+        places = self.places = self._placed()
         self.query_one(Body).place(places)
         for tabs in places.tabs:
             for name in tabs:
