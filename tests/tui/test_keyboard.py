@@ -56,7 +56,7 @@ def test_a_command_in_one_burst_lands_on_the_command_line() -> None:
 
 def test_a_burst_of_everything_does_it_in_order() -> None:
     async def play(it: Driver) -> None:
-        await _burst(it, "c", "a", *"0x1234", "enter", "c", "4")
+        await _burst(it, "c", "a", *"0x1234", "enter", "c")
         assert {v.state for v in it.view.now.vcpus} == {"halted"}
         assert "device says 0x1234" in it.text
         await _burst(it, "i", "tab", "end", "backspace", "backspace", *"41", "enter")
@@ -166,7 +166,7 @@ def _replay(tmp_path: Path) -> Session:
 
 def test_c_replays_to_the_end_and_q_leaves_at_once(tmp_path: Path) -> None:
     async def play(it: Driver) -> None:
-        await _burst(it, "c", "4")
+        await _burst(it, "c")
         assert "end of main, where it stopped (halted)" in it.rows[-2]
         assert "as recorded: answer" in it.rows[-2]
         assert "device says 0x1234" in it.text
@@ -195,7 +195,7 @@ def test_what_differs_asks_once_before_it_leaves_the_branch(tmp_path: Path) -> N
         await _burst(it, "y")
         assert it.view.now.branch == "branch-1"
         assert "this left main for" in it.text
-        await _burst(it, "c", "4")
+        await _burst(it, "c")
         assert "device says 0x99" in it.text.replace("0x0099", "0x99")
         await it.command("goto start")
         assert "to the end of branch-1" in it.rows[0]
