@@ -77,8 +77,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         flash_vars=_file(flash_vars), ports=ports, mmio=mmio, time=time, seed=seed,
         strict=strict,
     )  # fmt: skip
-    host = _host(plugins)
-    live = open_session(options, host.extensions)
+    live = open_session(options, _host(plugins).extensions)
     if record is not None:
         start_recording(live, fspath(record))
     return Session(live)

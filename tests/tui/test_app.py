@@ -162,7 +162,7 @@ def test_a_long_result_is_shown_from_its_first_row() -> None:
     drive(bringup(), play)
 
 
-def test_the_newest_event_is_in_view_until_one_scrolls_up() -> None:
+def test_the_newest_event_is_in_view_again_when_something_happens() -> None:
     async def play(it: Driver) -> None:
         await it.press("c")
         assert "exit MMIO" in it.text

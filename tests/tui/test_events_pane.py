@@ -20,10 +20,13 @@ from lapis_engine.events import (
 )
 from lapis_engine.explain.events import describe
 from lapis_sessions.errors import CommandError
+from lapis_sessions.views import snapshot
 from lapis_tui.blocks.event_filter import compiled
 from lapis_tui.panes import events as pane
+from lapis_tui.panes.command import CommandInput
 from lapis_tui.panes.events import EventsPane
 from lapis_tui.past import Past
+from lapis_tui.view import after
 
 
 def test_the_cursor_moves_and_enter_goes_there_and_the_future_is_dim() -> None:
@@ -223,3 +226,54 @@ def test_a_flood_is_sifted_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
             break
     assert frames == count // pane.AT_ONCE
     assert len(it._found) == count // 6
+
+
+@pytest.mark.parametrize("text", ["[/]", "[/x]", "[@click=app.quit]a"])
+def test_what_looks_like_markup_is_searched_for_as_it_is(text: str) -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.go("events")
+        await it.press("f")
+        it.app.main.query_one(CommandInput).value = text
+        await it.press("enter")
+        assert f"0 of 26: {text}" in it.text
+        await it.press("slash")
+        it.app.main.query_one(CommandInput).value = text
+        await it.press("enter")
+        assert f"no event has {text!r}" in it.text
+
+    drive(bringup(), play)
+
+
+def test_a_search_looks_at_no_more_in_a_frame_than_a_filter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = 5 * pane.AT_ONCE
+    flood = [Logged(n, n, VectorDelivered(0, 0x31, 0)) for n in range(count)]
+    there = 2 * pane.AT_ONCE + 17
+    flood[there] = Logged(there, there, Halted(0, interrupts=True))
+    it = EventsPane()
+    it._view, it._past = replace(look(bringup()), at=count - 1), Past(flood)
+    asked: list[tuple[object, ...]] = []
+    told: list[object] = []
+    monkeypatch.setattr(it, "call_later", lambda *what: asked.append(what))
+    monkeypatch.setattr(it, "post_message", told.append)
+    it._search("halt")
+    frames = 0
+    while asked:
+        (do, *given_to), *rest = asked
+        asked[:] = rest
+        do(*given_to)  # type: ignore[operator]
+        frames += 1
+    assert [message.seq for message in told] == [there]  # type: ignore[attr-defined]
+    assert frames == 3
+
+
+def test_the_cursor_stays_while_the_guest_runs_and_comes_back_at_the_stop() -> None:
+    session = bringup()
+    first = look(session, "run 12400")
+    pointed = replace(first, at=3)
+    session.execute("run 12400")
+    now = snapshot.take(session)
+    assert after(pointed, now, running=True).at == 3
+    assert after(pointed, now, running=False).at is None

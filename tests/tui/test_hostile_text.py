@@ -390,3 +390,29 @@ def test_the_screen_shows_evil_text_and_obeys_none(session: Session) -> None:
         assert any("[@click" in row for row in rows)
 
     screens.drive(session, play, (160, 50))
+
+
+@pytest.mark.parametrize("name", [EVIL, "[/]", "[@click=app.quit]x"])
+def test_every_layout_shows_an_evil_branch_and_obeys_it_not(name: str) -> None:
+    live = screens.bringup()
+    live.execute("run 20000")
+    live.execute("goto start")
+    live.execute("fork")
+    live.timeline.branch.name = name
+    live.timeline.branches[name] = live.timeline.branches.pop("branch-1")
+    live.execute("run 20000")
+    live.execute("goto start")
+
+    async def play(driver: screens.Driver) -> None:
+        for key in "12347":
+            await driver.press(key)
+            assert "this pane failed" not in driver.text
+            assert all(row.isprintable() for row in driver.rows)
+        await driver.go("acts")
+        assert visible(name)[:6] in driver.text
+        await driver.press("i", "enter")  # what is not what was done asks
+        assert "leave " in driver.text
+        assert all(row.isprintable() for row in driver.rows)
+        assert not driver.app._exit
+
+    screens.drive(live, play, (160, 50))

@@ -30,10 +30,10 @@ def test_what_waits_and_what_was_answered(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("kind", "address", "name"),
     [
-        ("mmio", 0xFEE000F0, "LAPIC SVR"), ("mmio", 0xFEE00300, "LAPIC ICR low"),
-        ("mmio", 0xFEE00130, "LAPIC ISR 3"), ("mmio", 0xFEC00010, "IOAPIC data"),
+        ("mmio", 0xFEE000F0, "LAPIC SVR"), ("mmio", 0xFEE00300, "LAPIC ICR"),
+        ("mmio", 0xFEE00130, "LAPIC ISR3"), ("mmio", 0xFEC00010, "IOAPIC data"),
         ("inout", 0x40, "8254 counter"), ("inout", 0x71, "RTC data"),
-        ("inout", 0xCFC, "PCI config data"), ("msr", 0x830, "x2APIC ICR low"),
+        ("inout", 0xCFC, "PCI config data"), ("msr", 0x830, "x2APIC ICR"),
         ("msr", 0xC0000080, "EFER"), ("mmio", 0xD0000000, ""),
     ],
 )  # fmt: skip
@@ -159,3 +159,25 @@ def test_the_key_of_an_answer_goes_where_the_field_is() -> None:
         assert driver.app.main.layout_.name == "requests"
 
     drive(bringup(), play, (80, 25))
+
+
+def test_answer_and_run_runs_only_when_it_was_answered() -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("c", "4", "C")
+        await driver.type("0x1234")
+        await driver.press("enter")
+        await driver.press()
+        assert "device says 0x1234" in driver.view.now.consoles["com1"].decode()
+
+    async def refused(driver: Driver) -> None:
+        await driver.press("c", "4")
+        at = driver.view.now.now
+        pane_ = driver.app.main.query_one(pane.RequestsPane)
+        pane_.post_message(pane_.Wish("answer zz 0", then="run"))
+        await driver.press()
+        assert "zz" in driver.rows[-2]
+        assert driver.view.now.now == at
+        assert driver.view.now.pending
+
+    drive(bringup(), play, (120, 40))
+    drive(bringup(), refused, (120, 40))

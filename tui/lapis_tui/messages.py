@@ -93,12 +93,14 @@ class Done(Message):
         quiet: bool,
         leaves: tuple[str, str] | None = None,
         is_sheet: bool = False,
+        then: str | None = None,
     ) -> None:
         """Carry the line and what it brought.
 
         `quiet` tells that it came from a key, whose effect is on the screen; `leaves`
         that nothing was done, for it would have left the one branch for the other;
-        `is_sheet` that its text is to be read at leisure.
+        `is_sheet` that its text is to be read at leisure. `then` is what is to be done
+        after it, unless it failed.
         """
         super().__init__()
         self.line = line
@@ -107,6 +109,7 @@ class Done(Message):
         self.quiet = quiet
         self.leaves = leaves
         self.is_sheet = is_sheet
+        self.then = then
 
 
 class Failed(Message):

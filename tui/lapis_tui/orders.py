@@ -169,6 +169,8 @@ class OrdersApp(KeyboardApp):
             return
         if not message.ok:
             self._stop_playing()
+        elif message.then is not None:
+            self._do(message.then, quiet=message.quiet)
         if message.is_sheet and message.ok:
             self.main.tell("")
             self._open_sheet(message.line, message.text)
@@ -195,7 +197,9 @@ class OrdersApp(KeyboardApp):
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - as Textual calls it
             if yes:
-                self._do(message.line, quiet=message.quiet, may_leave=True)
+                self._do(
+                    message.line, quiet=message.quiet, may_leave=True, then=message.then
+                )
             else:
                 self.main.tell(f"nothing was done; this is still {branch}")
 
@@ -229,9 +233,10 @@ class OrdersApp(KeyboardApp):
     # Orders.
 
     def _do(
-        self, line: str, *, quiet: bool, may_leave: bool = False, is_sheet: bool = False
-    ) -> None:
-        """Send a line to the worker, unless it is at work."""
+        self, line: str, *, quiet: bool, may_leave: bool = False,
+        is_sheet: bool = False, then: str | None = None,
+    ) -> None:  # fmt: skip
+        """Send a line to the worker, unless it is at work; `then` follows if ok."""
         view = self.view
         if view is None:
             return
@@ -241,5 +246,5 @@ class OrdersApp(KeyboardApp):
             return
         self._waiting += 1
         self._ordered += 1
-        self._worker.order(Order(line, view.selected, quiet, may_leave, is_sheet))
+        self._worker.order(Order(line, view.selected, quiet, may_leave, is_sheet, then))
         self.set_timer(PATIENCE_SECONDS, partial(self._is_slow, self._ordered))

@@ -15,12 +15,13 @@ SLOWEST, FASTEST = 0.5, 64.0
 def event(view: View, by: int) -> str | None:
     """Return how to go to the event before or after; None at the end of the branch.
 
-    Where the machine has gone on since the last event, that is the one before.
+    Several happen in one instruction, and the machine stands only after them all: the
+    one before is where it stood before, and not the last number but one.
     """
     if by > 0:
         if view.ahead:
             return f"goto #{view.ahead[0].seq}"
-        return None if view.now.ahead is None else "play 1"
+        return None if view.now.ahead is None else "next-event any"
     return "previous-event any" if view.now.events_total else "goto start"
 
 

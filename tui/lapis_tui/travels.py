@@ -18,7 +18,7 @@ class TravelsApp(OrdersApp):
 
     def on_line_pane_wish(self, message: LinePane.Wish) -> None:
         """Do what a pane asks for."""
-        self._do(message.line, quiet=message.quiet)
+        self._do(message.line, quiet=message.quiet, then=message.then)
 
     def on_line_pane_sheet(self, message: LinePane.Sheet) -> None:
         """Do what a pane asks for, and show what it brings at leisure."""
@@ -112,4 +112,4 @@ class TravelsApp(OrdersApp):
         if view is None or view.now.ahead is None:
             self._stop_playing()
         elif self.idle:
-            self._do(transport.event(view, 1) or "play 1", quiet=True)
+            self._do(transport.event(view, 1) or "goto end", quiet=True)

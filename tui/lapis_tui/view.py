@@ -111,5 +111,5 @@ def after(
         line=None if moved else view.line,
         events=view.events if events is None else events,
         ahead=from_seq(known, now.events_total),
-        at=None if moved else view.at,
+        at=None if moved and not running else view.at,
     )

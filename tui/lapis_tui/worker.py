@@ -59,6 +59,8 @@ class Order:
     """The user was asked whether it may leave the branch."""
     is_sheet: bool = False
     """What it brings is to be read at leisure."""
+    then: str | None = None
+    """What is to be done after it, unless it fails."""
 
 
 LOOK = (0, Order("", 0))
@@ -195,7 +197,7 @@ class Worker:
         self._post(
             Done(
                 order.line, text, ok=outcome.ok, quiet=order.quiet, leaves=leaves,
-                is_sheet=order.is_sheet,
+                is_sheet=order.is_sheet, then=order.then,
             )
         )  # fmt: skip
         self._notice()

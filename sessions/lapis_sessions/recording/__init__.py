@@ -10,7 +10,7 @@ Layout
 ::
 
     magic     8 bytes   89 4C 41 50 49 53 0D 0A
-    format    u16       2; numbers are little-endian
+    format    u16       `schema.FORMAT`; numbers are little-endian
     reader    u16       oldest format version that a reader must know
     chunk ...           the first is HEAD, the last of a complete file is DONE
 

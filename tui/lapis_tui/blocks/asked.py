@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.apic.regs import REGISTERS
 from lapis_engine.units import PAGE
 from lapis_sessions.errors import CommandError
 from lapis_sessions.text import numerals
@@ -13,18 +14,6 @@ if TYPE_CHECKING:
 
 LAPIC_AT: Final = 0xFEE0_0000
 X2APIC: Final = range(0x800, 0x840)
-LAPIC: Final[Mapping[int, str]] = {
-    0x20: "ID", 0x30: "version", 0x80: "TPR", 0x90: "APR", 0xA0: "PPR", 0xB0: "EOI",
-    0xC0: "RRD", 0xD0: "LDR", 0xE0: "DFR", 0xF0: "SVR", 0x280: "ESR",
-    0x2F0: "LVT CMCI", 0x300: "ICR low", 0x310: "ICR high", 0x320: "LVT timer",
-    0x330: "LVT thermal", 0x340: "LVT PMC", 0x350: "LVT LINT0", 0x360: "LVT LINT1",
-    0x370: "LVT error", 0x380: "timer initial", 0x390: "timer current",
-    0x3E0: "timer divide", 0x3F0: "self IPI",
-    **{0x100 + 16 * n: f"ISR {n}" for n in range(8)},
-    **{0x180 + 16 * n: f"TMR {n}" for n in range(8)},
-    **{0x200 + 16 * n: f"IRR {n}" for n in range(8)},
-}  # fmt: skip
-"""Offsets in the page (SDM Vol. 3A "Local APIC Register Address Map")."""
 MMIO: Final = (
     (range(0xFEC0_0000, 0xFEC0_0004), "IOAPIC index"),
     (range(0xFEC0_0010, 0xFEC0_0014), "IOAPIC data"),
@@ -63,13 +52,19 @@ def name_of(kind: str, address: int) -> str:
     """Return what a PC has at an address of a `kind` of request, or nothing."""
     if kind == "msr":
         if address in X2APIC:
-            return f"x2APIC {LAPIC.get((address - X2APIC.start) * 16, '')}".strip()
+            return f"x2APIC {_register((address - X2APIC.start) * 16)}".strip()
         return MSRS.get(address, "")
     if kind == "inout":
         return next((name for at, name in PORTS if address in at), "")
     if LAPIC_AT <= address < LAPIC_AT + PAGE:
-        return f"LAPIC {LAPIC.get((address - LAPIC_AT) & ~0xF, '')}".strip()
+        return f"LAPIC {_register((address - LAPIC_AT) & ~0xF)}".strip()
     return next((name for at, name in MMIO if address in at), "")
+
+
+def _register(offset: int) -> str:
+    """Name the register of a local APIC at an offset in its page."""
+    register = REGISTERS.get(offset)
+    return "" if register is None else register.name.upper().replace("_", " ")
 
 
 def entered(text: str, size: int) -> int | str:

@@ -71,7 +71,7 @@ class ActsPane(LinePane):
     def update(self, view: View) -> None:
         """Show `view`."""
         self._view = view
-        self.border_title = f"{self.TITLE} of {view.now.history.branch}"
+        self.call(f"{self.TITLE} of {view.now.history.branch}")
         self.draw(partial(render, view, self._chosen))
 
     def action_choose(self, by: int) -> None:

@@ -54,11 +54,17 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
     class Wish(Message):
         """A command is to be done, as if it were typed."""
 
-        def __init__(self, line: str, *, quiet: bool = True) -> None:
-            """Carry the line; `quiet` tells that its effect is on the screen."""
+        def __init__(
+            self, line: str, *, quiet: bool = True, then: str | None = None
+        ) -> None:
+            """Carry the line; `quiet` tells that its effect is on the screen.
+
+            `then` is a line that is done after it unless it fails.
+            """
             super().__init__()
             self.line = line
             self.quiet = quiet
+            self.then = then
 
     class Sheet(Message):
         """A command is to be done, and what it brings to be shown at leisure."""
@@ -124,13 +130,17 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, title: str = "", *, id: str) -> None:  # noqa: A002
         """Make an empty pane with `title` in its top border."""
         super().__init__(id=id)
-        self.border_title = Content(visible(title))  # and no markup
+        self.call(title)
         self.lines: Sequence[Line] = []
         self._make: Maker | None = None
         self._at_end = True
         self._looks: dict[str, Style] = {}
 
     # What is shown.
+
+    def call(self, title: str) -> None:
+        """Put `title` in the top border."""
+        self.border_title = plain_title(title)
 
     def draw(self, make: Maker) -> None:
         """Show what `make` returns for the pane's size, now and when that changes."""
@@ -274,3 +284,12 @@ def fixed(name: str) -> LinePane:
     pane = LinePane(id=name)
     pane.can_focus = False
     return pane
+
+
+def plain_title(text: str) -> Content:
+    """Return a title of a border as it is written.
+
+    Textual takes a string for markup: that of a branch's name or of a filter would be
+    obeyed, or be an error.
+    """
+    return Content(visible(text))

@@ -86,7 +86,7 @@ class NotesPane(LinePane):
         self._view = view
         asked = len(self._told)
         score = f", {self._right} of {asked} right" if asked else ""
-        self.border_title = f"{self.TITLE}{score}"
+        self.call(f"{self.TITLE}{score}")
         self.draw(partial(render, view, self._told))
 
     def action_note(self, by: int) -> None:

@@ -369,7 +369,7 @@ class PriorityPane(LinePane):
         """Show `view`."""
         self._view = view
         of = "all vCPUs" if self.choice.all_vcpus else f"vCPU {view.selected}"
-        self.border_title = f"{self.TITLE}, {of}"
+        self.call(f"{self.TITLE}, {of}")
         self.draw(partial(render, view, self.choice))
 
     def _choose(self, choice: VectorChoice) -> None:

@@ -215,9 +215,8 @@ class RequestsPane(LinePane):
         return None
 
     def _give(self, it: PendingRequest, value: int, *, run: bool = False) -> None:
-        self.post_message(self.Wish(f"answer {value:#x} {it.vcpu}"))
-        if run:
-            self.post_message(self.Wish("run"))
+        line = f"answer {value:#x} {it.vcpu}"
+        self.post_message(self.Wish(line, then="run" if run else None))
 
     def action_give(self, what: str) -> None:
         """Give one of the answers that have a key."""

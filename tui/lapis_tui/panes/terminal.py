@@ -85,11 +85,11 @@ class TerminalPane(LinePane):
 
     def on_focus(self) -> None:
         """Say how the keys come back."""
-        self.border_title = "terminal com1: keys go to the guest, Ctrl-] leaves"
+        self.call(f"{self.TITLE}: keys go to the guest, Ctrl-] leaves")
 
     def on_blur(self) -> None:
         """Say what it is."""
-        self.border_title = self.TITLE
+        self.call(self.TITLE)
 
     async def _on_key(self, event: Key) -> None:
         event.stop()

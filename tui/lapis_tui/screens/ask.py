@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from lapis_tui.blocks.lines import Line, wrap
-from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.base import LinePane, plain_title
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -38,7 +38,7 @@ class AskScreen(ModalScreen[bool]):
         keys = Line("y", "strong").add(f" {self._yes}    ").add("n", "strong")
         rows += [Line(), keys.add(f" {self._no}")]
         with Vertical(id="ask") as box:
-            box.border_title = self._title
+            box.border_title = plain_title(self._title)
             pane = LinePane(id="ask-text")
             pane.styles.height = len(rows)
             yield pane

@@ -79,9 +79,6 @@ class MainScreen(Screen[None]):
             super().__init__()
             self.sketch = sketch
 
-    class Arranged(Message):
-        """Other panes are in view, or elsewhere."""
-
     def __init__(
         self, complete: Completer, kept: Kept, panes: Sequence[Pane] = ()
     ) -> None:
@@ -275,7 +272,6 @@ class MainScreen(Screen[None]):
         if box is not None:
             count = vcpu_columns.fitting(box.width, box.height, len(view.now.vcpus))
             self.view = replace(view, columns=count)
-        self.post_message(self.Arranged())
 
     def _placed(self) -> Places:
         view, (width, height) = self.view, self.size
@@ -396,7 +392,8 @@ class MainScreen(Screen[None]):
         found = dict(zip(ascii_lowercase, there, strict=False))
         self._titles = [(pane, pane.border_title) for pane in found.values()]
         for letter, pane in found.items():
-            pane.border_title = Content(f"[{letter}] {pane.TITLE}")
+            title = Content.from_markup(pane.border_title or "")
+            pane.border_title = Content(f"[{letter}] ") + title
         return {letter: f"{pane.id}" for letter, pane in found.items()}
 
     def take_letters(self) -> None:

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from lapis_tui.blocks.lines import Line, wrapped
-from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.base import LinePane, plain_title
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -114,7 +114,7 @@ class SheetScreen(ModalScreen[None]):
         if found:
             self._pane.scroll_to(y=found[0], animate=False, immediate=True)
         elif self._wanted:
-            self._pane.border_subtitle = f"{self._wanted!r} is not in this"
+            self._pane.border_subtitle = plain_title(f"{self._wanted!r} is not in this")
 
     def action_copy(self) -> None:
         """Put the whole text on the clipboard."""

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-FORMAT = 5
+FORMAT = 6
 """Version of the format that is written, and the newest that is read."""
 READER = 5
-"""Oldest version of a reader that understands what is written."""
+"""Oldest version of a reader that understands what is written; one of 5 says of the
+act write_apic, which came with 6, that there is none."""
 
 
 MANY = 1 << 16
