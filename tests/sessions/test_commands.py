@@ -9,6 +9,7 @@ import pytest
 from lapis_sessions import completion
 from lapis_sessions.session import Session
 from lapis_sessions.views import snapshot
+from lapis_sessions.views.wanted import Wanted
 
 Open = Callable[..., Session]
 Do = Callable[[Session, str], Any]
@@ -392,7 +393,7 @@ def test_a_snapshot_outlives_what_it_shows(opened: Open, done: Do) -> None:
     session = opened()
     before = snapshot.take(session)
     done(session, "run 5000000")
-    after = snapshot.take(session, code=4, events=3)
+    after = snapshot.take(session, Wanted(code=4, events=3))
     assert (before.now, before.vcpus[0].regs["rip"], before.pending) == (0, 0, ())
     assert str(before.vcpus[1].why).startswith("it was never started")
     assert len(after.vcpus[0].code) == 4

@@ -128,9 +128,12 @@ class OrdersApp(KeyboardApp):
             self._begin_work("the guest runs: Ctrl-C breaks in first")
         self.main.see(message)
         self._stale = message.running
-        self._worker.rows = self.main.code_rows
         self._worker.drawn()
         await self.next_key()
+
+    def on_main_screen_looked(self, message: MainScreen.Looked) -> None:
+        """Have the next pictures hold what the panes in view show."""
+        self._worker.look(message.wanted)
 
     def on_busy(self, message: Busy) -> None:
         """Say how far the machine has come on its way to another point."""

@@ -7,7 +7,7 @@ the guest does (`lapis_engine.machine.machine`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Event as Flag
 from threading import Thread
@@ -19,6 +19,7 @@ from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm.outside import MOST_AT_ONCE
 from lapis_sessions.session import ENDLESS, sentence
 from lapis_sessions.views import snapshot
+from lapis_sessions.views.wanted import Wanted
 from lapis_tui.messages import Busy, Done, Failed, Noticed, Seen
 from lapis_tui.panes.terminal import PORT
 
@@ -88,8 +89,8 @@ class Worker:
         self._began = self._told = 0.0
         """When the present order was begun, and last told how it gets on."""
         self._frame = FRAME_SECONDS
-        self.rows = 24
-        """Instructions of each vCPU that the screen has room for."""
+        self.wanted = Wanted()
+        """What the screen shows; the number of events is this thread's own affair."""
         self._thread = Thread(target=self._serve, name="session", daemon=True)
 
     # Called by the screen.
@@ -108,8 +109,9 @@ class Worker:
         self._typed.put(data)
         self._orders.put(LOOK)
 
-    def look(self) -> None:
-        """Ask for a picture: another part of the machine is looked at."""
+    def look(self, wanted: Wanted) -> None:
+        """Ask for pictures with another part of the machine in them."""
+        self.wanted = wanted
         self._orders.put(LOOK)
 
     def interrupt(self) -> None:
@@ -248,7 +250,8 @@ class Worker:
         news = tuple(log.last(KEPT) if anew else log.since(self._events_from))
         self._events_from = log.next_seq
         events = PANE_EVENTS if self._session.extensions.panes else 0
-        picture = snapshot.take(self._session, code=self.rows, events=events)
+        wanted = replace(self.wanted, events=events)
+        picture = snapshot.take(self._session, wanted)
         self._post(Seen(picture, news, running=running, anew=anew, ahead=ahead))
         self._shown = monotonic()
         self._frame = max(FRAME_SECONDS, 5 * (self._shown - start))

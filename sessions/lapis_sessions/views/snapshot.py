@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lapis_sessions.views import apic, consoles, history, registers
+from lapis_sessions.views.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,8 +89,11 @@ class Snapshot:
     """Where in its history this is, and what is around."""
 
 
-def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
-    """Return the picture, with `code` instructions per vCPU and the last `events`."""
+EVERYTHING_USUAL = Wanted()
+
+
+def take(session: Session, wanted: Wanted = EVERYTHING_USUAL) -> Snapshot:
+    """Return the picture, with what is `wanted` in it."""
     machine = session.machine
     return Snapshot(
         guest=session.guest,
@@ -98,12 +102,12 @@ def take(session: Session, *, code: int = 24, events: int = 200) -> Snapshot:
         schedule=machine.schedule.policy,
         now=machine.now,
         selected=session.selected,
-        vcpus=tuple(_vcpu(machine, v.id, code) for v in machine.vcpus),
+        vcpus=tuple(_vcpu(machine, v.id, wanted.code) for v in machine.vcpus),
         pending=tuple(machine.pending()),
         breakpoints=tuple(machine.breakpoints),
         consoles=MappingProxyType({k: bytes(v) for k, v in machine.consoles.items()}),
         screen=consoles.screen(machine),
-        events=tuple(machine.log.last(events)),
+        events=tuple(machine.log.last(wanted.events)),
         events_total=machine.log.next_seq,
         symbols=session.symbols.places,
         ahead=_ahead(session.timeline),

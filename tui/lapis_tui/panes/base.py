@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.selection import Selection
 
+    from lapis_sessions.views.wanted import Wanted
+
     Maker = Callable[[tuple[int, int]], Sequence[Line]]
     """From a size, columns and rows, to lines."""
 
@@ -137,6 +139,10 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         self._looks: dict[str, Style] = {}
 
     # What is shown.
+
+    def want(self, so_far: Wanted) -> Wanted:
+        """Return `so_far` with what this pane shows of the next pictures added."""
+        return so_far
 
     def call(self, title: str) -> None:
         """Put `title` in the top border."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from lapis_sessions.views.snapshot import VcpuSnapshot
+    from lapis_sessions.views.wanted import Wanted
     from lapis_tui.view import View
 
 STATES = {
@@ -200,6 +202,10 @@ class VcpusPane(LinePane):
         """Start empty."""
         super().__init__(id="vcpus")
         self._view: View | None = None
+
+    def want(self, so_far: Wanted) -> Wanted:
+        """Ask for as many instructions as there may be room for."""
+        return replace(so_far, code=self.size.height or so_far.code)
 
     def update(self, view: View) -> None:
         """Show `view`."""

@@ -15,31 +15,20 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.widgets.input import Selection
 
+from lapis_sessions.views.wanted import Wanted
 from lapis_tui import layouts
 from lapis_tui.blocks import vcpu_columns
 from lapis_tui.blocks.lines import Line
 from lapis_tui.painter import Sketch
 from lapis_tui.panes import status
-from lapis_tui.panes.acts import ActsPane
-from lapis_tui.panes.apics import ApicsPane
 from lapis_tui.panes.base import LinePane, fixed
 from lapis_tui.panes.body import Body
-from lapis_tui.panes.boot import BootPane
 from lapis_tui.panes.command import CommandInput, CommandLine
-from lapis_tui.panes.console import ConsolePane
-from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.keys import KeyHint, KeysPane
-from lapis_tui.panes.notes import NotesPane
-from lapis_tui.panes.pending import PendingPane
+from lapis_tui.panes.ours import PANES
 from lapis_tui.panes.plugged import PluggedPane
-from lapis_tui.panes.priority import PriorityPane
-from lapis_tui.panes.requests import RequestsPane
 from lapis_tui.panes.results import ResultsPane
 from lapis_tui.panes.seek import SeekPane
-from lapis_tui.panes.terminal import TerminalPane
-from lapis_tui.panes.time import TimePane
-from lapis_tui.panes.vcpus import VcpusPane
-from lapis_tui.panes.vga import VgaPane
 from lapis_tui.past import Past
 from lapis_tui.splits import Box, Places, Sharing, names
 from lapis_tui.view import View, after
@@ -54,13 +43,8 @@ if TYPE_CHECKING:
     from lapis_tui.kept import Kept
     from lapis_tui.messages import Painted, Seen
     from lapis_tui.panes.command import Completer
+    from lapis_tui.panes.vcpus import VcpusPane
 
-PANES = (
-    VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
-    TerminalPane, VgaPane, TimePane, BootPane, PriorityPane, ActsPane, NotesPane,
-    RequestsPane,
-)  # fmt: skip
-"""Every pane of ours that a layout may have."""
 CHROME = 4
 """Rows of status, seek bar, command line and keys."""
 
@@ -78,6 +62,14 @@ class MainScreen(Screen[None]):
             """Carry what is to be rendered."""
             super().__init__()
             self.sketch = sketch
+
+    class Looked(Message):
+        """Panes are in view that show what the pictures do not hold, or others less."""
+
+        def __init__(self, wanted: Wanted) -> None:
+            """Carry what pictures are to hold from now on."""
+            super().__init__()
+            self.wanted = wanted
 
     def __init__(
         self, complete: Completer, kept: Kept, panes: Sequence[Pane] = ()
@@ -97,6 +89,7 @@ class MainScreen(Screen[None]):
         """The layout that is shown."""
         self._complete = complete
         self._past = Past()
+        self._wanted = Wanted()
         self._front: dict[tuple[str, ...], str] = {}
         self._arranged: tuple[object, ...] | None = None
         """What the present places were made from."""
@@ -181,22 +174,27 @@ class MainScreen(Screen[None]):
         if len(text.splitlines()) > 1:
             self.open_tab("results")
 
-    @property
-    def code_rows(self) -> int:
-        """Instructions of each vCPU that there may be room for."""
-        box = self.places.boxes.get("vcpus")
-        return box.height if box is not None else 24
-
     def draw(self) -> None:
         """Show the view in every pane that is in view."""
         if self.view is None or not self.query(Body):
             return  # before the first picture, and when the program ends
         self._arrange()
+        self._look()
         for pane in self._panes():
             if not isinstance(pane, PluggedPane):
                 self._update(pane, self.view)
         self._want()
         self.draw_bars()
+
+    def _look(self) -> None:
+        """Ask for pictures that hold what the panes in view show."""
+        wanted = Wanted()
+        for pane in self._panes():
+            if isinstance(pane, LinePane):
+                wanted = pane.want(wanted)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.post_message(self.Looked(wanted))
 
     def _update(self, pane: Any, view: View) -> None:
         """Show the view in a pane; one that raises says so in its place."""

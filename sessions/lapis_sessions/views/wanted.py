@@ -1,0 +1,20 @@
+"""What a front end wants to see of the machine, beside what every picture holds.
+
+A picture is made many times a second, so what only one pane shows is in it only while
+that pane is in view: each asks for its part (`Wanted` with a field changed), and finds
+it in the next picture (`lapis_sessions.views.snapshot`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the next pictures are to hold."""
+
+    code: int = 24
+    """Instructions of each vCPU, from RIP on."""
+    events: int = 200
+    """The last events, so many."""

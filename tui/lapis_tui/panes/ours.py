@@ -1,0 +1,23 @@
+"""Our panes, from which the layouts choose."""
+
+from lapis_tui.panes.acts import ActsPane
+from lapis_tui.panes.apics import ApicsPane
+from lapis_tui.panes.boot import BootPane
+from lapis_tui.panes.console import ConsolePane
+from lapis_tui.panes.events import EventsPane
+from lapis_tui.panes.notes import NotesPane
+from lapis_tui.panes.pending import PendingPane
+from lapis_tui.panes.priority import PriorityPane
+from lapis_tui.panes.requests import RequestsPane
+from lapis_tui.panes.results import ResultsPane
+from lapis_tui.panes.terminal import TerminalPane
+from lapis_tui.panes.time import TimePane
+from lapis_tui.panes.vcpus import VcpusPane
+from lapis_tui.panes.vga import VgaPane
+
+PANES = (
+    VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
+    TerminalPane, VgaPane, TimePane, BootPane, PriorityPane, ActsPane, NotesPane,
+    RequestsPane,
+)  # fmt: skip
+"""Every pane of ours that a layout may have."""
