@@ -123,7 +123,7 @@ def test_no_memory_is_a_sentence(
         raise MemoryError
 
     monkeypatch.setattr("lapis_sessions.opening.build", none_left)
-    monkeypatch.setattr("lapis_tui.cli.main.open_session", lambda *_: none_left(0))
+    monkeypatch.setattr("lapis_sessions.opening.open_session", lambda *_: none_left(0))
     assert main(["exec", "ap-bringup", "-c", "regs"]) == 2
     assert capsys.readouterr().err == "lapis: there is no memory left for this\n"
 

@@ -35,7 +35,10 @@ STATUSES = {0, 1, 2, 3, 4}
 
 
 def leaves(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from leaves(command, *names, name)
         else:

@@ -180,7 +180,10 @@ def test_two_symbols_that_look_alike_are_two(session: Session) -> None:
 
 
 def leaves(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from leaves(command, *path, name)
         elif name not in ELSEWHERE:

@@ -257,6 +257,3 @@ def shrink(
 def _beside(file: str) -> str:
     path = Path(file)
     return str(path.with_name(f"{path.stem}-shrunk{exploration.SUFFIX}"))
-
-
-COMMANDS = (explore, shrink)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lapis_engine.machine.config import QUANTUM
 from lapis_sessions.text import numerals
 from lapis_tui.cli import plugged
 from lapis_tui.cli.numbers import NUMBER
@@ -55,7 +54,7 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         help="Variables of the firmware at first; the file is never written.",
     ),
     click.option(
-        "--quantum", type=NUMBER, default=QUANTUM, show_default=True,
+        "--quantum", type=NUMBER, default=10_000, show_default=True,
         help="Instructions of a vCPU's turn.",
     ),
     click.option(
@@ -98,7 +97,8 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
     ),
     plugged.OPTION,
 )  # fmt: skip
-"""All of them; but for the plug-ins they are fields of `SessionOptions`."""
+"""All of them; but for the plug-ins they are fields of `SessionOptions`, and have the
+defaults of those: they are written here as well, for help that loads no engine."""
 
 SEED: Decorator = click.option(
     "--seed", type=NUMBER, default=0, show_default=True,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lapis_plugins.host import discover
 from lapis_tui import output
 
 if TYPE_CHECKING:
@@ -42,7 +41,16 @@ def files() -> tuple[str, ...]:
 
 def host() -> Host:
     """Return the plug-ins; what the user must hear goes to standard error at once."""
+    from lapis_plugins.host import discover  # noqa: PLC0415 - loads the engine
+
     return discover(tell, files())
+
+
+def unheard() -> Host:
+    """Return the plug-ins; what becomes of them is told to nobody."""
+    from lapis_plugins.host import discover  # noqa: PLC0415 - loads the engine
+
+    return discover(files=files())
 
 
 def extensions() -> Extensions:
@@ -52,6 +60,8 @@ def extensions() -> Extensions:
 
 def quiet(paths: Sequence[str] = ()) -> Extensions:
     """Return the same in another process, where only what fails at work is told."""
+    from lapis_plugins.host import discover  # noqa: PLC0415 - loads the engine
+
     found = discover(files=paths)
     gathered = found.extensions
     gathered.news()

@@ -145,12 +145,7 @@ def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
     return STATUS[view.state]
 
 
-@click.group("session")
-def sessions() -> None:
-    """Look into recordings, prove them, and make others from them."""
-
-
-@sessions.command()
+@click.command()
 @FILE
 @JSON
 def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
@@ -160,7 +155,7 @@ def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by 
     return STATUS[view.state]
 
 
-@sessions.command("verify")
+@click.command("verify")
 @FILE
 @plugged.OPTION
 @cli_options.MEMORY_LIMIT

@@ -206,7 +206,3 @@ def exporting(
     place = files.check(out, force=force)
     pieces = export.export(found, form, extensions, out if by_reference else "")
     return _written(out, place, pieces)
-
-
-COMMANDS = (dumped, cutting, packing, annotating, exporting)
-"""What `lapis session` has beside what looks into one recording."""
