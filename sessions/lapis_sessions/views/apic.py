@@ -9,6 +9,7 @@ from lapis_engine import explain
 from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic import timer as apic_timer
 from lapis_engine.apic.regs import LVTS
 from lapis_engine.explain import apic as explain_apic
 from lapis_sessions.plain import LEFT_OUT
@@ -41,6 +42,10 @@ class TimerView:
     """ns of virtual time, or None when stopped."""
     now: int = field(metadata=LEFT_OUT)
     """When it was looked at, ns of virtual time."""
+    count: int = field(default=0, metadata=LEFT_OUT)
+    """The current count, in ticks."""
+    divisor: int = field(default=2, metadata=LEFT_OUT)
+    """What the clock is divided by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,12 @@ def of(machine: Machine, number: int) -> ApicView:
         dfr=state.dfr,
         lvt=_lvts(state, machine.config.profile.apic_version),
         timer=TimerView(
-            state.timer_initial, state.timer_divide, state.timer_deadline, machine.now
+            state.timer_initial,
+            state.timer_divide,
+            state.timer_deadline,
+            machine.now,
+            apic_timer.current_count(state, machine.now, machine.config.profile),
+            apic_timer.divisor(state),
         ),
     )
 

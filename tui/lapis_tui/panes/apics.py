@@ -1,35 +1,60 @@
-"""The APIC pane: IRR, ISR, TMR, and the arithmetic of PPR, one column per vCPU."""
+"""The APIC pane: IRR, ISR, TMR, and the arithmetic of PPR, one column per vCPU.
+
+With more rows than that takes it shows the whole of each APIC
+(`lapis_tui.blocks.apic_sheet`).
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
 
 from lapis_engine.apic.regs import LVT_MASKED, LVT_MODE, LVT_VECTOR
 from lapis_engine.explain import LVT_MODES
-from lapis_tui.blocks import ladder, lines
+from lapis_tui.blocks import apic_sheet, ladder, lines
+from lapis_tui.blocks.apic_sheet import IF, SVR_ENABLE
 from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.vcpu_columns import BESIDE, COLUMN
 from lapis_tui.panes.base import LinePane
-from lapis_tui.panes.vcpus import shown
+from lapis_tui.panes.keys import KeyHint
+from lapis_tui.panes.vcpus import shown, strip
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.binding import BindingType
+
     from lapis_sessions.views.apic import ApicView
     from lapis_sessions.views.snapshot import VcpuSnapshot
     from lapis_tui.view import View
 
-IF = 1 << 9
-SVR_ENABLE = 1 << 8
-
 
 def render(view: View, size: tuple[int, int]) -> list[Line]:
     """Return the APICs of the vCPUs that have a column."""
-    ids, widths = shown(view, size[0])
+    width, height = size
+    ids, widths = shown(view, width)
+    pairs = [(view.now.vcpus[n], view.before.vcpus[n]) for n in ids]
+    if not apic_sheet.fits(height):
+        blocks = [column(*pair, w) for pair, w in zip(pairs, widths, strict=True)]
+        return lines.columns(blocks, widths)
+    is_strip = len(ids) < len(view.now.vcpus) and apic_sheet.fits(height - 1)
+    head = [strip(view, width)] if is_strip else []
     blocks = [
-        column(view.now.vcpus[number], view.before.vcpus[number], width)
-        for number, width in zip(ids, widths, strict=True)
+        sheet(*pair, (w, height - len(head)))
+        for pair, w in zip(pairs, widths, strict=True)
     ]
-    return lines.columns(blocks, widths)
+    return head + lines.columns(blocks, widths)
+
+
+def sheet(
+    vcpu: VcpuSnapshot, before: VcpuSnapshot, size: tuple[int, int]
+) -> list[Line]:
+    """Return all of one APIC."""
+    if vcpu.apic.mode == "disabled":
+        return column(vcpu, before, size[0])
+    return apic_sheet.render(vcpu, before, size)
 
 
 def column(vcpu: VcpuSnapshot, before: VcpuSnapshot, width: int) -> list[Line]:
@@ -97,13 +122,37 @@ class ApicsPane(LinePane):
     TITLE = "local APICs"
     ABOUT = (
         "IRR, ISR and TMR by priority class, what makes the PPR, and what becomes of "
-        "the highest vector that waits. `*` has come since the stop before, `-` gone."
+        "the highest vector that waits. `*` has come since the stop before, `-` gone. "
+        "z gives it the room for all of an APIC: each vector in a map of 16 by 16, `r` "
+        "requested, `s` in service, `b` both, capitals level-triggered, `#` classes "
+        "that the PPR holds back; and every register in words. n and p go to the next "
+        "vCPU and back, arrows from event to event."
     )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "why", "why the highest vector waits", show=False),
+    ]
 
     def __init__(self) -> None:
         """Start empty."""
         super().__init__(self.TITLE, id="apics")
+        self._view: View | None = None
+
+    @property
+    def hints(self) -> Sequence[KeyHint]:
+        """What this pane's keys do."""
+        return (KeyHint("w", "w", "why"),)
 
     def update(self, view: View) -> None:
         """Show `view`."""
+        self._view = view
         self.draw(partial(render, view))
+
+    def action_why(self) -> None:
+        """Tell on a sheet what keeps the highest vector that waits."""
+        if self._view is None:
+            return
+        vcpu = self._view.vcpu
+        if vcpu.apic.irr:
+            self.post_message(self.Sheet(f"irq why {vcpu.apic.irr[-1]:#x} {vcpu.id}"))
+        else:
+            self.post_message(self.Hint(f"nothing waits in the IRR of vCPU {vcpu.id}"))

@@ -10,7 +10,7 @@ from textual.binding import Binding
 
 from lapis_engine.events import Rebooted
 from lapis_sessions.views import vectors
-from lapis_tui.blocks import ladder, staircase
+from lapis_tui.blocks import apic_sheet, ladder, staircase
 from lapis_tui.blocks.lines import Line
 from lapis_tui.panes import apics
 from lapis_tui.panes.base import LinePane
@@ -310,8 +310,8 @@ def _listed(
     is_now = stretch.is_now(number) and drawn.cursor == drawn.course.happened - 1
     where, text, role = staircase.why(
         drawn, life,
-        interrupts=bool(vcpu.regs["rflags"] & apics.IF) if is_now else None,
-        enabled=bool(vcpu.apic.svr & apics.SVR_ENABLE) if is_now else None,
+        interrupts=bool(vcpu.regs["rflags"] & apic_sheet.IF) if is_now else None,
+        enabled=bool(vcpu.apic.svr & apic_sheet.SVR_ENABLE) if is_now else None,
     )  # fmt: skip
     line.add(f"{where}  ").add(text, role)
     if side < SINCE + 8:
