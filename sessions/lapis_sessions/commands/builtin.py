@@ -5,6 +5,7 @@ from __future__ import annotations
 from lapis_sessions.commands import (
     acts,
     apic_files,
+    boot,
     breakpoints,
     catches,
     console,
@@ -41,6 +42,7 @@ COMMANDS = (
     *fabric.COMMANDS,
     *panel.COMMANDS,
     *why.COMMANDS,
+    *boot.COMMANDS,
     *apic_files.COMMANDS,
     *breakpoints.COMMANDS,
     *timeline.COMMANDS,
