@@ -149,7 +149,10 @@ class Registry:
         except KeyError:
             begun = [n for n in self.names if n.startswith(f"{name} ")]
             near = _nearest(name, self.names)
-            hint = f"did you mean {near}?" if near is not None else "try help"
+            hint = "try help"
+            if near is not None:
+                usage = self._by_name[near].usage
+                hint = f"did you mean {near}? usage: {usage}"
             hint = f"there are {', '.join(begun)}" if begun else hint
             raise CommandError(f"there is no command {name[:40]!r}; {hint}") from None
 
@@ -166,7 +169,10 @@ class Registry:
         if not words:
             raise CommandError("the command is empty; try help")
         command, rest = self.find(words)
-        return Call(command, Bound(_bind(command, rest, symbols)))
+        try:
+            return Call(command, Bound(_bind(command, rest, symbols)))
+        except CommandError as error:
+            raise CommandError(f"{error}; usage: {command.usage}") from None
 
 
 def _nearest(name: str, names: Sequence[str]) -> str | None:
@@ -225,9 +231,7 @@ def _bind(
     required = [a.name for a in command.arguments if a.required]
     missing = [name.upper() for name in required if name not in values]
     if missing:
-        raise CommandError(
-            f"{command.name} needs {' and '.join(missing)}: {command.usage}"
-        )
+        raise CommandError(f"{command.name} needs {' and '.join(missing)}")
     return values
 
 
@@ -244,9 +248,7 @@ def _argument(
             raise CommandError(f"{command.name} has no option {word[:40]}; {known}")
         return options[word]
     if not positional:
-        raise CommandError(
-            f"{command.name}: {numerals.shown(word)} is too much: {command.usage}"
-        )
+        raise CommandError(f"{command.name}: {numerals.shown(word)} is too much")
     return positional.pop(0)
 
 

@@ -16,6 +16,7 @@ from lapis_sessions import footprint
 from lapis_sessions.errors import (
     LeavesBranchError,
     MemoryLimitError,
+    ReadOnlyError,
     TurnedBackError,
 )
 from lapis_sessions.plain import plain
@@ -48,6 +49,11 @@ ENDLESS = 1 << 62
 BEGINNING, END = 1500, 400
 """Characters of a refusal that are kept when what it repeats makes it longer."""
 
+NOT_OF_THE_LINE = (
+    LeavesBranchError, ReadOnlyError, TurnedBackError, MemoryLimitError
+)  # fmt: skip
+"""Errors for which no line that was entered can be blamed."""
+
 
 def whole(left: int) -> int:
     """Do everything in one slice (a `Pace`)."""
@@ -69,6 +75,8 @@ class Outcome:
     """The result, or the error, in words that a terminal can be shown."""
     leaves: LeavesBranchError | None = None
     """It failed for it would have left a branch, and was not allowed to."""
+    is_wrong: bool = False
+    """It failed, and another line in its place may not: it is worth mending."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object of `lapis exec --json`."""
@@ -198,7 +206,10 @@ class Session:
         except LapisError as error:
             why = sentence(error)
             leaves = error if isinstance(error, LeavesBranchError) else None
-            return Outcome(line, False, None, why, why, leaves)  # noqa: FBT003 - a record
+            return Outcome(
+                line, ok=False, result=None, error=why, text=why, leaves=leaves,
+                is_wrong=not isinstance(error, NOT_OF_THE_LINE),
+            )  # fmt: skip
         finally:
             self.pace, self.watch = before
             self.timeline.may_leave = True

@@ -290,7 +290,7 @@ def test_the_command_line_does_commands_and_remembers_them() -> None:
 def test_an_unknown_command_is_refused_with_the_nearest_one() -> None:
     async def play(it: Driver) -> None:
         await it.command("stpe")
-        assert "did you mean step?" in it.rows[-2]
+        assert "did you mean step?" in it.rows[-1]
         assert it.view.now.now == 0
 
     drive(bringup(), play)

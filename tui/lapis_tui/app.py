@@ -86,10 +86,8 @@ class LapisApp(TravelsApp):
         elif message.line in QUIT:
             self.main.leave()
             self._quit()
-        elif self._at_work:
-            self.main.type(message.line)
-        else:
-            self.main.leave()
+        elif not self._at_work:
+            self._entered = message.line
             self._do(message.line, quiet=False)
 
     def on_terminal_pane_typed(self, message: TerminalPane.Typed) -> None:
@@ -241,8 +239,10 @@ class LapisApp(TravelsApp):
 
     def action_leave(self) -> None:
         """Leave a field, or break off what is done, or go back to the vCPUs."""
-        if self._waiting and not isinstance(self.focused, Input):
+        is_asked = self._entered is not None or not isinstance(self.focused, Input)
+        if self._waiting and is_asked:
             self._worker.interrupt()
+            self._leave_field()
         else:
             self.main.leave()
 

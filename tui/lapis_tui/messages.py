@@ -84,7 +84,7 @@ class Painted(Message):
 class Done(Message):
     """A command is finished."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per fact
         self,
         line: str,
         text: str,
@@ -94,13 +94,14 @@ class Done(Message):
         leaves: tuple[str, str] | None = None,
         is_sheet: bool = False,
         then: str | None = None,
+        is_wrong: bool = False,
     ) -> None:
         """Carry the line and what it brought.
 
         `quiet` tells that it came from a key, whose effect is on the screen; `leaves`
         that nothing was done, for it would have left the one branch for the other;
         `is_sheet` that its text is to be read at leisure. `then` is what is to be done
-        after it, unless it failed.
+        after it, unless it failed. `is_wrong` tells that the line is worth mending.
         """
         super().__init__()
         self.line = line
@@ -110,6 +111,7 @@ class Done(Message):
         self.leaves = leaves
         self.is_sheet = is_sheet
         self.then = then
+        self.is_wrong = is_wrong
 
 
 class Failed(Message):

@@ -15,6 +15,7 @@ from lapis_sessions import completion
 from lapis_tui.kept import Kept
 from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
+from lapis_tui.panes.command import CommandInput
 from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.main import MainScreen
@@ -69,6 +70,8 @@ class OrdersApp(KeyboardApp):
         """Orders that there have been."""
         self._stale = True
         """The picture is older than what was done last."""
+        self._entered: str | None = None
+        """The line whose field stays open until its answer is there."""
         self._at_work = False
         """What was asked for takes a while: keys no longer wait for it."""
 
@@ -151,10 +154,17 @@ class OrdersApp(KeyboardApp):
         if self._at_work:
             return
         self._at_work = True
+        self._leave_field()
         count = self.give_up_keys()
         if count:
             keys = "1 key was" if count == 1 else f"{count} keys were"
             self.main.tell(f"{why} ({keys} not done)", ok=False)
+
+    def _leave_field(self) -> None:
+        """Leave the field of the line that was entered, if it is still there."""
+        entered, self._entered = self._entered, None
+        if entered is not None and isinstance(self.main.focused, CommandInput):
+            self.main.leave()
 
     def _is_slow(self, order: int) -> None:
         """Say that an order takes long that tells nothing of its way."""
@@ -167,6 +177,10 @@ class OrdersApp(KeyboardApp):
         self._stale = True
         self._at_work = self._at_work and self._waiting > 0
         self.main.work(None)
+        if self._entered is not None and message.is_wrong:
+            self._refuse(message)
+            return
+        self._leave_field()
         if message.leaves is not None:
             self._ask_to_leave(message, *message.leaves)
             return
@@ -184,6 +198,14 @@ class OrdersApp(KeyboardApp):
             self._open_sheet(message.line, message.text)
         elif not message.quiet or not message.ok:
             self.main.report(message.line, message.text, ok=message.ok)
+
+    def _refuse(self, message: Done) -> None:
+        """Say what is wrong with the line in the field, which stays as it is."""
+        self._entered = None
+        self._stop_playing()
+        self.main.tell(message.text, ok=False)
+        self.main.report(message.line, message.text, ok=False)
+        self.main.complain(message.text)
 
     def _open_sheet(self, line: str, text: str) -> None:
         """Show a result over everything else; it stands in the results as well."""

@@ -199,7 +199,7 @@ class Worker:
         self._post(
             Done(
                 order.line, text, ok=outcome.ok, quiet=order.quiet, leaves=leaves,
-                is_sheet=order.is_sheet, then=order.then,
+                is_sheet=order.is_sheet, then=order.then, is_wrong=outcome.is_wrong,
             )
         )  # fmt: skip
         self._notice()

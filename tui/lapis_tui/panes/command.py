@@ -136,6 +136,8 @@ class CommandInput(Input):
         self.complete = complete
         self.asked: Callable[[str], str | None] | None = None
         """Who takes what is typed, where a pane asked for it."""
+        self.complaint: str | None = None
+        """What is wrong with what was entered last."""
         suggester = HistorySuggester(self.history, complete)
         super().__init__(
             id="command-input", compact=True, suggester=suggester, select_on_focus=False
@@ -171,7 +173,6 @@ class CommandInput(Input):
             self.post_message(self.Told(event.value.strip()))
             return
         line = event.value.strip().removeprefix(":").strip()
-        self.value = ""
         if line:
             self.history.add(line)
             self.post_message(self.Entered(line))
@@ -200,6 +201,7 @@ class CommandLine(Horizontal):
 
     def open(self, *, visible: bool, prompt: str = ":") -> None:
         """Show the field behind a sign for what it is, or the message."""
+        self.input.complaint = None
         self.prompt.update(prompt)
         self.message.display = not visible
         self.prompt.display = self.input.display = visible

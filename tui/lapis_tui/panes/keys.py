@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_tui.bindings import KEYS
-from lapis_tui.blocks.lines import Line
+from lapis_tui.blocks.lines import Line, wrapped
 from lapis_tui.layouts import LAYOUTS
 from lapis_tui.panes.base import LinePane
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from lapis_tui.layouts import Layout
     from lapis_tui.view import View
+
+MOST_ROWS = 4
+"""Of what is wrong with a field; the results have the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,16 @@ def _layouts(now: Layout, width: int) -> list[tuple[Line, str]]:
     return out
 
 
+def complaint(why: str | None, width: int) -> list[Line]:
+    """Return what is wrong with a field in as many rows as it takes, a few at most."""
+    if why is None:
+        return []
+    return [
+        Line(" ! " if not number else "   ", "bad").add(row, "warn").fit(width)
+        for number, row in enumerate(wrapped(why, max(width - 4, 20))[:MOST_ROWS])
+    ]
+
+
 class KeysPane(LinePane):
     """The row; a click on a key presses it."""
 
@@ -82,6 +95,8 @@ class KeysPane(LinePane):
         super().__init__(id="keys")
         self.can_focus = False
         self._pieces: list[tuple[Line, str]] = []
+        self.complaint: str | None = None
+        """What is wrong with the field above, told instead of keys."""
 
     @property
     def allow_select(self) -> bool:
@@ -94,6 +109,12 @@ class KeysPane(LinePane):
     ) -> None:  # fmt: skip
         """Show the keys of `view`, or instead of them the `choices` of Tab."""
         width = self.size.width
+        rows = complaint(self.complaint, width) if not choices else []
+        self.styles.height = max(len(rows), 1)
+        if rows:
+            self._pieces = []
+            self.show(rows)
+            return
         if choices:
             self._pieces = [(Line("  ".join(["", *choices]), "held"), "")]
         else:

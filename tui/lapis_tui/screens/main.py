@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input
-from textual.widgets.input import Selection
 
 from lapis_sessions.views.wanted import Wanted
 from lapis_tui import layouts
@@ -30,6 +28,7 @@ from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.results import ResultsPane
 from lapis_tui.panes.seek import SeekPane
 from lapis_tui.past import Past
+from lapis_tui.screens.typing import TypingScreen
 from lapis_tui.splits import Box, Places, Sharing, names
 from lapis_tui.view import View, after
 
@@ -49,7 +48,7 @@ CHROME = 4
 """Rows of status, seek bar, command line and keys."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(TypingScreen):
     """Status, seek bar, the panes of a layout, command line, keys."""
 
     class Ready(Message):
@@ -100,8 +99,6 @@ class MainScreen(Screen[None]):
         """What panes were called before they had a letter."""
         self._failed: set[str] = set()
         """Panes that have failed; each is told once."""
-        self._left: Widget | None = None
-        """Where the focus was before the command line."""
 
     def compose(self) -> ComposeResult:
         """Put the panes on the screen, top to bottom."""
@@ -163,10 +160,6 @@ class MainScreen(Screen[None]):
         if self.view is not None:
             self.view = self.view.turned(vcpu)
             self.draw()
-
-    def tell(self, text: str, *, ok: bool = True) -> None:
-        """Say `text` in the row of the command line."""
-        self.query_one(CommandLine).tell(text, ok=ok)
 
     def report(self, line: str, text: str, *, ok: bool) -> None:
         """Add a command and what it brought to the results."""
@@ -237,9 +230,9 @@ class MainScreen(Screen[None]):
         bar = status.render(view, self.size.width, typing=typing)
         self.query_one("#status", LinePane).show([bar])
         self.query_one(SeekPane).update(view)
-        self.query_one(KeysPane).update(
-            view, self.layout_, choices, self._hints(), typing=typing
-        )
+        keys = self.query_one(KeysPane)
+        keys.complaint = self.query_one(CommandInput).complaint
+        keys.update(view, self.layout_, choices, self._hints(), typing=typing)
 
     def _hints(self) -> Sequence[KeyHint]:
         """Return the keys that the pane in focus wants in the row."""
@@ -409,47 +402,15 @@ class MainScreen(Screen[None]):
         """Give the pane in focus the whole screen, or take it back."""
         self.zoom("" if self._zoomed else self.focused_name)
 
-    # The command line.
-
-    def type(self, text: str = "", cursor: int | None = None, count: int = 0) -> None:
-        """Go to the command line and begin it with `text`.
-
-        The next key replaces `count` characters from `cursor` on; without one the
-        cursor is at the end.
-        """
-        self.query_one(CommandInput).asked = None
-        if not isinstance(self.focused, Input):
-            self._left = self.focused
-        self.query_one(CommandLine).open(visible=True)
-        field = self.query_one(CommandInput)
-        field.value = text
-        field.cursor_position = len(text)
-        if cursor is not None:
-            field.selection = Selection(cursor, cursor + count)
-
-    def ask(self, message: LinePane.Asked) -> None:
-        """Have the user type what a pane asks for."""
-        self.type(message.text)
-        self.query_one(CommandLine).open(visible=True, prompt=message.prompt)
-        self.query_one(CommandInput).asked = message.then
-
-    def on_command_input_told(self, message: CommandInput.Told) -> None:
-        """Hand it to the pane; what it cannot be is said, and the field stays."""
-        then = self.query_one(CommandInput).asked
-        why = then(message.text) if then is not None else None
-        if why is None:
-            self.leave()
-        else:
-            self.draw_bars([f"! {why}"])
-
     def leave(self) -> None:
         """Leave a field for the pane before it, a pane for the layout as it was."""
         if isinstance(self.focused, Input):
             self.query_one(CommandLine).open(visible=False)
             self.query_one(CommandInput).asked = None
+            self.draw_bars()
             left, self._left = self._left, None
             if left is not None and left.id in self.places.boxes:
-                left.focus()
+                self.set_focus(left)  # at once: the next key may be there already
             else:
                 self.focus_pane(self.layout_.first)
             return
@@ -463,10 +424,6 @@ class MainScreen(Screen[None]):
     def on_descendant_focus(self) -> None:
         """Say in the bars where the keys go."""
         self.draw_bars()
-
-    def on_command_input_choices(self, message: CommandInput.Choices) -> None:
-        """Show what Tab found."""
-        self.draw_bars(message.choices)
 
     def on_terminal_pane_left(self) -> None:
         """Take the keys back from the guest."""
