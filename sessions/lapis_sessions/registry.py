@@ -39,6 +39,8 @@ class Argument:
     """For a word: the table of `Registry` whose names it may be, besides `choices`."""
     acts: bool = False
     """The command is read-only without it, or without another one that acts."""
+    many: bool = False
+    """For the last word: it may be several, which are put together with blanks."""
 
     @property
     def is_abridged(self) -> bool:
@@ -50,7 +52,7 @@ class Argument:
         """How it stands in a usage line."""
         shown = "|".join(self.choices)
         if not shown or self.is_abridged:
-            shown = self.name.upper()
+            shown = f"{self.name.upper()}{'...' if self.many else ''}"
         if self.option:
             shown = (
                 f"--{self.name}" if self.kind == "flag" else f"--{self.name} {shown}"
@@ -219,6 +221,9 @@ def _bind(
     rest = iter(words)
     for word in rest:
         argument = _argument(command, word, options, positional)
+        if argument.many:
+            values[argument.name] = f"{values.get(argument.name, '')} {word}".strip()
+            continue
         if argument.name in values:
             raise CommandError(f"{command.name}: {word[:40]} is given twice")
         if argument.kind == "flag":
@@ -249,7 +254,7 @@ def _argument(
         return options[word]
     if not positional:
         raise CommandError(f"{command.name}: {numerals.shown(word)} is too much")
-    return positional.pop(0)
+    return positional[0] if positional[0].many else positional.pop(0)
 
 
 def _read(

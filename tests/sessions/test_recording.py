@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "c8bf4918f6c0273edca5c08939bea62e245711916dfce9cfc97576bd312ae80a"
-"""Of format 6. A change here is a change of format: raise FORMAT, and READER if those
+SCHEMA = "63a7e21219f8dc7617e8e458883bf2590345c3c0fae379900ba15e393a8a1e04"
+"""Of format 7. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")
 MAGIC = bytes.fromhex("89 4c 41 50 49 53 0d 0a")
@@ -80,7 +80,7 @@ def pieces(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def test_the_schema_is_the_one_that_was_agreed_on() -> None:
-    assert (schema.FORMAT, schema.READER) == (6, 5)
+    assert (schema.FORMAT, schema.READER) == (7, 5)
     assert schema.schema_hash() == SCHEMA, schema.schema_text()
 
 
@@ -89,7 +89,7 @@ def test_a_file_is_a_header_chunks_with_their_length_at_both_ends_and_a_trailer(
 ) -> None:
     data = made.read_bytes()
     assert data[:8] == MAGIC
-    assert struct.unpack_from("<HH", data, 8) == (6, 5)
+    assert struct.unpack_from("<HH", data, 8) == (7, 5)
     kinds = [kind for kind, _, _ in pieces(data)]
     assert (kinds[0], kinds[-1], kinds[-2]) == (b"HEAD", b"DONE", b"CKPT")
     assert b"ACTS" in kinds
@@ -297,8 +297,8 @@ def test_what_is_no_recording_is_told_apart(tmp_path: Path) -> None:
         (MAGIC[:5], "FILE has 5 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1", "FILE has 11 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1\0", "FILE ends before its header: nothing can be replayed"),
-        (MAGIC + b"\x08\0\x07\0" + bytes(40), ("FILE is of format 8 and needs a reader "
-         "of format 7; this one knows 6: a newer Lapis reads it")),
+        (MAGIC + b"\x09\0\x08\0" + bytes(40), ("FILE is of format 9 and needs a reader "
+         "of format 8; this one knows 7: a newer Lapis reads it")),
         (MAGIC + b"\1\0\1\0" + chunk(b"ACTS", b"\x90"), ("FILE: it begins with chunk "
          "ACTS and not with HEAD")),
     ):  # fmt: skip
@@ -313,7 +313,7 @@ def test_a_newer_format_that_this_reader_understands_is_read(
 ) -> None:
     def newer(kind: bytes, value: Any) -> Any:
         if kind == b"HEAD":
-            assert value[12:14] == [6, 5]
+            assert value[12:14] == [7, 5]
             value[12] = 9
         return value
 

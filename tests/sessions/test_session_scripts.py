@@ -42,7 +42,7 @@ HANDS = [
     "irq raise 4", "irq lower 4", "irq pulse 3 --isa", "irq lint 1", "irq lint 0 1",
     "msi 0xfee00000 0x4055", "kernemu read 0xfee00020 4 --vcpu 1",
     "kernemu write 0xfee00080 4 0x20 --vcpu 0", "set isrvec on", "set isrvec off",
-    "tpr 0x10 0", "eoi 1",
+    "tpr 0x10 0", "eoi 1", "write-memory 0x500 90 90 c3",
     "ipi drop --mode fixed --to 1 --nth 2", "ipi delay --by 500 --vector 0x41 --every",
     "ipi duplicate --mode nmi --from 0", "ipi clear 1", "ipi fixed 0x41 --to 1",
     "ipi raw 0xc4500 --from 0", "run 700", "ipi clear", "run-state 3 --vcpu 1",
@@ -109,7 +109,8 @@ def test_every_line_is_of_an_act_and_says_all_that_it_takes() -> None:
         asked = Asked()
         line(asked)
         names = set(ACTS[verb]) - {"by"}
-        names -= {"number"} if verb == "touch" else set()  # the selected vCPU
+        own = {"touch", "write_memory"}  # of the selected vCPU
+        names -= {"number"} if verb in own else set()
         if verb == "interfere":
             names |= {"by"}  # of a delay, and not who did it
             asked["action"] = "delay"

@@ -90,6 +90,9 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
         "unplug": {"number": INT},
         "untrap": {"number": INT_OR_NONE},
         "write_apic": {"number": INT, "register": STR, "value": INT},
+        "write_memory": {
+            "number": INT, "address": INT, "data": STR, "physical": OPTIONAL_BOOL,
+        },
     }
 )  # fmt: skip
 """By verb and name."""

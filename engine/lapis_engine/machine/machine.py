@@ -335,6 +335,14 @@ class Machine(Panel):
         ioctls.write_apic(self.vm, self.vcpu(number), register, value)
 
     @act
+    def write_memory(
+        self, number: int, address: int, data: str, *, physical: bool = False
+    ) -> None:
+        """Store bytes, in hex, in RAM as vCPU `number` sees it; raise `EngineError`."""
+        vcpu = self.vcpu(number)
+        guest_memory.write(self.vm, vcpu, address, data, physical=physical)
+
+    @act
     def set_pin(self, pin: int, *, asserted: bool) -> None:
         """Add a source to an IOAPIC pin, or take one away; raise `EngineError`."""
         ioctls.set_pin(self.vm, pin, asserted=asserted)

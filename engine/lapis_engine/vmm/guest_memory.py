@@ -2,7 +2,8 @@
 
 `read` and `code` set no A or D bit, raise no fault and touch no device. `touch` makes
 the accesses: each to a device is logged as KERNEMU's are, and has the side effects that
-it has. Traps do not count: they are for the guest.
+it has. `write` stores in RAM as a debugger does: whatever the rights of the page are,
+without a trace in the page tables. Traps do not count: they are for the guest.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu.disasm import Line, disassemble
 from lapis_engine.cpu.marked import LONGEST
-from lapis_engine.errors import EntryError, UnmappedError
+from lapis_engine.cpu.registers import EFER_LMA
+from lapis_engine.errors import EngineError, EntryError, UnmappedError
 from lapis_engine.events import KernemuAccessed
-from lapis_engine.units import PAGE
+from lapis_engine.memory.physical import Region
+from lapis_engine.units import MASK32, MASK64, PAGE
+from lapis_engine.vie.checks import HIGHEST_HOLE, LOWEST_HOLE
 from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import address_map
 from lapis_engine.vmm.bus import untrapped
@@ -21,6 +25,7 @@ from lapis_engine.vmm.bus import untrapped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lapis_engine.cpu.registers import Registers
     from lapis_engine.memory.physical import PhysicalMemory
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 WIDTHS: Final = (4, 2, 1)
 MOST_TOUCHED: Final = PAGE
 """Bytes that are read through the bus at once."""
+MOST_WRITTEN: Final = PAGE
+"""Bytes that are stored at once."""
 WHOLE: Final = (1, 2, 4, 8)
 """Lengths that are one access when they are aligned."""
 
@@ -87,6 +94,11 @@ def _readable(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> byt
     return bytes(out)
 
 
+def is_canonical(regs: Registers, linear: int) -> bool:
+    """Tell whether a linear address may be: SDM Vol. 1 "Canonical Addressing"."""
+    return not regs.efer & EFER_LMA or not LOWEST_HOLE <= linear <= HIGHEST_HOLE
+
+
 def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
     """Read `size` bytes at a linear, or `physical`, address through the bus.
 
@@ -108,6 +120,56 @@ def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:
         accesses.append(DeviceRead(gpa, n, value, name))
         data += value.to_bytes(n, "little")
     return Touched(data, tuple(accesses))
+
+
+def write(vm: Vm, vcpu: Vcpu, at: int, written: str, *, physical: bool) -> None:
+    """Store bytes in RAM at a linear, or `physical`, address: all of them or none.
+
+    They are given in hex, two digits each.
+
+    Every processor sees it: what was translated from there, by page tables as well, is
+    forgotten (SDM Vol. 3A "Self-Modifying Code", "Invalidation of TLBs").
+    Raises `UnmappedError` where nothing is mapped, and `EngineError` for ROM, a device
+    or of that many bytes.
+    """
+    data = _from_hex(written)
+    if not 1 <= len(data) <= MOST_WRITTEN:
+        raise EngineError(f"{len(data)} bytes to write: 1 to {MOST_WRITTEN} at once")
+    top = MASK32 if not physical and not vcpu.regs.efer & EFER_LMA else MASK64
+    if at + len(data) - 1 > top:
+        raise EngineError(f"{len(data)} bytes at {at:#x} go beyond the end, {top:#x}")
+    for end in (at, at + len(data) - 1):
+        if not physical and not is_canonical(vcpu.regs, end):
+            raise UnmappedError(end, 1, "the address is not canonical")
+    pieces = []
+    while data:
+        size = PAGE - at % PAGE
+        gpa = _gpa(vcpu, at, physical=physical)
+        _refuse_all_but_ram(vm, vcpu, gpa, min(size, len(data)))
+        pieces.append((gpa, data[:size]))
+        at, data = at + size, data[size:]
+    for gpa, piece in pieces:
+        vm.memory.write(gpa, piece)
+
+
+def _from_hex(written: str) -> bytes:
+    try:
+        return bytes.fromhex(written)
+    except ValueError:
+        shown = f"{written[:40]!r}{'...' if len(written) > 40 else ''}"
+        raise EngineError(f"{shown} are no bytes: two hex digits each") from None
+
+
+def _refuse_all_but_ram(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> None:
+    """Raise `EngineError` unless bytes within one page are RAM that can be written."""
+    server = address_map.mmio(vm, vcpu, gpa)
+    if server is None:
+        raise UnmappedError(gpa, size, "neither memory nor a device of the engine")
+    name = address_map.device_name(server)
+    if name is not None:
+        raise EngineError(f"{gpa:#x} is no memory: it is served by {name}")
+    if isinstance(server, Region) and server.rom:
+        raise EngineError(f"{gpa:#x} is in {server.name}, which is read-only")
 
 
 def _pieces(at: int, size: int) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from lapis_sessions.commands import (
     interference,
     ipi,
     lints,
+    memory,
     panel,
     panes,
     places,
@@ -32,6 +33,7 @@ from lapis_sessions.commands import (
 COMMANDS = (
     *running.COMMANDS,
     *inspection.COMMANDS,
+    *memory.COMMANDS,
     *console.COMMANDS,
     *symbols.COMMANDS,
     *requests.COMMANDS,

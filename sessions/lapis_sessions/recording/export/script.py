@@ -59,7 +59,7 @@ def told(branch: RecordedBranch) -> Iterator[Told]:
         while notes and notes[0].acts < act.number:
             yield Told([], notes.popleft().text)
         row, lines = act.row, []
-        own = row.verb in {"step", "touch"}  # of the selected vCPU
+        own = row.verb in {"step", "touch", "write_memory"}  # of the selected vCPU
         if own and row.args["number"] != selected:
             selected = row.args["number"]
             lines.append(f"vcpu {selected}")
@@ -175,6 +175,12 @@ def _touch(args: Args) -> str:
     return f"mem {args['address']:#x} {args['size']} --touch{flag}"
 
 
+def _write(args: Args) -> str:
+    """`write-memory` writes as the selected vCPU does."""
+    flag = " --physical" if args["physical"] else ""
+    return f"write-memory {args['address']:#x} {args['data']}{flag}"
+
+
 def _schedule(args: Args) -> str:
     return " ".join([f"sched {args['policy']}", *_given(args["only"])])
 
@@ -195,6 +201,7 @@ LINES: dict[str, Callable[[Args], str]] = {
     "trap": lambda a: f"trap {a['space']} {a['first']:#x}/{a['size']:#x}",
     "untrap": lambda a: f"untrap {'all' if a['number'] is None else a['number']}",
     "touch": _touch,
+    "write_memory": _write,
     "discard": lambda a: f"discard {a['number']}",
     "send_ipi": lambda a: f"ipi raw {a['icr']:#x} --from {a['sender']}",
     "kernemu_write": lambda a: (
