@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher, get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lapis_sessions.errors import CommandError
 from lapis_sessions.text import numerals
+from lapis_sessions.text.near import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -150,7 +150,7 @@ class Registry:
             return self._by_name[name]
         except KeyError:
             begun = [n for n in self.names if n.startswith(f"{name} ")]
-            near = _nearest(name, self.names)
+            near = nearest(name, self.names)
             hint = "try help"
             if near is not None:
                 usage = self._by_name[near].usage
@@ -175,20 +175,6 @@ class Registry:
             return Call(command, Bound(_bind(command, rest, symbols)))
         except CommandError as error:
             raise CommandError(f"{error}; usage: {command.usage}") from None
-
-
-def _nearest(name: str, names: Sequence[str]) -> str | None:
-    """Return the name that is most like one; of two the one that begins as it does.
-
-    >>> _nearest("stpe", ["type", "step", "run"])
-    'step'
-    """
-
-    def likeness(other: str) -> tuple[float, bool]:
-        ratio = SequenceMatcher(None, other, name).ratio()
-        return ratio, other[:1] == name[:1]
-
-    return max(get_close_matches(name, names, 5), key=likeness, default=None)
 
 
 def _with_choices(command: Command, tables: Mapping[str, tuple[str, ...]]) -> Command:

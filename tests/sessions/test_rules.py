@@ -162,9 +162,9 @@ def test_no_text_does_anything_but_give_an_integer_or_an_error(text: str) -> Non
         ("any = device 3", "is not"),
         ("any = file /nowhere/at/all", "no such file"),
         ("any = eval(1)", "no function 'eval'; there are: abs, max, min"),
-        ("any = 1, count / 2", "'count / 2' is not taken in an expression of a rule"),
+        ("any = 1, count / 2", "'/' is not taken: // divides, and rounds down"),
         ("any = addres", "no 'addres'; there are: address, count, data, gpa"),
-        ("any = 1 +", "'1 +' is not an expression of a rule: invalid syntax"),
+        ("any = 1 +", "'1 +' is not an expression of a rule: it ends too soon"),
     ],
 )
 def test_a_rule_that_does_not_parse_is_refused(

@@ -1,22 +1,36 @@
 """Expressions that users write, as `stop == "halted" and "done" not in console`.
 
-They have the form of Python expressions, of which few are taken: comparisons, `and`,
-`or`, `not`, integer arithmetic, lists, a choice, items, and the names and functions
-that the caller offers; of these a `Kind` may take still fewer. Nothing of Python's own
-can be reached; an attribute is an item of a mapping. All is checked once, and what
-takes long or much memory cannot be written.
+There are comparisons, `and`, `or`, `not`, integer arithmetic, lists, a choice, items,
+and the names and functions that the caller offers; of these a `Kind` may take still
+fewer. All is checked once, and what takes long or much memory cannot be written.
 """
 
 from __future__ import annotations
 
-import ast
-import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from lapis_sessions.errors import CommandError
-from lapis_sessions.text import operators
+from lapis_sessions.text import grammar, operators
+from lapis_sessions.text.grammar import (
+    Application,
+    Attribute,
+    Binary,
+    Brackets,
+    Choice,
+    Compared,
+    Constant,
+    GrammarError,
+    Item,
+    Items,
+    Logic,
+    Name,
+    Part,
+    Signed,
+    TooDeepError,
+)  # fmt: skip
+from lapis_sessions.text.near import nearest
 from lapis_sessions.text.operators import clipped
 from lapis_sessions.text.visible import visible
 
@@ -26,6 +40,10 @@ Value = Callable[[Names], Any]
 
 NO_VALUE: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What operators and the functions of callers raise."""
+AT: Final = "at"
+"""The function that `[x]` stands for, where the caller offers it."""
+MOST_NAMES: Final = 24
+"""So many names are told where one is unknown; of more the nearest only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,21 @@ class ExpressionError(CommandError):
 
     title = "Bad expression"
 
+    def __init__(self, sentence: str, text: str = "", start: int = 0, end: int = 0):
+        """Say what is wrong, and with which characters of `text`."""
+        super().__init__(sentence)
+        self.text = text
+        self.start = start
+        self.end = end
+
+    @property
+    def place(self) -> str:
+        """The text, and under it a mark at what is wrong; nothing where that is all."""
+        line = self.text
+        if not line.isprintable() or self.end - self.start in {0, len(line)}:
+            return ""
+        return f"{line}\n{' ' * self.start}{'^' * max(self.end - self.start, 1)}"
+
 
 class Expression:
     """An expression that was checked, to be evaluated as often as one likes."""
@@ -64,17 +97,17 @@ class Expression:
         names: Collection[str],
         functions: Collection[str] = (),
         kind: Kind = CONDITION,
-        part: ast.expr | None = None,
+        part: Part | None = None,
     ) -> None:
         """Check `text`, in which `names` and `functions` may be used.
 
         `part` is the part of it that is meant, where that is not all. Raises
         `ExpressionError` for what is not an expression or is none of ours.
         """
-        node = _parsed(text, kind) if part is None else part
-        self._check = _Check(text, names, functions, kind)
-        self._value = self._check.part(node, 0)
-        self.text = self._check.text_of(node)
+        tree = _parsed(text, kind) if part is None else part
+        self._written = _Written(text.strip(), kind)
+        self._value = _Check(self._written, names, functions).part(tree)
+        self.text = self._written.part(tree)
         """As it was written."""
 
     @classmethod
@@ -84,7 +117,7 @@ class Expression:
         Raises `ExpressionError` like the constructor, and when there is none.
         """
         tree = _parsed(text, kind)
-        parts = tree.elts if isinstance(tree, ast.Tuple) else [tree]
+        parts = tree.items if isinstance(tree, Items) else (tree,)
         if not parts:
             raise ExpressionError(
                 f"{clipped(text)!r} is not {kind.called}: it is empty"
@@ -100,19 +133,15 @@ class Expression:
         try:
             return self._value(_Once(names))
         except _NoValueError as error:
-            part = self._check.text_of(error.node)
-            # It is worth naming where it is not all there is.
-            where = "" if part == self.text else f"{visible(clipped(part))}: "
-            sentence = f"{clipped(self.text)!r} has no value: {where}{error.why}"
-            raise ExpressionError(sentence) from None
+            raise self._written.no_value(self.text, error) from None
 
 
 class _NoValueError(Exception):
     """A part of an expression has no value."""
 
-    def __init__(self, node: ast.AST, error: Exception) -> None:
-        super().__init__(node)
-        self.node = node
+    def __init__(self, part: Part, error: Exception) -> None:
+        super().__init__(part)
+        self.part = part
         self.why = error.args[0] if error.args else type(error).__name__
 
 
@@ -128,149 +157,178 @@ class _Once(dict[str, Any]):
         return value
 
 
-def _parsed(text: str, kind: Kind) -> ast.expr:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was written, for what is said of it."""
+
+    text: str
+    kind: Kind
+
+    def part(self, part: Part) -> str:
+        """Return a part as it was written."""
+        return self.text[part.start : part.end]
+
+    def refused(self, part: Part, why: str) -> ExpressionError:
+        """Say that an expression is one, but not of this kind."""
+        sentence = f"{clipped(self.text)!r} is refused: {why}"
+        return ExpressionError(sentence, self.text, part.start, part.end)
+
+    def not_taken(self, part: Part) -> ExpressionError:
+        """Say that a part has no place in expressions of this kind."""
+        what = clipped(self.part(part))
+        return self.refused(part, f"{what!r} is not taken in {self.kind.called}")
+
+    def no_value(self, whole: str, error: _NoValueError) -> ExpressionError:
+        """Say that a part has no value, naming it where it is not all there is."""
+        part = self.part(error.part)
+        where = "" if part == whole else f"{visible(clipped(part))}: "
+        sentence = f"{clipped(whole)!r} has no value: {where}{error.why}"
+        return ExpressionError(sentence, self.text, error.part.start, error.part.end)
+
+
+def _parsed(text: str, kind: Kind) -> Part:
     if len(text) > kind.letters:
         raise ExpressionError(
             f"{kind.called} of {len(text)} characters: {kind.letters} is the most"
         )
+    line = text.strip()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Python's to its own programmers
-            return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        why = getattr(error, "msg", "it cannot be read")
-        sentence = f"{clipped(text)!r} is not {kind.called}: {why}"
-        raise ExpressionError(sentence) from None
+        return grammar.parse(line, kind.levels)
+    except GrammarError as error:
+        is_one = isinstance(error, TooDeepError)
+        what = "is refused" if is_one else f"is not {kind.called}"
+        sentence = f"{clipped(text)!r} {what}: {error}"
+        raise ExpressionError(sentence, line, error.start, error.end) from None
 
 
 class _Check:
     """Makes functions of the parts of a tree, and refuses those that are not taken."""
 
     def __init__(
-        self, text: str, names: Collection[str], functions: Collection[str], kind: Kind
+        self, written: _Written, names: Collection[str], functions: Collection[str]
     ) -> None:
-        self.text = text.strip()
+        self.written = written
+        self.kind = written.kind
         self.names = names
-        self.functions = {*kind.functions, *functions}
-        self.kind = kind
+        self.functions = {*written.kind.functions, *functions}
 
-    def text_of(self, node: ast.AST) -> str:
-        """Return a part as it was written."""
-        return ast.get_source_segment(self.text, node) or self.text
-
-    def part(self, node: ast.AST, depth: int) -> Value:
+    def part(self, part: Part) -> Value:
         """Return what computes a part; raise `ExpressionError`."""
-        if depth > self.kind.levels:
-            raise self._refused(f"it has more than {self.kind.levels} levels")
-        if isinstance(node, ast.Constant):
-            return self._constant(node)
-        value = self._made(node, depth + 1)
+        if isinstance(part, Constant):
+            return self._constant(part)
+        value = self._made(part)
 
         def compute(names: Names) -> Any:
             try:
                 return value(names)
             except NO_VALUE as error:
-                raise _NoValueError(node, error) from None
+                raise _NoValueError(part, error) from None
 
         return compute
 
-    def _made(self, node: ast.AST, depth: int) -> Value:
+    def _made(self, part: Part) -> Value:
         bits = self.kind.bits
-        match node:
-            case ast.Name(id=name):
-                return self._name(name)
-            case ast.BoolOp(op=op, values=values):
-                return _logic(op, [self.part(value, depth) for value in values])
-            case ast.UnaryOp(op=op, operand=operand):
-                return _applied(operators.sign(op, bits), [self.part(operand, depth)])
-            case ast.BinOp(left=left, op=op, right=right) if (
-                type(op) in operators.ARITHMETIC
-            ):
-                both = [self.part(left, depth), self.part(right, depth)]
-                return _applied(operators.arithmetic(op, bits), both)
-            case ast.Compare():
-                return self._comparison(node, depth)
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                asked = self.part(test, depth)
-                then, other = self.part(body, depth), self.part(orelse, depth)
-                return lambda names: then(names) if asked(names) else other(names)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (
-                args or name in self.functions - {*self.kind.functions}
-            ):
-                return self._call(name, [self.part(arg, depth) for arg in args])
+        match part:
+            case Name():
+                return self._name(part)
+            case Logic(word=word, parts=parts):
+                return _logic(word, [self.part(each) for each in parts])
+            case Signed(sign=sign, operand=operand):
+                return _applied(operators.sign(sign, bits), [self.part(operand)])
+            case Binary(left=left, sign=sign, right=right):
+                both = [self.part(left), self.part(right)]
+                return _applied(operators.arithmetic(sign, bits), both)
+            case Compared():
+                return self._comparison(part)
+            case Choice(then=then, test=test, other=other):
+                asked, yes, no = map(self.part, (test, then, other))
+                return lambda names: yes(names) if asked(names) else no(names)
+            case Application():
+                return self._call(part)
             case _ if not self.kind.integers:
-                return self._compound(node, depth)
+                return self._compound(part)
             case _:
-                raise self._not_taken(node)
+                raise self.written.not_taken(part)
 
-    def _compound(self, node: ast.AST, depth: int) -> Value:
-        """Make a list or an item."""
-        match node:
-            case ast.List(elts=items) | ast.Tuple(elts=items):
-                parts = [self.part(item, depth) for item in items]
-                return lambda names: [part(names) for part in parts]
-            case ast.Attribute(value=of, attr=name):
-                whole = self.part(of, depth)
+    def _compound(self, part: Part) -> Value:
+        """Make a list, an item, or what stands in memory."""
+        match part:
+            case Brackets(items=(one,)) if AT in self.functions:
+                return self._called(AT, [self.part(one)])
+            case Brackets(items=items) | Items(items=items):
+                return _listed([self.part(item) for item in items])
+            case Attribute(whole=of, name=name):
+                whole = self.part(of)
                 return lambda names: operators.attribute(whole(names), name)
-            case ast.Subscript(value=of, slice=index) if not isinstance(
-                index, ast.Slice
-            ):
-                both = [self.part(of, depth), self.part(index, depth)]
-                return _applied(operators.item, both)
+            case Item(whole=of, index=index):
+                return _applied(operators.item, [self.part(of), self.part(index)])
             case _:
-                raise self._not_taken(node)
+                raise self.written.not_taken(part)
 
-    def _refused(self, why: str) -> ExpressionError:
-        return ExpressionError(f"{clipped(self.text)!r} is refused: {why}")
-
-    def _not_taken(self, node: ast.AST) -> ExpressionError:
-        part = clipped(self.text_of(node))
-        return self._refused(f"{part!r} is not taken in {self.kind.called}")
-
-    def _constant(self, node: ast.Constant) -> Value:
-        value = node.value
+    def _constant(self, part: Constant) -> Value:
+        value = part.value
         taken = int if self.kind.integers else (int, str, type(None))
         if not isinstance(value, taken):
-            raise self._not_taken(node)
+            raise self.written.not_taken(part)
         try:
             operators.bounded(value, self.kind.bits)
         except ValueError as error:
-            raise self._refused(str(error)) from None
+            raise self.written.refused(part, str(error)) from None
         return lambda _: value
 
-    def _name(self, name: str) -> Value:
+    def _name(self, part: Name) -> Value:
+        name = part.name
         if name not in self.names:
-            known = ", ".join(sorted(self.names))
-            raise self._refused(f"there is no {clipped(name)!r}; there are: {known}")
+            raise self._unknown(part, "", name, self.names)
         return lambda names: names[name]
 
-    def _call(self, name: str, args: list[Value]) -> Value:
+    def _unknown(
+        self, part: Part, what: str, name: str, known: Collection[str]
+    ) -> ExpressionError:
+        """Say that there is nothing of a name, and what there is."""
+        sentence = f"there is no {what}{clipped(name)!r}"
+        if len(known) > MOST_NAMES:
+            near = nearest(name, known)
+            hint = f"; did you mean {near}?" if near is not None else ""
+            return self.written.refused(part, f"{sentence}{hint}")
+        listed = ", ".join(sorted(known))
+        return self.written.refused(part, f"{sentence}; there are: {listed}")
+
+    def _call(self, part: Application) -> Value:
+        name, count = part.name, len(part.arguments)
         if name not in self.functions:
-            known, name = ", ".join(sorted(self.functions)), clipped(name)
-            raise self._refused(f"there is no function {name!r}; there are: {known}")
+            raise self._unknown(part, "function ", name, self.functions)
+        if name in self.kind.functions:
+            if not count:
+                raise self.written.not_taken(part)
+            if name in operators.OF_ONE and count > 1:
+                why = f"{name} takes one value, not {count}"
+                raise self.written.refused(part, why)
+        return self._called(name, [self.part(each) for each in part.arguments])
+
+    def _called(self, name: str, arguments: list[Value]) -> Value:
         bits = self.kind.bits
         if name in self.kind.functions:
-            if name in operators.OF_ONE and len(args) > 1:
-                raise self._refused(f"{name} takes one value, not {len(args)}")
-            own = _applied(operators.FUNCTIONS[name], args)
+            own = _applied(operators.FUNCTIONS[name], arguments)
             return lambda names: operators.bounded(own(names), bits)
         return lambda names: operators.bounded(
-            names[name](*(arg(names) for arg in args)), bits
+            names[name](*(argument(names) for argument in arguments)), bits
         )
 
-    def _comparison(self, node: ast.Compare, depth: int) -> Value:
-        first, *rest = [self.part(n, depth) for n in (node.left, *node.comparators)]
+    def _comparison(self, part: Compared) -> Value:
         known = dict(operators.COMPARISONS)
         if not self.kind.integers:
             known |= operators.MEMBERSHIP
-        if any(type(op) not in known for op in node.ops):
-            raise self._not_taken(node)
-        tests = [(known[type(op)], two) for op, two in zip(node.ops, rest, strict=True)]
+        if any(sign not in known for sign, _ in part.rest):
+            raise self.written.not_taken(part)
+        first = self._compared(part.first)
+        tests = [(sign, known[sign], self._compared(each)) for sign, each in part.rest]
 
         def compare(names: Names) -> bool:
-            left = first(names)
-            for test, part in tests:
-                right = part(names)
+            left = first(names, as_list=False)
+            for sign, test, right_of in tests:
+                beside = sign in operators.MEMBERSHIP or isinstance(left, (list, tuple))
+                right = right_of(names, as_list=beside)
                 if not test(left, right):
                     return False
                 left = right
@@ -278,10 +336,23 @@ class _Check:
 
         return compare
 
+    def _compared(self, part: Part) -> Callable[..., Any]:
+        """Return what computes a part of a comparison.
 
-def _logic(op: ast.boolop, parts: list[Value]) -> Value:
+        `[x]` is what stands in memory, but beside a list, or behind `in`, it is a list.
+        """
+        value = self.part(part)
+        match part:
+            case Brackets(items=(one,)) if AT in self.functions:
+                listed = _listed([self.part(one)])
+                return lambda names, as_list: (listed if as_list else value)(names)
+            case _:
+                return lambda names, as_list: value(names)  # noqa: ARG005 - as above
+
+
+def _logic(word: str, parts: list[Value]) -> Value:
     """Make `and` or `or`, whose value is that of the part which decides it."""
-    decides = isinstance(op, ast.Or)
+    decides = word == "or"
 
     def compute(names: Names) -> Any:
         value: Any = None
@@ -292,6 +363,10 @@ def _logic(op: ast.boolop, parts: list[Value]) -> Value:
         return value
 
     return compute
+
+
+def _listed(parts: Sequence[Value]) -> Value:
+    return lambda names: [part(names) for part in parts]
 
 
 def _applied(do: operators.Operator, parts: list[Value]) -> Value:

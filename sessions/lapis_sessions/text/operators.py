@@ -7,7 +7,6 @@ written; `expressions` adds that.
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
@@ -16,17 +15,17 @@ Operator = Callable[..., Any]
 
 SHOWN: Final = 60
 """Characters of what a user wrote that an error repeats."""
-ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[int, int], int]]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
-    ast.LShift: operator.lshift, ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+ARITHMETIC: Final[Mapping[str, Callable[[int, int], int]]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul,
+    "//": operator.floordiv, "%": operator.mod, "**": operator.pow,
+    "<<": operator.lshift, ">>": operator.rshift,
+    "&": operator.and_, "|": operator.or_, "^": operator.xor,
 }  # fmt: skip
-DIVISIONS: Final = (ast.FloorDiv, ast.Mod)
-COUNTED: Final = (ast.LShift, ast.RShift, ast.Pow)
+DIVISIONS: Final = ("//", "%")
+COUNTED: Final = ("<<", ">>", "**")
 """What is done as often as the right operand says."""
-SIGNS: Final[Mapping[type[ast.unaryop], Callable[[int], int]]] = {
-    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Invert: operator.invert,
+SIGNS: Final[Mapping[str, Callable[[int], int]]] = {
+    "+": operator.pos, "-": operator.neg, "~": operator.invert,
 }  # fmt: skip
 
 
@@ -47,18 +46,18 @@ def bounded(value: Any, bits: int) -> Any:
     return value
 
 
-def arithmetic(op: ast.operator, bits: int) -> Operator:
+def arithmetic(sign: str, bits: int) -> Operator:
     """Return what an operator does to two integers, to give one of at most `bits`."""
-    kind, do = type(op), ARITHMETIC[type(op)]
+    do = ARITHMETIC[sign]
 
     def compute(left: object, right: object) -> int:
         one, two = _integer(left), _integer(right)
-        if kind in DIVISIONS and not two:
+        if sign in DIVISIONS and not two:
             raise ZeroDivisionError("division by zero")
-        if kind in COUNTED and not 0 <= two <= bits:
+        if sign in COUNTED and not 0 <= two <= bits:
             raise ValueError(f"{two} is not from 0 to {bits}")
         # A power has at least half as many bits as this: it is not even begun.
-        if kind is ast.Pow and one.bit_length() * two > 2 * bits:
+        if sign == "**" and one.bit_length() * two > 2 * bits:
             raise ValueError(f"a number of more than {bits} bits")
         found: int = bounded(do(one, two), bits)
         return found
@@ -66,11 +65,11 @@ def arithmetic(op: ast.operator, bits: int) -> Operator:
     return compute
 
 
-def sign(op: ast.unaryop, bits: int) -> Operator:
+def sign(op: str, bits: int) -> Operator:
     """Return what a sign does to an integer, or `not` to anything."""
-    if isinstance(op, ast.Not):
+    if op == "not":
         return operator.not_
-    do = SIGNS[type(op)]
+    do = SIGNS[op]
     # A truth is 0 or 1 here: Python itself is giving up ~ of one.
     return lambda value: bounded(do(int(_integer(value))), bits)
 
@@ -142,13 +141,13 @@ def _among(value: Any, many: Any) -> bool:
     return value in many
 
 
-COMPARISONS: Final[Mapping[type[ast.cmpop], Operator]] = {
-    ast.Eq: operator.eq, ast.NotEq: operator.ne,
-    ast.Lt: _ordered(operator.lt), ast.LtE: _ordered(operator.le),
-    ast.Gt: _ordered(operator.gt), ast.GtE: _ordered(operator.ge),
+COMPARISONS: Final[Mapping[str, Operator]] = {
+    "==": operator.eq, "!=": operator.ne,
+    "<": _ordered(operator.lt), "<=": _ordered(operator.le),
+    ">": _ordered(operator.gt), ">=": _ordered(operator.ge),
 }  # fmt: skip
-MEMBERSHIP: Final[Mapping[type[ast.cmpop], Operator]] = {
-    ast.In: _among, ast.NotIn: lambda value, many: not _among(value, many),
+MEMBERSHIP: Final[Mapping[str, Operator]] = {
+    "in": _among, "not in": lambda value, many: not _among(value, many),
 }  # fmt: skip
 
 
