@@ -91,6 +91,10 @@ class Branch:
             return Spot(index, start)
         return Spot(index, Position(retired, 0, 0))
 
+    def spot_at(self, at: Position) -> Spot:
+        """Return where the branch has come to `at`, a position that lies on it."""
+        return Spot(bisect_left(self.entries, at, key=lambda each: each.end), at)
+
     def over(self, spot: Spot) -> int:
         """Return how many acts are over at a spot, from the beginning of the branch on.
 

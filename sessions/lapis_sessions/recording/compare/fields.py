@@ -47,7 +47,8 @@ def compare(a: Machine, b: Machine) -> tuple[list[Different], tuple[str, str]]:
     found: list[Different] = []
     for row in different(one.fields(), other.fields()):
         if row.field.startswith(MEMORY):
-            found += _words(a, b, int(row.field.removeprefix(MEMORY), 16))
+            gpa = int(row.field.removeprefix(MEMORY), 16)
+            found += words(gpa, page(a, gpa), page(b, gpa))
         else:
             found.append(row)
     return found, digests
@@ -57,10 +58,10 @@ MOST_WORDS = 8
 """Words shown of one page."""
 
 
-def _words(a: Machine, b: Machine, gpa: int) -> list[Different]:
-    one, other = _page(a, gpa), _page(b, gpa)
+def words(gpa: int, one: bytes, other: bytes) -> list[Different]:
+    """Return the words in which two pages at `gpa` differ; none has no bytes."""
     if not one or not other:
-        sizes = (f"{len(page)} bytes" if page else AT_RESET for page in (one, other))
+        sizes = (f"{len(each)} bytes" if each else AT_RESET for each in (one, other))
         return [Different(f"{MEMORY}{gpa:#x}", *sizes)]
     rows = list(_moved(gpa, one, other))
     if len(rows) > MOST_WORDS:
@@ -77,7 +78,8 @@ def _moved(gpa: int, one: bytes, other: bytes) -> Iterator[Different]:
             yield Different(f"{MEMORY}{gpa + at:#x}", mine.hex(" "), its.hex(" "))
 
 
-def _page(machine: Machine, gpa: int) -> bytes:
+def page(machine: Machine, gpa: int) -> bytes:
+    """Return a page of memory, without bytes where nothing is mapped."""
     try:
         return machine.read_physical(gpa, PAGE)
     except UnmappedError:

@@ -108,11 +108,11 @@ def comparison(found: Comparison) -> ComparisonView:
         a=_side(found.a),
         b=_side(found.b),
         equal=found.is_equal,
-        header=_rows(found.header),
+        header=differences(found.header),
         act=_acts(found.acts),
-        event=_events(found.events),
-        fields=_rows(found.fields),
-        beginning=_rows(found.beginning),
+        event=first_event(found.events),
+        fields=differences(found.fields),
+        beginning=differences(found.beginning),
         digests=dict(zip("ab", found.digests, strict=True)),
     )
 
@@ -123,7 +123,8 @@ def _side(side: Side) -> SideView:
     return SideView(side.text, named.recording.name, named.branch.name, profile)
 
 
-def _rows(found: Sequence[Different]) -> tuple[DifferentView, ...]:
+def differences(found: Sequence[Different]) -> tuple[DifferentView, ...]:
+    """Return fields that differ."""
     return tuple(DifferentView(row.field, row.a, row.b) for row in found)
 
 
@@ -148,7 +149,8 @@ def act(it: ActRow) -> ActView:
     )
 
 
-def _events(found: Events | None) -> EventsView | None:
+def first_event(found: Events | None) -> EventsView | None:
+    """Return the first event that differs, if one does."""
     if found is None:
         return None
     return EventsView(
@@ -195,12 +197,12 @@ def text(view: ComparisonView) -> str:
     """Return the report of `lapis session diff`."""
     out = [f"a: {view.a.text}", f"b: {view.b.text}"]
     if view.header:
-        out += ["", "the machines differ:", *_table(view.header)]
+        out += ["", "the machines differ:", *table(view.header)]
     if view.act is not None:
         out += ["", *_acts_text(view.act)]
-    out += ["", *_events_text(view.event)]
+    out += ["", *event_text(view.event)]
     if view.fields:
-        out += ["", _state(view), *_table(view.fields)]
+        out += ["", _state(view), *table(view.fields)]
     elif view.event is not None:
         out += ["", "the state right after it does not differ"]
     else:
@@ -224,7 +226,8 @@ def _act_line(view: NumberedView | None) -> str:
     return f"act {view.number}: {view.act.text} -> {where}"
 
 
-def _events_text(view: EventsView | None) -> list[str]:
+def event_text(view: EventsView | None) -> list[str]:
+    """Say which event differs first, and what came before it."""
     if view is None:
         return ["no event differs"]
     what = " only in its time" if view.differs == "time" else ""
@@ -243,7 +246,8 @@ def _state(view: ComparisonView) -> str:
     )
 
 
-def _table(rows: Sequence[DifferentView]) -> list[str]:
+def table(rows: Sequence[DifferentView]) -> list[str]:
+    """Return fields that differ in columns, the first of many."""
     shown = rows[:MOST]
     width = max(len(row.field) for row in shown)
     out = [
