@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from lapis_engine import events
 from lapis_engine.boot.detect import Loader
 from lapis_engine.boot.image import BootPlan
-from lapis_engine.devices.device import Device, Range, Signal
+from lapis_engine.devices.device import Device, Range, Signal, Wire
 from lapis_engine.explain.fields import Explanation
 from lapis_engine.lints.lint import Lint
 from lapis_engine.lints.state import Finding
@@ -248,6 +248,15 @@ def signals(value: Any) -> Signals:
     for each in found:
         if not isinstance(each, get_args(Signal)):
             raise TypeError(f"{each!r} is no signal")
+    return found
+
+
+def wires(value: Any) -> tuple[Wire, ...]:
+    """Check what a device says that it holds up."""
+    found = tuple(value)
+    for each in found:
+        if not isinstance(each, get_args(Wire)):
+            raise TypeError(f"{each!r} is no wire")
     return found
 
 

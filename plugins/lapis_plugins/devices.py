@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Range,
         Signals,
         Timed,
+        Wire,
     )
     from lapis_engine.machine.machine import Machine
     from lapis_plugins.guard import Guard
@@ -59,9 +60,17 @@ def guarded(guard: Guard, device: Device) -> Device:
         plain=look(device.plain, None),
         plain_write=look(device.plain_write, None),
         hides=look(device.hides, ()),
+        holds=look(_wires(device.holds), ()),
         moves=None if moves is None else GuardedMoves(look, moves),
         function=function,
     )
+
+
+def _wires(
+    holds: Callable[[Any], tuple[Wire, ...]] | None,
+) -> Callable[[Any], tuple[Wire, ...]] | None:
+    """Check what a device says that it holds up."""
+    return None if holds is None else lambda state: checks.wires(holds(state))
 
 
 def _look(

@@ -273,5 +273,8 @@ class Device:
     shadow: Callable[[Any], tuple[Shadow, ...]] | None = None
     """Given the state: which stretches below 1 MiB are RAM or the ROM over it, always
     the same ones."""
+    holds: Callable[[Any], tuple[Wire, ...]] | None = None
+    """Given the state: the wires that it holds up at present, as it raised them. It is
+    for those who look at the machine; nothing that runs asks for it."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""

@@ -105,12 +105,23 @@ def _move(state: PcTestdevState, line: int, *, up: bool) -> Signals:
     if up == bool(state.lines >> line & 1):
         return ()
     state.lines ^= 1 << line
+    return (_wire(line, up=up),)
+
+
+def _wire(line: int, *, up: bool) -> LineChanged | GsiChanged:
     if line < ISA_LINES:
-        return (LineChanged(line, asserted=up),)
-    return (GsiChanged(line, asserted=up),)
+        return LineChanged(line, asserted=up)
+    return GsiChanged(line, asserted=up)
+
+
+def _holds(state: PcTestdevState) -> tuple[LineChanged | GsiChanged, ...]:
+    up = (n for n in range(state.lines.bit_length()) if state.lines >> n & 1)
+    return tuple(_wire(line, up=True) for line in up)
 
 
 def device(*, has_memory: bool = True) -> Device:
     """Return the device; without its memory where flash takes that place."""
     mmio = (MEMORY,) if has_memory else ()
-    return Device("pc-testdev", PcTestdevState(), PcTestdevAccess(), PORTS, mmio)
+    return Device(
+        "pc-testdev", PcTestdevState(), PcTestdevAccess(), PORTS, mmio, holds=_holds
+    )

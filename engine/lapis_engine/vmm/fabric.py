@@ -235,7 +235,7 @@ def _ended(vm: Vm, ended: VectorEnded) -> None:
 
 def message(vm: Vm, item: device.InterruptMessage) -> MessageSent:
     """Carry an interrupt message of an IOAPIC or a device to its targets."""
-    why = _message_refusal(item, vm.profile)
+    why = refusal(item, vm.profile)
     targets = () if why is not None else recipients(vm, item)
     kind = "logical destination" if item.logical else "APIC id"
     where = f"{kind} {item.destination:#x}"
@@ -264,7 +264,8 @@ def recipients(vm: Vm, item: device.InterruptMessage) -> tuple[int, ...]:
     return apic_destination.lowest(found)
 
 
-def _message_refusal(item: device.InterruptMessage, profile: Profile) -> Cause | None:
+def refusal(item: device.InterruptMessage, profile: Profile) -> Cause | None:
+    """Return why a message is dropped before anybody hears of it, or None."""
     if item.mode in {"fixed", "lowest", "extint"}:
         return None
     if item.mode in {"nmi", "init"} and profile.messages_of_all_modes:
@@ -344,10 +345,17 @@ def _route(
         vm.timers.moved = True
 
 
+def pin_of(irq: int) -> int | None:
+    """Return the input of the IOAPIC that an ISA line is led to, or None."""
+    if irq == CASCADE:
+        return None
+    return PIN_OF_IRQ_0 if irq == 0 else irq
+
+
 def line(vm: Vm, irq: int, source: int, *, asserted: bool) -> None:
     """Move ISA line `irq`: an input of the 8259 pair and of the IOAPIC (0 is pin 2)."""
-    if vm.ioapic is not None and irq != CASCADE:
-        pin = PIN_OF_IRQ_0 if irq == 0 else irq
+    pin = pin_of(irq)
+    if vm.ioapic is not None and pin is not None:
         signal(vm, pins.set_pin(vm.ioapic, pin, asserted), source)
     if vm.pic is not None:
         signal(vm, pic.set_line(vm.pic, irq, asserted), source)

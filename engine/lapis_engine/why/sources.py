@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import destination as apic_destination
 from lapis_engine.apic import lvt, priority
-from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import (
     BASE_EN,
     CMCI_INDEX,
@@ -23,10 +22,9 @@ from lapis_engine.apic.regs import (
     SVR_ENABLED,
     VERSION_MAX_LVT,
 )
-from lapis_engine.devices.device import InterruptMessage
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.vmm import fabric
-from lapis_engine.why import pic_inputs, traffic
+from lapis_engine.why import ioapic_pins, pic_inputs, traffic
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
@@ -151,18 +149,7 @@ def _pin(vm: Vm, vcpu: Vcpu, pin: pins.Pin) -> Iterator[Reason]:
     entry, about = pin.redirection, f"ioapic pin {pin.number}"
     head = f"IOAPIC pin {pin.number} ({pin.entry:#x}) names it"
     values = {"pin": pin.number, "entry": pin.entry, "count": pin.count}
-    found = []
-    if entry.masked:
-        found.append(("ioapic-mask", f"{head} and is masked (bit 16)"))
-    if entry.level and entry.remote_irr:
-        found.append(("remote-irr", _remote_irr(vm, head)))
-    elif pin.count == 0:
-        found.append(("line", f"{head}, and nothing asserts the pin (count 0)"))
-    elif not entry.level:
-        text = (
-            f"{head}, is asserted already (count {pin.count}), and only an edge sends"
-        )
-        found.append(("edge", text))
+    found = list(ioapic_pins.standing(vm, pin, head))
     if entry.mode == "nmi" and not vm.profile.messages_of_all_modes:
         found.append(("not-implemented", f"{head}, and NMI messages are dropped here"))
     found += _misses(vm, vcpu, entry, head)
@@ -172,25 +159,11 @@ def _pin(vm: Vm, vcpu: Vcpu, pin: pins.Pin) -> Iterator[Reason]:
         yield allows("ioapic", f"{head} and is let out", about, **values)
 
 
-def _remote_irr(vm: Vm, head: str) -> str:
-    text = (
-        f"{head}, and its remote IRR (bit 14) is set: a level message is out, and no "
-        f"EOI has come back"
-    )
-    keeping = [v for v in vm.vcpus if apic_state.suppresses_eoi(v.apic, vm.profile)]
-    if not keeping:
-        return text
-    names = ", ".join(f"vCPU {v.id}" for v in keeping)
-    return f"{text} (SVR bit 12 of {names} keeps EOIs from the IOAPIC)"
-
-
 def _misses(
     vm: Vm, vcpu: Vcpu, entry: pins.Redirection, head: str
 ) -> Iterator[tuple[str, str]]:
     """Yield the rule and its words when the entry does not name this vCPU."""
-    message = InterruptMessage(
-        "", entry.destination, entry.logical, entry.mode, entry.vector, entry.level
-    )
+    message = ioapic_pins.message(entry)
     kind = "logical destination" if entry.logical else "APIC id"
     where = f"{head}, but goes to {kind} {entry.destination:#x}"
     reached = fabric.recipients(vm, message)

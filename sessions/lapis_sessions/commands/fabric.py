@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapis_engine.errors import EngineError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.views import devices, events
 from lapis_sessions.views.devices import KernemuView
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.session import Session
-    from lapis_sessions.views.devices import IoApicView, PicView
     from lapis_sessions.views.events import EventView
 
 VCPU = Argument("vcpu", "vcpu")
@@ -122,22 +120,6 @@ def run_state(session: Session, bound: Bound) -> list[EventView]:
     return caused(session, lambda: machine.set_run_state(vcpu, state, vector))
 
 
-def ioapic(session: Session, _bound: Bound) -> IoApicView:
-    """Return the IOAPIC, pin by pin."""
-    state = session.machine.vm.ioapic
-    if state is None:
-        raise EngineError("this machine has no IOAPIC")
-    return devices.ioapic(state)
-
-
-def pic(session: Session, _bound: Bound) -> list[PicView]:
-    """Return the two 8259s."""
-    state = session.machine.vm.pic
-    if state is None:
-        raise EngineError("this machine has no 8259")
-    return devices.pic(state)
-
-
 COMMANDS = (
     Command(
         "kernemu write",
@@ -192,13 +174,5 @@ COMMANDS = (
             Argument("vector", "value", option=True),
             OF_VCPU,
         ),
-    ),
-    Command(
-        "ioapic", "show the IOAPIC, pin by pin", "read-only",
-        ioapic, devices.ioapic_text, (), ("info ioapic",),
-    ),
-    Command(
-        "pic", "show the two 8259s", "read-only",
-        pic, devices.pic_text, (), ("info pic",),
     ),
 )  # fmt: skip

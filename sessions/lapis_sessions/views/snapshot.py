@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lapis_sessions.views import apic, consoles, history, registers
+from lapis_sessions.views import apic, consoles, devices, history, registers
 from lapis_sessions.views.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lapis_sessions.symbols.book import Places
     from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.devices import DevicesSnapshot
     from lapis_sessions.views.history import History
 
 
@@ -87,6 +88,8 @@ class Snapshot:
     """Acts of the user's that are in no file."""
     history: History
     """Where in its history this is, and what is around."""
+    devices: DevicesSnapshot | None
+    """The devices that interrupt; None where they were not wanted."""
 
 
 EVERYTHING_USUAL = Wanted()
@@ -115,6 +118,7 @@ def take(session: Session, wanted: Wanted = EVERYTHING_USUAL) -> Snapshot:
         recording=session.writer is not None and not session.writer.failed,
         unsaved=session.unsaved,
         history=history.take(session),
+        devices=devices.of(machine) if wanted.devices else None,
     )
 
 

@@ -18,3 +18,5 @@ class Wanted:
     """Instructions of each vCPU, from RIP on."""
     events: int = 200
     """The last events, so many."""
+    devices: bool = False
+    """The devices that interrupt."""

@@ -56,6 +56,11 @@ def dry_run(found: DryRun, forbidden: Cause | None) -> DryRunView:
     )
 
 
+def bars(rows: Sequence[Reason]) -> list[str]:
+    """Return what stands in the way of something, or that nothing does."""
+    return _reasons(rows) or ["  nothing stands in its way"]
+
+
 def _reasons(rows: Sequence[Reason]) -> list[str]:
     return [f"  {'-' if row.blocks else '+'} {row.rule:<16} {row.text}" for row in rows]
 

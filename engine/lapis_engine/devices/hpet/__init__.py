@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lapis_engine.devices.device import Device
 from lapis_engine.devices.hpet import access, regs, timer
-from lapis_engine.devices.hpet.lines import route
+from lapis_engine.devices.hpet.lines import holds, route
 from lapis_engine.devices.hpet.state import HpetState
 
 
@@ -33,4 +33,5 @@ def device(
         role="hpet",
         plain=access.plain,
         route=route,
+        holds=holds,
     )

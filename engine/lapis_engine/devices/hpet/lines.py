@@ -31,7 +31,7 @@ def fire(state: HpetState, number: int) -> Signals:
         return (_message(state, timer, number),)
     if is_level:
         return settle(state)
-    where = _destination(state, number)
+    where = destination(state, number)
     if where is None:
         return ()
     pin, is_isa = where
@@ -82,7 +82,21 @@ def route(state: HpetState, moved: LineChanged | IntxChanged) -> Signals:
     return (_moved(moved.irq, up=moved.asserted, isa=True),)
 
 
-def _destination(state: HpetState, number: int) -> tuple[int, bool] | None:
+def holds(state: HpetState) -> tuple[LineChanged | GsiChanged, ...]:
+    """Return what its timers hold up."""
+    return tuple(
+        _moved(timer.held, up=True, isa=timer.held_isa)
+        for timer in state.timers
+        if timer.held is not None
+    )
+
+
+def is_displacing(state: HpetState) -> bool:
+    """Tell whether the 8254 and the RTC are cut off from lines 0 and 8."""
+    return bool(state.config & regs.LEGACY)
+
+
+def destination(state: HpetState, number: int) -> tuple[int, bool] | None:
     """Return (number, whether of an ISA line) of what a timer's interrupt moves."""
     if state.config & regs.LEGACY and number < len(regs.LEGACY_LINES):
         return regs.LEGACY_LINES[number], True
@@ -91,12 +105,12 @@ def _destination(state: HpetState, number: int) -> tuple[int, bool] | None:
 
 
 def _wanted(state: HpetState, number: int) -> tuple[int, bool] | None:
-    """Return what a timer is to hold up, as `_destination` does."""
+    """Return what a timer is to hold up, as `destination` does."""
     config = state.timers[number].config
     is_on = state.config & regs.ENABLE and config & regs.INTERRUPTS
     if not is_on or config & regs.FSB:
         return None
-    where = _destination(state, number)
+    where = destination(state, number)
     if config & regs.LEVEL:
         return where if state.status >> number & 1 else None
     # An edge that is held up stays so.
@@ -112,7 +126,7 @@ def _drop(timer: ComparatorState) -> Signals:
     return (_moved(pin, up=False, isa=timer.held_isa),)
 
 
-def _moved(pin: int, *, up: bool, isa: bool) -> Signal:
+def _moved(pin: int, *, up: bool, isa: bool) -> LineChanged | GsiChanged:
     if isa:
         return LineChanged(pin, asserted=up, is_final=True)
     return GsiChanged(pin, asserted=up)

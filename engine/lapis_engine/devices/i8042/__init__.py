@@ -8,7 +8,7 @@ that come without: firmware of its own sets it up anyhow.
 from __future__ import annotations
 
 from lapis_engine.devices.device import Device
-from lapis_engine.devices.i8042 import access, timer
+from lapis_engine.devices.i8042 import access, output, timer
 from lapis_engine.devices.i8042.state import I8042State
 from lapis_engine.devices.ps2 import regs as ps2_regs
 
@@ -22,4 +22,5 @@ def device() -> Device:
         ps2_regs.PORTS,
         timer=timer,
         plain=access.plain,
+        holds=output.holds,
     )

@@ -68,6 +68,12 @@ def settle(state: I8042State) -> Signals:
     return signals
 
 
+def holds(state: I8042State) -> tuple[LineChanged, ...]:
+    """Return the lines that are up."""
+    lines = ((regs.IRQ_KEYBOARD, state.line), (regs.IRQ_AUX, state.aux_line))
+    return tuple(LineChanged(irq, asserted=True) for irq, up in lines if up)
+
+
 def _keyboard_has(state: I8042State) -> bool:
     if state.command_byte & ps2_regs.COMMAND_BYTE_DISABLED:
         return False

@@ -46,7 +46,7 @@ def _lose(state: PicState, chip: ChipState, pin: int) -> None:
     Intel 8259A "Edge and Level Triggered Modes": the inputs must remain high until
     after the falling edge of the first INTA.
     """
-    if _candidate(state, chip) == pin:
+    if candidate(state, chip) == pin:
         chip.gone = True
     chip.edges &= ~(1 << pin)
 
@@ -61,25 +61,25 @@ def _drive(chip: ChipState, pin: int, *, high: bool) -> None:
 
 def _cascade(state: PicState) -> None:
     """Let the master's input 2 follow the slave's INT output."""
-    high = _asks(state, state.slave)
+    high = asks(state, state.slave)
     _drive(state.master, regs.CASCADE, high=high)
 
 
 def pending(state: PicState) -> bool:
     """Return the INTR output."""
-    return _asks(state, state.master)
+    return asks(state, state.master)
 
 
-def _asks(state: PicState, chip: ChipState) -> bool:
+def asks(state: PicState, chip: ChipState) -> bool:
     """Return the INT output of one chip."""
-    return chip.gone or _candidate(state, chip) is not None
+    return chip.gone or candidate(state, chip) is not None
 
 
 def peek(state: PicState) -> int | None:
     """Return the vector that `acknowledge` would give, None with INTR low."""
-    irq = _candidate(state, state.master)
+    irq = candidate(state, state.master)
     if irq == regs.CASCADE:
-        below = _candidate(state, state.slave)
+        below = candidate(state, state.slave)
         return state.slave.base + (regs.SPURIOUS if below is None else below)
     if irq is None:
         return state.master.base + regs.SPURIOUS if state.master.gone else None
@@ -104,7 +104,7 @@ def acknowledge(state: PicState) -> int:
 
 def accept(state: PicState, chip: ChipState) -> int | None:
     """Put the winner of one chip in service and return its input, or None."""
-    irq = _candidate(state, chip)
+    irq = candidate(state, chip)
     chip.gone = False
     if irq is None:
         if chip is state.slave:
@@ -160,7 +160,7 @@ def by_priority(chip: ChipState) -> tuple[int, ...]:
     return tuple((chip.lowest + 1 + i) % 8 for i in range(8))
 
 
-def _candidate(state: PicState, chip: ChipState) -> int | None:
+def candidate(state: PicState, chip: ChipState) -> int | None:
     """Return the input that one chip asks the processor to serve, or None."""
     if not chip.ready:
         return None

@@ -25,4 +25,5 @@ def device(*, set_up: bool = False) -> Device:
         role="pirq",
         function=Function(regs.SLOT, 0, Piix3Config(HEADER)),
         route=routing.route,
+        holds=routing.holds,
     )

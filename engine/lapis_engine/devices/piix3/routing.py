@@ -41,6 +41,13 @@ def route(state: Piix3State, moved: LineChanged | IntxChanged) -> Signals:
     return intx(state, moved.slot, moved.pin, asserted=moved.asserted)
 
 
+def holds(state: Piix3State) -> tuple[LineChanged, ...]:
+    """Return the lines that PIRQs hold up."""
+    return tuple(
+        LineChanged(irq, asserted=True) for irq in state.held if irq is not None
+    )
+
+
 def intx(state: Piix3State, slot: int, pin: int, *, asserted: bool) -> Signals:
     """Count pin 1 to 4 of a slot in or out; return how ISA lines move."""
     number = pirq(slot, pin)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lapis_engine.devices.device import Device, Function
 from lapis_engine.devices.piix3.regs import SLOT
-from lapis_engine.devices.piix4_pm import access, regs, timer
+from lapis_engine.devices.piix4_pm import access, events, regs, timer
 from lapis_engine.devices.piix4_pm.config import Piix4PmConfig
 from lapis_engine.devices.piix4_pm.header import HEADER, placed
 from lapis_engine.devices.piix4_pm.state import Piix4PmState
@@ -38,4 +38,5 @@ def device(base: int | None = None) -> Device:
         plain=access.plain,
         moves=config,
         function=Function(SLOT, regs.FUNCTION, config),
+        holds=events.holds,
     )

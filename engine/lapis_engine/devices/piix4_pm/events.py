@@ -28,6 +28,11 @@ def settle(state: Piix4PmState) -> Signals:
     return (LineChanged(regs.SCI, asserted=wanted),)
 
 
+def holds(state: Piix4PmState) -> tuple[LineChanged, ...]:
+    """Return the SCI's line while it is asserted."""
+    return (LineChanged(regs.SCI, asserted=True),) if state.sci else ()
+
+
 def press_power_button(state: Piix4PmState) -> Signals:
     """Let the power button have been pressed, for less than four seconds."""
     state.status |= regs.POWER_BUTTON

@@ -22,4 +22,5 @@ def device(*, pulses: bool = True) -> Device:
         regs.PORTS,
         timer=timer,
         plain=access.plain,
+        holds=timer.holds,
     )

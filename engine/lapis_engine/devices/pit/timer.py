@@ -45,6 +45,11 @@ def advance(state: PitState, now: int) -> Signals:
     return (*falls, rises)
 
 
+def holds(state: PitState) -> tuple[LineChanged, ...]:
+    """Return IRQ 0 while it is held up."""
+    return (LineChanged(IRQ, asserted=True),) if state.up else ()
+
+
 def settle(state: PitState, now: int) -> Signals:
     """Let IRQ 0 fall when a control word or a count has taken OUT down (mode 0)."""
     channel = state.channels[0]

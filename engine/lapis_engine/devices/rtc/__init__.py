@@ -42,5 +42,6 @@ def device(
         cmos_regs.PORTS,
         timer=timer,
         plain=access.plain,
+        holds=timer.holds,
         kept=KEPT,
     )

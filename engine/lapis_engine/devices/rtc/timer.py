@@ -49,6 +49,11 @@ def settle(state: RtcState) -> Signals:
     return (LineChanged(regs.IRQ, asserted=True),)
 
 
+def holds(state: RtcState) -> tuple[LineChanged, ...]:
+    """Return ISA line 8 while it is held up."""
+    return (LineChanged(regs.IRQ, asserted=True),) if state.line else ()
+
+
 def is_pending(state: RtcState) -> bool:
     """Tell whether C has a flag that B enables: IRQF."""
     return bool(state.flags & state.enables)

@@ -7,7 +7,7 @@ and what the host types (`receiver.queue`), at the line's speed in virtual time.
 from __future__ import annotations
 
 from lapis_engine.devices.device import Device, Range
-from lapis_engine.devices.uart import access, regs, timer
+from lapis_engine.devices.uart import access, priority, regs, timer
 from lapis_engine.devices.uart.state import UartState
 
 
@@ -27,5 +27,6 @@ def device(
         timer=timer,
         plain=access.plain,
         plain_write=access.plain_write,
+        holds=priority.holds,
         kept=frozenset({"waiting", "next_at"}),
     )

@@ -39,6 +39,11 @@ def settle(state: UartState) -> Signals:
     return (LineChanged(state.irq, asserted),)
 
 
+def holds(state: UartState) -> tuple[LineChanged, ...]:
+    """Return its line while it is up."""
+    return (LineChanged(state.irq, asserted=True),) if state.line else ()
+
+
 def trigger(state: UartState) -> int:
     """Return how many received bytes interrupt."""
     if not state.levels or not state.fcr & regs.FIFO_ENABLE:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices.device import Device, Function
+from lapis_engine.devices.virtio import interrupts
 from lapis_engine.devices.virtio.access import VirtioAccess, VirtioFunction
 
 if TYPE_CHECKING:
@@ -33,4 +35,5 @@ def assemble(
         function=Function(wires.slot, 0, function),
         wire=access.service.wire,
         kept=kept,
+        holds=partial(interrupts.holds, wires),
     )

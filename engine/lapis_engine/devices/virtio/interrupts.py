@@ -103,6 +103,11 @@ def settle(wires: Wires, state: VirtioState) -> Signals:
     return (IntxChanged(wires.slot, 1, asserted=level),)
 
 
+def holds(wires: Wires, state: VirtioState) -> tuple[IntxChanged, ...]:
+    """Return INTA# of its slot while it asserts it."""
+    return (IntxChanged(wires.slot, 1, asserted=True),) if state.intx else ()
+
+
 # The window of MSI-X.
 
 
