@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from lapis_engine import events
 from lapis_engine.boot.detect import Loader
 from lapis_engine.boot.image import BootPlan
-from lapis_engine.devices.device import Device, Range, Signal, Wire
+from lapis_engine.devices.device import Device, Range, RegisterName, Signal, Wire
 from lapis_engine.explain.fields import Explanation
 from lapis_engine.lints.lint import Lint
 from lapis_engine.lints.state import Finding
@@ -146,8 +146,21 @@ def device(part: Any) -> None:
                 raise TypeError(f"device {part.name!r} has no {verb}")
     for where in (*part.ports, *part.mmio):
         instance(where, Range, f"address of device {part.name!r}: ")
+    for each in part.registers:
+        _register(part, each)
     if part.role is not None:
         raise ValueError(f"device {part.name!r} has role {part.role}, as one of ours")
+
+
+def _register(device: Device, part: Any) -> None:
+    """Check a name of a register: what it says, and that it is the device's."""
+    _named(part, RegisterName, texts=("text",))
+    ranges = device.ports if part.space == "port" else device.mmio
+    if not any(part.first in where for where in ranges):
+        raise ValueError(
+            f"register {part.name!r} at {part.space} {part.first:#x} is not where "
+            f"device {device.name!r} is"
+        )
 
 
 def platform(part: Any) -> None:

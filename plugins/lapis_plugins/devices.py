@@ -61,6 +61,8 @@ def guarded(guard: Guard, device: Device) -> Device:
         plain_write=look(device.plain_write, None),
         hides=look(device.hides, ()),
         holds=look(_wires(device.holds), ()),
+        registers_now=look(device.registers_now, ()),
+        peek=look(device.peek, None),
         moves=None if moves is None else GuardedMoves(look, moves),
         function=function,
     )

@@ -171,4 +171,4 @@ def test_its_own_tests_pass(lapis: Lapis) -> None:
         "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={EXAMPLE}",
         "--import-mode=importlib", str(EXAMPLE / "tests"),
     )  # fmt: skip
-    assert "3 passed" in out
+    assert "4 passed" in out

@@ -55,6 +55,11 @@ def disassemble(code: bytes, linear: int, bits: int, count: int) -> list[Line]:
     return lines[:count]
 
 
+def detailed(bits: int) -> capstone.Cs:
+    """Return the engine that tells operands apart, for the mode of a code segment."""
+    return _DETAILED[bits]
+
+
 @lru_cache(maxsize=4096)
 def memory_access(code: bytes, bits: int) -> tuple[int, bool] | None:
     """Return size in bytes of the explicit memory operand, and whether it is written.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.devices import bytewise
-from lapis_engine.devices.device import Device, Printed, Range
+from lapis_engine.devices.device import Device, Printed, Range, RegisterName
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DATA: Final = 0x402
 """Write: one character. Read: `READBACK`."""
 PORTS: Final = (Range(DATA, 1),)
+NAMES: Final = (RegisterName(DATA, 1, "debugcon", "a character for the log"),)
 READBACK: Final = 0xE9
 """What a read answers, by which firmware knows that the console is there."""
 
@@ -55,4 +56,4 @@ def _write(state: DebugconState, _port: int, value: int, _now: int) -> Signals:
 
 def device() -> Device:
     """Return a debug console at port 0x402."""
-    return Device("debugcon", DebugconState(), DebugconAccess(), PORTS)
+    return Device("debugcon", DebugconState(), DebugconAccess(), PORTS, registers=NAMES)

@@ -128,6 +128,34 @@ class Range:
         return self.first <= address < self.first + self.size
 
 
+Space = Literal["port", "mmio"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterName:
+    """What is at a port or an address, as the device's manual calls it."""
+
+    first: int
+    """Port, or guest-physical address."""
+    size: int
+    """Bytes, or ports."""
+    name: str
+    """As the manual abbreviates it: LSR, IOREGSEL."""
+    text: str
+    """What it is, in a few words."""
+    space: Space = "port"
+    access: Literal["rw", "r", "w"] = "rw"
+    """Where it is one thing to read and another to write, which of them this is."""
+    explained: str | None = None
+    """What `explain` calls such a value; None where it cannot explain it."""
+
+    def holds(self, space: Space, address: int, *, read: bool) -> bool:
+        """Tell whether an access that begins at `address` is to this register."""
+        if space != self.space or ("r" if read else "w") not in self.access:
+            return False
+        return self.first <= address < self.first + self.size
+
+
 class Access(Protocol):
     """How the guest gets at a device: an `access` module, or an object that has both.
 
@@ -276,5 +304,15 @@ class Device:
     holds: Callable[[Any], tuple[Wire, ...]] | None = None
     """Given the state: the wires that it holds up at present, as it raised them. It is
     for those who look at the machine; nothing that runs asks for it."""
+    registers: tuple[RegisterName, ...] = ()
+    """What it has at its fixed ports and addresses; of two that hold an address the
+    first is meant. What has no name here has that of the device alone."""
+    registers_now: Callable[[Any], tuple[RegisterName, ...]] | None = None
+    """Given the state: names that follow from it, which go before `registers`. That is
+    what has moved, and what is behind an index or a window at present."""
+    peek: Callable[[Any, int, int, int], int | None] | None = None
+    """Given state, address, size and ns of virtual time: what a read would give, with
+    nothing changed anywhere; None where that cannot be said. A device of ours without
+    one is read on a copy of its state, which does where a read reaches no other."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.devices.device import Device, PoweredOff, Range
+from lapis_engine.devices.device import Device, PoweredOff, Range, RegisterName
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
 
 PORTS: Final = (Range(0xF4, 4),)
 """Any write, of any size, ends the machine. Reads answer 0."""
+NAMES: Final = (RegisterName(0xF4, 4, "debug exit", "status of the guest's end"),)
 
 
 @dataclass(slots=True)
@@ -46,4 +47,6 @@ class DebugExitAccess:
 
 def device() -> Device:
     """Return a debug exit at ports 0xF4 to 0xF7."""
-    return Device("isa-debug-exit", DebugExitState(), DebugExitAccess(), PORTS)
+    return Device(
+        "isa-debug-exit", DebugExitState(), DebugExitAccess(), PORTS, registers=NAMES
+    )

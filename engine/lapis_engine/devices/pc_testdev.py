@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.devices import bytewise
-from lapis_engine.devices.device import Device, GsiChanged, LineChanged, Range
+from lapis_engine.devices.device import (
+    Device,
+    GsiChanged,
+    LineChanged,
+    Range,
+    RegisterName,
+)
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -30,6 +36,16 @@ PORTS: Final = (Range(DATA, 12), Range(LINES, LINE_COUNT))
 MEMORY: Final = Range(0xFF00_0000, 0x1_0000)
 PIECE: Final = 64
 """Bytes of memory that are kept together."""
+NAMES: Final = (
+    RegisterName(DATA, 4, "data", "reads back what is written"),
+    RegisterName(FLUSH, 4, "flush", "page that the host is to unmap"),
+    RegisterName(DATA_BYTES, 4, "data", "the same, for accesses that were split"),
+    *(
+        RegisterName(LINES + n, 1, f"line {n}", f"holds interrupt line {n} up")
+        for n in range(LINE_COUNT)
+    ),
+    RegisterName(MEMORY.first, MEMORY.size, "memory", "keeps what is written", "mmio"),
+)
 
 
 @dataclass(slots=True)
@@ -123,5 +139,11 @@ def device(*, has_memory: bool = True) -> Device:
     """Return the device; without its memory where flash takes that place."""
     mmio = (MEMORY,) if has_memory else ()
     return Device(
-        "pc-testdev", PcTestdevState(), PcTestdevAccess(), PORTS, mmio, holds=_holds
+        "pc-testdev",
+        PcTestdevState(),
+        PcTestdevAccess(),
+        PORTS,
+        mmio,
+        holds=_holds,
+        registers=NAMES,
     )

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Device, Range, ResetRequested
+from lapis_engine.devices.device import (
+    Device,
+    Range,
+    RegisterName,
+    ResetRequested,
+)
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
@@ -27,6 +32,11 @@ CONFIG_DATA: Final = 0xCFC
 """Configuration data window, 0xCFC to 0xCFF, any size."""
 
 PORTS: Final = (Range(CONFIG_ADDRESS, 8),)
+NAMES: Final = (
+    RegisterName(RESET_CONTROL, 1, "RC", "reset control"),
+    RegisterName(CONFIG_ADDRESS, 4, "CONFADD", "configuration address"),
+    RegisterName(CONFIG_DATA, 4, "CONFDATA", "configuration data"),
+)
 
 ENABLE: Final = bit(31)
 """CONFIG_ADDRESS: the data window makes configuration cycles."""
@@ -85,4 +95,4 @@ class PciAccess:
 
 def device() -> Device:
     """Return the ports 0xCF8 to 0xCFF."""
-    return Device("pci", PciState(), PciAccess(), PORTS)
+    return Device("pci", PciState(), PciAccess(), PORTS, registers=NAMES)

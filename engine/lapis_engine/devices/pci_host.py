@@ -9,10 +9,11 @@ Source: PCI Local Bus 3.0 "Configuration Mechanism #1"; Intel 82441FX "CONFADD" 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.devices.device import Device, Range
+from lapis_engine.copies import clone
+from lapis_engine.devices.device import Device, Range, RegisterName
 from lapis_engine.devices.pci import (
     BUS,
     CONFIG_ADDRESS,
@@ -21,9 +22,11 @@ from lapis_engine.devices.pci import (
     DEVICE,
     ENABLE,
     FUNCTION,
+    NAMES,
     REGISTER,
     RESET_CONTROL,
 )
+from lapis_engine.devices.pci_function import regs as header
 from lapis_engine.plain import Plain
 
 if TYPE_CHECKING:
@@ -36,6 +39,20 @@ PORTS: Final = (
     Range(RESET_CONTROL + 1, 2),
     Range(CONFIG_DATA, 4),
 )
+
+
+HEADER: Final = {
+    header.VENDOR: "vendor and device id", header.COMMAND: "command and status",
+    header.REVISION: "revision and class code",
+    header.CACHE_LINE: "cache line, latency, header type",
+    **{
+        header.BARS + 4 * n: f"base address register {n}"
+        for n in range(header.BAR_COUNT)
+    },
+    header.SUBSYSTEM_VENDOR: "subsystem ids", header.CAPABILITIES: "capabilities",
+    header.INTERRUPT_LINE: "interrupt line and pin",
+}  # fmt: skip
+"""Dwords of a configuration header."""
 
 
 @dataclass(slots=True)
@@ -64,6 +81,20 @@ class PciHostAccess:
         if not address & ENABLE or BUS.get(address):
             return None
         return self._functions.get((DEVICE.get(address), FUNCTION.get(address)))
+
+    def peek(
+        self, state: PciHostState, address: int, size: int, now: int
+    ) -> int | None:
+        """Return what a read gives, made on a copy of whoever it reaches."""
+        device = self._chosen(state)
+        if address < CONFIG_DATA or device is None:
+            return self.read(state, address, size, now)
+        if device.plugin is not None or device.function is None:
+            return None
+        place = DEVICE.get(state.config_address), FUNCTION.get(state.config_address)
+        copy = PciHostAccess()
+        copy._functions = {place: replace(device, state=clone(device.state))}
+        return copy.read(state, address, size, now)
 
     def read(self, state: PciHostState, address: int, size: int, now: int) -> int:
         """Read the address register as a dword, or part of the data window."""
@@ -115,9 +146,29 @@ def plain(state: PciHostState, address: int, size: int, _now: int) -> Plain | No
     return Plain(state.config_address)
 
 
+def names(state: PciHostState) -> tuple[RegisterName, ...]:
+    """Return what the data window shows: a function, and a dword of it."""
+    address = state.config_address
+    if not address & ENABLE:
+        return ()
+    at = address & REGISTER
+    where = f"{BUS.get(address):x}:{DEVICE.get(address):02x}"
+    name = f"CONFDATA {where}.{FUNCTION.get(address)}+{at:02x}"
+    text = HEADER.get(at, "of the function's own")
+    return (RegisterName(CONFIG_DATA, 4, name, text),)
+
+
 def device() -> Device:
     """Return the ports 0xCF8 to 0xCFF but the reset port."""
     access = PciHostAccess()
     return Device(
-        "pci-host", PciHostState(), access, PORTS, plain=plain, wire=access.wire
+        "pci-host",
+        PciHostState(),
+        access,
+        PORTS,
+        plain=plain,
+        wire=access.wire,
+        registers=NAMES[1:],
+        registers_now=names,
+        peek=access.peek,
     )

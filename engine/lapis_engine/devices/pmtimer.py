@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bits
-from lapis_engine.devices.device import Device, Range, Refused
+from lapis_engine.devices.device import Device, Range, Refused, RegisterName
 from lapis_engine.plain import Plain
 from lapis_engine.units import NS
 
@@ -21,6 +21,7 @@ HZ: Final = 3_579_545
 COUNT: Final = 0x408
 """PM_TMR, a dword, read-only."""
 PORTS: Final = (Range(COUNT, 4),)
+NAMES: Final = (RegisterName(COUNT, 4, "PM_TMR", "ACPI power management timer"),)
 WIDTH: Final = bits(31, 0)
 """The count with TMR_VAL_EXT; it wraps after 1200 s."""
 
@@ -60,4 +61,6 @@ def plain(state: PmTimerState, address: int, size: int, _now: int) -> Plain | No
 
 def device() -> Device:
     """Return the timer at ports 0x408 to 0x40B."""
-    return Device("pmtimer", PmTimerState(), PmTimerAccess(), PORTS, plain=plain)
+    return Device(
+        "pmtimer", PmTimerState(), PmTimerAccess(), PORTS, plain=plain, registers=NAMES
+    )

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.devices.device import Device, Range
+from lapis_engine.devices.device import Device, Range, RegisterName
 
 if TYPE_CHECKING:
     from lapis_engine.devices.device import Signals
 
 PORTS: Final = (Range(0x80, 1),)
 """Write: a progress code. Read: all ones, nothing drives the bus."""
+NAMES: Final = (RegisterName(0x80, 1, "POST code", "progress of firmware"),)
 
 
 @dataclass(slots=True)
@@ -43,4 +44,6 @@ class PostCodeAccess:
 
 def device() -> Device:
     """Return a POST code port at 0x80."""
-    return Device("post-code", PostCodeState(), PostCodeAccess(), PORTS)
+    return Device(
+        "post-code", PostCodeState(), PostCodeAccess(), PORTS, registers=NAMES
+    )

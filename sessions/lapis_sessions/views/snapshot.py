@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lapis_sessions.views import apic, consoles, devices, history, registers
+from lapis_sessions.views import apic, asked, consoles, devices, history, registers
 from lapis_sessions.views.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lapis_sessions.symbols.book import Places
     from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.asked import Requests
     from lapis_sessions.views.devices import DevicesSnapshot
     from lapis_sessions.views.history import History
 
@@ -67,6 +68,8 @@ class Snapshot:
     selected: int
     vcpus: tuple[VcpuSnapshot, ...]
     pending: tuple[PendingRequest, ...]
+    requests: Requests | None
+    """What is known of these and of those before; None unless it is wanted."""
     breakpoints: tuple[int, ...]
     """Linear addresses, ascending."""
     consoles: Mapping[str, bytes]
@@ -107,6 +110,7 @@ def take(session: Session, wanted: Wanted = EVERYTHING_USUAL) -> Snapshot:
         selected=session.selected,
         vcpus=tuple(_vcpu(machine, v.id, wanted.code) for v in machine.vcpus),
         pending=tuple(machine.pending()),
+        requests=asked.take(session) if wanted.requests else None,
         breakpoints=tuple(machine.breakpoints),
         consoles=MappingProxyType({k: bytes(v) for k, v in machine.consoles.items()}),
         screen=consoles.screen(machine),

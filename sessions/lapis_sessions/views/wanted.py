@@ -20,3 +20,5 @@ class Wanted:
     """The last events, so many."""
     devices: bool = False
     """The devices that interrupt."""
+    requests: bool = False
+    """What is known of each request, and what became of those before."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lapis_engine.devices.device import Device, LineChanged, Range
+from lapis_engine.devices.device import Device, LineChanged, Range, RegisterName
 from lapis_sessions.extensions import Platform
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from lapis_engine.machine.config import MachineConfig
 
 PORTS = (Range(0x5A0, 1),)
+REGISTERS = (
+    RegisterName(
+        0x5A0, 1, "LETTER", "the letter; a read takes it", explained="mailbox"
+    ),
+)
+"""What a request at the port is called, and who explains what is written there."""
 IRQ = 5
 DELAY = 10_000
 """ns from a letter to its interrupt; an instruction takes 1 ns."""
@@ -70,9 +76,23 @@ class Timer:
         return (LineChanged(IRQ, asserted=True),)
 
 
+def peek(state: State, address: int, size: int, now: int) -> int:
+    """Say what a read would take, and leave it there."""
+    del address, size, now
+    return EMPTY if state.letter is None else state.letter
+
+
 def device() -> Device:
     """Return a mailbox with nothing in it."""
-    return Device("mailbox", State(), Access(), ports=PORTS, timer=Timer())
+    return Device(
+        "mailbox",
+        State(),
+        Access(),
+        ports=PORTS,
+        timer=Timer(),
+        registers=REGISTERS,
+        peek=peek,
+    )
 
 
 def _no_more(config: MachineConfig) -> Sequence[Device]:

@@ -31,4 +31,12 @@ def device(
     """
     ram = build(ram_below_4g, cpus, ram_above_4g, boot_order)
     state = CmosState(ram)
-    return Device("cmos", state, access, regs.PORTS, kept=frozenset(names_of(state)))
+    return Device(
+        "cmos",
+        state,
+        access,
+        regs.PORTS,
+        kept=frozenset(names_of(state)),
+        registers=regs.NAMES,
+        registers_now=access.names,
+    )

@@ -9,7 +9,7 @@ from lapis_engine.devices.cmos import calendar, regs
 
 if TYPE_CHECKING:
     from lapis_engine.devices.cmos.state import CmosState
-    from lapis_engine.devices.device import Signals
+    from lapis_engine.devices.device import RegisterName, Signals
 
 
 def read(state: CmosState, address: int, size: int, now: int) -> int:
@@ -57,3 +57,8 @@ def _write(state: CmosState, port: int, value: int, now: int) -> Signals:  # noq
         at = state.index
         state.ram = state.ram[:at] + bytes((value,)) + state.ram[at + 1 :]
     return ()
+
+
+def names(state: CmosState) -> tuple[RegisterName, ...]:
+    """Return the name of the cell that is chosen."""
+    return regs.names(state.index)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 
 INDEX: Final = 0x70
 """Index port, write-only."""
@@ -81,3 +81,26 @@ EQUIPMENT_FPU: Final = bit(1)
 
 SIZE: Final = 128
 """Cells."""
+
+NAMES: Final = (
+    RegisterName(INDEX, 1, "CMOS index", "cell of the data port [6:0], NMI off [7]"),
+    RegisterName(DATA, 1, "CMOS data", "the cell that the index names"),
+)
+CELLS: Final = {
+    SECONDS: "seconds", MINUTES: "minutes", HOURS: "hours",
+    0x01: "seconds of the alarm", 0x03: "minutes of the alarm",
+    0x05: "hours of the alarm", DAY_OF_WEEK: "day of the week",
+    DAY_OF_MONTH: "day of the month", MONTH: "month", YEAR: "year in its century",
+    STATUS_A: "register A: update in progress, rates",
+    STATUS_B: "register B: format, interrupts",
+    STATUS_C: "register C: interrupts, cleared when read",
+    STATUS_D: "register D: valid RAM", SHUTDOWN: "shutdown code",
+    EQUIPMENT: "equipment", CENTURY: "century", SMP_COUNT: "processors less one",
+}  # fmt: skip
+"""What is in the cells that everybody reads."""
+
+
+def names(index: int) -> tuple[RegisterName, ...]:
+    """Return the name of the cell behind the data port."""
+    text = CELLS.get(index, "a cell of the memory")
+    return (RegisterName(DATA, 1, f"CMOS {index:02x}", text),)

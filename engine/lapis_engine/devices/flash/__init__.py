@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from lapis_engine.devices.device import Device, Range
+from lapis_engine.devices.device import Device, Range, RegisterName
 from lapis_engine.devices.flash.access import FlashAccess, hides
 from lapis_engine.devices.flash.state import FlashState
 from lapis_engine.errors import ConfigError
@@ -36,4 +36,9 @@ def device(size: int) -> Device:
         mmio=(where,),
         wire=access.wire,
         hides=partial(hides, where),
+        registers=(
+            RegisterName(
+                where.first, size, "array", "contents, commands and status", "mmio"
+            ),
+        ),
     )

@@ -55,6 +55,13 @@ def device(  # noqa: PLR0913 - the machine is described by that many
     items = build(fixed, files)
     state = FwCfgState(items)
     if not dma:
-        return Device("fw-cfg", state, access, regs.PORTS)
+        return Device("fw-cfg", state, access, regs.PORTS, registers=regs.NAMES[:2])
     master = DmaAccess()
-    return Device("fw-cfg", state, master, regs.DMA_PORTS, wire=master.wire)
+    return Device(
+        "fw-cfg",
+        state,
+        master,
+        regs.DMA_PORTS,
+        wire=master.wire,
+        registers=regs.NAMES,
+    )

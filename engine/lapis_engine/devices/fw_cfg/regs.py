@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 
 SELECTOR: Final = 0x510
 """Selector, write-only, 16 bits: which item is read next, from its first byte."""
@@ -73,3 +73,10 @@ ID_DMA: Final = bit(1)
 
 FILE_NAME_SIZE: Final = 56
 """Bytes of a file's name in its directory entry, its NUL included."""
+
+NAMES: Final = (
+    RegisterName(DATA, 1, "fw_cfg data", "the next byte of the item"),
+    RegisterName(SELECTOR, 2, "fw_cfg selector", "the item that is read next"),
+    RegisterName(DMA_HIGH, 4, "fw_cfg DMA high", "address of a request, upper half"),
+    RegisterName(DMA_LOW, 4, "fw_cfg DMA low", "the lower half; begins the request"),
+)

@@ -34,4 +34,5 @@ def device(
         plain=access.plain,
         route=route,
         holds=holds,
+        registers=regs.NAMES,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 from lapis_engine.devices.pci_function.ids import INTEL
 from lapis_engine.units import MASK64
 
@@ -98,3 +98,27 @@ LEGACY_LINES: Final = (0, 8)
 """ISA lines of timers 0 and 1 by the legacy replacement route."""
 
 COMPARATOR_RESET: Final[int] = MASK64
+
+NAMES: Final = (
+    RegisterName(
+        BASE + CAPABILITIES, 8, "GCAP_ID", "general capabilities and id", "mmio"
+    ),
+    RegisterName(BASE + CONFIG, 8, "GEN_CONF", "general configuration", "mmio"),
+    RegisterName(BASE + STATUS, 8, "GINTR_STA", "general interrupt status", "mmio"),
+    RegisterName(BASE + COUNTER, 8, "MAIN_CNT", "main counter", "mmio"),
+    *(
+        RegisterName(
+            BASE + FIRST_TIMER + number * TIMER_SIZE + offset,
+            8,
+            f"TIM{number}_{name}",
+            f"timer {number}: {text}",
+            "mmio",
+        )
+        for number in range(TIMERS)
+        for offset, name, text in (
+            (TIMER_CONFIG, "CONF", "configuration and capabilities"),
+            (COMPARATOR, "COMP", "comparator"),
+            (FSB_ROUTE, "FSB_ROUTE", "address and data of its message"),
+        )
+    ),
+)

@@ -23,4 +23,5 @@ def device() -> Device:
         timer=timer,
         plain=access.plain,
         holds=output.holds,
+        registers=ps2_regs.NAMES,
     )

@@ -24,6 +24,8 @@ def device(profile: Profile) -> Device:
         access,
         mmio=regs.MMIO,
         role="ioapic",
+        registers=regs.NAMES,
+        registers_now=access.names,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.devices.device import RegisterName
 from lapis_engine.devices.ioapic import pins, regs
 
 if TYPE_CHECKING:
@@ -57,3 +58,18 @@ def _write_register(state: IoapicState, index: int, value: int) -> Signals:
         return ()
     half, entry = regs.HALF << (32 * high), state.pins[pin].entry
     return pins.program(state, pin, (entry & ~half) | (value << (32 * high) & half))
+
+
+def names(state: IoapicState) -> tuple[RegisterName, ...]:
+    """Return the name of what is in the window."""
+    index = state.select
+    at = regs.BASE + regs.WINDOW
+    pin, high = divmod(index - regs.REDIRECTION, 2)
+    if 0 <= pin < len(state.pins):
+        name = f"IOREDTBL{pin}[{'63:32' if high else '31:0'}]"
+        text = f"redirection of pin {pin}, {'upper' if high else 'lower'} half"
+        explained = None if high else "rte"
+        return (RegisterName(at, 4, name, text, "mmio", explained=explained),)
+    if index not in regs.INDEXED:
+        return ()
+    return (RegisterName(at, 4, *regs.INDEXED[index], "mmio"),)

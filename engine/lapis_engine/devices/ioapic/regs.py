@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 from lapis_engine.units import PAGE
 
 BASE: Final = 0xFEC0_0000
@@ -60,3 +60,17 @@ READ_ONLY: Final = BUSY | REMOTE_IRR
 """The rest of an entry reads back as written. # As bhyve: [55:17], reserved, too."""
 HALF: Final = bits(31, 0)
 """What the window shows of an entry at a time."""
+
+NAMES: Final = (
+    RegisterName(
+        BASE + SELECT, 4, "IOREGSEL", "index of the register in IOWIN", "mmio"
+    ),
+    RegisterName(BASE + WINDOW, 4, "IOWIN", "the register that is selected", "mmio"),
+    RegisterName(BASE + EOI, 4, "EOI", "vector whose pins are ended", "mmio", "w"),
+)
+INDEXED: Final = {
+    ID: ("IOAPICID", "id"),
+    VERSION: ("IOAPICVER", "version, and number of the last pin"),
+    ARBITRATION: ("IOAPICARB", "arbitration id"),
+}
+"""Name and meaning of the registers before those of the pins."""

@@ -27,4 +27,12 @@ def device(
     state = PicState(modes_checked=modes_checked, keeps_edges=keeps_edges)
     for port, value in regs.BIOS_WRITES if set_up else ():
         access.write(state, port, 1, value, 0)
-    return Device("pic", state, access, regs.PORTS, timer=timer, role="pic")
+    return Device(
+        "pic",
+        state,
+        access,
+        regs.PORTS,
+        timer=timer,
+        role="pic",
+        registers=regs.NAMES,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 
 MASTER: Final = 0x20
 """First of the two ports of the pair's first chip (IRQ 0 to 7)."""
@@ -84,3 +84,25 @@ BIOS_WRITES: Final = (
 """What a BIOS writes (IBM PC/AT Technical Reference "BIOS"): vectors 0x08 and 0x70, the
 timer, the keyboard, the clock and the mouse not masked; levels are the lines that PCI
 and the SCI are led to, 9 to 11."""
+
+NAMES: Final = (
+    *(
+        name
+        for chip, base in (("master", MASTER), ("slave", SLAVE))
+        for name in (
+            RegisterName(
+                base, 1, f"{chip} ICW1/OCW", "commands: start, EOI, what is read",
+                access="w",
+            ),
+            RegisterName(
+                base, 1, f"{chip} IRR/ISR", "requested or in service, as OCW3 chose",
+                access="r",
+            ),
+            RegisterName(
+                base + 1, 1, f"{chip} IMR", "OCW1: masked inputs; or ICW2 to ICW4"
+            ),
+        )
+    ),
+    RegisterName(ELCR, 1, "ELCR1", "edge or level, IRQ 0 to 7"),
+    RegisterName(ELCR + 1, 1, "ELCR2", "edge or level, IRQ 8 to 15"),
+)  # fmt: skip

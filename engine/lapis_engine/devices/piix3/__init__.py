@@ -6,6 +6,7 @@ What else it holds on silicon (the 8259 pair, the 8254, DMA) are devices of thei
 from __future__ import annotations
 
 from lapis_engine.devices.device import Device, Function
+from lapis_engine.devices.pci import NAMES
 from lapis_engine.devices.piix3 import access, regs, routing
 from lapis_engine.devices.piix3.config import Piix3Config
 from lapis_engine.devices.piix3.header import HEADER, routed
@@ -26,4 +27,5 @@ def device(*, set_up: bool = False) -> Device:
         function=Function(regs.SLOT, 0, Piix3Config(HEADER)),
         route=routing.route,
         holds=routing.holds,
+        registers=NAMES[:1],
     )

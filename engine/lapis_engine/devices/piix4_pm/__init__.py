@@ -37,6 +37,8 @@ def device(base: int | None = None) -> Device:
         timer=timer,
         plain=access.plain,
         moves=config,
+        registers=regs.NAMES,
+        registers_now=access.names,
         function=Function(SLOT, regs.FUNCTION, config),
         holds=events.holds,
     )

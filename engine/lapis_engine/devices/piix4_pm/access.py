@@ -12,7 +12,7 @@ from lapis_engine.plain import Plain
 from lapis_engine.units import NS
 
 if TYPE_CHECKING:
-    from lapis_engine.devices.device import Range, Signals
+    from lapis_engine.devices.device import Range, RegisterName, Signals
     from lapis_engine.devices.piix4_pm.state import Piix4PmState
 
 
@@ -119,3 +119,9 @@ def plain(state: Piix4PmState, address: int, size: int, now: int) -> Plain | Non
     if at is not None and at + size > regs.TIMER and at < regs.TIMER + 4:
         return None
     return Plain(read(state, address, size, now), until=timer.next_change(now))
+
+
+def names(state: Piix4PmState) -> tuple[RegisterName, ...]:
+    """Return the names of the block, where it has been placed."""
+    where = block(state.config)
+    return () if where is None else regs.names(where.first)

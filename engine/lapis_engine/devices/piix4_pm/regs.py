@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 
 FUNCTION: Final = 3
 """Of the slot of the ISA bridge."""
@@ -93,3 +93,21 @@ GPE: Final = 0xAFE0
 """GPE0 block as QEMU has it, with two bytes of status and two of enable."""
 GPE_ENABLE: Final = 0xAFE2
 PORTS: Final = (Range(APMC, 2), Range(GPE, 4))
+
+NAMES: Final = (
+    RegisterName(APMC, 1, "APMC", "APM control: a command to firmware"),
+    RegisterName(APMS, 1, "APMS", "APM status"),
+    RegisterName(GPE, 2, "GPE0_STS", "general purpose events that came"),
+    RegisterName(GPE_ENABLE, 2, "GPE0_EN", "general purpose events that interrupt"),
+)
+
+
+def names(base: int) -> tuple[RegisterName, ...]:
+    """Return the names of the block of ports at `base`."""
+    return (
+        RegisterName(base + STATUS, 2, "PMSTS", "events that came; 1 clears"),
+        RegisterName(base + ENABLE, 2, "PMEN", "events that interrupt"),
+        RegisterName(base + CONTROL, 2, "PMCNTRL", "ACPI mode and sleep"),
+        RegisterName(base + TIMER, 4, "PMTMR", "ACPI power management timer"),
+        RegisterName(base + GP_ENABLE, 2, "GPEN", "general purpose events"),
+    )

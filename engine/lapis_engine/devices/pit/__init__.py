@@ -23,4 +23,5 @@ def device(*, pulses: bool = True) -> Device:
         timer=timer,
         plain=access.plain,
         holds=timer.holds,
+        registers=regs.NAMES,
     )

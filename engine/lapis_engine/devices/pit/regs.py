@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 
 HZ: Final = 1_193_182
 """Clock of all three channels."""
@@ -72,3 +72,12 @@ OUT_2: Final = bit(5)
 
 REFRESH_TICKS: Final = 18
 """Ticks between refreshes: 15.09 us, as the PC/AT's firmware programs channel 1."""
+
+NAMES: Final = (
+    *(
+        RegisterName(CHANNEL_0 + n, 1, f"counter {n}", f"count of channel {n}: {use}")
+        for n, use in enumerate(("IRQ 0", "memory refresh", "speaker"))
+    ),
+    RegisterName(CONTROL, 1, "control word", "channel, access and mode; read-back"),
+    RegisterName(NMISC, 1, "NMISC", "port B: gate and OUT of channel 2, speaker"),
+)

@@ -13,4 +13,4 @@ from lapis_engine.devices.ps2.state import Ps2State
 
 def device() -> Device:
     """Return a controller at ports 0x60, 0x64 and 0x92."""
-    return Device("ps2", Ps2State(), access, regs.PORTS)
+    return Device("ps2", Ps2State(), access, regs.PORTS, registers=regs.NAMES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 
 DATA: Final = 0x60
 """Read: output buffer. Write: parameter of a command, or a byte to the keyboard."""
@@ -80,3 +80,13 @@ A20: Final = bit(1)
 """Output port and port 0x92: A20 gate."""
 FAST_RESET: Final = bit(0)
 """Port 0x92: setting it resets."""
+
+NAMES: Final = (
+    RegisterName(DATA, 1, "8042 output buffer", "byte of keyboard, mouse or controller",
+                 access="r"),
+    RegisterName(DATA, 1, "8042 input buffer", "byte to the keyboard, or a parameter",
+                 access="w"),
+    RegisterName(STATUS, 1, "8042 status", "which buffer is full", access="r"),
+    RegisterName(STATUS, 1, "8042 command", "command to the controller", access="w"),
+    RegisterName(SYSTEM_CONTROL_A, 1, "port A", "system control: A20 and fast reset"),
+)  # fmt: skip

@@ -44,4 +44,6 @@ def device(
         plain=access.plain,
         holds=timer.holds,
         kept=KEPT,
+        registers=cmos_regs.NAMES,
+        registers_now=access.names,
     )

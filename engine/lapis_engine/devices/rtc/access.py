@@ -11,7 +11,7 @@ from lapis_engine.devices.rtc import clock, regs, timer
 from lapis_engine.plain import Plain
 
 if TYPE_CHECKING:
-    from lapis_engine.devices.device import Signals
+    from lapis_engine.devices.device import RegisterName, Signals
     from lapis_engine.devices.rtc.state import RtcState
 
 PORTS = cmos_regs.PORTS
@@ -119,3 +119,8 @@ def _write_b(state: RtcState, value: int, now: int) -> None:
     state.status_b = value & ~regs.ENABLES
     state.enables = value & regs.ENABLES
     clock.run(state, now)
+
+
+def names(state: RtcState) -> tuple[RegisterName, ...]:
+    """Return the name of the cell that is chosen."""
+    return cmos_regs.names(state.index)

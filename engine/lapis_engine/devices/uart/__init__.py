@@ -29,4 +29,6 @@ def device(
         plain_write=access.plain_write,
         holds=priority.holds,
         kept=frozenset({"waiting", "next_at"}),
+        registers=regs.names(base),
+        registers_now=access.names,
     )

@@ -11,7 +11,7 @@ from lapis_engine.devices.uart.priority import identify, modem_lines, settle
 from lapis_engine.plain import Plain, PlainWrite
 
 if TYPE_CHECKING:
-    from lapis_engine.devices.device import Signals
+    from lapis_engine.devices.device import RegisterName, Signals
     from lapis_engine.devices.uart.state import UartState
 
 
@@ -150,3 +150,8 @@ def _control_modem(state: UartState, value: int) -> None:
     if not before & regs.RI:
         changed &= ~regs.TERI
     state.delta |= changed
+
+
+def names(state: UartState) -> tuple[RegisterName, ...]:
+    """Return the names that DLAB gives, while it is set."""
+    return regs.latch_names(state.base) if state.lcr & regs.DLAB else ()

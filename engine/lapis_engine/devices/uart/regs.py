@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
+from lapis_engine.devices.device import RegisterName
 
 SIZE: Final = 8
 """Ports."""
@@ -108,3 +109,27 @@ DCD: Final = bit(7)
 
 FIFO_SIZE: Final = 16
 """Bytes of the receive FIFO."""
+
+
+def names(base: int) -> tuple[RegisterName, ...]:
+    """Return the names of the eight ports from `base`."""
+    return (
+        RegisterName(base, 1, "RBR", "receiver buffer", access="r"),
+        RegisterName(base, 1, "THR", "transmitter holding", access="w"),
+        RegisterName(base + IER, 1, "IER", "interrupt enable"),
+        RegisterName(base + IIR, 1, "IIR", "interrupt identification", access="r"),
+        RegisterName(base + IIR, 1, "FCR", "FIFO control", access="w"),
+        RegisterName(base + LCR, 1, "LCR", "line control"),
+        RegisterName(base + MCR, 1, "MCR", "modem control"),
+        RegisterName(base + LSR, 1, "LSR", "line status"),
+        RegisterName(base + MSR, 1, "MSR", "modem status"),
+        RegisterName(base + SCR, 1, "SCR", "scratch"),
+    )
+
+
+def latch_names(base: int) -> tuple[RegisterName, ...]:
+    """Return the names of the ports that DLAB gives to the divisor."""
+    return (
+        RegisterName(base, 1, "DLL", "divisor latch, low"),
+        RegisterName(base + IER, 1, "DLM", "divisor latch, high"),
+    )

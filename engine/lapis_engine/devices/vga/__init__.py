@@ -14,4 +14,11 @@ from lapis_engine.devices.vga.state import VgaState
 
 def device() -> Device:
     """Return an adapter at ports 0x3B4 to 0x3DA."""
-    return Device("vga", VgaState(), access, regs.PORTS, plain=access.plain)
+    return Device(
+        "vga",
+        VgaState(),
+        access,
+        regs.PORTS,
+        plain=access.plain,
+        registers=regs.NAMES,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.devices.device import Range
+from lapis_engine.devices.device import Range, RegisterName
 
 MONO: Final = 0x3B0
 """Base of the CRTC and of input status 1 in monochrome emulation; as of `COLOUR`."""
@@ -139,3 +139,38 @@ RETRACES: Final = bit(3)
 """Input status 1: vertical retrace."""
 SENSE: Final = 0x10
 """Input status 0: a monitor is there."""
+
+NAMES: Final = (
+    *(
+        name
+        for base in (MONO, COLOUR)
+        for name in (
+            RegisterName(base + CRTC_INDEX, 1, "CRTC index", "register of CRTC data"),
+            RegisterName(base + CRTC_DATA, 1, "CRTC data", "the register indexed"),
+            RegisterName(
+                base + STATUS_1, 1, "input status 1", "retrace, blanking", access="r"
+            ),
+            RegisterName(
+                base + STATUS_1, 1, "feature control", "vertical sync", access="w"
+            ),
+        )
+    ),
+    RegisterName(ATTRIBUTE, 1, "attribute", "index and data in turns"),
+    RegisterName(ATTRIBUTE_READ, 1, "attribute data", "the register indexed"),
+    RegisterName(MISC_WRITE, 1, "misc output", "clock, polarity, ports", access="w"),
+    RegisterName(MISC_WRITE, 1, "input status 0", "sense of the monitor", access="r"),
+    RegisterName(ENABLE, 1, "video enable", "whether the adapter answers"),
+    RegisterName(SEQUENCER_INDEX, 1, "sequencer index", "register of its data port"),
+    RegisterName(SEQUENCER_DATA, 1, "sequencer data", "the register indexed"),
+    RegisterName(PEL_MASK, 1, "PEL mask", "bits of a colour's number that count"),
+    RegisterName(
+        PEL_READ_INDEX, 1, "DAC read index", "which colour is read", access="w"
+    ),
+    RegisterName(PEL_READ_INDEX, 1, "DAC state", "reading or writing", access="r"),
+    RegisterName(PEL_WRITE_INDEX, 1, "DAC write index", "which colour is written"),
+    RegisterName(PEL_DATA, 1, "DAC data", "red, green and blue in turns"),
+    RegisterName(FEATURE_READ, 1, "feature control", "vertical sync", access="r"),
+    RegisterName(MISC_READ, 1, "misc output", "clock, polarity, ports", access="r"),
+    RegisterName(GRAPHICS_INDEX, 1, "graphics index", "register of its data port"),
+    RegisterName(GRAPHICS_DATA, 1, "graphics data", "the register indexed"),
+)

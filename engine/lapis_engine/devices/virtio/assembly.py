@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.devices.device import Device, Function
 from lapis_engine.devices.virtio import interrupts
 from lapis_engine.devices.virtio.access import VirtioAccess, VirtioFunction
+from lapis_engine.devices.virtio.names import names
 
 if TYPE_CHECKING:
     from lapis_engine.devices.pci_function.header import Header
@@ -36,4 +37,5 @@ def assemble(
         wire=access.service.wire,
         kept=kept,
         holds=partial(interrupts.holds, wires),
+        registers_now=partial(names, header),
     )
