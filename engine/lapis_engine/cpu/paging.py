@@ -62,6 +62,38 @@ class Leaf(NamedTuple):
     rights: int
 
 
+class Step(NamedTuple):
+    """An entry of a paging structure that a walk has read."""
+
+    shift: int
+    """Lowest bit of the linear address that indexes its table."""
+    at: int
+    """Its guest-physical address."""
+    size: int
+    """Bytes of it."""
+    raw: int
+    """Zero where there is no memory, which is as if it were not present."""
+    is_leaf: bool
+    """It maps a page, if it is present and breaks no rule."""
+    reserved: int
+    """Bits that are set in it and must be 0."""
+
+
+class Walk(NamedTuple):
+    """What an access of some kind would come to; nothing was set for it."""
+
+    steps: tuple[Step, ...]
+    """From the root on; none without paging."""
+    gpa: int | None
+    """Where the address is mapped, be it allowed or not."""
+    rights: int
+    """Of all levels, as `ALL_RIGHTS` has them; 0 where nothing is mapped."""
+    refusal: str | None
+    """Code of the rule that refuses it: not-present, reserved, or as `denied` has."""
+    error: int | None
+    """The error code of its #PF."""
+
+
 class Linear:
     """Linear memory under the present paging mode of one vCPU.
 
@@ -97,12 +129,13 @@ class Linear:
             linear &= MASK64 if regs.efer & EFER_LMA else MASK32
         if not regs.paging:
             return linear
-        code = (PF_W if write else 0) | (PF_U if user else 0)
         leaf = self._walk(linear, touch=True)
         if isinstance(leaf, int):
-            raise GuestFault(PF_, code | leaf | self._fetch_bit(fetch=fetch), linear)
-        if not self.allowed(leaf.rights, write=write, user=user, fetch=fetch):
-            raise GuestFault(PF_, code | PF_P | self._fetch_bit(fetch=fetch), linear)
+            error = leaf | self._kind(write=write, user=user, fetch=fetch)
+            raise GuestFault(PF_, error, linear)
+        if self.denied(leaf.rights, write=write, user=user, fetch=fetch) is not None:
+            error = PF_P | self._kind(write=write, user=user, fetch=fetch)
+            raise GuestFault(PF_, error, linear)
         self._mark(leaf.at, leaf.entry, ACCESSED | (DIRTY if write else 0))
         return leaf.gpa
 
@@ -114,6 +147,29 @@ class Linear:
             return linear
         leaf = self._walk(linear, touch=False)
         return None if isinstance(leaf, int) else leaf.gpa
+
+    def walk(
+        self,
+        linear: int,
+        *,
+        write: bool = False,
+        user: bool = False,
+        fetch: bool = False,
+    ) -> Walk:
+        """Return how an access would be translated, entry by entry; sets no bit."""
+        regs = self._regs
+        linear &= MASK64 if regs.efer & EFER_LMA else MASK32
+        if not regs.paging:
+            return Walk((), linear, ALL_RIGHTS, None, None)
+        trail: list[Step] = []
+        leaf = self._walk(linear, touch=False, trail=trail)
+        kind = self._kind(write=write, user=user, fetch=fetch)
+        if isinstance(leaf, int):
+            refusal = "reserved" if leaf & PF_RSVD else "not-present"
+            return Walk(tuple(trail), None, 0, refusal, leaf | kind)
+        denied = self.denied(leaf.rights, write=write, user=user, fetch=fetch)
+        error = None if denied is None else PF_P | kind
+        return Walk(tuple(trail), leaf.gpa, leaf.rights, denied, error)
 
     def read(self, linear: int, size: int, *, user: bool = False) -> bytes:
         """Return `size` bytes; raise `GuestFault`, or `LinearHole` without memory."""
@@ -157,8 +213,13 @@ class Linear:
         """Return a little-endian integer of `size` bytes, as `read`."""
         return int.from_bytes(self.read(linear, size, user=user), "little")
 
-    def _walk(self, linear: int, *, touch: bool) -> Leaf | int:
-        """Return the leaf, or bits P and RSVD of the error code."""
+    def _walk(
+        self, linear: int, *, touch: bool, trail: list[Step] | None = None
+    ) -> Leaf | int:
+        """Return the leaf, or bits P and RSVD of the error code.
+
+        What is read on the way is put on `trail`.
+        """
         regs = self._regs
         cr4, efer = regs.cr4, regs.efer
         form = format_of(
@@ -171,11 +232,15 @@ class Linear:
         for level in form.levels:
             at = table + ((linear >> level.shift) & form.index_mask) * form.size
             entry = self._entry(at, form.size)
-            if not entry & PRESENT:
-                return 0
             leaf = level.shift == 12 or (level.large and bool(entry & LARGE))
             large = leaf and level.shift != 12
-            if entry & (level.reserved_large if large else level.reserved):
+            reserved = entry & (level.reserved_large if large else level.reserved)
+            if trail is not None:
+                step = Step(level.shift, at, form.size, entry, leaf, reserved)
+                trail.append(step)
+            if not entry & PRESENT:
+                return 0
+            if reserved:
                 return PF_P | PF_RSVD
             if level.rights:
                 rights &= entry ^ NX
@@ -205,29 +270,40 @@ class Linear:
             # All of A and D lie in the entry's low byte.
             self._memory.write(at, bytes(((entry | bits) & 0xFF,)))
 
-    def allowed(self, rights: int, *, write: bool, user: bool, fetch: bool) -> bool:
-        """Apply SDM Vol. 3A "Determination of Access Rights"."""
+    def denied(
+        self, rights: int, *, write: bool, user: bool, fetch: bool
+    ) -> str | None:
+        """Return which rule forbids an access to a page of such `rights`, or None.
+
+        That is no-execute, supervisor-page, read-only, smep or smap (SDM Vol. 3A
+        "Determination of Access Rights").
+        """
         regs = self._regs
         if fetch and not rights & NX:
-            return False
+            return "no-execute"
         if user:
-            return bool(rights & USER) and (not write or bool(rights & WRITABLE))
-        if rights & USER:
+            if not rights & USER:
+                return "supervisor-page"
+        elif rights & USER:
             if fetch:
-                return not regs.cr4 & CR4_SMEP
+                return "smep" if regs.cr4 & CR4_SMEP else None
             if regs.cr4 & CR4_SMAP and not self._may_touch_user():
-                return False
-        return not write or bool(rights & WRITABLE) or not regs.cr0 & CR0_WP
+                return "smap"
+        if not write or rights & WRITABLE or not (user or regs.cr0 & CR0_WP):
+            return None
+        return "read-only"
 
     def _may_touch_user(self) -> bool:
         # Differs from the SDM: RFLAGS.AC also covers implicit accesses (to descriptor
         # tables and the TSS) at CPL 0 to 2, as it does in the processor underneath.
         return self._regs.cpl < 3 and bool(self._regs.rflags & AC)
 
-    def _fetch_bit(self, *, fetch: bool) -> int:
+    def _kind(self, *, write: bool, user: bool, fetch: bool) -> int:
+        """Return the bits of an error code that say what the access was."""
+        code = (PF_W if write else 0) | (PF_U if user else 0)
         cr4 = self._regs.cr4
-        nx = cr4 & CR4_PAE and self._regs.efer & EFER_NXE
-        return PF_I if fetch and (nx or cr4 & CR4_SMEP) else 0
+        has_fetch = (cr4 & CR4_PAE and self._regs.efer & EFER_NXE) or cr4 & CR4_SMEP
+        return code | PF_I if fetch and has_fetch else code
 
 
 def _by_page(linear: int, size: int) -> Iterator[tuple[int, int]]:

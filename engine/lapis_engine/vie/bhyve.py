@@ -77,12 +77,14 @@ class LaxWalk(Linear):
 
     __slots__ = ()
 
-    def allowed(self, rights: int, *, write: bool, user: bool, fetch: bool) -> bool:
-        """Tell whether an access has the rights that it needs."""
+    def denied(
+        self, rights: int, *, write: bool, user: bool, fetch: bool
+    ) -> str | None:
+        """Return which right an access lacks, or None."""
         del fetch
         if user and not rights & USER:
-            return False
-        return not write or bool(rights & WRITABLE)
+            return "supervisor-page"
+        return "read-only" if write and not rights & WRITABLE else None
 
 
 def doubled(instruction: PortInstruction) -> PortInstruction | None:

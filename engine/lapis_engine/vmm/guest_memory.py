@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu.disasm import Line, disassemble
 from lapis_engine.cpu.marked import LONGEST
+from lapis_engine.cpu.model import contents
 from lapis_engine.cpu.registers import EFER_LMA
 from lapis_engine.errors import EngineError, EntryError, UnmappedError
 from lapis_engine.events import KernemuAccessed
 from lapis_engine.memory.physical import Region
 from lapis_engine.units import MASK32, MASK64, PAGE
-from lapis_engine.vie.checks import HIGHEST_HOLE, LOWEST_HOLE
 from lapis_engine.vie.world import HandlerRefused
 from lapis_engine.vmm import address_map
 from lapis_engine.vmm.bus import untrapped
@@ -96,7 +96,7 @@ def _readable(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> byt
 
 def is_canonical(regs: Registers, linear: int) -> bool:
     """Tell whether a linear address may be: SDM Vol. 1 "Canonical Addressing"."""
-    return not regs.efer & EFER_LMA or not LOWEST_HOLE <= linear <= HIGHEST_HOLE
+    return not regs.efer & EFER_LMA or contents.is_canonical(linear)
 
 
 def touch(vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool) -> Touched:

@@ -6,20 +6,33 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import UnmappedError
+from lapis_engine.why import pages
+from lapis_engine.why.pages import PageAccess
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
+from lapis_sessions.views import page as page_view
 from lapis_sessions.views import written
 from lapis_sessions.views.written import WrittenView
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.why.pages import PageAnswer
     from lapis_sessions.session import Session
 
 WIDTHS: Final = ("1", "2", "4", "8")
 _BYTES: Final = re.compile(r"(?:[0-9a-fA-F]{2}\s*)+", re.ASCII)
 ADDRESS: Final = Argument("address", "address", required=True)
 PHYSICAL: Final = Argument("physical", "flag", option=True)
+
+
+def page(session: Session, bound: Bound) -> PageAnswer:
+    """Walk the page tables of a vCPU for an address."""
+    number = bound.number("vcpu", session.selected)
+    access = PageAccess("write" in bound, "user" in bound, "fetch" in bound)
+    if access.write and access.fetch:
+        raise CommandError("page: --write and --fetch: an access is one of them")
+    return pages.page(session.machine, number, bound.number("address"), access)
 
 
 def write(session: Session, bound: Bound) -> WrittenView:
@@ -60,6 +73,21 @@ def _present(
 
 
 COMMANDS = (
+    Command(
+        "page",
+        "walk the page tables for ADDRESS, entry by entry, and say where it comes to, "
+        "or what #PF the access would get; a read of the supervisor unless it is a "
+        "--write or a --fetch, or by a --user; nothing is touched",
+        "read-only", page, page_view.text,
+        (
+            ADDRESS,
+            Argument("vcpu", "vcpu", option=True),
+            Argument("write", "flag", option=True),
+            Argument("user", "flag", option=True),
+            Argument("fetch", "flag", option=True),
+        ),
+        ("pagewalk",),
+    ),
     Command(
         "write-memory",
         "write BYTES, in hex, into RAM at ADDRESS as the vCPU that is chosen sees it, "
