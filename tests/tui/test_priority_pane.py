@@ -140,6 +140,19 @@ def test_keys_choose_a_vector_inject_it_and_ask_why() -> None:
     drive(deep(), play, (100, 30))
 
 
+def test_enter_asks_about_the_highest_that_is_there_and_not_about_what_is_over() -> (
+    None
+):
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.command("last-change apic 0 isr")
+        await it.press("S", "2")  # 0x52 is in service, and 0x71 is over
+        await it.press("enter")
+        assert "vector 0x52 is in the ISR" in it.text
+
+    drive(nesting(), play)
+
+
 def test_keys_show_time_and_all_vcpus() -> None:
     async def play(it: Driver) -> None:
         await it.press("2")

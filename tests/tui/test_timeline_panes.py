@@ -73,6 +73,19 @@ def test_brackets_go_to_the_next_and_the_last_of_a_kind() -> None:
     drive(scenario(), play)
 
 
+def test_before_the_first_event_there_is_no_kind_and_no_place() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("right_square_bracket")
+        assert "the cursor is on no event" in it.rows[-2]
+        assert "end of main" not in it.rows[-2]
+        await it.go("events")
+        await it.press("enter")
+        assert "the cursor is on no event" in it.rows[-2]
+        assert it.view.now.now == 0
+
+    drive(scenario(), play)
+
+
 def test_a_recording_is_read_only_until_f() -> None:
     async def play(it: Driver) -> None:
         await it.press("right", "right")

@@ -56,8 +56,10 @@ class TravelsApp(OrdersApp):
         view = self.view
         if line is not None:
             self._do(line, quiet=True)
-        elif view is not None:
+        elif view is not None and view.now.ahead is None:
             self.main.tell(f"this is the end of {view.now.branch}: c runs on")
+        elif view is not None:
+            self.main.tell("the cursor is on no event: nothing says of which kind")
 
     def action_event(self, by: int) -> None:
         """Go to the event before, or the next."""

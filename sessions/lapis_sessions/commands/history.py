@@ -14,7 +14,12 @@ from lapis_sessions.views import timeline as places
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views.acts import BranchActsView, LearnedView, NotesView
+    from lapis_sessions.views.acts import (
+        BranchActsView,
+        DigestView,
+        LearnedView,
+        NotesView,
+    )
     from lapis_sessions.views.timeline import PlaceView
 
 MOST_ACTS = 10_000
@@ -43,6 +48,11 @@ def fork(session: Session, bound: Bound) -> PlaceView:
     return places.place(session)
 
 
+def digest(session: Session, _bound: Bound) -> DigestView:
+    """Hash the state of the machine."""
+    return views.digest(session)
+
+
 def learn(session: Session, bound: Bound) -> LearnedView:
     """Get to know the events that lie ahead."""
     if not learning.is_short(session.timeline, bound.number("count", learning.SHORT)):
@@ -65,6 +75,11 @@ COMMANDS = (
     Command(
         "notes", "list the notes and questions of this branch", "read-only",
         notes, views.notes_text, (Argument("answers", "flag", option=True),),
+    ),
+    Command(
+        "digest",
+        "hash the whole state of the machine, as lapis replay --verify does at the end",
+        "read-only", digest, views.digest_text,
     ),
     Command(
         "events learn",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
+from lapis_engine.replay.digest import Digester
 from lapis_sessions.views.history import act
 
 if TYPE_CHECKING:
@@ -154,3 +155,27 @@ def learned_text(view: LearnedView) -> str:
     if not view.gone:
         return "this branch is longer than that: it is known as it is gone along"
     return f"{view.known:,} of {view.ahead:,} events ahead are known"
+
+
+@dataclass(frozen=True, slots=True)
+class DigestView:
+    """A hash over the whole state of the machine at a point."""
+
+    digest: str
+    branch: str
+    retired: int
+
+
+def digest(session: Session) -> DigestView:
+    """Hash the state of the machine, as what verifies a recording does."""
+    timeline = session.timeline
+    return DigestView(
+        Digester(session.machine).digest(),
+        timeline.branch.name,
+        timeline.spot.at.retired,
+    )
+
+
+def digest_text(view: DigestView) -> str:
+    """Return the hash behind the point."""
+    return f"{view.branch} at instruction {view.retired:,}; digest {view.digest}"

@@ -295,7 +295,11 @@ class EventsPane(LinePane):
 
     def action_goto(self) -> None:
         """Go to the event under the cursor."""
-        if self._view is not None and self._count:
+        if self._view is None or not self._count:
+            return
+        if self._cursor < 0:
+            self.post_message(self.Hint("the cursor is on no event: j goes to one"))
+        else:
             self.post_message(self.Wish(f"goto #{self._cursor}"))
 
     def action_copy(self) -> None:

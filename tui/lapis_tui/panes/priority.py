@@ -394,10 +394,12 @@ class PriorityPane(LinePane):
         """The vector that is chosen, or the highest one at the cursor."""
         if self._view is None:
             return None
-        there = _listed_vectors(self._view, self.choice, self.extent[0])
-        if self.choice.vector in there:
+        drawn = _selected(self._view, self.choice, self.extent[0])
+        rows = staircase.rows(drawn)
+        if self.choice.vector in {row.vector for row in rows}:
             return self.choice.vector
-        return there[0] if there else None
+        alive = [row for row in rows if row.at(drawn.cursor) is not None]
+        return next((row.vector for row in [*alive, *rows]), None)
 
     def action_why(self) -> None:
         """Ask why the vector is where it is."""
@@ -447,8 +449,13 @@ class PriorityPane(LinePane):
 
 def _listed_vectors(view: View, choice: VectorChoice, width: int) -> list[int]:
     """Return the vectors of the selected vCPU in the chart, the highest first."""
+    rows = staircase.rows(_selected(view, choice, width))
+    return list(dict.fromkeys(row.vector for row in rows))
+
+
+def _selected(view: View, choice: VectorChoice, width: int) -> Chart:
+    """Return the chart of the selected vCPU."""
     stretch = _stretch(view)
     course = course_of(view, view.selected, stretch)
     wide, (_, room) = width >= WIDE, _sharing(width)
-    drawn = _drawn(course, stretch.cursor, choice, room, wide=wide)
-    return list(dict.fromkeys(row.vector for row in staircase.rows(drawn)))
+    return _drawn(course, stretch.cursor, choice, room, wide=wide)
