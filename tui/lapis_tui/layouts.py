@@ -77,8 +77,9 @@ LAYOUTS: Final = (
         Drawn(0, 0, "requests"),
     )),
     Layout("7", "timeline", "where in its history the machine is", "events", (
-        Drawn(150, 0, rows("time", columns("events", rows("acts", "notes")))),
-        Drawn(0, 0, rows("time", Tabs(("notes", "acts")), "events")),
+        Drawn(150, 30, rows(
+            "time", columns("events", rows("acts", "branches", "notes")))),
+        Drawn(0, 0, rows("time", Tabs(("notes", "acts", "branches")), "events")),
     )),
     Layout("8", "terminal", "what the guest prints, and its keyboard", "terminal", (
         Drawn(160, 0, rows(
@@ -101,6 +102,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     "vga": Need(6, 26, 0.5),
     "time": Need(5, 8, 0.2),
     "acts": Need(4, 8, 0.5),
+    "branches": Need(4, 8, 0.5),
     "notes": Need(4, 8, 0.5),
     "boot": Need(8, 20, 2.0),
     "priority": Need(8, 22, 2.0),

@@ -3,6 +3,7 @@
 from lapis_tui.panes.acts import ActsPane
 from lapis_tui.panes.apics import ApicsPane
 from lapis_tui.panes.boot import BootPane
+from lapis_tui.panes.branches import BranchesPane
 from lapis_tui.panes.console import ConsolePane
 from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.notes import NotesPane
@@ -18,6 +19,6 @@ from lapis_tui.panes.vga import VgaPane
 PANES = (
     VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
     TerminalPane, VgaPane, TimePane, BootPane, PriorityPane, ActsPane, NotesPane,
-    RequestsPane,
+    BranchesPane, RequestsPane,
 )  # fmt: skip
 """Every pane of ours that a layout may have."""
