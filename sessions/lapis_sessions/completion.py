@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import CommandError
+from lapis_sessions.symbols.book import Symbols
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapis_sessions.registry import Argument, Registry
     from lapis_sessions.session import Session
-    from lapis_sessions.symbols.book import Symbols
 
 MOST = 200
 """Lines offered at once."""
@@ -20,10 +20,14 @@ MOST = 200
 def complete(session: Session, line: str) -> list[str]:
     """Return what `line` may become with its last word completed, as whole lines."""
     cpus = len(session.machine.vcpus)
-    return _complete(session.registry, line, session.symbols, cpus)
+    return within(session.registry, line, session.symbols, cpus)
 
 
-def _complete(registry: Registry, line: str, symbols: Symbols, cpus: int) -> list[str]:
+def within(
+    registry: Registry, line: str, symbols: Symbols | None = None, cpus: int = 0
+) -> list[str]:
+    """Complete `line` as `complete` does, from a registry that no session need have."""
+    symbols = symbols if symbols is not None else Symbols()
     head, blank, last = line.rpartition(" ")
     before = head + blank
     words = before.split()

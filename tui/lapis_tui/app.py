@@ -13,13 +13,14 @@ from textual.app import SystemCommand
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
-from lapis_tui import layouts
+from lapis_engine.errors import LapisError
+from lapis_tui import layouts, own
 from lapis_tui.bindings import bindings
 from lapis_tui.blocks.asked import entered
 from lapis_tui.ending import HANG_UP, closing, tell
-from lapis_tui.filter import VISIBLE
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
+from lapis_tui.looks import LooksApp
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.panes.requests import RequestsPane
 from lapis_tui.panes.terminal import TerminalPane
@@ -27,15 +28,12 @@ from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen, about
 from lapis_tui.screens.inject import InjectScreen
 from lapis_tui.terminal import Terminal, restorer
-from lapis_tui.theme import LAPIS
-from lapis_tui.travels import TravelsApp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from textual.binding import BindingType
     from textual.driver import Driver
-    from textual.filter import LineFilter
     from textual.screen import Screen
     from textual.widget import Widget
 
@@ -46,11 +44,9 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.1
 """Between two looks whether somebody wants an end."""
-QUIT = {"q", "quit", "exit"}
-"""Lines that leave, though no session knows them; with a ! they ask nothing."""
 
 
-class LapisApp(TravelsApp):
+class LapisApp(LooksApp):
     """The debugger on a terminal."""
 
     TITLE = "lapis"
@@ -58,10 +54,7 @@ class LapisApp(TravelsApp):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
     def on_mount(self) -> None:
-        """Put on the colours."""
-        self.register_theme(LAPIS)
-        if not self.no_color:
-            self.theme = LAPIS.name
+        """Begin to look whether somebody wants an end."""
         if self._ending is not None:
             self.set_interval(LOOK_SECONDS, self._look)
 
@@ -79,16 +72,30 @@ class LapisApp(TravelsApp):
         if self._ending.asked or self.failures:
             self.exit()
 
-    def on_command_input_entered(self, message: CommandInput.Entered) -> None:
-        """Do a typed line; `q` leaves as it does everywhere."""
-        if message.line in {f"{word}!" for word in QUIT}:
-            self.exit()
-        elif message.line in QUIT:
+    async def on_command_input_entered(self, message: CommandInput.Entered) -> None:
+        """Do a typed line: what only the screen knows here, all else in the session."""
+        if own.knows(message.line):
             self.main.leave()
-            self._quit()
+            await self._do_own(message.line)
         elif not self._at_work:
             self._entered = message.line
             self._do(message.line, quiet=False)
+
+    async def _do_own(self, line: str) -> None:
+        """Do what only the screen knows, also while the guest runs.
+
+        A wrong line is in its field again, with what is wrong.
+        """
+        try:
+            text, ok = await own.perform(self, line), True
+        except LapisError as error:
+            text, ok = str(error), False
+        if text:
+            self.main.tell(text, ok=ok)
+            self.main.report(line, text, ok=ok)
+        if not ok:
+            self.main.type(line)
+            self.main.complain(text)
 
     def on_terminal_pane_typed(self, message: TerminalPane.Typed) -> None:
         """Type what the keys send, also while the guest runs."""
@@ -248,9 +255,13 @@ class LapisApp(TravelsApp):
 
     async def action_quit(self) -> None:
         """Leave, if nothing is lost or the user says so."""
-        self._quit()
+        self.part(ask=True)
 
-    def _quit(self) -> None:
+    def part(self, *, ask: bool) -> None:
+        """Leave; with `ask` only if nothing is lost or the user says so."""
+        if not ask:
+            self.exit()
+            return
         unsaved = self.view.now.unsaved if self.view is not None else 0
         if isinstance(self.screen, AskScreen):
             return
@@ -273,10 +284,6 @@ class LapisApp(TravelsApp):
         """Show help."""
         if self.screen is self.main:
             self.push_screen(HelpScreen(self.session_topics, about(self.focused)))
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Let nothing to the terminal that it would obey."""
-        return [*super().get_line_filters(), VISIBLE]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every command in the palette, beside Textual's own."""

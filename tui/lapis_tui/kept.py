@@ -1,4 +1,4 @@
-"""What is kept of the screen from one day to the next: the layout, and its dividers.
+"""What is kept of the screen from one day to the next: layout, dividers and theme.
 
 A file in the place where the platform keeps state. Nothing depends on it: one that
 cannot be read or written is as none, and nobody is stopped.
@@ -31,6 +31,8 @@ class Stored(msgspec.Struct, forbid_unknown_fields=True):
     layout: str = LAYOUTS[0].name
     shares: dict[str, dict[str, list[float]]] = {}
     """By variant of a layout and place in its tree."""
+    theme: str | None = None
+    """The theme that was chosen, whether there still is one of that name or not."""
 
 
 class Kept:
@@ -51,6 +53,16 @@ class Kept:
     def choose(self, layout: str) -> None:
         """Keep that `layout` is shown."""
         self._stored.layout = layout
+        self.changes += 1
+
+    @property
+    def theme(self) -> str | None:
+        """The theme that was chosen last, if one ever was."""
+        return self._stored.theme
+
+    def wear(self, theme: str) -> None:
+        """Keep that `theme` is wanted."""
+        self._stored.theme = theme
         self.changes += 1
 
     def shares_of(self, variant: str) -> Mapping[str, list[float]]:

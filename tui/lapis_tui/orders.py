@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lapis_sessions import completion
+from lapis_tui import own
 from lapis_tui.kept import Kept
 from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
@@ -57,12 +58,12 @@ class OrdersApp(KeyboardApp):
         self.animation_level = "none"
         panes = tuple(session.extensions.panes.values())
         self.kept = kept if kept is not None else Kept()
-        self.main = MainScreen(partial(completion.complete, session), self.kept, panes)
+        self.main = MainScreen(partial(_complete, session), self.kept, panes)
         self._player: Timer | None = None
         """While a recording is played."""
         self._painter = Painter(self.post_message)
-        self.session_topics = session.topics()
-        """(usage, aliases, help) of every command."""
+        self.session_topics = session.topics() + own.topics()
+        """(usage, aliases, help) of every command, of the screen's own last."""
         self._worker = Worker(session, self.post_message)
         self._waiting = 0
         """Orders that are not done."""
@@ -273,3 +274,9 @@ class OrdersApp(KeyboardApp):
         self._ordered += 1
         self._worker.order(Order(line, view.selected, quiet, may_leave, is_sheet, then))
         self.set_timer(PATIENCE_SECONDS, partial(self._is_slow, self._ordered))
+
+
+def _complete(session: Session, line: str) -> list[str]:
+    """Complete a command line, be it the session's or the screen's own."""
+    found = completion.complete(session, line) + completion.within(own.OWN, line)
+    return list(dict.fromkeys(found))

@@ -227,17 +227,20 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         return look
 
     def _blend(self, roles: Iterable[str]) -> Style:
-        """Blend translucent colours here, for Rich has none."""
-        ground = self.background_colors[1]
+        """Put one role upon the other; what is reversed has the colours of its ground.
+
+        Else each span of the row under a cursor would be a patch of its own colour.
+        """
         look = self.rich_style
         for role in roles:
             styles = self.get_component_styles(f"line--{role}")
             look += styles.text_style
+            if look.reverse:
+                continue
             if styles.has_rule("background"):
-                ground += styles.background
-                look += Style(bgcolor=ground.rich_color)
+                look += Style(bgcolor=styles.background.rich_color)
             if styles.has_rule("color"):
-                look += Style(color=(ground + styles.color).rich_color)
+                look += Style(color=styles.color.rich_color)
         return look
 
     def strip_of(self, line: Line, width: int) -> Strip:

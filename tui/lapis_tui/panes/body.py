@@ -51,7 +51,7 @@ class Body(Container):
     """Holds the panes; a divider between two of them follows the mouse."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"body--rule"}
-    DEFAULT_CSS = "Body > .body--rule { color: $foreground 25%; }"
+    DEFAULT_CSS = "Body > .body--rule { color: $lapis-rule; }"
 
     class Dragged(Message):
         """A divider is to be moved."""

@@ -1,0 +1,90 @@
+"""What only the screen knows is typed, completed and listed as a command is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from rigs.screens import Driver, bringup, drive
+
+from lapis_sessions import completion
+from lapis_tui import own
+from lapis_tui.app import LapisApp
+from lapis_tui.blocks.lines import plain
+from lapis_tui.kept import Kept
+from lapis_tui.panes.base import LinePane
+from lapis_tui.screens.help import HelpScreen
+from lapis_tui.theme import THEMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_no_session_knows_any_of_them() -> None:
+    names = {name.split()[0] for name in own.OWN.names}
+    assert not names & {n.split()[0] for n in bringup().registry.names}
+
+
+def test_they_are_completed_and_listed_beside_those_of_the_session() -> None:
+    async def play(it: Driver) -> None:
+        await it.pilot.press(":")
+        await it.type("the")
+        await it.press("tab")
+        await it.press("tab")
+        assert all(name in it.rows[-1] for name in THEMES)
+        await it.type("l")
+        await it.press("tab", "enter")
+        assert "theme light" in it.rows[-2]
+        assert it.app.theme == "light"
+        await it.press("f1")
+        assert isinstance(it.app.screen, HelpScreen)
+        listed = plain(it.app.screen.query_one("#help", LinePane).lines)
+        assert "theme [dark|light|high-contrast|terminal]" in listed
+
+    drive(bringup(), play)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("theme", "theme dark; there are light, high-contrast, terminal as well"),
+        (
+            "theme neon",
+            "theme: name 'neon' is not one of dark, light, high-contrast, terminal",
+        ),
+        ("theme dark light", "theme: 'light' is too much; usage: theme [dark|light|"),
+        ("quit now", "quit: 'now' is too much; usage: quit"),
+    ],
+)
+def test_a_wrong_one_is_answered_with_its_rule(line: str, said: str) -> None:
+    async def play(it: Driver) -> None:
+        await it.command(line)
+        assert said in it.text
+        assert it.app.theme == "dark"
+        assert not it.app._exit
+
+    drive(bringup(), play)
+
+
+def test_a_theme_is_kept_from_one_day_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "screen.json"
+
+    async def day(line: str, expected: str) -> None:
+        app = LapisApp(bringup(), kept=Kept(path))
+        async with app.run_test(size=(80, 25)) as pilot:
+            it = Driver(app, pilot, asyncio.Event())
+            await it.until(lambda: app.view is not None)
+            assert app.theme == expected
+            if line:
+                await it.command(line)
+
+    asyncio.run(day("theme high-contrast", "dark"))
+    asyncio.run(day("", "high-contrast"))
+    path.write_text('{"version":1,"theme":"of yesterday"}')
+    asyncio.run(day("", "dark"))
+
+
+def test_their_words_are_completed_without_a_session() -> None:
+    assert completion.within(own.OWN, "theme h") == ["theme high-contrast"]
+    assert completion.within(own.OWN, "q") == ["q", "q!", "quit", "quit!"]

@@ -1,0 +1,78 @@
+"""Commands that only the screen knows: how it looks, a picture of it, leaving it.
+
+They are read, completed and listed as those of a session are, and no session has them:
+what they do is done to the application before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from lapis_sessions.registry import Argument, Command, Registry
+from lapis_tui.theme import THEMES
+
+if TYPE_CHECKING:
+    from lapis_sessions.registry import Bound
+
+
+class Front(Protocol):
+    """What such a command can do to the application."""
+
+    def part(self, *, ask: bool) -> None:
+        """Leave the program; with `ask` only if nothing is lost or the user says so."""
+
+    def wear(self, theme: str) -> str:
+        """Put on a theme and keep it; return what is to be said of it."""
+
+    def worn(self) -> str:
+        """Return which theme is on, and which there are."""
+
+
+async def _quit(front: Front, _bound: Bound) -> str:
+    front.part(ask=True)
+    return ""
+
+
+async def _quit_at_once(front: Front, _bound: Bound) -> str:
+    front.part(ask=False)
+    return ""
+
+
+async def _theme(front: Front, bound: Bound) -> str:
+    return front.wear(bound.word("name")) if "name" in bound else front.worn()
+
+
+OWN: Final = Registry((
+    Command(
+        "theme", "choose how the screen looks, or say which look it has", "read-only",
+        _theme, str, (Argument("name", "word", choices=tuple(THEMES)),),
+    ),
+    Command(
+        "quit", "quit; asks when something is in no recording", "read-only", _quit, str,
+        aliases=("q", "exit"),
+    ),
+    Command(
+        "quit!", "quit, whatever is lost", "read-only", _quit_at_once, str,
+        aliases=("q!", "exit!"),
+    ),
+))  # fmt: skip
+"""All of them. What `perform` takes is a `Front`, and what it returns is awaited."""
+
+
+def knows(line: str) -> bool:
+    """Tell whether a line is one of these, right or wrong in the rest of it."""
+    words = line.split()
+    firsts = {name.split()[0] for name in OWN.names}
+    return bool(words) and words[0] in firsts
+
+
+def topics() -> list[tuple[str, str, str]]:
+    """Return (usage, aliases, help) of each, as a session does of its own."""
+    return [(c.usage, ", ".join(c.aliases), c.help) for c in OWN.commands]
+
+
+async def perform(front: Front, line: str) -> str:
+    """Do a line; return what is to be said of it. Raises `LapisError`."""
+    call = OWN.parse(line, {})
+    said: str = await call.command.perform(front, call.bound)
+    return said
