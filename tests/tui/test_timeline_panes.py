@@ -12,6 +12,7 @@ from lapis_sessions.gallery import catalog
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_sessions.timeline import learning
+from lapis_tui.panes.acts import ActsPane
 from lapis_tui.panes.boot import BootPane
 from lapis_tui.panes.seek import SeekPane
 
@@ -169,6 +170,46 @@ def test_acts_stand_with_what_is_ahead(size: tuple[int, int]) -> None:
         assert all(len(row) <= size[0] for row in it.rows)
 
     drive(scenario(), play, size)
+
+
+@pytest.mark.parametrize("size", [(80, 25), (120, 40), (200, 60)])
+def test_acts_are_gone_through_from_the_first_to_the_last(
+    size: tuple[int, int],
+) -> None:
+    session = bringup()
+    for number in range(500):
+        assert session.execute("step" if number % 2 else f"quantum {number + 1}").ok
+
+    async def play(it: Driver) -> None:
+        def chosen() -> str:
+            pane = it.app.query_one(ActsPane)
+            return next((r.plain for r in pane.lines if r.role == "cursor"), "")
+
+        async def is_at(number: int, text: str) -> None:
+            await it.until(lambda: f" {number}  " in chosen())
+            assert text in chosen()
+
+        await it.press("7")
+        await it.go("acts")
+        assert "acts of main: 500 of 500" in it.text
+        await it.press("g")
+        await is_at(1, "set_quantum quantum=1")
+        await it.press("slash", "2", "5", "1", "enter")
+        await is_at(251, "set_quantum quantum=251")
+        await it.press("down")
+        await is_at(252, "step")
+        await it.press("slash", "5", "0", "1", "enter")
+        assert "act 501: main has 1 to 500" in it.text
+        await it.press("escape", "G")
+        await is_at(500, "step")
+        await it.press("pageup", "up")
+        page = it.app.query_one(ActsPane).size.height - 1
+        await is_at(499 - page, "quantum" if page % 2 == 0 else "step")
+        await it.press("enter")
+        assert it.view.now.history.done == 499 - page
+        assert f"acts of main: {499 - page} of 500" in it.text
+
+    drive(session, play, size)
 
 
 def test_a_branch_is_a_mark_on_the_row_that_it_leaves() -> None:

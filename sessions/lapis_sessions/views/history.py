@@ -76,6 +76,8 @@ class History(NamedTuple):
     """Acts that are over, of the branch."""
     acts: int
     """Acts of the branch in all."""
+    given_up: int
+    """Of those the first ones, which are no longer known."""
     window: tuple[HistoryAct, ...]
     """Acts around the present point, oldest first."""
     notes: tuple[Note, ...]
@@ -108,7 +110,8 @@ def take(session: Session) -> History:
         at_end=timeline.at_end,
         done=over,
         acts=branch.given_up + len(branch.entries),
-        window=tuple(_window(branch, over)),
+        given_up=branch.given_up,
+        window=_window(branch, over, over, AROUND),
         notes=branch.notes,
         named=tuple(_named(timeline)),
         branches=tuple(_branches(timeline)),
@@ -132,11 +135,24 @@ def act(branch: Branch, index: int, over: int) -> HistoryAct:
     )
 
 
-def _window(branch: Branch, over: int) -> Iterator[HistoryAct]:
-    here = over - branch.given_up
-    last = min(here + AROUND, len(branch.entries))
-    for index in range(max(here - AROUND, 0), last):
-        yield act(branch, index, over)
+def around(
+    timeline: Timeline, number: int | None, count: int
+) -> tuple[HistoryAct, ...]:
+    """Return `count` acts up to act `number` of the branch, and as many after it.
+
+    None is the last one that is over.
+    """
+    branch = timeline.branch
+    over = branch.over(timeline.spot)
+    return _window(branch, over, over if number is None else number, count)
+
+
+def _window(
+    branch: Branch, over: int, number: int, count: int
+) -> tuple[HistoryAct, ...]:
+    middle = number - branch.given_up
+    last = min(middle + count, len(branch.entries))
+    return tuple(act(branch, n, over) for n in range(max(middle - count, 0), last))
 
 
 def _text(done: Act) -> str:

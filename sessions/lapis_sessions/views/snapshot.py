@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lapis_sessions.views.apic import ApicView
     from lapis_sessions.views.asked import Requests
     from lapis_sessions.views.devices import DevicesSnapshot
-    from lapis_sessions.views.history import History
+    from lapis_sessions.views.history import History, HistoryAct
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class Snapshot:
     """Acts of the user's that are in no file."""
     history: History
     """Where in its history this is, and what is around."""
+    acts: tuple[HistoryAct, ...]
+    """Acts around the one that is looked at, oldest first, as many as are wanted."""
     devices: DevicesSnapshot | None
     """The devices that interrupt; None where they were not wanted."""
 
@@ -122,6 +124,7 @@ def take(session: Session, wanted: Wanted = EVERYTHING_USUAL) -> Snapshot:
         recording=session.writer is not None and not session.writer.failed,
         unsaved=session.unsaved,
         history=history.take(session),
+        acts=history.around(session.timeline, wanted.act, wanted.acts),
         devices=devices.of(machine) if wanted.devices else None,
     )
 

@@ -22,3 +22,7 @@ class Wanted:
     """The devices that interrupt."""
     requests: bool = False
     """What is known of each request, and what became of those before."""
+    acts: int = 0
+    """Acts of the branch before the one that is looked at, and after it."""
+    act: int | None = None
+    """The number of that one, from 1; None is the last that is over."""

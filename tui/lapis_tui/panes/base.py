@@ -121,6 +121,9 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
             self.keys = keys
             self.then = then
 
+    class Turned(Message):
+        """What the pane shows is another part now: `want` is to be asked anew."""
+
     class Pointed(Message):
         """The cursor that all panes share is to go to an event."""
 

@@ -439,6 +439,10 @@ class MainScreen(TypingScreen):
             self.view = self.view.moved(message.by)
             self.draw()
 
+    def on_line_pane_turned(self) -> None:
+        """Have the next pictures hold what the pane has turned to."""
+        self._look()
+
     def on_line_pane_pointed(self, message: LinePane.Pointed) -> None:
         """Put the cursor that all panes share on an event."""
         self.look(at=message.seq)
