@@ -126,8 +126,12 @@ class Recorder(Protocol):
     def checkpoint(self) -> None:
         """Add every field of the state."""
 
-    def close(self) -> None:
-        """Finish the file and give it its name; raise `RecordingError`."""
+    def close(self, *, intact: bool = True) -> None:
+        """Finish the file and give it its name; raise `RecordingError`.
+
+        A machine that is not `intact` is not what its acts made of it: no state of it
+        goes into the file.
+        """
 
 
 class Session:
@@ -222,11 +226,15 @@ class Session:
         """Return (usage, aliases, help) of every command."""
         return [(c.usage, ", ".join(c.aliases), c.help) for c in self.registry.commands]
 
-    def close(self) -> None:
-        """Close the recording, if there is one; raise `RecordingError`."""
+    def close(self, *, intact: bool = True) -> None:
+        """Close the recording, if there is one; raise `RecordingError`.
+
+        `intact` is whether the machine is what was done to it: a fault of ours leaves
+        it in the midst of something, and its state is then left out.
+        """
         writer, self.writer = self.writer, None
         if writer is not None:
-            writer.close()
+            writer.close(intact=intact)
             self._saved = self.timeline.made
 
     @property

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from lapis_sessions.session import Session
+    from lapis_tui.kept import Kept
 
 GUESTS = Path(__file__).parents[1] / "guests"
 PATIENCE = 30
@@ -108,12 +109,16 @@ def drive(
     session: Session,
     play: Callable[[Driver], Awaitable[None]],
     size: tuple[int, int] = (120, 40),
+    kept: Kept | None = None,
 ) -> None:
-    """Run `play` on an application of `size`, from its first picture on."""
+    """Run `play` on an application of `size`, from its first picture on.
+
+    What the user makes of the screen goes into `kept`, or nowhere.
+    """
 
     async def run() -> None:
         news = asyncio.Event()
-        app = LapisApp(session)
+        app = LapisApp(session, kept=kept)
         async with app.run_test(
             size=size, message_hook=lambda _message: news.set()
         ) as pilot:

@@ -262,7 +262,8 @@ class LapisApp(LooksApp):
         if not ask:
             self.exit()
             return
-        unsaved = self.view.now.unsaved if self.view is not None else 0
+        view = self.view if self.failure is None else None  # too late to save any
+        unsaved = view.now.unsaved if view is not None else 0
         if isinstance(self.screen, AskScreen):
             return
         if not unsaved:
@@ -310,12 +311,16 @@ def run_app(session: Session, ending: Ending) -> int:
             app.run()
         finally:
             threading.excepthook = before
-        for failure in app.failures:
-            tell(failure)
+        for sentence in app.failures:
+            tell(sentence)
+        if app.failure is not None:
+            tell(f"the session failed: {app.failure.what}. {app.failure.saved}")
+            tell(f"report: {app.report_file}")
         if app.busy and session.writer is not None:
             # Closing would use the machine, which is in use.
             name, session.writer = session.writer.name, None
             tell(f"the session does not stop: what was recorded is in {name!r}")
     if ending.asked:
         return ending.status
-    return int(bool(app.return_code or app.failures or app.busy))
+    is_bad = app.failures or app.failure is not None or app.busy
+    return int(bool(app.return_code or is_bad))

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.errors import LapisError
 from lapis_sessions.errors import LeftError, RecordingError
 from lapis_tui import output
 
@@ -134,12 +135,16 @@ def closing(session: Session, ending: Ending) -> Iterator[None]:
 
     Raises `RecordingError` when it cannot be closed and the end was not asked for.
     """
+    intact = True
     try:
         yield
+    except Exception as error:
+        intact = isinstance(error, LapisError)  # else it is a fault of ours
+        raise
     finally:
         writer = session.writer
         try:
-            session.close()
+            session.close(intact=intact)
         except RecordingError as error:
             if not ending.asked:
                 raise

@@ -46,6 +46,11 @@ class Kept:
         """How often something was changed."""
 
     @property
+    def folder(self) -> Path | None:
+        """Where its file is, and others may be; None where nothing is written."""
+        return self._path.parent if self._path is not None else None
+
+    @property
     def layout(self) -> str:
         """The layout that was shown last."""
         return self._stored.layout

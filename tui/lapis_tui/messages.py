@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lapis_engine.events import Logged
     from lapis_sessions.extensions import Row
     from lapis_sessions.views.snapshot import Snapshot
+    from lapis_tui.failure import Failure
 
 
 class Seen(Message):
@@ -117,7 +118,7 @@ class Done(Message):
 class Failed(Message):
     """The worker met what it cannot go on from."""
 
-    def __init__(self, text: str) -> None:
-        """Carry its words."""
+    def __init__(self, failure: Failure) -> None:
+        """Carry what it was."""
         super().__init__()
-        self.text = text
+        self.failure = failure

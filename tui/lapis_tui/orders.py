@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lapis_sessions import completion
-from lapis_tui import own
+from lapis_tui import failure, own
 from lapis_tui.kept import Kept
 from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
@@ -25,11 +25,13 @@ from lapis_tui.worker import Order, Worker
 
 if TYPE_CHECKING:
     import threading
+    from pathlib import Path
 
     from textual.timer import Timer
 
     from lapis_sessions.session import Session
     from lapis_tui.ending import Ending
+    from lapis_tui.failure import Failure
     from lapis_tui.messages import Busy, Done, Failed, Noticed, Painted, Seen
     from lapis_tui.view import View
 
@@ -55,6 +57,10 @@ class OrdersApp(KeyboardApp):
         self._ending = ending
         self.failures: list[str] = []
         """What went wrong on one of our threads, a sentence each."""
+        self.failure: Failure | None = None
+        """Why the session's thread is gone, if it is."""
+        self.report_file: Path | str = "there was no failure"
+        """Where that can be read, or why nowhere."""
         self.animation_level = "none"
         panes = tuple(session.extensions.panes.values())
         self.kept = kept if kept is not None else Kept()
@@ -249,11 +255,26 @@ class OrdersApp(KeyboardApp):
             self.main.report("", message.why, ok=False)
 
     async def on_failed(self, message: Failed) -> None:
-        """Say that the thread is gone; the last picture stays to be looked at."""
-        self._waiting, self._stale = 0, False
+        """Tell what failed and what is saved; the last picture can be looked at."""
+        self._waiting, self._stale, self._at_work = 0, False, False
+        self.failure = message.failure
+        self._stop_playing()
+        self._leave_field()
+        self.give_up_keys()
         if self.main.view is not None:
             self.main.view = replace(self.main.view, running=False, busy=None)
-        self.main.tell(f"worker stopped: {message.text}", ok=False)
+        text = failure.report(message.failure)
+        self.report_file = failure.keep(text, self.kept.folder)
+        self.main.tell(f"the session failed: {message.failure.what}", ok=False)
+        self.main.report("", text, ok=False)
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - as Textual calls it
+            if yes:
+                self.exit()
+
+        told = failure.told(message.failure, self.report_file)
+        stay = "stay, to look at the last picture"
+        self.push_screen(AskScreen("the session failed", told, "quit", stay), answered)
         await self.next_key()
 
     # Orders.
@@ -265,6 +286,11 @@ class OrdersApp(KeyboardApp):
         """Send a line to the worker, unless it is at work; `then` follows if ok."""
         view = self.view
         if view is None:
+            return
+        if self.failure is not None:
+            self._entered, why = None, "the session failed, and does no more: q quits"
+            self.main.tell(why, ok=False)
+            self.main.complain(why)
             return
         if self._at_work:
             what = view.busy or "the guest runs"

@@ -7,6 +7,7 @@ the guest does (`lapis_engine.machine.machine`).
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Event as Flag
@@ -20,6 +21,7 @@ from lapis_engine.vmm.outside import MOST_AT_ONCE
 from lapis_sessions.session import ENDLESS, sentence
 from lapis_sessions.views import snapshot
 from lapis_sessions.views.wanted import Wanted
+from lapis_tui import failure
 from lapis_tui.messages import Busy, Done, Failed, Noticed, Seen
 from lapis_tui.panes.terminal import PORT
 
@@ -45,6 +47,9 @@ SHORT_SECONDS = 0.25
 """What is over sooner is not shown on its way, and keys typed ahead wait for it."""
 FRAME_SECONDS = 0.066
 """Time between two pictures of a running guest."""
+
+LAST_LINES = 20
+"""Commands that are remembered, for the report of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Worker:
     def __init__(self, session: Session, post: Callable[[Message], object]) -> None:
         """Serve `session`; tell what happens by `post`, which any thread may call."""
         self._session, self._post = session, post
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        """Commands that were begun last, oldest first."""
         self._orders: SimpleQueue[tuple[int, Order] | None] = SimpleQueue()
         self._typed: SimpleQueue[bytes] = SimpleQueue()
         self._issued = self._broken = 0
@@ -151,7 +158,7 @@ class Worker:
                 self._perform(order, is_late=self._current <= self._broken)
                 self._show_last()
         except Exception as error:  # noqa: BLE001 - the outermost loop of the thread
-            self._post(Failed(f"{type(error).__name__}: {error}"))
+            self._post(Failed(failure.of(error, self._lines, self._session)))
 
     def _learn(self) -> None:
         """Know what is ahead in a short recording, unless something is asked for."""
@@ -187,6 +194,7 @@ class Worker:
             text = f"broken off before it began: {order.line}"
             self._post(Done(order.line, text, ok=False, quiet=order.quiet))
             return
+        self._lines.append(order.line)
         self._slice = FIRST_SLICE
         self._began = self._since = monotonic()
         self._shown = self._told = self._since - FRAME_SECONDS + SHORT_SECONDS

@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from lapis_tui.blocks.lines import Line, wrap
+from lapis_tui.blocks.lines import Line, wrapped
 from lapis_tui.panes.base import LinePane, plain_title
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class AskScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """A box in the middle."""
-        rows = [Line(row) for row in wrap(self._text, WIDTH)]
+        text = self._text.splitlines()
+        rows = [Line(row) for part in text for row in wrapped(part, WIDTH)]
         keys = Line("y", "strong").add(f" {self._yes}    ").add("n", "strong")
         rows += [Line(), keys.add(f" {self._no}")]
         with Vertical(id="ask") as box:

@@ -36,8 +36,9 @@ class TypingScreen(Screen[None]):
 
     def complain(self, why: str) -> None:
         """Say below the field what is wrong with it, until it is right or left."""
-        self.query_one(CommandInput).complaint = why
-        self.draw_bars()
+        if isinstance(self.focused, CommandInput):
+            self.focused.complaint = why
+            self.draw_bars()
 
     def type(self, text: str = "", cursor: int | None = None, count: int = 0) -> None:
         """Go to the command line and begin it with `text`.

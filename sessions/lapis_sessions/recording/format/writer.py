@@ -225,14 +225,18 @@ class Writer:
 
     # Its end.
 
-    def close(self) -> None:
-        """Finish the file and give it its name; raise `RecordingError`."""
+    def close(self, *, intact: bool = True) -> None:
+        """Finish the file and give it its name; raise `RecordingError`.
+
+        The state goes in, unless the machine is not `intact`.
+        """
         self._silence()
         self.flush()
         for branch in self._timeline.branches.values():
             if branch.name not in self._written:
                 self._all_of(branch)
-        self.checkpoint()
+        if intact:
+            self.checkpoint()
         written = sum(self._written.values())
         self._chunk("DONE", Trailer(written, self._file.chunks))
         if self.failed:
