@@ -21,12 +21,14 @@ from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
 from lapis_tui.looks import LooksApp
+from lapis_tui.panes.command import CommandLine
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.panes.requests import RequestsPane
 from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen, about
 from lapis_tui.screens.inject import InjectScreen
+from lapis_tui.screens.sheet import SheetScreen
 from lapis_tui.terminal import Terminal, restorer
 
 if TYPE_CHECKING:
@@ -239,6 +241,12 @@ class LapisApp(LooksApp):
     def action_command(self, text: str = "") -> None:
         """Go to the command line."""
         self.main.type(text)
+
+    def action_message(self) -> None:
+        """Show the last answer in full."""
+        said = self.main.query_one(CommandLine).said
+        if said.strip() and self.screen is self.main:
+            self.push_screen(SheetScreen("the last answer", said))
 
     def action_zoom(self) -> None:
         """Give the pane in focus the whole screen, or take it back."""

@@ -71,6 +71,7 @@ KEYS = (
     Key("d", "discard", "discard", "",
         "discard the pending request: the instruction runs again", "d"),
     Key("colon", "command", "command", "command", "type a command", ":"),
+    Key("M", "message", "message", "", "read the last answer in full, on a sheet", "M"),
     Key("slash", "search", "search", "", "search in this pane, or type a command",
         "/"),
     Key("tab", "next_pane(1)", "next-pane", "",
@@ -107,6 +108,7 @@ KEYS = (
 INSIDE = (
     ("k j ↑ ↓", "scroll; among the vCPUs, move the cursor in the disassembly"),
     ("PgUp PgDn g G", "a page up or down; the first line, the last"),
+    ("L H", "to the right, where rows are cut (…), with room for them, and back"),
     ("Enter", "in a field: send what it says"),
     ("↑ ↓", "on the command line: older and newer commands"),
     ("Tab", "on the command line: complete"),

@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lapis_sessions.text.visible import visible
-from lapis_tui.blocks.lines import ROLES, Line, plain
+from lapis_tui.blocks.lines import ELLIPSIS, ROLES, Line, plain
 from lapis_tui.theme import ROLE_CSS
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
     Maker = Callable[[tuple[int, int]], Sequence[Line]]
     """From a size, columns and rows, to lines."""
+
+STEP = 20
+"""Cells that a key goes sideways."""
+WIDEST = 400
+"""Most cells beyond its edge that a pane has room for."""
 
 
 class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
@@ -45,6 +50,8 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("ctrl+d,pagedown", "page_down", "a page down", show=False),
         Binding("g", "scroll_home", "the first line", show=False),
         Binding("G", "scroll_end", "the last line", show=False),
+        Binding("L", "sideways(1)", "to the right, where rows are cut", show=False),
+        Binding("H", "sideways(-1)", "back to the left", show=False),
     ]
     TITLE: ClassVar[str] = ""
     """What the pane is called."""
@@ -139,6 +146,10 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         self.lines: Sequence[Line] = []
         self._make: Maker | None = None
         self._at_end = True
+        self.aside = 0
+        """Cells that are out of view on the left."""
+        self._spare = 0
+        """Cells that lines may be longer than the pane is wide."""
         self._looks: dict[str, Style] = {}
 
     # What is shown.
@@ -159,8 +170,11 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Columns and rows to fill; the last column is the scrollbar's."""
-        return max(self.size.width - 1, 0), self.size.height
+        """Columns and rows to fill; the last column is the scrollbar's.
+
+        There are more columns than are in view while one looks at what is cut.
+        """
+        return max(self.size.width - 1 + self._spare, 0), self.size.height
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show `lines` instead of what is there, repainting only what differs."""
@@ -259,6 +273,7 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """Paint the row `y` of the widget."""
         left, top = self.scroll_offset
+        left += self.aside
         width, row = self.size.width, y + top
         line = self.line_at(row)
         if line is None:
@@ -266,7 +281,33 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         strip = self.strip_of(line, left + width)
         if self.text_selection is not None:
             strip = self._selected(strip, line, row)
-        return strip.crop(left, left + width).apply_offsets(left, row)
+        strip = self._signed(strip, line, left, width)
+        return strip.apply_offsets(left, row)
+
+    def _signed(self, strip: Strip, line: Line, left: int, width: int) -> Strip:
+        """Return what is in view of a line, with a sign where it goes on."""
+        seen = strip.crop(left, left + width)
+        if width < 3:
+            return seen
+        sign = Strip([Segment(ELLIPSIS, self.look_of("dim"))])
+        if line.width > left + width and line.plain[left + width :].strip():
+            seen = Strip.join([seen.crop(0, width - 1), sign])
+        if left and line.plain[: left + 1].strip():
+            seen = Strip.join([sign, seen.crop(1, width)])
+        return seen
+
+    def action_sideways(self, by: int) -> None:
+        """Go to the right, where lines have room then, or back."""
+        if by > 0:
+            self.aside = min(self.aside + STEP, WIDEST)
+            self._spare = max(self._spare, self.aside)
+        elif self.aside:
+            self.aside -= STEP
+        else:
+            self._spare = 0
+        if self._make is not None:
+            self.show(self._make(self.extent))
+        self.refresh()
 
     def _selected(self, strip: Strip, line: Line, row: int) -> Strip:
         selection = self.text_selection

@@ -186,6 +186,8 @@ class CommandLine(Horizontal):
         super().__init__(id="command")
         self.message = LinePane(id="message")
         self.message.can_focus = False
+        self.said = ""
+        """The last answer, of which the row shows what fits of its first line."""
         self.prompt = Label(":", id="prompt")
         self.input = CommandInput(complete)
 
@@ -210,6 +212,7 @@ class CommandLine(Horizontal):
 
     def tell(self, text: str, *, ok: bool = True) -> None:
         """Say `text`; a failure has a `!` before it."""
+        self.said = text
         self.message.show([told(text, ok=ok)])
 
 

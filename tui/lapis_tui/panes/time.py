@@ -163,6 +163,6 @@ class TimePane(LinePane):
             return
         width, _ = self.extent
         on = bar.axis(view, max(width - HEAD - TAIL - 2, 2))
-        cell = event.x - HEAD - 1
+        cell = event.x + self.aside - HEAD - 1
         if 0 <= cell < on.width:
             self.post_message(self.Wish(f"goto {on.goto(cell)}"))

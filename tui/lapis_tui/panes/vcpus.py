@@ -223,6 +223,6 @@ class VcpusPane(LinePane):
         ids, widths = shown(self._view, self.extent[0])
         left = 0
         for number, width in zip(ids, widths, strict=True):
-            if left <= event.x < left + width:
+            if left <= event.x + self.aside < left + width:
                 self.post_message(self.Clicked(number))
             left += width + 1
