@@ -11,6 +11,7 @@ from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.views import snapshot
+from lapis_sessions.views.wanted import Wanted
 from lapis_tui.app import LapisApp
 from lapis_tui.view import View, after
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 GUESTS = Path(__file__).parents[1] / "guests"
 PATIENCE = 30
 """Seconds after which a test gives up waiting."""
+EVERYTHING = Wanted(requests=True)
+"""What all panes show."""
 NAMES = {" ": "space", "-": "minus", "_": "underscore"}
 """Characters that Textual names as keys."""
 
@@ -42,11 +45,11 @@ def spin() -> Session:
 
 def look(session: Session, *lines: str) -> View:
     """Perform commands and return what the panes are given after the last."""
-    view = after(None, snapshot.take(session), running=False)
+    view = after(None, snapshot.take(session, EVERYTHING), running=False)
     for line in lines:
         outcome = session.execute(line)
         assert outcome.ok, outcome.text
-        view = after(view, snapshot.take(session), running=False)
+        view = after(view, snapshot.take(session, EVERYTHING), running=False)
     return view
 
 

@@ -68,7 +68,7 @@ def test_an_answer_that_does_not_fit_says_so_and_the_request_stays() -> None:
         await it.press("a")
         await it.type("0x123456789")
         await it.press("enter")
-        assert "0x123456789 is too wide: 4 bytes, 0xffffffff at most" in it.rows[-2]
+        assert "0x123456789 is too wide: 4 bytes, 0xffffffff at most" in it.rows[-1]
         assert len(it.view.now.pending) == 1
         field = it.app.focused
         assert isinstance(field, AnswerField)

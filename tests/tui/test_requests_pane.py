@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from rigs.asking import asking
 from rigs.screens import Driver, bringup, drive, look
 
-from lapis_tui.blocks.asked import entered, name_of
-from lapis_tui.blocks.lines import plain
+from lapis_tui.blocks.asked import binary, entered, is_begun
+from lapis_tui.blocks.lines import ELLIPSIS, Line, plain
+from lapis_tui.blocks.requests import BESIDE
 from lapis_tui.panes import requests as pane
+from lapis_tui.screens.ask import AskScreen
 
 
 @pytest.mark.parametrize("size", [(80, 15), (120, 36), (200, 56)])
@@ -15,7 +18,6 @@ def test_what_waits_and_what_was_answered(size: tuple[int, int]) -> None:
     session = bringup()
     view = look(session, "run")
     rows = pane.render(view, size)
-    assert len(rows) <= size[1]
     assert all(row.width <= size[0] for row in rows)
     text = plain(rows)
     assert "read   mmio d0000000" in text
@@ -25,20 +27,6 @@ def test_what_waits_and_what_was_answered(size: tuple[int, int]) -> None:
     text = plain(pane.render(look(session), size))
     assert "nothing waits" in text
     assert "= 0x1234  you" in text
-
-
-@pytest.mark.parametrize(
-    ("kind", "address", "name"),
-    [
-        ("mmio", 0xFEE000F0, "LAPIC SVR"), ("mmio", 0xFEE00300, "LAPIC ICR"),
-        ("mmio", 0xFEE00130, "LAPIC ISR3"), ("mmio", 0xFEC00010, "IOAPIC data"),
-        ("inout", 0x40, "8254 counter"), ("inout", 0x71, "RTC data"),
-        ("inout", 0xCFC, "PCI config data"), ("msr", 0x830, "x2APIC ICR"),
-        ("msr", 0xC0000080, "EFER"), ("mmio", 0xD0000000, ""),
-    ],
-)  # fmt: skip
-def test_a_register_has_its_name(kind: str, address: int, name: str) -> None:
-    assert name_of(kind, address) == name
 
 
 @pytest.mark.parametrize(
@@ -117,16 +105,28 @@ def test_each_key_settles_it(keys: str, shown: str) -> None:
     drive(bringup(), play, (120, 40))
 
 
-def test_a_rule_is_begun_and_answers() -> None:
+@pytest.mark.parametrize(
+    ("keys", "typed", "how"),
+    [
+        ("Ra", "7", "always"), ("Ro", "7", "once"), ("Rs", "7, 8", "sequence"),
+        ("Rc", "7, 8", "cycle"), ("Rn", "count + 7", "always"),
+    ],
+)  # fmt: skip
+def test_a_rule_of_each_kind_is_begun_and_answers(
+    keys: str, typed: str, how: str
+) -> None:
     async def play(driver: Driver) -> None:
         await driver.press("c")
         await driver.press("4")
-        await driver.press("R")
-        await driver.type("7")
+        await driver.press(*keys)
+        await driver.type(typed)
         await driver.press("enter")
         await driver.until(lambda: not driver.view.now.pending)
         await driver.press()
         assert "= 0x7  rule 1" in driver.text
+        assert driver.view.now.requests is not None
+        (rule,) = driver.view.now.requests.rules
+        assert rule.how == how
 
     drive(bringup(), play, (120, 40))
 
@@ -181,3 +181,210 @@ def test_answer_and_run_runs_only_when_it_was_answered() -> None:
 
     drive(bringup(), play, (120, 40))
     drive(bringup(), refused, (120, 40))
+
+
+# The sheet, for each kind of request.
+
+LAPIC = "trap mmio 0xfee00000/0x1000"
+KINDS = [
+    ("a1f000e0fe", LAPIC,
+     ["vCPU 0 read mmio fee000f0 4 bytes local APIC SVR",
+      "local APIC would say 0xff", "eax = the answer: all 32 bits",
+      "> 0001005f mov eax, dword ptr [0xfee000f0]", "p zero", "v the device's own"]),
+    ("c7050003e0fe 00c50c00", LAPIC,
+     ["vCPU 0 write mmio fee00300 4 bytes local APIC ICR = 0xcc500",
+      "written 0xcc500 836,864 1100 1100 0101 0000 0000",
+      "INIT, physical, assert, level, all excluding self",
+      "nothing but RIP, which goes on behind it", "Enter accept"]),
+    ("a10801d0fe", "trap mmio 0xfed00000/0x400",
+     ["read of 4 bytes at mmio fed00108: hpet TIM0_COMP, timer 0: comparator",
+      "hpet would say 0xffffffff"]),
+    ("c7050000c0fe 12000000", "trap mmio 0xfec00000/0x1000",
+     ["write of 4 bytes at mmio fec00000: ioapic IOREGSEL, index of the register in",
+      "written 0x12 18 0001 0010"]),
+    ("e471", "trap port 0x71",
+     ["read of 1 byte at port 71: rtc CMOS 00, seconds",
+      "eax = the answer: low 8 bits, the rest stays"]),
+    ("b041 e680", "trap port 0x80",
+     ["write of 1 byte at port 80: post-code POST code", "written 0x41 65 0100 0001"]),
+    ("66ba9909 bf00000200 b903000000 f36c", "traps",
+     ["read of 1 byte at port 999: nobody answers there", "none: nobody answers there",
+      "1 byte at 0x20000, where edi points; edi + 1, ecx 0x3 -> 0x2"]),
+    ("b91b000000 0f32", "trap msr 0x1b",
+     ["read of 8 bytes at msr 1b: local APIC IA32_APIC_BASE",
+      "local APIC would say 0xfee00900", "edx:eax = the answer",
+      "+ FULFILL_MSR with read=1 msr=0x1b"]),
+    ("b91b000000 b80008e0fe 31d2 0f30", "trap msr 0x1b",
+     ["write of 8 bytes at msr 1b: local APIC IA32_APIC_BASE",
+      "xAPIC, AP, page at 0xfee00000"]),
+    ("833d000000d005", "traps",
+     ["flags CF PF AF ZF SF OF; no register", "nobody answers there"]),
+    ("ff35000000d0", "traps", ["4 bytes on the stack at 0x8fffc; rSP - 4"]),
+]  # fmt: skip
+COMMON = [
+    "since", "- FULFILL_", "EINVAL: no", "+ DISCARD_INSTR", "again",
+    "u back to the last question", "answered before, the last first",
+]  # fmt: skip
+
+
+def read(rows: list[Line]) -> str:
+    """The words of a pane as one reads them, wherever lines were broken."""
+    return " ".join(plain(rows).split())
+
+
+@pytest.mark.parametrize("size", [(79, 19), (119, 36)])
+@pytest.mark.parametrize(("code", "line", "told"), KINDS)
+def test_the_sheet_tells_all_of_each_kind_and_nothing_is_cut(
+    code: str, line: str, told: list[str], size: tuple[int, int]
+) -> None:
+    view = look(asking(code, line, machine="pc"))
+    rows = pane.render(view, size)
+    assert all(row.width <= size[0] for row in rows)
+    assert ELLIPSIS not in plain(rows)
+    if size[0] < BESIDE:
+        text = read(rows)
+    else:  # two halves, each of which is read by itself
+        half = size[0] // 2 - 1
+        text = " ".join(
+            " ".join(plain(rows).split())
+            for rows in ([Line(row.plain[:half]) for row in rows],
+                         [Line(row.plain[half:]) for row in rows],
+                         rows)
+        )  # fmt: skip
+    for words in (*told, *COMMON):
+        assert words in text, words
+
+
+def test_at_200_columns_the_pane_has_120_and_the_whole_sheet() -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("4")
+        for words in ("local APIC SVR", "would say 0xff", "what vm_run accepts now"):
+            assert words in driver.text
+        title = driver.app.main.query_one(pane.RequestsPane).border_title
+        assert title is not None
+        assert "requests (1 waits)" in str(title)
+
+    drive(asking("a1f000e0fe", LAPIC, machine="pc"), play, (200, 60))
+
+
+@pytest.mark.parametrize("size", [(80, 25), (120, 40), (200, 60)])
+def test_a_value_is_checked_and_read_while_it_is_typed(size: tuple[int, int]) -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("4", "enter")
+        assert "a number of 1 byte at most" in driver.text
+        await driver.type("0x")
+        await driver.press()
+        assert "is not a number" not in driver.text
+        await driver.type("a5")
+        await driver.press()
+        assert "0xa5  165  1010 0101  fits 1 byte" in driver.text
+        await driver.type("0")
+        await driver.press()
+        assert driver.text.count("0xa50 is too wide: 1 byte, 0xff at most") == 2
+        await driver.press("enter")
+        assert driver.view.now.pending
+        assert "! 0xa50 is too wide" in driver.rows[-1]
+        await driver.press("backspace")
+        assert "too wide" not in driver.text
+        await driver.press("backspace", "backspace", "backspace", "backspace", "enter")
+        assert "'' is not a number" in driver.text
+        assert driver.view.now.pending
+        await driver.press("escape")
+        assert "is not a number" not in driver.text
+        assert "a number of 1 byte at most" not in driver.text
+        assert driver.app.main.focused_name == "requests"
+        await driver.press("enter")
+        await driver.type("0xa5")
+        await driver.press("enter")
+        await driver.until(lambda: not driver.view.now.pending)
+        await driver.press()
+        assert "= 0xa5  you" in driver.text
+
+    drive(asking("e460", "trap port 0x60", machine="pc"), play, size)
+
+
+def test_the_field_beside_the_request_checks_while_one_types() -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("a")
+        await driver.type("256")
+        await driver.press()
+        assert "256 is too wide: 1 byte, 0xff at most" in driver.rows[-1]
+        await driver.press("backspace")
+        assert "too wide" not in driver.text
+
+    drive(asking("ec"), play, (80, 25))
+
+
+@pytest.mark.parametrize(
+    ("code", "keys", "told"),
+    [
+        ("a1000000d0", "x", "p #PF"), ("ec", "x", "g #GP"),
+        ("a1000000d0", "R", "c cycle"), ("66ba9909 ee", "R", "d device"),
+    ],
+)  # fmt: skip
+def test_a_choice_offers_what_there_is(code: str, keys: str, told: str) -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("4", *keys)
+        assert told in driver.text
+        if code != "a1000000d0":
+            assert "#PF" not in driver.text
+            assert "cycle" not in driver.text
+
+    drive(asking(code), play, (80, 25))
+
+
+def test_any_other_fault_is_begun() -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("4", "x", "o")
+        await driver.type("de")
+        await driver.press("enter")
+        await driver.until(lambda: not driver.view.now.pending)
+        await driver.press()
+        assert "#DE" in driver.text
+
+    drive(asking("a1000000d0"), play, (80, 25))
+
+
+def test_the_devices_own_answer_by_key_or_by_rule() -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("4", "v")
+        await driver.until(lambda: not driver.view.now.pending)
+        await driver.press()
+        assert "= 0xff  device" in driver.text
+        await driver.press("u")
+        await driver.until(lambda: bool(driver.view.now.pending))
+        await driver.press("R", "d")
+        await driver.until(lambda: isinstance(driver.app.screen, AskScreen))
+        await driver.press("y")
+        await driver.until(lambda: not driver.view.now.pending)
+        await driver.press()
+        assert "= 0xff  rule 2, device" in driver.text
+        assert "(1 rule)" in str(
+            driver.app.main.query_one(pane.RequestsPane).border_title
+        )
+
+    drive(asking("a1f000e0fe", LAPIC, machine="pc"), play, (80, 25))
+
+
+def test_the_history_marks_the_same_place_and_says_who() -> None:
+    # again: mov eax, [nobody]; jmp again
+    session = asking("a1000000d0 ebf9")
+    view = look(
+        session, "answer 1", "run", "rule add 'mmio 0xd0000000 = once 0x2a'", "run"
+    )
+    rows = plain(pane.render(view, (79, 19))).splitlines()
+    past = rows[
+        [row.strip() for row in rows].index("answered before, the last first") :
+    ]
+    assert [row.split()[-4:] for row in past[1:]] == [
+        ["0x2a", "rule", "1", "nobody"], ["=", "0x1", "you", "nobody"],
+    ]  # fmt: skip
+    assert all(row.startswith(" = ") for row in past[1:])
+    assert any("before   0x2a rule 1 #" in row and "0x1 you #" in row for row in rows)
+
+
+def test_an_answer_in_binary() -> None:
+    assert binary(0x1FF) == "0001 1111 1111"
+    assert [text for text in ("", "0x", "-0b", "'A", "0", "zz") if is_begun(text)] == [
+        "", "0x", "-0b", "'A",
+    ]  # fmt: skip

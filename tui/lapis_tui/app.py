@@ -110,7 +110,7 @@ class LapisApp(LooksApp):
             return
         value = entered(message.value, request.bytes) if request is not None else 0
         if isinstance(value, str):
-            self.main.tell(value, ok=False)
+            self.main.complain(value)
             return
         self.main.query_one(AnswerField).value = ""
         self.main.leave()

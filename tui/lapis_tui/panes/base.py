@@ -105,16 +105,22 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         """The user is to type something, in the row of the command line."""
 
         def __init__(
-            self, prompt: str, text: str, then: Callable[[str], str | None]
+            self,
+            prompt: str,
+            text: str,
+            then: Callable[[str], str | None],
+            read: Callable[[str], str | None] | None = None,
         ) -> None:
             """Carry a sign for it, what is there already, and what takes the answer.
 
             `then` returns why it cannot be, or None; the field stays until it can.
+            `read` is told what is typed so far, and returns the same of that.
             """
             super().__init__()
             self.prompt = prompt
             self.text = text
             self.then = then
+            self.read = read
 
     class Keyed(Message):
         """The next key is one of several, or leaves."""

@@ -136,6 +136,8 @@ class CommandInput(Input):
         self.complete = complete
         self.asked: Callable[[str], str | None] | None = None
         """Who takes what is typed, where a pane asked for it."""
+        self.read: Callable[[str], str | None] | None = None
+        """Who is told what is typed so far, and says what is wrong with it."""
         self.complaint: str | None = None
         """What is wrong with what was entered last."""
         suggester = HistorySuggester(self.history, complete)

@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
+from lapis_tui.blocks.asked import entered, is_begun
 from lapis_tui.blocks.lines import Line
 from lapis_tui.panes.base import LinePane
 
@@ -77,6 +78,16 @@ class AnswerField(Input):
     def __init__(self) -> None:
         """Start empty."""
         super().__init__(placeholder="0x1234", id="answer", compact=True)
+        self.bytes: int | None = None
+        """What the answer must fit in, while there is a request for it."""
+
+    @property
+    def wrong(self) -> str | None:
+        """What is wrong with what is typed so far, or None."""
+        if self.bytes is None or is_begun(self.value):
+            return None
+        value = entered(self.value, self.bytes)
+        return value if isinstance(value, str) else None
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Pass the value on; it stays until it is taken."""
@@ -108,4 +119,5 @@ class PendingPane(Horizontal):
         self.list.styles.width = max((row.width for row in rows), default=0) + 2
         self.list.show(rows)
         mine = next((r for r in pending if r.vcpu == selected), None)
+        self.field.bytes = None if mine is None else mine.bytes
         self.field.placeholder = f"0x{0:0{2 * (mine.bytes if mine else 4)}x}"

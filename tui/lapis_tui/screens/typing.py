@@ -9,6 +9,7 @@ from textual.widgets import Input
 from textual.widgets.input import Selection
 
 from lapis_tui.panes.command import CommandInput, CommandLine
+from lapis_tui.panes.pending import AnswerField
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ class TypingScreen(Screen[None]):
         The next key replaces `count` characters from `cursor` on; without one the
         cursor is at the end.
         """
-        self.query_one(CommandInput).asked = None
+        self.query_one(CommandInput).asked = self.query_one(CommandInput).read = None
         if not isinstance(self.focused, Input):
             self._left = self.focused
         self.query_one(CommandLine).open(visible=True)
@@ -60,7 +61,18 @@ class TypingScreen(Screen[None]):
         """Have the user type what a pane asks for."""
         self.type(message.text)
         self.query_one(CommandLine).open(visible=True, prompt=message.prompt)
-        self.query_one(CommandInput).asked = message.then
+        field = self.query_one(CommandInput)
+        field.asked, field.read = message.then, message.read
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say at once what is wrong with what is typed for a pane."""
+        field = self.query_one(CommandInput)
+        if isinstance(event.input, AnswerField):
+            field.complaint = event.input.wrong
+            self.draw_bars()
+        if event.input is field and field.asked is not None and field.read is not None:
+            field.complaint = field.read(event.value)
+            self.draw_bars()
 
     def on_command_input_told(self, message: CommandInput.Told) -> None:
         """Hand it to the pane; what it cannot be is said, and the field stays."""
