@@ -22,6 +22,7 @@ from lapis_engine.explain.events import describe
 from lapis_sessions.errors import CommandError
 from lapis_sessions.views import snapshot
 from lapis_tui.blocks.event_filter import compiled
+from lapis_tui.panes import event_rows
 from lapis_tui.panes import events as pane
 from lapis_tui.panes.command import CommandInput
 from lapis_tui.panes.events import EventsPane
@@ -73,7 +74,10 @@ def test_a_filter_shows_some_and_a_bad_one_stays_with_its_reason() -> None:
         await it.type("vcpu:1 deliver,eoi")
         await it.press("enter")
         shown = it.app.query_one(EventsPane)
-        assert [each.event.kind for each in shown._found] == ["deliver", "eoi"]
+        assert [each.event.kind for each in shown._rows.everything] == [
+            "deliver",
+            "eoi",
+        ]
         assert "2 of 26: vcpu:1 deliver,eoi" in it.text
         assert it.app.focused is shown
         await it.press("f", "ctrl+u", "enter")
@@ -117,7 +121,7 @@ def test_an_event_longer_than_its_row_is_there_in_full(size: tuple[int, int]) ->
             assert logged is not None
             said = " ".join(pane.words(logged).plain.split())
             told = [word for line in shown._told for word in line.plain.split()]
-            index = shown._index(shown._cursor)
+            index = shown._rows.index(shown._cursor)
             line = shown.line_at(index)
             assert line is not None
             if "…" in line.plain:
@@ -200,7 +204,7 @@ def test_a_filter_is_what_its_terms_say(events: list[object], terms: list[str]) 
         assert wanted(logged) is expected, (terms, event)
 
 
-def test_a_flood_is_sifted_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_is_sifted_a_part_at_a_time() -> None:
     """A frame looks at no more events than it may, and the end is reached."""
     count = 60_000
     flood = [
@@ -208,24 +212,14 @@ def test_a_flood_is_sifted_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
     ]
     it = EventsPane()
     assert it._show_only("vcpu:1 vector:0x31") is None
-    calls: list[object] = []
-
-    def later(*what: object) -> bool:
-        calls.append(what)
-        return True
-
-    monkeypatch.setattr(it, "call_later", later)
     view = replace(look(bringup()), events=Past(flood))
-    frames = 0
-    while True:
-        calls.clear()
-        it._sift(view)
+    frames, is_more = 0, True
+    while is_more:
+        is_more = it._rows.sift(view)
         frames += 1
-        assert it._looked <= frames * pane.AT_ONCE
-        if not calls:
-            break
-    assert frames == count // pane.AT_ONCE
-    assert len(it._found) == count // 6
+        assert it._rows._looked <= frames * event_rows.SIFTED
+    assert frames == count // event_rows.SIFTED
+    assert len(it._rows) == count // 6
 
 
 @pytest.mark.parametrize("text", ["[/]", "[/x]", "[@click=app.quit]a"])
@@ -253,7 +247,8 @@ def test_a_search_looks_at_no_more_in_a_frame_than_a_filter(
     there = 2 * pane.AT_ONCE + 17
     flood[there] = Logged(there, there, Halted(0, interrupts=True))
     it = EventsPane()
-    it._view, it._past = replace(look(bringup()), at=count - 1), Past(flood)
+    it._view = replace(look(bringup()), at=count - 1, events=Past(flood))
+    it._rows.sift(it._view)
     asked: list[tuple[object, ...]] = []
     told: list[object] = []
     monkeypatch.setattr(it, "call_later", lambda *what: asked.append(what))

@@ -22,6 +22,7 @@ from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
 from lapis_tui.looks import LooksApp
 from lapis_tui.panes.command import CommandLine
+from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.panes.requests import RequestsPane
 from lapis_tui.panes.terminal import TerminalPane
@@ -192,7 +193,7 @@ class LapisApp(LooksApp):
             self.main.tell("copied")
         elif self._waiting:
             self._worker.interrupt()
-        else:
+        elif not (isinstance(self.focused, EventsPane) and self.focused.break_off()):
             self.main.tell("the guest does not run; q quits")
 
     def action_turn(self, by: int) -> None:

@@ -1,12 +1,11 @@
 """The events pane: what happened, newest last, and below it what is known to come.
 
-Only the rows in view are put into words, so that 65,536 events cost no more than ten;
-a filter looks at each event once, a part of them a frame.
+Only the rows in view are put into words, so that 65,536 events cost no more than ten.
+Which rows there are, filtered and folded, `event_rows` knows.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -15,12 +14,12 @@ from lapis_engine.events import IpiSent
 from lapis_engine.explain.events import describe
 from lapis_sessions.errors import CommandError
 from lapis_tui.blocks import event_filter
-from lapis_tui.blocks.event_filter import EVERYTHING, EventFilter
+from lapis_tui.blocks.event_filter import EVERYTHING
 from lapis_tui.blocks.ladder import unusual
 from lapis_tui.blocks.lines import Line, plain, wrapped
 from lapis_tui.blocks.marks import MARKS
 from lapis_tui.panes.base import LinePane
-from lapis_tui.past import Past
+from lapis_tui.panes.event_rows import EventRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +30,13 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from lapis_engine.events import Event, Logged
+    from lapis_tui.blocks.event_filter import EventFilter
     from lapis_tui.view import View
 
 AT_ONCE = 1_000
-"""Events that a filter or a search looks at in one frame."""
-MOST_LATER = 4_000
-"""Events ahead that a filter looks at."""
+"""Events that a search looks at in one frame."""
+TOLD_AFTER = 8
+"""Frames of a search after which it says how far it is."""
 MOST_WHOLE = 3
 """Rows at the bottom for an event that is longer than its row."""
 NOT_YET = "  (has not happened yet)"
@@ -71,9 +71,15 @@ def _tone(event: Event) -> str:
     return ""
 
 
-def row(logged: Logged, width: int, *, here: bool, ahead: bool) -> Line:
-    """Return one event as a row of the pane; `here` is the cursor."""
+def row(logged: Logged, width: int, *, here: bool, ahead: bool, tail: str = "") -> Line:
+    """Return one event as a row of the pane; `here` is the cursor.
+
+    `tail` stands behind it, whatever is cut for that.
+    """
     line = words(logged, width)
+    if tail:
+        line = line if line.width + len(tail) <= width else line.fit(width - len(tail))
+        line.add(tail, "label")
     if ahead:
         line = Line(line.plain, "dim")
         if line.width + len(NOT_YET) <= width:
@@ -97,7 +103,9 @@ class EventsPane(LinePane):
     ABOUT = (
         "What happened: number, virtual time in us, vCPU, and what it was; dim is what "
         "is known to come. The last 65,536 are kept. A filter is made of terms that "
-        "all hold: vcpu:1, kind:ipi,exit, vector:0x31, a kind, a word, and ! for not."
+        "all hold: vcpu:1, kind:ipi,exit, vector:0x31, a kind, a word, and ! for not. "
+        "O folds what repeats into one row that counts it, o opens one and closes it. "
+        "Esc breaks off a search."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,up", "point(-1)", "the event before", show=False),
@@ -111,6 +119,9 @@ class EventsPane(LinePane):
         Binding("n", "hit(1)", "the next one found", show=False),
         Binding("N", "hit(-1)", "the one found before", show=False),
         Binding("y", "copy", "copy this one", show=False),
+        Binding("O", "fold", "fold what repeats, or each in its row", show=False),
+        Binding("o", "open", "open what is folded here, or close it", show=False),
+        Binding("escape", "break_off", "break off the search", show=False),
     ]
     follows = True
 
@@ -120,18 +131,11 @@ class EventsPane(LinePane):
         self._told: list[Line] = []
         """The event under the cursor in full, at the bottom, if its row is cut."""
         self._view: View | None = None
-        self._past = Past()
-        self._filter = EVERYTHING
-        self._found: list[Logged] = []
-        """Those of the past that the filter shows, as far as it has looked."""
-        self._looked = 0
-        """Number of the event that the filter looks at next."""
-        self._generation = 0
-        self._later: Sequence[Logged] = ()
-        """Those ahead that the filter shows."""
-        self._later_of: object = None
+        self._rows = EventRows()
         self._wanted = EVERYTHING
         """What is searched for."""
+        self._hunted: EventFilter | None = None
+        """What a search that goes on looks for."""
         self.draw(lambda _size: [Line(" nothing has happened", "dim")])
 
     # What is shown.
@@ -139,12 +143,12 @@ class EventsPane(LinePane):
     def update(self, view: View) -> None:
         """Show the newest, or stay at what is in view; and go to the cursor."""
         before, self._view = self._view, view
-        self._past = view.events
         if not view.events and not view.ahead:
             return
         self._make = None
-        self._sift(view)
-        count, told = self._count, self._told
+        if self._rows.sift(view):
+            self.call_later(self._again)
+        count, told = len(self._rows), self._told
         self._told = self._whole()
         height = count + len(self._told)
         if height != self.virtual_size.height or before is None:
@@ -155,14 +159,16 @@ class EventsPane(LinePane):
         is_moved = before is None or before.at != view.at or bool(view.ahead)
         is_moved |= len(told) != len(self._told)
         if is_moved and count:
-            self._reveal(self._index(self._cursor))
+            self._reveal(self._rows.index(self._cursor))
         elif self._at_end:
             self._to_end()
 
     def _whole(self) -> list[Line]:
         """Return the event under the cursor in rows, if it is longer than its own."""
         width, height = self.extent
-        logged = self._at(self._index(self._cursor)) if self.has_focus else None
+        logged = (
+            self._rows.at(self._rows.index(self._cursor)) if self.has_focus else None
+        )
         if logged is None or words(logged, width).width <= width:
             return []
         pieces = wrapped(_text(logged.event), max(width - 4, 1))
@@ -192,40 +198,6 @@ class EventsPane(LinePane):
             return super().render_line(y)
         return self.strip_of(self._told[at], self.size.width)
 
-    def _sift(self, view: View) -> None:
-        """Let the filter look at what has come, a part of it now."""
-        if self._filter is EVERYTHING:
-            self._later = view.ahead
-            return
-        if self._generation != view.events.generation:
-            self._generation = view.events.generation
-            self._found, self._looked = [], 0
-        at = view.events.index_of(self._looked)
-        some = view.events[at : at + AT_ONCE]
-        self._found += [each for each in some if self._filter(each)]
-        if some:
-            self._looked = some[-1].seq + 1
-        if self._later_of is not view.ahead:
-            self._later_of = view.ahead
-            self._later = [e for e in view.ahead[:MOST_LATER] if self._filter(e)]
-        if at + AT_ONCE < len(view.events):
-            self.call_later(self._again)
-
-    @property
-    def _shown(self) -> Sequence[Logged]:
-        return self._past if self._filter is EVERYTHING else self._found
-
-    @property
-    def _count(self) -> int:
-        return len(self._shown) + len(self._later)
-
-    def _at(self, index: int) -> Logged | None:
-        shown = self._shown
-        if 0 <= index < len(shown):
-            return shown[index]
-        index -= len(shown)
-        return self._later[index] if 0 <= index < len(self._later) else None
-
     @property
     def _cursor(self) -> int:
         """Number of the event that the cursor is on."""
@@ -233,14 +205,6 @@ class EventsPane(LinePane):
         if view is None:
             return 0
         return view.at if view.at is not None else view.now.events_total - 1
-
-    def _index(self, seq: int) -> int:
-        """Return the row of the last event up to number `seq`."""
-        shown, later = self._shown, self._later
-        index = bisect_right(shown, seq, key=lambda each: each.seq)
-        if index == len(shown):
-            index += bisect_right(later, seq, key=lambda each: each.seq)
-        return max(index - 1, 0)
 
     def _reveal(self, index: int) -> None:
         """Scroll as little as brings a row into view, with what comes after it."""
@@ -255,33 +219,49 @@ class EventsPane(LinePane):
         self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def _title(self) -> None:
-        text = self.TITLE
-        if self._filter is not EVERYTHING:
-            count = len(self._past) + len(self._view.ahead if self._view else ())
-            text = f"{text}  {self._count:,} of {count:,}: {self._filter.text}"
+        text, view, rows = self.TITLE, self._view, self._rows
+        if rows.folds is not None:
+            text = f"{text}, folded"
+        if rows.filter is not EVERYTHING:
+            count = len(view.events) + len(view.ahead) if view is not None else 0
+            text = f"{text}  {len(rows):,} of {count:,}: {rows.filter.text}"
         self.call(text)
 
     def line_at(self, row_: int) -> Line | None:
         """Put a row in view into words."""
-        if self._view is None or not self._count:
+        if self._view is None or not len(self._rows):
             return super().line_at(row_)
-        logged = self._at(row_)
+        logged = self._rows.at(row_)
         if logged is None:
             return None
-        is_here = row_ == self._index(self._cursor) and self.has_focus
+        is_here = row_ == self._rows.index(self._cursor) and self.has_focus
         is_ahead = logged.seq >= self._view.now.events_total
-        return row(logged, self.extent[0], here=is_here, ahead=is_ahead)
+        return row(
+            logged, self.extent[0], here=is_here, ahead=is_ahead,
+            tail=self._tail(logged),
+        )  # fmt: skip
+
+    def _tail(self, logged: Logged) -> str:
+        """Say how many events a row stands for, or that they are shown."""
+        if self._rows.folds is None:
+            return ""
+        times = self._rows.times(logged)
+        if times > 1:
+            return f"  ({times:,} times)"
+        return "  (open)" if self._rows.is_open(logged) else ""
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text, for the clipboard."""
-        both = (*self._shown, *self._later)
-        return selection.extract(plain(words(e, self.extent[0]) for e in both)), "\n"
+        rows = (words(e, self.extent[0]) for e in self._rows.everything)
+        return selection.extract(plain(rows)), "\n"
 
     # Keys.
 
     def action_point(self, by: int) -> None:
         """Move the cursor by so many rows."""
-        logged = self._at(max(0, min(self._index(self._cursor) + by, self._count - 1)))
+        logged = self._rows.at(
+            max(0, min(self._rows.index(self._cursor) + by, len(self._rows) - 1))
+        )
         if logged is not None:
             self.post_message(self.Pointed(logged.seq))
 
@@ -295,7 +275,7 @@ class EventsPane(LinePane):
 
     def action_goto(self) -> None:
         """Go to the event under the cursor."""
-        if self._view is None or not self._count:
+        if self._view is None or not len(self._rows):
             return
         if self._cursor < 0:
             self.post_message(self.Hint("the cursor is on no event: j goes to one"))
@@ -304,7 +284,7 @@ class EventsPane(LinePane):
 
     def action_copy(self) -> None:
         """Copy the event under the cursor."""
-        logged = self._at(self._index(self._cursor))
+        logged = self._rows.at(self._rows.index(self._cursor))
         if logged is not None:
             self.app.copy_to_clipboard(words(logged).plain.strip())
             self.post_message(self.Hint(f"copied event #{logged.seq}"))
@@ -312,7 +292,7 @@ class EventsPane(LinePane):
     def on_click(self, event: textual_events.Click) -> None:
         """Put the cursor where the mouse is; twice goes there."""
         is_whole = event.y >= self.size.height - len(self._told)
-        logged = None if is_whole else self._at(event.y + round(self.scroll_y))
+        logged = None if is_whole else self._rows.at(event.y + round(self.scroll_y))
         if logged is None:
             return
         self.post_message(self.Pointed(logged.seq))
@@ -327,7 +307,7 @@ class EventsPane(LinePane):
 
     def action_filter(self) -> None:
         """Ask what to show."""
-        self.post_message(self.Asked("f", self._filter.text, self._show_only))
+        self.post_message(self.Asked("f", self._rows.filter.text, self._show_only))
 
     def _search(self, text: str) -> str | None:
         try:
@@ -340,30 +320,71 @@ class EventsPane(LinePane):
 
     def _show_only(self, text: str) -> str | None:
         try:
-            self._filter = event_filter.compiled(text) if text else EVERYTHING
+            self._rows.only(event_filter.compiled(text) if text else EVERYTHING)
         except CommandError as error:
             return str(error)
-        self._found, self._looked, self._later_of = [], 0, None
-        if self._view is not None:
-            self.update(self._view)
+        self._again()
         return None
+
+    def action_fold(self) -> None:
+        """Fold what repeats, or show each event in its row again."""
+        self._rows.fold(on=self._rows.folds is None)
+        self._again()
+
+    def action_open(self) -> None:
+        """Open what is folded under the cursor, or close it; fold if nothing is."""
+        if self._rows.folds is None:
+            self.action_fold()
+            return
+        logged = self._rows.at(self._rows.index(self._cursor))
+        if logged is None or not self._rows.toggle(logged.seq):
+            self.post_message(self.Hint("nothing is folded here"))
+            return
+        begin = self._rows.folds.begin_of(logged.seq)
+        self.post_message(self.Pointed(begin))
 
     def action_hit(self, by: int) -> None:
         """Go to the next event that is searched for, or the one before; it wraps."""
         if self._wanted is EVERYTHING:
             self.post_message(self.Hint("nothing is searched for: / asks"))
-        else:
-            self._hunt(self._wanted, self._cursor, by, 1)
+            return
+        self._hunted = self._wanted
+        self._hunt(self._wanted, self._cursor, by, 1)
 
     def _hunt(self, wanted: EventFilter, seq: int, by: int, first: int) -> None:
         """Look from event `seq` on, from row `first` there, a part of them now."""
-        start, count = self._index(seq), self._count
+        if wanted is not self._hunted:
+            return  # it was broken off, or another one was begun
+        start, count = self._rows.index(seq), len(self._rows)
         for step in range(first, min(first + AT_ONCE, count + 1)):
-            logged = self._at((start + by * step) % count)
+            logged = self._rows.at((start + by * step) % count)
             if logged is not None and wanted(logged):
+                self._hunted = None
                 self.post_message(self.Pointed(logged.seq))
                 return
-        if first + AT_ONCE <= count and wanted is self._wanted:
-            self.call_later(self._hunt, wanted, seq, by, first + AT_ONCE)
-        else:
+        if first + AT_ONCE > count:
+            self._hunted = None
             self.post_message(self.Hint(f"! no event has {wanted.text!r}"))
+            return
+        frames = first // AT_ONCE + 1
+        if not frames % TOLD_AFTER:
+            share = 100 * first // count
+            self.post_message(self.Hint(f"searching: {share}%; Esc breaks it off"))
+        self.call_later(self._hunt, wanted, seq, by, first + AT_ONCE)
+
+    def break_off(self) -> bool:
+        """Break off a search; tell whether there was one."""
+        hunted, self._hunted = self._hunted, None
+        if hunted is not None:
+            self.post_message(self.Hint(f"{hunted.text!r}: the search was broken off"))
+        return hunted is not None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave Esc to the application where nothing is searched for."""
+        if action == "break_off":
+            return self._hunted is not None
+        return super().check_action(action, parameters)
+
+    def action_break_off(self) -> None:
+        """Break off the search."""
+        self.break_off()
