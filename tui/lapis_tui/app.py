@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import SystemCommand
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Input
 
@@ -21,6 +20,7 @@ from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
 from lapis_tui.looks import LooksApp
+from lapis_tui.palette import PaletteProvider
 from lapis_tui.panes.command import CommandLine
 from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.pending import AnswerField
@@ -33,16 +33,15 @@ from lapis_tui.screens.sheet import SheetScreen
 from lapis_tui.terminal import Terminal, restorer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from textual.binding import BindingType
+    from textual.command import Provider
     from textual.driver import Driver
-    from textual.screen import Screen
     from textual.widget import Widget
 
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.session import Session
     from lapis_tui.ending import Ending
+    from lapis_tui.palette import Entry
     from lapis_tui.panes.command import CommandInput
 
 LOOK_SECONDS = 0.1
@@ -55,6 +54,7 @@ class LapisApp(LooksApp):
     TITLE = "lapis"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    COMMANDS: ClassVar[set[type[Provider]]] = {PaletteProvider}  # type: ignore[assignment]  # of Textual's two ways, the plain one
 
     def on_mount(self) -> None:
         """Begin to look whether somebody wants an end."""
@@ -295,12 +295,14 @@ class LapisApp(LooksApp):
         if self.screen is self.main:
             self.push_screen(HelpScreen(self.session_topics, about(self.focused)))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every command in the palette, beside Textual's own."""
-        yield from super().get_system_commands(screen)
-        for usage, _, text in self.session_topics:
-            begun = f"{usage.split()[0]} "
-            yield SystemCommand(usage, text, lambda t=begun: self.action_command(t))
+    def choose_entry(self, entry: Entry) -> None:
+        """Do an entry of the palette; one that needs an argument is typed so far."""
+        if entry.argument is not None:
+            self.main.type(entry.line, *entry.argument)
+        elif own.knows(entry.line):
+            self.call_later(self._do_own, entry.line)
+        else:
+            self._do(entry.line, quiet=False)
 
 
 def _selected_in(widget: Widget | None) -> str:

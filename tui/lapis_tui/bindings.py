@@ -27,19 +27,27 @@ class Key:
     help: str
     shown: str = ""
     """How the keys are written for people."""
+    line: str | None = None
+    """The command line that does exactly the same, where a command of its own does."""
+
+    @property
+    def twin(self) -> str:
+        """A command line that does the same."""
+        return self.line if self.line is not None else f"key {self.id}"
 
 
 KEYS = (
     Key("s,f11", "step", "step", "step",
         "step the selected vCPU one instruction, all others frozen; in the past along "
-        "what was done", "s F11"),
+        "what was done", "s F11", "step"),
     Key("c,f5", "continue", "continue", "continue",
         "run until something stops the machine; in the past along what was done, to "
-        "its end", "c F5"),
+        "its end", "c F5", "run"),
     Key("S,shift+f11", "reverse_step", "reverse-step", "",
-        "take back the last instruction of the selected vCPU", "S"),
+        "take back the last instruction of the selected vCPU", "S", "reverse-step"),
     Key("C,shift+f5", "reverse_continue", "reverse-continue", "",
-        "go back to the last breakpoint or catch, or to the beginning", "C"),
+        "go back to the last breakpoint or catch, or to the beginning", "C",
+        "reverse-continue"),
     Key("ctrl+c", "interrupt", "break", "",
         "copy what is selected, or else break into the running guest, or into a long "
         "way back", "Ctrl-C"),
@@ -57,11 +65,13 @@ KEYS = (
         "go to the last event before this that is of the kind under the cursor", "["),
     Key("right_square_bracket", "alike(1)", "alike-on", "",
         "go on to the next event of the kind under the cursor", "]"),
-    Key("home", "go('start')", "beginning", "", "go to the beginning", "Home"),
-    Key("end", "go('end')", "end", "", "go to the end of the branch", "End"),
+    Key("home", "go('start')", "beginning", "", "go to the beginning", "Home",
+        "goto start"),
+    Key("end", "go('end')", "end", "", "go to the end of the branch", "End",
+        "goto end"),
     Key("F", "fork", "fork", "fork",
-        "fork here: what is done next goes onto a branch of its own", "F"),
-    Key("m", "name", "name", "", "give this point a name, for goto", "m"),
+        "fork here: what is done next goes onto a branch of its own", "F", "fork"),
+    Key("m", "name", "name", "", "give this point a name, for goto", "m", "checkpoint"),
     Key("n", "turn(1)", "next-vcpu", "", "select the next vCPU", "n"),
     Key("p", "turn(-1)", "previous-vcpu", "vCPU", "select the previous vCPU", "p"),
     Key("b,f9", "breakpoint", "breakpoint", "break",
@@ -69,7 +79,7 @@ KEYS = (
     Key("i", "inject", "inject", "inject", "build and send an IPI, INIT or SIPI", "i"),
     Key("a", "answer", "answer", "answer", "answer the pending request", "a"),
     Key("d", "discard", "discard", "",
-        "discard the pending request: the instruction runs again", "d"),
+        "discard the pending request: the instruction runs again", "d", "discard"),
     Key("colon", "command", "command", "command", "type a command", ":"),
     Key("M", "message", "message", "", "read the last answer in full, on a sheet", "M"),
     Key("slash", "search", "search", "", "search in this pane, or type a command",
@@ -82,7 +92,8 @@ KEYS = (
         "put a letter on every pane; that letter goes there", "' Ctrl-O"),
     *(
         Key(layout.key, f"layout('{layout.name}')", f"layout-{layout.name}", "",
-            f"layout {layout.name}: {layout.text}", layout.key)
+            f"layout {layout.name}: {layout.text}", layout.key,
+            f"layout {layout.name}")
         for layout in LAYOUTS
     ),
     Key("z", "zoom", "zoom", "", "give the whole screen to this pane, or back", "z"),
@@ -101,7 +112,8 @@ KEYS = (
         "Ctrl-P"),
     Key("f1,question_mark", "help", "help", "help", "this help", "F1 ?"),
     Key("q", "quit", "quit", "quit",
-        "quit; asks when something is in no recording (:q! does not)", "q Ctrl-Q"),
+        "quit; asks when something is in no recording (:q! does not)", "q Ctrl-Q",
+        "quit"),
 )  # fmt: skip
 """In the order in which help lists them."""
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lapis_sessions import completion
-from lapis_tui import failure, own
+from lapis_tui import failure, own, palette
 from lapis_tui.kept import Kept
 from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
@@ -70,6 +70,8 @@ class OrdersApp(KeyboardApp):
         self._painter = Painter(self.post_message)
         self.session_topics = session.topics() + own.topics()
         """(usage, aliases, help) of every command, of the screen's own last."""
+        self.entries = palette.entries(session.registry, own.OWN)
+        """What the palette offers."""
         self._worker = Worker(session, self.post_message)
         self._waiting = 0
         """Orders that are not done."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lapis_sessions.registry import Argument, Command, Registry
+from lapis_tui.bindings import KEYS
+from lapis_tui.layouts import LAYOUTS
 from lapis_tui.theme import THEMES
 
 if TYPE_CHECKING:
@@ -24,6 +26,13 @@ class Front(Protocol):
     def wear(self, theme: str) -> str:
         """Put on a theme and keep it; return what is to be said of it."""
 
+    def action_layout(self, name: str) -> None:
+        """Show a layout."""
+
+    async def run_action(self, action: str) -> bool:
+        """Do what a key does."""
+        ...
+
     def worn(self) -> str:
         """Return which theme is on, and which there are."""
 
@@ -38,6 +47,17 @@ async def _quit_at_once(front: Front, _bound: Bound) -> str:
     return ""
 
 
+async def _layout(front: Front, bound: Bound) -> str:
+    front.action_layout(bound.word("name"))
+    return ""
+
+
+async def _key(front: Front, bound: Bound) -> str:
+    action = next(key.action for key in KEYS if key.id == bound.word("name"))
+    await front.run_action(action)
+    return ""
+
+
 async def _theme(front: Front, bound: Bound) -> str:
     return front.wear(bound.word("name")) if "name" in bound else front.worn()
 
@@ -46,6 +66,15 @@ OWN: Final = Registry((
     Command(
         "theme", "choose how the screen looks, or say which look it has", "read-only",
         _theme, str, (Argument("name", "word", choices=tuple(THEMES)),),
+    ),
+    Command(
+        "layout", "show a layout", "read-only", _layout, str,
+        (Argument("name", "word", required=True,
+            choices=tuple(each.name for each in LAYOUTS)),),
+    ),
+    Command(
+        "key", "do what a key does, by its name in the key map", "read-only", _key, str,
+        (Argument("name", "word", required=True, choices=tuple(k.id for k in KEYS)),),
     ),
     Command(
         "quit", "quit; asks when something is in no recording", "read-only", _quit, str,
