@@ -76,6 +76,12 @@ LAYOUTS: Final = (
         Drawn(100, 36, rows("requests", "events")),
         Drawn(0, 0, "requests"),
     )),
+    Layout("6", "memory", "hex, page walks, and writing it", "memory", (
+        Drawn(170, 40, columns(
+            rows("memory", "walk"), rows("vcpus", "events"), weights=(3, 2))),
+        Drawn(100, 36, rows("memory", "walk", "events")),
+        Drawn(0, 0, rows("memory", "walk")),
+    )),
     Layout("7", "timeline", "where in its history the machine is", "events", (
         Drawn(150, 30, rows(
             "time", columns("events", rows("acts", "branches", "notes")))),
@@ -106,6 +112,8 @@ NEEDS: Final[Mapping[str, Need]] = {
     "notes": Need(4, 8, 0.5),
     "boot": Need(8, 20, 2.0),
     "priority": Need(8, 22, 2.0),
+    "memory": Need(8, 12, 3.0),
+    "walk": Need(9, 9, 0.0),
     "requests": Need(10, 22, 2.0),
 }
 """Rows of each pane; of those of plug-ins `PLUGGED_NEED`."""

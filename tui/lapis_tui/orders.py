@@ -145,6 +145,7 @@ class OrdersApp(KeyboardApp):
 
     def on_main_screen_looked(self, message: MainScreen.Looked) -> None:
         """Have the next pictures hold what the panes in view show."""
+        self._stale = self._worker.alive  # keys wait for what they are about
         self._worker.look(message.wanted)
 
     def on_busy(self, message: Busy) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Vm
 
 WIDTHS: Final = (4, 2, 1)
+STRIDE: Final = 16
+"""Bytes at which devices begin and end."""
 MOST_TOUCHED: Final = PAGE
 """Bytes that are read through the bus at once."""
 MOST_WRITTEN: Final = PAGE
@@ -46,6 +48,21 @@ class DeviceRead(NamedTuple):
     bytes: int
     value: int
     device: str
+
+
+class Extent(NamedTuple):
+    """A run of addresses that one and the same serves."""
+
+    at: int
+    size: int
+    kind: str
+    """ram, rom, device; hole: nobody serves it; unmapped and not-canonical: a linear
+    address that comes to nothing."""
+    name: str | None
+    """Of the memory or the device."""
+    gpa: int | None
+    data: bytes
+    """Of ram and rom; nothing else can be looked at without consequences."""
 
 
 class Touched(NamedTuple):
@@ -65,6 +82,58 @@ def read(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> bytes:
             raise UnmappedError(at, left, "not mapped by its page tables")
         out += memory.read(gpa, min(left, PAGE - at % PAGE))
     return bytes(out)
+
+
+def look(
+    vm: Vm, vcpu: Vcpu, at: int, size: int, *, physical: bool
+) -> tuple[Extent, ...]:
+    """Return what is at each of `size` addresses; behind the last comes the first.
+
+    Nothing is touched, and no device is read.
+    """
+    mask = MASK32 if not physical and not vcpu.regs.efer & EFER_LMA else MASK64
+    out: list[Extent] = []
+    end = at + size
+    while at < end:
+        address = at & mask
+        gpa = address if physical else _looked_up(vcpu, address)
+        step = min(PAGE - address % PAGE, end - at)
+        if gpa is not None and vm.memory.region(gpa) is None:
+            step = min(step, STRIDE - address % STRIDE)
+        found = _extent(vm, vcpu, address, gpa, step)
+        if out and _goes_on(out[-1], found):
+            last = out.pop()
+            joined = last.data + found.data
+            found = last._replace(size=last.size + found.size, data=joined)
+        out.append(found)
+        at += step
+    return tuple(out)
+
+
+def _looked_up(vcpu: Vcpu, linear: int) -> int | None:
+    return vcpu.linear.peek(linear) if is_canonical(vcpu.regs, linear) else None
+
+
+def _extent(vm: Vm, vcpu: Vcpu, at: int, gpa: int | None, size: int) -> Extent:
+    """Return what is at addresses that do not cross a page."""
+    if gpa is None:
+        kind = "unmapped" if is_canonical(vcpu.regs, at) else "not-canonical"
+        return Extent(at, size, kind, None, None, b"")
+    server = address_map.mmio(vm, vcpu, gpa)
+    if server is None:
+        return Extent(at, size, "hole", None, gpa, b"")
+    if isinstance(server, Region):
+        kind = "rom" if server.rom else "ram"
+        return Extent(at, size, kind, server.name, gpa, server.read(gpa, size))
+    return Extent(at, size, "device", address_map.device_name(server), gpa, b"")
+
+
+def _goes_on(last: Extent, found: Extent) -> bool:
+    """Tell whether one run of addresses is more of another."""
+    is_next = found.at == last.at + last.size
+    if last.gpa is not None and found.gpa is not None:
+        is_next &= found.gpa == last.gpa + last.size
+    return is_next and (last.kind, last.name) == (found.kind, found.name)
 
 
 def code(

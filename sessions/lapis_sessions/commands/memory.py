@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import UnmappedError
-from lapis_engine.why import pages
+from lapis_engine.why import addresses, pages
 from lapis_engine.why.pages import PageAccess
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
 from lapis_sessions.views import page as page_view
+from lapis_sessions.views import what as what_view
 from lapis_sessions.views import written
 from lapis_sessions.views.written import WrittenView
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.why.pages import PageAnswer
     from lapis_sessions.session import Session
+    from lapis_sessions.views.what import WhatView
 
 WIDTHS: Final = ("1", "2", "4", "8")
 _BYTES: Final = re.compile(r"(?:[0-9a-fA-F]{2}\s*)+", re.ASCII)
@@ -33,6 +35,15 @@ def page(session: Session, bound: Bound) -> PageAnswer:
     if access.write and access.fetch:
         raise CommandError("page: --write and --fetch: an access is one of them")
     return pages.page(session.machine, number, bound.number("address"), access)
+
+
+def what(session: Session, bound: Bound) -> WhatView:
+    """Say what is at an address."""
+    number = bound.number("vcpu", session.selected)
+    found = addresses.address(
+        session.machine, number, bound.number("address"), physical="physical" in bound
+    )
+    return what_view.of(found, session.symbols.places)
 
 
 def write(session: Session, bound: Bound) -> WrittenView:
@@ -87,6 +98,13 @@ COMMANDS = (
             Argument("fetch", "flag", option=True),
         ),
         ("pagewalk",),
+    ),
+    Command(
+        "what",
+        "say what is at ADDRESS: memory or device, symbol, descriptor, gate, entry of "
+        "a page table, register of the local APIC; nothing is touched",
+        "read-only", what, what_view.text,
+        (ADDRESS, PHYSICAL, Argument("vcpu", "vcpu", option=True)),
     ),
     Command(
         "write-memory",

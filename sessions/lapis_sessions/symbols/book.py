@@ -65,6 +65,11 @@ class Places(Mapping[int, str]):
         """Return how many addresses have a name."""
         return len({at for table in self._tables for at in table.starts})
 
+    def address(self, name: str) -> int | None:
+        """Return what a name stands for, or None."""
+        found = (table.by_name.get(name) for table in self._tables)
+        return next((at for at in found if at is not None), None)
+
     def near(self, at: int) -> str:
         """Return the name of an address as `start` or `start+0x5`, or nothing."""
         best: tuple[str, int] | None = None

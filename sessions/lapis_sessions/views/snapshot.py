@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lapis_sessions.views import apic, asked, consoles, devices, history, registers
+from lapis_sessions.views import (
+    apic,
+    asked,
+    consoles,
+    devices,
+    history,
+    memory_picture,
+    registers,
+)
 from lapis_sessions.views.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from lapis_sessions.views.asked import Requests
     from lapis_sessions.views.devices import DevicesSnapshot
     from lapis_sessions.views.history import History, HistoryAct
+    from lapis_sessions.views.memory_picture import MemoryPicture, MemoryPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,8 @@ class Snapshot:
     """Acts around the one that is looked at, oldest first, as many as are wanted."""
     devices: DevicesSnapshot | None
     """The devices that interrupt; None where they were not wanted."""
+    memory: MemoryPicture | None
+    """The memory at the place that was wanted."""
 
 
 EVERYTHING_USUAL = Wanted()
@@ -126,7 +137,12 @@ def take(session: Session, wanted: Wanted = EVERYTHING_USUAL) -> Snapshot:
         history=history.take(session),
         acts=history.around(session.timeline, wanted.act, wanted.acts),
         devices=devices.of(machine) if wanted.devices else None,
+        memory=_memory(machine, wanted.memory),
     )
+
+
+def _memory(machine: Machine, place: MemoryPlace | None) -> MemoryPicture | None:
+    return None if place is None else memory_picture.take(machine, place)
 
 
 def _ahead(timeline: Timeline) -> int | None:

@@ -8,6 +8,10 @@ it in the next picture (`lapis_sessions.views.snapshot`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lapis_sessions.views.memory_picture import MemoryPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +30,5 @@ class Wanted:
     """Acts of the branch before the one that is looked at, and after it."""
     act: int | None = None
     """The number of that one, from 1; None is the last that is over."""
+    memory: MemoryPlace | None = None
+    """The memory at a place."""

@@ -6,6 +6,7 @@ from lapis_tui.panes.boot import BootPane
 from lapis_tui.panes.branches import BranchesPane
 from lapis_tui.panes.console import ConsolePane
 from lapis_tui.panes.events import EventsPane
+from lapis_tui.panes.memory import MemoryPane
 from lapis_tui.panes.notes import NotesPane
 from lapis_tui.panes.pending import PendingPane
 from lapis_tui.panes.priority import PriorityPane
@@ -15,10 +16,11 @@ from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.panes.time import TimePane
 from lapis_tui.panes.vcpus import VcpusPane
 from lapis_tui.panes.vga import VgaPane
+from lapis_tui.panes.walk import WalkPane
 
 PANES = (
     VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
     TerminalPane, VgaPane, TimePane, BootPane, PriorityPane, ActsPane, NotesPane,
-    BranchesPane, RequestsPane,
+    BranchesPane, RequestsPane, MemoryPane, WalkPane,
 )  # fmt: skip
 """Every pane of ours that a layout may have."""

@@ -23,6 +23,7 @@ from lapis_tui.panes.base import LinePane, fixed
 from lapis_tui.panes.body import Body
 from lapis_tui.panes.command import CommandInput, CommandLine
 from lapis_tui.panes.keys import KeyHint, KeysPane
+from lapis_tui.panes.memory import MemoryPane
 from lapis_tui.panes.ours import PANES
 from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.results import ResultsPane
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from lapis_tui.messages import Painted, Seen
     from lapis_tui.panes.command import Completer
     from lapis_tui.panes.vcpus import VcpusPane
+    from lapis_tui.panes.walk import WalkPane
 
 CHROME = 4
 """Rows of status, seek bar, command line and keys."""
@@ -178,6 +180,11 @@ class MainScreen(TypingScreen):
                 self._update(pane, self.view)
         self._want()
         self.draw_bars()
+
+    def on_walk_pane_chosen(self, message: WalkPane.Chosen) -> None:
+        """Show an entry of a page table in the memory."""
+        self.query_one(MemoryPane).go_to(message.at, physical=True)
+        self.go("memory")
 
     def _look(self) -> None:
         """Ask for pictures that hold what the panes in view show."""
