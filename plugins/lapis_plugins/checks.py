@@ -264,6 +264,14 @@ def signals(value: Any) -> Signals:
     return found
 
 
+def register_names(value: Any) -> tuple[RegisterName, ...]:
+    """Check what a device calls its registers at present."""
+    found = tuple(value)
+    for each in found:
+        _named(each, RegisterName, texts=("text",))
+    return found
+
+
 def wires(value: Any) -> tuple[Wire, ...]:
     """Check what a device says that it holds up."""
     found = tuple(value)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Function,
         Moves,
         Range,
+        RegisterName,
         Signals,
         Timed,
         Wire,
@@ -61,8 +62,8 @@ def guarded(guard: Guard, device: Device) -> Device:
         plain_write=look(device.plain_write, None),
         hides=look(device.hides, ()),
         holds=look(_wires(device.holds), ()),
-        registers_now=look(device.registers_now, ()),
-        peek=look(device.peek, None),
+        registers_now=look(_names(device.registers_now), ()),
+        peek=look(_peeked(device.peek), None),
         moves=None if moves is None else GuardedMoves(look, moves),
         function=function,
     )
@@ -73,6 +74,31 @@ def _wires(
 ) -> Callable[[Any], tuple[Wire, ...]] | None:
     """Check what a device says that it holds up."""
     return None if holds is None else lambda state: checks.wires(holds(state))
+
+
+def _names(
+    names: Callable[[Any], tuple[RegisterName, ...]] | None,
+) -> Callable[[Any], tuple[RegisterName, ...]] | None:
+    """Check what a device calls its registers at present."""
+    return None if names is None else lambda state: checks.register_names(names(state))
+
+
+def _peeked(
+    peek: Callable[[Any, int, int, int], int | None] | None,
+) -> Callable[[Any, int, int, int], int | None] | None:
+    """Check what a device says that a read would give; it is asked on a copy."""
+    if peek is None:
+        return None
+
+    def peeked(state: Any, address: int, size: int, now: int) -> int | None:
+        value = peek(clone(state), address, size, now)
+        if value is not None and (
+            type(value) is not int or not 0 <= value < 1 << 8 * size
+        ):
+            raise TypeError(f"{value!r} is no value of {size} bytes")
+        return value
+
+    return peeked
 
 
 def _look(

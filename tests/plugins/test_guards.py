@@ -7,6 +7,12 @@ import pytest
 from rigs.plugin_files import plugin
 
 from lapis_plugins import kinds
+from lapis_plugins.devices import state_of
+from lapis_plugins.host import discover
+from lapis_sessions.guests import Image
+from lapis_sessions.opening import build
+from lapis_sessions.origin import Origin, SessionOptions
+from lapis_sessions.views import asked as requests
 from lapis_tui.cli.main import main
 
 Captured = pytest.CaptureFixture[str]
@@ -215,6 +221,68 @@ def test_a_device_that_raises_refuses_the_access_and_keeps_its_state(
     status, _, err = ran(capsys, "session", "verify", tape)
     assert status == 2
     assert "the device 'foo', which plug-in 'bad' has, and that is not here" in err
+
+
+LETTER = "registers=(RegisterName({}, 1, {}, 'text'),)"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("registers=('x',)", "TypeError: 'x' is no RegisterName"),
+        (LETTER.format("0x5A1", "'foo'"), "ValueError: register 'foo' at port 0x5a1"),
+        (LETTER.format("0x5A0", "'\x1b[2J'"), "is no name"),
+    ],
+)
+def test_a_device_with_a_register_that_is_none_is_left_out(
+    tmp_path: Path, capsys: Captured, more: str, why: str
+) -> None:
+    body = (
+        "offer('lapis_devices', "
+        f"[Device('foo', State(), Access(), ports=(Range(0x5A0, 1),), {more})])"
+    )
+    status, _, err = ran(
+        capsys, *EXEC, "--plugin", plugin(tmp_path, body), "-c", "vcpus"
+    )
+    assert (status, err.count("is disabled")) == (0, 1)
+    assert why in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize(
+    ("more", "own", "register", "reports"),
+    [
+        ("peek=lambda s, *_: 7", 7, None, 0),
+        ("peek=boom", None, None, 1),
+        ("peek=lambda s, *_: 256", None, None, 1),
+        ("peek=lambda s, *_: '7'", None, None, 1),
+        ("registers_now=boom", None, None, 1),
+        ("registers_now=lambda s: 'ab'", None, None, 1),
+        (("registers_now=lambda s: [RegisterName(0x5A0, 1, 'B', 't')], "
+         "registers=(RegisterName(0x5A0, 1, 'A', 't'),)"), None, "B", 0),
+        ("registers=(RegisterName(0x5A0, 1, 'A', 't'),)", None, "A", 0),
+    ],
+)  # fmt: skip
+def test_to_look_at_a_request_runs_no_read_of_a_plugin(
+    tmp_path: Path, more: str, own: int | None, register: str | None, reports: int
+) -> None:
+    body = (
+        "offer('lapis_devices', "
+        f"[Device('foo', State(), Access(), ports=(Range(0x5A0, 1),), {more})])"
+    )
+    host = discover(files=[plugin(tmp_path, body)], installed=False)
+    guest = Image("reads.bin", READS, is_flat=True)
+    options = SessionOptions("", 1, "2M")
+    session = build(Origin(options, guest), host.extensions)
+    session.execute("trap port 0x5a0")
+    session.execute("run 100")
+    for _ in range(3):
+        (asked,) = requests.take(session).asked
+    assert (asked.own, asked.place.device, asked.place.register) == (
+        own, "foo", register,
+    )  # fmt: skip
+    assert state_of(session.machine, "foo").reads == 0
+    assert len(host.reports) == reports
 
 
 def test_what_was_recorded_without_a_plugin_replays_with_it(

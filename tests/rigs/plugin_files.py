@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from lapis_engine.boot.detect import Loader
-from lapis_engine.devices.device import Device, Range
+from lapis_engine.devices.device import Device, Range, RegisterName
 from lapis_engine.events import IpiSent
 from lapis_engine.lints.lint import Lint
 from lapis_engine.lints.state import Finding

@@ -6,15 +6,20 @@ from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING
 
 import pytest
+from rigs import recordings
 from rigs.asking import CODE, asking
 from rigs.screens import bringup
 
 from lapis_engine.machine.requests import PendingRequest
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
 from lapis_sessions.views import asked as asked_view
 from lapis_sessions.views import snapshot
 from lapis_sessions.views.wanted import Wanted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lapis_sessions.session import Session
     from lapis_sessions.views.asked import AskedView
 
@@ -241,3 +246,26 @@ def test_the_rules_are_told() -> None:
     session.execute("rule add 'mmio 0xd0000000 = cycle 1,2'")
     (rule,) = requests(session).rules
     assert (rule.number, rule.how, rule.state) == (1, "cycle", "on")
+
+
+def test_what_came_with_a_recording_was_not_answered_here(tmp_path: Path) -> None:
+    file = tmp_path / "answered.lapis"
+    lines = ("run", "answer 0x1234", "run 10")
+    recordings.record(file, lines, cpus=2)
+    session = replaying.session_of(reader.read(str(file)), recordings.extensions())
+    assert session.execute("play").ok
+    assert [row.is_replayed for row in requests(session).settled] == [True]
+    assert session.execute("goto act 1").ok
+    assert session.execute("answer 0x99").ok
+    (row,) = requests(session).settled
+    assert (row.answer.value, row.is_replayed) == (0x99, False)
+
+
+def test_what_was_recorded_before_a_fork_still_came_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "answered.lapis"
+    recordings.record(file, ("run", "answer 0x1234", "run 10"), cpus=2)
+    session = replaying.session_of(reader.read(str(file)), recordings.extensions())
+    session.execute("play")
+    session.execute("fork")
+    session.execute("run 5")
+    assert [row.is_replayed for row in requests(session).settled] == [True]

@@ -74,6 +74,8 @@ class Branch:
     """Entries before its beginning that are no longer known."""
     notes: tuple[Note, ...] = ()
     """In their order."""
+    adopted: int = 0
+    """Events with a lower number came with a recording, and were not made here."""
 
     @property
     def end(self) -> Spot:
@@ -180,6 +182,7 @@ class Branch:
         notes = tuple(note for note in self.notes if note[:2] <= here)
         beginning = self.kept[:1]
         forked = Branch(name, beginning, entries, self.name, spot, self.given_up, notes)
+        forked.adopted = min(self.adopted, spot.at.seq)
         end = forked.end
         for spot_of, checkpoint in self.kept[1 : self._after(spot)]:
             # After a run that just used up its budget here the next act may be the

@@ -355,6 +355,7 @@ class Timeline(Again):
                 name, first, entries, parent, fork, notes=tuple(sorted(notes))
             )
             self.branches[name] = branch
+        self.branches[name].adopted = entries[-1].end.seq if entries else 0
         self.most_branches = max(self.most_branches, 2 * len(self.branches))
         self._numbered = max(self._numbered, number_of(name), len(self.branches) - 1)
 

@@ -48,6 +48,8 @@ class Settled:
     """Event from which on it waited; `seq` where that is not known any more."""
     answer: Answered
     place: Named
+    is_replayed: bool
+    """It came with a recording, and was not done here."""
 
     def is_at(self, request: PendingRequest) -> bool:
         """Tell whether it was at the same place, and of the same direction."""
@@ -98,7 +100,7 @@ def take(session: Session) -> Requests:
     machine = session.machine
     waiting = machine.pending()
     events = machine.log.last(LOOKED_AT)
-    past = _settled(machine, events)
+    past = _settled(session, events)
     known = session.extensions.explainers
     asked = tuple(_asked(machine, each, events, past, known) for each in waiting)
     return Requests(asked, past, tuple(map(rules.of, session.rules.rules)))
@@ -160,8 +162,9 @@ def _since(events: Sequence[Logged], vcpu: int) -> Logged | None:
     return found
 
 
-def _settled(machine: Machine, events: Sequence[Logged]) -> tuple[Settled, ...]:
+def _settled(session: Session, events: Sequence[Logged]) -> tuple[Settled, ...]:
     """Return the requests that were settled, oldest first."""
+    machine, adopted = session.machine, session.timeline.branch.adopted
     names: dict[tuple[str, int, bool, int], Named] = {}
     began: dict[int, int] = {}
     rows: list[Settled] = []
@@ -171,22 +174,22 @@ def _settled(machine: Machine, events: Sequence[Logged]) -> tuple[Settled, ...]:
             began[event.vcpu] = logged.seq
         elif isinstance(event, Answered) and event.what:
             asked = began.get(event.vcpu, logged.seq)
-            rows.append(_row(machine, logged, event, asked, names))
+            place = _place(machine, event, names)
+            is_replayed = logged.seq < adopted
+            row = Settled(logged.seq, logged.at, asked, event, place, is_replayed)
+            rows.append(row)
             began[event.vcpu] = logged.seq
     return tuple(rows[-MOST_SETTLED:])
 
 
-def _row(
-    machine: Machine,
-    logged: Logged,
-    it: Answered,
-    asked: int,
-    names: dict[tuple[str, int, bool, int], Named],
-) -> Settled:
+def _place(
+    machine: Machine, it: Answered, names: dict[tuple[str, int, bool, int], Named]
+) -> Named:
+    """Name where a request was; `names` are those that were found already."""
     key = it.what, it.address, it.read, it.vcpu
     place = names.get(key)
     if place is None:
         vcpu = machine.vcpu(it.vcpu)
         place = naming.name(machine.vm, vcpu, it.what, it.address, read=it.read)
         names[key] = place
-    return Settled(logged.seq, logged.at, asked, it, place)
+    return place

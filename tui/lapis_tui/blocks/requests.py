@@ -105,8 +105,10 @@ def settled(row: Settled, now: PendingRequest | None) -> Line:
 
 
 def by(row: Settled) -> str:
-    """Say who answered."""
-    return "you" if row.answer.by == "user" else row.answer.by
+    """Say who answered: here, or when what is replayed was recorded."""
+    if row.answer.by == "user":
+        return "replay" if row.is_replayed else "you"
+    return f"{row.answer.by}, replay" if row.is_replayed else row.answer.by
 
 
 def _fate(row: Settled) -> str:
