@@ -51,6 +51,7 @@ class Layout:
 
 
 BOTTOM = Tabs(("events", "results", "console"))
+DEVICES = Tabs(("timers", "pic", "msi"))
 
 LAYOUTS: Final = (
     Layout("1", "step", "registers, APICs, events", "vcpus", (
@@ -75,6 +76,12 @@ LAYOUTS: Final = (
         Drawn(170, 40, columns("requests", rows("vcpus", "events"), weights=(3, 2))),
         Drawn(100, 36, rows("requests", "events")),
         Drawn(0, 0, "requests"),
+    )),
+    Layout("5", "devices", "IOAPIC, 8259s, timers, MSI", "ioapic", (
+        Drawn(170, 40, columns(
+            rows("ioapic", "events"), rows("timers", "pic", "msi"), weights=(6, 5))),
+        Drawn(100, 36, rows("ioapic", DEVICES, "events")),
+        Drawn(0, 0, Tabs(("ioapic", "pic", "timers", "msi"))),
     )),
     Layout("6", "memory", "hex, page walks, and writing it", "memory", (
         Drawn(170, 40, columns(
@@ -115,6 +122,10 @@ NEEDS: Final[Mapping[str, Need]] = {
     "memory": Need(8, 12, 3.0),
     "walk": Need(9, 9, 0.0),
     "requests": Need(10, 22, 2.0),
+    "ioapic": Need(8, 16, 2.0),
+    "pic": Need(8, 13, 1.0),
+    "timers": Need(8, 13, 1.0),
+    "msi": Need(5, 9, 0.5),
 }
 """Rows of each pane; of those of plug-ins `PLUGGED_NEED`."""
 PLUGGED_NEED: Final = Need(3, 8, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lapis_engine.devices.ioapic import pins, regs
@@ -83,7 +84,7 @@ def _pin(machine: Machine, pin: Pin, names: tuple[str, ...]) -> PinView:
         pin=pin.number,
         entry=pin.entry,
         asserted=pin.count,
-        text=explain("rte", pin.entry).text,
+        text=_words(pin.entry),
         vector=entry.vector,
         mode=entry.mode,
         level=entry.level,
@@ -96,6 +97,12 @@ def _pin(machine: Machine, pin: Pin, names: tuple[str, ...]) -> PinView:
         holders=names,
         reasons=way.reasons,
     )
+
+
+@lru_cache(1024)
+def _words(entry: int) -> str:
+    """Return an entry in words: most of them stay as they are between pictures."""
+    return explain("rte", entry).text
 
 
 def rises(events: Iterable[Logged]) -> dict[int, int]:
