@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from lapis_engine.replay.capture import Position
 from lapis_engine.units import NS
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PER_CENT = 100
 ACT = "act"
+NOTE = "note"
 UNITS = {"ns": 1, "us": NS // 10**6, "ms": NS // 10**3, "s": NS}
 """ns in each."""
 _TIME = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)(ns|us|ms|s)", re.ASCII)
@@ -30,8 +32,10 @@ _ACT = re.compile(r"act([0-9]{1,30})", re.ASCII)
 def goto(session: Session, bound: Bound) -> PlaceView:
     """Go to a point."""
     where, timeline = bound.word("where"), session.timeline
-    if "number" in bound and where != ACT:
-        raise CommandError(f"goto {numerals.shown(where)}: a number comes after `act`")
+    if "number" in bound and where not in {ACT, NOTE}:
+        raise CommandError(
+            f"goto {numerals.shown(where)}: a number comes after `act` or `note`"
+        )
     if where in timeline.names and "number" not in bound:
         branch, spot = timeline.names[where]
         timeline.go(spot, branch)
@@ -43,6 +47,8 @@ def goto(session: Session, bound: Bound) -> PlaceView:
         timeline.go_to_event(numerals.number(where[1:], "goto: event"))
     elif where == ACT or _ACT.fullmatch(where):
         timeline.go(_after_act(timeline, _act(where, bound)))
+    elif where == NOTE:
+        timeline.go(_at_note(timeline, bound))
     elif (time := _TIME.fullmatch(where.lower())) is not None:
         moments.go(timeline, int(Fraction(time[1]) * UNITS[time[2]]))
     else:
@@ -74,6 +80,25 @@ def _after_act(timeline: Timeline, number: int) -> Spot:
     return Spot(index, at)
 
 
+def _at_note(timeline: Timeline, bound: Bound) -> Spot:
+    """Return where note NUMBER of the branch, from 1, was written.
+
+    It may lie within a run: then so many instructions of that are done.
+    """
+    if "number" not in bound:
+        raise CommandError("goto note needs a NUMBER: goto note 1 is the first")
+    branch, number = timeline.branch, bound.number("number")
+    if not 1 <= number <= len(branch.notes):
+        raise CommandError(
+            f"goto note {number}: {branch.name} has {len(branch.notes)} notes"
+        )
+    note = branch.notes[number - 1]
+    spot = _after_act(timeline, note.acts)
+    if note.retired <= spot.at.retired:
+        return spot
+    return Spot(spot.done, Position(note.retired, 0, 0))
+
+
 def _count(timeline: Timeline, where: str) -> int:
     """Return the instruction count that a number, or N% of the branch, names."""
     first, last = timeline.branch.kept[0].spot.at, timeline.branch.end.at.retired
@@ -94,7 +119,8 @@ COMMANDS = (
     Command(
         "goto",
         "go to an instruction count, to N% of the branch, to a virtual time (28.8us), "
-        "to #EVENT, to act NUMBER (just after it), to a named point, to start or end",
+        "to #EVENT, to act NUMBER (just after it) or note NUMBER, to a named point, to "
+        "start or end",
         "time-moving", goto, views.place_text,
         (Argument("where", "word", required=True), Argument("number", "count")),
     ),

@@ -39,7 +39,7 @@ def run_to(session: Session, bound: Bound) -> StopView:
     with stopping_at(machine, seq + 1):
         if "step" in bound:
             return views.stop(session.step(until=has_happened))
-        return views.stop(session.run(until=has_happened))
+        return views.stop(session.run(until=has_happened, watched=True))
 
 
 def vcpu(session: Session, bound: Bound) -> VcpuView:

@@ -93,6 +93,20 @@ class Branch:
             return Spot(index, start)
         return Spot(index, Position(retired, 0, 0))
 
+    def go_on(self, entry: Entry) -> None:
+        """Let the last entry, a run that used up its budget, go on to the end of one.
+
+        Notes at its end lie within it from now on: it was not over there.
+        """
+        last = self.entries[-1]
+        over = self.given_up + len(self.entries), last.end.retired
+        self.entries[-1] = Entry(last.act, last.start, entry.end, entry.reason)
+        if self.notes and self.notes[-1][:2] == over:
+            self.notes = tuple(
+                note._replace(acts=note.acts - 1) if note[:2] == over else note
+                for note in self.notes
+            )
+
     def spot_at(self, at: Position) -> Spot:
         """Return where the branch has come to `at`, a position that lies on it."""
         return Spot(bisect_left(self.entries, at, key=lambda each: each.end), at)

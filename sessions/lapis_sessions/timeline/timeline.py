@@ -128,7 +128,7 @@ class Timeline(Again):
         entries = self.branch.entries
         last = entries[-1] if entries else None
         if last is not None and continues(last, entry):
-            entries[-1] = replay.Entry(last.act, last.start, here, entry.reason)
+            self.branch.go_on(entry)
         else:
             entries.append(entry)
         self.spot = self.branch.end

@@ -99,9 +99,7 @@ class NotesPane(LinePane):
         at_it = number and notes[number - 1].retired == view.now.history.here.retired
         index = number if by > 0 else number - 1 - bool(at_it)
         if 0 <= index < len(notes):
-            note = notes[index]
-            where = f"goto act {note.acts}" if note.acts else "goto start"
-            self.post_message(self.Wish(where))
+            self.post_message(self.Wish(f"goto note {index + 1}"))
         else:
             self.post_message(self.Hint("there is no note further on"))
 
