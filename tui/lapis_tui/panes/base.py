@@ -1,7 +1,8 @@
 """What every pane has in common: lines shown row by row, selectable, cheap to refresh.
 
 A pane holds the lines that its pure `render` function made and repaints only the rows
-that differ from the ones on the screen (a row costs about a third of a pane).
+that differ from the ones on the screen (a row costs about a third of a pane). What a
+line looks like is kept, for most lines come again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
 from textual.content import Content
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -19,12 +21,14 @@ from textual.strip import Strip
 
 from lapis_sessions.text.visible import visible
 from lapis_tui.blocks.lines import ELLIPSIS, ROLES, Line, plain
+from lapis_tui.filter import Visible
 from lapis_tui.theme import ROLE_CSS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from textual.binding import BindingType
+    from textual.filter import LineFilter
     from textual.selection import Selection
 
     from lapis_sessions.views.wanted import Wanted
@@ -36,6 +40,8 @@ STEP = 20
 """Cells that a key goes sideways."""
 WIDEST = 400
 """Most cells beyond its edge that a pane has room for."""
+MOST_STRIPS = 512
+"""Painted lines that a pane keeps."""
 
 
 class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
@@ -157,6 +163,9 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         self._spare = 0
         """Cells that lines may be longer than the pane is wide."""
         self._looks: dict[str, Style] = {}
+        self._strips: dict[object, Strip] = {}
+        """Lines that were painted, by all that they were painted from."""
+        self._is_painting = False
 
     # What is shown.
 
@@ -241,6 +250,7 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         """Forget the looks of the roles when the theme changes."""
         super().notify_style_update()
         self._looks.clear()
+        self._strips.clear()
 
     def look_of(self, roles: str) -> Style:
         """Return the look of one role, or of several with the later ones beneath."""
@@ -268,13 +278,42 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
 
     def strip_of(self, line: Line, width: int) -> Strip:
         """Return `line` painted, `width` cells wide."""
+        key = *line.spans, line.role, width
+        strip = self._strips.get(key)
+        if strip is None:
+            if len(self._strips) >= MOST_STRIPS:
+                self._strips.clear()
+            strip = self._strips[key] = self._strip(line, width)
+        return strip
+
+    def _strip(self, line: Line, width: int) -> Strip:
         under = line.role
-        base = self.look_of(under) if under else self.rich_style
+        base = self.look_of(under)
         segments = [
             Segment(text, self.look_of(f"{role} {under}") if role else base)
             for text, role in line.spans
         ]
-        return Strip(segments, line.width).extend_cell_length(width, base)
+        strip = Strip(segments, line.width).extend_cell_length(width, base)
+        ground = self.background_colors[1]
+        for each in self.app.get_line_filters():
+            strip = strip.apply_filter(each, ground)
+        return strip
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Leave out what every line has passed when it was painted.
+
+        What is left is for the borders, whose titles are visible already: Textual puts
+        each row through the filters whenever it paints another.
+        """
+        passed = ANSIToTruecolor, Visible
+        return [f for f in self.app.get_line_filters() if not isinstance(f, passed)]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Paint what is in view."""
+        self._is_painting = True
+        strips = super().render_lines(crop)
+        self._is_painting = False
+        return strips
 
     def render_line(self, y: int) -> Strip:
         """Paint the row `y` of the widget."""
@@ -283,17 +322,19 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         width, row = self.size.width, y + top
         line = self.line_at(row)
         if line is None:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.look_of(""))
         strip = self.strip_of(line, left + width)
         if self.text_selection is not None:
             strip = self._selected(strip, line, row)
         strip = self._signed(strip, line, left, width)
-        return strip.apply_offsets(left, row)
+        if self._is_painting:
+            return strip
+        return strip.apply_offsets(left, row)  # somebody asks what the mouse is at
 
     def _signed(self, strip: Strip, line: Line, left: int, width: int) -> Strip:
         """Return what is in view of a line, with a sign where it goes on."""
         seen = strip.crop(left, left + width)
-        if width < 3:
+        if width < 3 or (not left and line.width <= width):
             return seen
         sign = Strip([Segment(ELLIPSIS, self.look_of("dim"))])
         if line.width > left + width and line.plain[left + width :].strip():

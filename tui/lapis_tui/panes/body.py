@@ -14,7 +14,10 @@ from textual.strip import Strip
 from lapis_tui.splits import Divider, Places
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
+    from textual.filter import LineFilter
     from textual.geometry import Size
     from textual.layout import ArrangeResult
     from textual.widget import Widget
@@ -68,6 +71,10 @@ class Body(Container):
         self._placed = Placed()
         self._held: tuple[Divider, int] | None = None
         """The divider that the mouse has taken, and where, in cells of the screen."""
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Have none: Textual would put every row through them, at every frame."""
+        return ()
 
     @property
     def layout(self) -> Layout:

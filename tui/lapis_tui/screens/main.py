@@ -94,6 +94,8 @@ class MainScreen(TypingScreen):
         self._front: dict[tuple[str, ...], str] = {}
         self._arranged: tuple[object, ...] | None = None
         """What the present places were made from."""
+        self._there: dict[str, Widget] = {}
+        """Every pane by its name, whether in view or not."""
         self._zoomed = ""
         self.places = Places()
         """Where the panes are."""
@@ -106,7 +108,9 @@ class MainScreen(TypingScreen):
         """Put the panes on the screen, top to bottom."""
         yield fixed("status")
         yield SeekPane()
-        yield Body(*(kind() for kind in PANES), *self._plugged.values())
+        panes = [*(kind() for kind in PANES), *self._plugged.values()]
+        self._there = {f"{pane.id}": pane for pane in panes}
+        yield Body(*panes)
         yield CommandLine(self._complete)
         yield KeysPane()
 
@@ -211,7 +215,9 @@ class MainScreen(TypingScreen):
     def _panes(self) -> Iterator[Any]:
         """Yield the panes in view, in the order of the layout."""
         for name in self.places.boxes:
-            yield from self.query(f"#{name}")  # none when the program ends
+            pane = self._there[name]
+            if pane.is_attached:  # none is when the program ends
+                yield pane
 
     def _want(self) -> None:
         """Ask for the panes of plug-ins that are in view."""
