@@ -39,7 +39,7 @@ def test_they_are_completed_and_listed_beside_those_of_the_session() -> None:
         assert it.app.theme == "light"
         await it.press("f1")
         assert isinstance(it.app.screen, HelpScreen)
-        listed = plain(it.app.screen.query_one("#help", LinePane).lines)
+        listed = plain(it.app.screen.query_one("#help-text", LinePane).lines)
         assert "theme [dark|light|high-contrast|terminal]" in listed
 
     drive(bringup(), play)

@@ -210,7 +210,7 @@ class CommandLine(Horizontal):
         self.message.display = not visible
         self.prompt.display = self.input.display = visible
         if visible:
-            self.input.focus()
+            self.screen.set_focus(self.input)  # at once: a key may be there already
 
     def tell(self, text: str, *, ok: bool = True) -> None:
         """Say `text`; a failure has a `!` before it."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
 from lapis_tui.bindings import INSIDE, KEYS
 from lapis_tui.blocks.lines import Line, wrap
-from lapis_tui.panes.base import LinePane
+from lapis_tui.screens.searched import SearchedScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from textual.app import ComposeResult
     from textual.binding import BindingType
 
 Topic = tuple[str, str, str]
@@ -107,26 +104,19 @@ def _topic(usage: str, aliases: str, text: str, width: int) -> list[Line]:
     return first + rest
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(SearchedScreen):
     """Help, over everything else."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f1,question_mark,q", "dismiss", "Back", show=False)
+        Binding("f1,question_mark", "leave", "Back", show=False)
     ]
+    KEYS = "/ search   n N   Esc goes back"
 
     def __init__(self, topics: Sequence[Topic], pane: About | None = None) -> None:
         """Show `topics` beside the keys, and first of all `pane`."""
-        super().__init__()
+        super().__init__("help", "help")
         self._topics, self._about = topics, pane
 
-    def compose(self) -> ComposeResult:
-        """One pane, and no more."""
-        pane = LinePane("help", id="help")
-        pane.border_subtitle = "Esc goes back"
-        yield pane
-
-    def on_mount(self) -> None:
-        """Set the text for the width."""
-        pane = self.query_one(LinePane)
-        pane.draw(partial(render, self._topics, self._about))
-        pane.focus()
+    def rows(self, size: tuple[int, int]) -> Sequence[Line]:
+        """Return the text, as wide as there is room."""
+        return render(self._topics, self._about, size)
