@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lapis_sessions.session import Session
     from lapis_tui.kept import Kept
+    from lapis_tui.worn import Worn
 
 GUESTS = Path(__file__).parents[1] / "guests"
 PATIENCE = 30
@@ -113,6 +114,7 @@ def drive(
     play: Callable[[Driver], Awaitable[None]],
     size: tuple[int, int] = (120, 40),
     kept: Kept | None = None,
+    worn: Worn | None = None,
 ) -> None:
     """Run `play` on an application of `size`, from its first picture on.
 
@@ -121,7 +123,7 @@ def drive(
 
     async def run() -> None:
         news = asyncio.Event()
-        app = LapisApp(session, kept=kept)
+        app = LapisApp(session, kept=kept, worn=worn)
         async with app.run_test(
             size=size, message_hook=lambda _message: news.set()
         ) as pilot:

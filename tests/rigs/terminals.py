@@ -16,12 +16,13 @@ import subprocess
 import sys
 import termios
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import pyte
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -49,8 +50,12 @@ class ProgramInTerminal:
         size: tuple[int, int],
         state: Path,
         program: tuple[str, ...] = ("-m", "lapis_tui"),
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Start it; what it keeps goes below the folder `state`."""
+        """Start it; what it keeps goes below the folder `state`.
+
+        `environ` goes before what the terminal is else: UTF-8, and true colour.
+        """
         self.arguments = arguments
         self.screen = TerminalScreen(*size)
         self._stream = pyte.ByteStream(self.screen)
@@ -63,7 +68,7 @@ class ProgramInTerminal:
         self._it = subprocess.Popen(
             ["setsid", "-c", sys.executable, *program, *arguments],
             stdin=self._slave, stdout=self._slave, stderr=self._slave,
-            env=os.environ | folders | told, cwd=state,
+            env=os.environ | folders | told | dict(environ), cwd=state,
         )  # fmt: skip
 
     def __enter__(self) -> Self:

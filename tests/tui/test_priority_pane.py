@@ -30,6 +30,7 @@ from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_tui.blocks.lines import plain
+from lapis_tui.glyphs import in_ascii
 from lapis_tui.panes.priority import VectorChoice, render
 from lapis_tui.past import Past
 
@@ -93,9 +94,8 @@ def test_three_deep_with_its_reasons_in_unicode_and_ascii() -> None:
     assert re.search(r" 31  ISR  under 52", text)
     assert re.search(r" 31  IRR  same in service", text)
     assert "PPR 70 = ISR 71 over TPR 00" in text
-    ascii_ = plain(render(view, VectorChoice(ascii=True), (119, 20)))
-    chart = [row.split("│")[0] for row in ascii_.splitlines()]
-    assert "".join(chart).isascii()
+    drawn = plain(render(view, VectorChoice(), (119, 20)))
+    chart = [in_ascii(row.split("│")[0]) for row in drawn.splitlines()]
     for glyph in "#-.'=^":
         assert glyph in "".join(chart)
 
@@ -230,12 +230,12 @@ LOOK = look(bringup(2))
     size=st.tuples(st.integers(1, 210), st.integers(1, 60)),
     cut=st.integers(0, 60),
     at=st.none() | st.integers(0, 70),
-    flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    flags=st.tuples(st.booleans(), st.booleans()),
     first=st.integers(0, 100),
 )
 def test_no_stream_of_events_breaks_a_row(
     events: list[tuple[int, object]], size: tuple[int, int], cut: int,
-    at: int | None, flags: tuple[bool, bool, bool], first: int,
+    at: int | None, flags: tuple[bool, bool], first: int,
 ) -> None:  # fmt: skip
     now, logged = 0, []
     for seq, (later, event) in enumerate(events):
@@ -245,7 +245,7 @@ def test_no_stream_of_events_breaks_a_row(
         LOOK, events=Past(logged[:cut]), ahead=logged[cut:],
         at=None if at is None else first + at,
     )  # fmt: skip
-    by_time, all_vcpus, ascii_ = flags
-    rows = render(view, VectorChoice(0x31, by_time, all_vcpus, ascii_), size)
+    by_time, all_vcpus = flags
+    rows = render(view, VectorChoice(0x31, by_time, all_vcpus), size)
     assert len(rows) == size[1]
     assert all(row.width == size[0] for row in rows)

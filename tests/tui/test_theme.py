@@ -12,8 +12,10 @@ from rich.color import Color, ColorSystem
 from rigs.screens import Driver, bringup, drive
 
 from lapis_tui.blocks.lines import ROLES, Line
+from lapis_tui.cli import screen
 from lapis_tui.layouts import LAYOUTS
 from lapis_tui.panes.base import LinePane
+from lapis_tui.theme import THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +51,10 @@ def _contrast(style: Style, system: ColorSystem = ColorSystem.TRUECOLOR) -> floa
     assert style.bgcolor is not None
     assert not style.dim
     return _ratio(style.color.downgrade(system), style.bgcolor.downgrade(system))
+
+
+def test_the_command_line_knows_every_theme() -> None:
+    assert tuple(THEMES) == screen.NAMES
 
 
 def test_the_reckoning_is_that_of_wcag() -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lapis_tui.ending import Ending
     from lapis_tui.palette import Entry
     from lapis_tui.panes.command import CommandInput
+    from lapis_tui.worn import Worn
 
 LOOK_SECONDS = 0.1
 """Between two looks whether somebody wants an end."""
@@ -97,8 +98,8 @@ class LapisApp(LooksApp):
             self.main.tell(text, ok=ok)
             self.main.report(line, text, ok=ok)
         if not ok:
-            self.main.type(line)
-            self.main.complain(text)
+            self.main.type(line)  # and once it has the focus:
+            self.call_later(lambda: self.main.complain(text))
 
     def on_terminal_pane_typed(self, message: TerminalPane.Typed) -> None:
         """Type what the keys send, also while the guest runs."""
@@ -309,13 +310,13 @@ def _selected_in(widget: Widget | None) -> str:
     return widget.selected_text if isinstance(widget, Input) else ""
 
 
-def run_app(session: Session, ending: Ending) -> int:
+def run_app(session: Session, ending: Ending, worn: Worn) -> int:
     """Show `session` until the user quits or `ending` is asked for; close it then.
 
-    Returns the exit status.
+    It looks as `worn` says. Returns the exit status.
     """
     with closing(session, ending):
-        app = LapisApp(session, ending, Kept(kept_place()))
+        app = LapisApp(session, ending, Kept(kept_place()), worn)
         ending.last = restorer()
         before, threading.excepthook = threading.excepthook, app.fail
         try:

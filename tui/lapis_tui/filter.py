@@ -12,6 +12,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.filter import LineFilter
 
+from lapis_tui.glyphs import in_ascii
+
 if TYPE_CHECKING:
     from textual.color import Color
 
@@ -30,5 +32,17 @@ def _fit(text: str) -> str:
     return "".join(c if c.isprintable() else "?" * cell_len(c) for c in text)
 
 
+class InAscii(LineFilter):
+    """Puts ASCII for each glyph, frames and scrollbars included."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - Textual's
+        """Return the segments of a line, as wide as they were."""
+        if all(text.isascii() for text, _, _ in segments):
+            return segments
+        return [Segment(in_ascii(text), style) for text, style, _ in segments]
+
+
 VISIBLE = Visible()
 """The one that there need be."""
+IN_ASCII = InAscii()
+"""Behind the other one, where the terminal takes no more."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from lapis_tui.filter import VISIBLE
+from lapis_tui.filter import IN_ASCII, VISIBLE
 from lapis_tui.theme import DEFAULT, TERMINAL, THEMES
 from lapis_tui.travels import TravelsApp
+from lapis_tui.worn import Worn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,17 +25,26 @@ class LooksApp(TravelsApp):
     """An application with themes."""
 
     def __init__(
-        self, session: Session, ending: Ending | None = None, kept: Kept | None = None
+        self,
+        session: Session,
+        ending: Ending | None = None,
+        kept: Kept | None = None,
+        worn: Worn | None = None,
     ) -> None:
-        """Put on the theme that was kept; without colour there is but one."""
+        """Put on what is `worn`, or the theme that was kept; `session` is shown."""
         super().__init__(session, ending, kept)
+        worn = worn if worn is not None else Worn()
+        self._is_ascii = worn.is_ascii
         for name in (*self.available_themes, *THEMES):
             if name in THEMES:
                 self.register_theme(THEMES[name])
             else:
                 self.unregister_theme(name)
-        self.set_reactive(App.theme, self._fit(self.kept.theme or DEFAULT))
+        self.set_reactive(
+            App.theme, self._fit(worn.theme or self.kept.theme or worn.otherwise)
+        )
         self.stylesheet.set_variables(self.get_css_variables())
+        self._refresh_truecolor_filter(self.ansi_theme)  # as a theme's change does
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Know our own names for colours before there is a theme."""
@@ -59,4 +69,5 @@ class LooksApp(TravelsApp):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Let nothing to the terminal that it would obey."""
-        return [*super().get_line_filters(), VISIBLE]
+        ours = [VISIBLE, IN_ASCII] if self._is_ascii else [VISIBLE]
+        return [*super().get_line_filters(), *ours]

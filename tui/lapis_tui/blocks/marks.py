@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
 MARKS: Final[Mapping[str, tuple[str, str]]] = {
     "ipi": ("→", "symbol"), "accept": ("+", "good"), "refuse": ("x", "bad"),
-    "deliver": (">", "good"), "eoi": ("-", "dim"), "init": ("I", "warn"),
+    "deliver": ("↓", "good"), "eoi": ("<", "dim"), "init": ("I", "warn"),
     "sipi": ("S", "warn"), "boot": ("~", "warn"), "nmi": ("N", "warn"),
-    "nmi-deliver": (">", "warn"), "extint": (">", "good"), "timer": ("t", "good"),
+    "nmi-deliver": ("n", "warn"), "extint": ("↓", "good"), "timer": ("t", "good"),
     "exit": ("?", "changed"), "answer": ("=", "changed"), "suspend": ("#", "bad"),
-    "oddity": ("!", "warn"), "fault": ("#", "bad"), "exception": ("!", "bad"),
+    "oddity": ("!", "warn"), "fault": ("#", "bad"), "exception": ("E", "bad"),
     "halt": ("z", "dim"), "wake": ("^", "dim"), "mode": ("%", "symbol"),
     "apic-mode": ("%", "symbol"), "debug": ("D", "warn"), "reset": ("R", "warn"),
 }  # fmt: skip
+"""What has one glyph has one role: nothing is told apart by colour alone."""

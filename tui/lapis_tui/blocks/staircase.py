@@ -17,12 +17,11 @@ from lapis_tui.blocks.marks import MARKS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-GLYPHS: Final[Mapping[str, tuple[str, str]]] = {
-    "arrived": ("░", "."), "in service": ("█", "#"), "preempted": ("▒", "-"),
-    "ended": ("╵", "'"), "ppr": ("━", "="), "tpr": ("┄", "~"), "here": ("^", "^"),
-    "ahead": ("┃", "|"), "now": ("│", "|"), "chosen": (">", ">"),
+GLYPHS: Final[Mapping[str, str]] = {
+    "arrived": "░", "in service": "█", "preempted": "▒", "ended": "╵", "ppr": "━",
+    "tpr": "┄", "here": "^", "ahead": "┃", "now": "│", "chosen": ">",
 }  # fmt: skip
-"""What the chart is drawn with, and the same in ASCII."""
+"""What the chart is drawn with."""
 ROLES: Final = {
     Phase.ARRIVED: "held", Phase.SERVED: "good", Phase.PREEMPTED: "warn",
 }  # fmt: skip
@@ -43,16 +42,11 @@ class Chart:
     width: int
     cursor: int
     """Step that the cursor is on, or -1: there is none."""
-    ascii: bool = False
 
     @property
     def last(self) -> int:
         """The step after the last one."""
         return self.first + len(self.edges)
-
-    def glyph(self, name: str) -> str:
-        """Return what `name` is drawn with."""
-        return GLYPHS[name][self.ascii]
 
     def spans(self) -> list[tuple[int, int, int]]:
         """Return each step with its first cell and the one after its last."""
@@ -97,9 +91,7 @@ def timed(drawn: Chart, width: int) -> Chart:
     begin, span = steps[0].at, steps[-1].at - steps[0].at
     room = max(width - 3, 1)
     edges = tuple((each.at - begin) * room // span for each in steps)
-    return Chart(
-        drawn.course, drawn.first, edges, width, drawn.cursor, ascii=drawn.ascii
-    )
+    return Chart(drawn.course, drawn.first, edges, width, drawn.cursor)
 
 
 def rows(drawn: Chart) -> list[VectorRow]:
@@ -135,12 +127,12 @@ def lane(drawn: Chart, row: VectorRow, tops: Sequence[int]) -> Line:
         life = row.at(step)
         if life is not None:
             phase = _phase(life, step, tops[step - drawn.first])
-            look = drawn.glyph(phase), _role(drawn, step, ROLES[phase])
+            look = GLYPHS[phase], _role(drawn, step, ROLES[phase])
             cells[begin:end] = [look] * (end - begin)
         elif begin < end and any(
             each.end == step and each.is_eoi for each in row.lives
         ):
-            cells[begin] = drawn.glyph("ended"), _role(drawn, step, "strong")
+            cells[begin] = GLYPHS["ended"], _role(drawn, step, "strong")
     return joined(_ruled(drawn, cells))
 
 
@@ -162,7 +154,7 @@ def boundary(drawn: Chart, class_: int) -> Line | None:
         for name, told in (("tpr", drawn.course.tpr), ("ppr", drawn.course.ppr)):
             value = told[step]
             if value is not None and value >> 4 == class_ and begin < end:
-                look = drawn.glyph(name), _role(drawn, step, "held")
+                look = GLYPHS[name], _role(drawn, step, "held")
                 cells[begin:end] = [look] * (end - begin)
                 found = True
     return joined(_ruled(drawn, cells)) if found else None
@@ -173,7 +165,7 @@ def _ruled(drawn: Chart, cells: list[tuple[str, str]]) -> list[tuple[str, str]]:
     border = drawn.course.happened - drawn.first
     if 0 < border < len(drawn.edges):
         at = max(drawn.edges[border] - 1, 0)
-        cells[at] = drawn.glyph("ahead"), "rule"
+        cells[at] = GLYPHS["ahead"], "rule"
     return cells
 
 
@@ -204,7 +196,7 @@ def feet(drawn: Chart) -> Line:
     cells = [(" ", "")] * drawn.width
     for step, begin, _ in drawn.spans():
         if step == drawn.cursor:
-            cells[min(begin, drawn.width - 1)] = drawn.glyph("here"), "here"
+            cells[min(begin, drawn.width - 1)] = GLYPHS["here"], "here"
     return joined(cells)
 
 
@@ -230,13 +222,13 @@ def _heads(drawn: Chart, texts: Sequence[str]) -> Line:
     return line.fit(drawn.width)
 
 
-def legend(*, is_ascii: bool, width: int) -> Line:
+def legend(width: int) -> Line:
     """Return what the glyphs mean, as much as fits."""
     line = Line()
     for name in (*LEGEND, "ppr", "tpr"):
         text = {"ppr": "PPR", "tpr": "TPR", "ended": "EOI"}.get(name, name)
         if line.width + len(text) + 4 <= width:
-            line.add(f" {GLYPHS[name][is_ascii]} ").add(text, "dim")
+            line.add(f" {GLYPHS[name]} ").add(text, "dim")
     return line
 
 

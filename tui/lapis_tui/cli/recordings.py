@@ -15,7 +15,7 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_tui import ending, output
 from lapis_tui.cli import compare as cli_compare
-from lapis_tui.cli import headless, plugged
+from lapis_tui.cli import headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _open(recording: Recording, profile: str = "") -> Session:
 )
 @plugged.OPTION
 @cli_options.MEMORY_LIMIT
+@screen.looks
 @JSON
 def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     file: str,
@@ -81,7 +82,9 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     profile: str,
     compare: str,
     memory_limit: str,
-    as_json: bool,  # noqa: FBT001 - click passes it by name
+    theme: str | None,
+    is_ascii: bool | None,  # noqa: FBT001 - click passes it by name
+    as_json: bool,  # noqa: FBT001 - the same
 ) -> int:
     """Open a recording, or a scenario by its name: in the debugger, or without one.
 
@@ -103,13 +106,10 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
         outcome = session.execute(line)
         if not outcome.ok:
             raise ConfigError(f"--to {to}: {outcome.error}")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ConfigError("the debugger needs a terminal; without one use --headless")
+    screen.need("use --headless")
     session.read_only = True
-    from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
-
     with ending.listening() as end:
-        return run_app(session, end)
+        return screen.show(session, end, theme, is_ascii=is_ascii)
 
 
 def _is_there(name: str) -> bool:

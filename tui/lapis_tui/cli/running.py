@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lapis_engine.errors import ConfigError
 from lapis_tui import ending
-from lapis_tui.cli import headless, plugged
+from lapis_tui.cli import headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
@@ -54,17 +53,18 @@ def _open(options: dict[str, Any], extensions: Extensions) -> Session:
 
 @click.command()
 @machine_options
-def tui(**options: Any) -> int:
+@screen.looks
+def tui(theme: str | None, is_ascii: bool | None, **options: Any) -> int:  # noqa: FBT001 - click passes it by name
     """Start the debugger on a terminal (also without the word `tui`)."""
-    has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if not has_terminal:
-        _open(options | {"record": ""}, plugged.extensions())
-        raise ConfigError("the debugger needs a terminal; without one use: lapis exec")
-    from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
-
+    try:
+        screen.need("use: lapis exec")
+    except ConfigError:
+        _open(options | {"record": ""}, plugged.extensions())  # what else is wrong
+        raise
     extensions = plugged.unheard().extensions
     with ending.listening() as end:
-        return run_app(_open(options, extensions), end)
+        session = _open(options, extensions)
+        return screen.show(session, end, theme, is_ascii=is_ascii)
 
 
 @click.command("exec")

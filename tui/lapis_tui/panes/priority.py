@@ -51,7 +51,6 @@ class VectorChoice:
     vector: int | None = None
     by_time: bool = False
     all_vcpus: bool = False
-    ascii: bool = False
 
 
 def render(view: View, choice: VectorChoice, size: tuple[int, int]) -> list[Line]:
@@ -161,7 +160,7 @@ def _drawn(
     cell = CELLS[wide]
     cursor = _step_of(course, seq)
     drawn = staircase.chart(course, max(cursor, 0), width, cell)
-    drawn = replace(drawn, cursor=cursor, ascii=choice.ascii)
+    drawn = replace(drawn, cursor=cursor)
     return staircase.timed(drawn, width) if choice.by_time else drawn
 
 
@@ -191,7 +190,7 @@ def _one(
         top.append(_beside("  us ", staircase.times(drawn), Line(), side))
     below = _below(view, number, stretch, width) if height >= 24 else []
     if height >= 20:
-        below.insert(0, staircase.legend(is_ascii=choice.ascii, width=width))
+        below.insert(0, staircase.legend(width))
     space = max(height - len(top) - len(foot) - len(below), 1)
     body = _body(view, number, stretch, drawn, choice, (side, space))
     gap = height - len(top) - len(body) - len(foot) - len(below)
@@ -302,7 +301,7 @@ def _listed(
     """Return a row of the list: vector, where it is, why it waits, since when."""
     life = row.at(drawn.cursor)
     is_chosen = row.vector == choice.vector and number == view.selected
-    line = Line(staircase.GLYPHS["chosen"][0] if is_chosen else " ", "cursor")
+    line = Line(staircase.GLYPHS["chosen"] if is_chosen else " ", "cursor")
     line.add(f" {row.vector:02x}  ", "strong" if life else "dim")
     if life is None:
         return line
