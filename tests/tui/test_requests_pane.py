@@ -388,3 +388,21 @@ def test_an_answer_in_binary() -> None:
     assert [text for text in ("", "0x", "-0b", "'A", "0", "zz") if is_begun(text)] == [
         "", "0x", "-0b", "'A",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cpus", "begin"), [(4, 4), (32, 1)])
+def test_the_sheet_is_in_view_however_many_wait(cpus: int, begin: int) -> None:
+    """All of them read a place where nobody is; vCPU 2 is chosen."""
+    session = asking("a1000000d0", cpus=cpus)
+    for number in range(1, cpus):
+        session.machine.set_run_state(number, 2, 0)
+        regs, first = session.machine.vcpu(number).regs, session.machine.vcpu(0).regs
+        regs.context.load_bytes(first.context.state_bytes())
+        session.machine.step(number)
+    view = look(session).turned(2)
+    assert len(view.now.pending) == cpus
+    rows = plain(pane.render(view, (79, 20))).splitlines()
+    assert [row for row in rows if row.startswith(" > vCPU 2 ")]
+    assert rows[begin].startswith(" read of 4 bytes at mmio d0000000")
+    told = [row for row in rows if " read   mmio d0000000" in row]
+    assert len(told) == cpus

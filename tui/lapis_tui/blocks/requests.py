@@ -98,7 +98,7 @@ def settled(row: Settled, now: PendingRequest | None) -> Line:
     line.add(f"#{row.seq}", "dim").pad(10).add(time(row.at), "dim").pad(24)
     line.add(f"{it.vcpu} {'read' if it.read else 'write'}").pad(32)
     line.add(where(it.what, it.address), "address").pad(47)
-    line.add(_fate(row), "strong").add(f"  {by(row)}", "label").pad(60)
+    line.add(_fate(row), "strong").add(f"  {by(row)} ", "label").pad(60)
     if row.place.device is None:
         return line.add("nobody", "dim")
     return line.add(place(row.place), "symbol")

@@ -41,6 +41,9 @@ HINTS = (
     KeyHint("x", "x", "fault"), KeyHint("R", "R", "rule"),
     KeyHint("D", "D", "discard"), KeyHint("u", "u", "back"),
 )  # fmt: skip
+ABOVE = 5
+"""Of the rows of the pane that part, at most, is of the others that wait; where there
+are more of them they stand below the sheet."""
 COMMON_KEYS = ("u back to the last question", "n the next request", "V vm_run in full")
 
 
@@ -85,26 +88,35 @@ def render(view: View, size: tuple[int, int], field: Field | None = None) -> lis
 
     What is longer than the pane is broken, and what is below it can be scrolled to.
     """
-    width, _ = size
+    width, height = size
     it = chosen(view)
-    rows = block.rows(
-        [
-            block.waiting(each, known(view, each), chosen=each == it)
-            for each in view.now.pending
-        ],
-        width,
-    )
+    mine = [each for each in view.now.pending if each == it]
+    others = [each for each in view.now.pending if each != it]
+    if len(others) <= height // ABOVE:
+        mine, others = list(view.now.pending), []
+    rows = _waiting(view, mine, width)
     asked = None if it is None else known(view, it)
     if it is None:
         rows = [Line(" nothing waits for an answer", "dim")]
     elif asked is not None:
         rows += block.sheet(asked, keys(asked), field, width)
+    if others:
+        rows.append(Line(f" {len(others)} others wait", "title"))
+        rows += _waiting(view, others, width)
     past = answered(view)
     rows.append(Line(" answered before, the last first", "title"))
     rows += block.rows([block.settled(each, it) for each in reversed(past)], width, 24)
     if not past:
         rows.append(Line("   nothing yet", "dim"))
     return rows
+
+
+def _waiting(view: View, those: Sequence[PendingRequest], width: int) -> list[Line]:
+    """Return a row for each of those that wait."""
+    it = chosen(view)
+    return block.rows(
+        [block.waiting(e, known(view, e), chosen=e == it) for e in those], width
+    )
 
 
 def title(view: View) -> str:
