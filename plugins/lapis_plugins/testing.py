@@ -96,7 +96,8 @@ def check_device(
 
     Its state must be plain data in a dataclass; the same accesses must come to the same
     answers and the same state, on another one of it and after being put back; looking
-    at the deadline must change nothing, and `advance` must move it on.
+    at the deadline must change nothing, and `advance` must move it on; a `peek` must
+    change nothing and say what a read then gives.
 
     Args:
         make: Makes the device, each time a new one.
@@ -174,6 +175,7 @@ def _run(device: Device, touches: Iterable[Touch], first: int) -> list[Any]:
         state, access = device.state, device.access
         brought: Any
         if touch.value is None:
+            peeked = _peek(device, touch, now)
             brought = access.read(state, touch.address, touch.size, now)
             assert type(brought) is int, (
                 f"device {device.name!r}: {brought!r} is no answer to {touch}"
@@ -181,11 +183,25 @@ def _run(device: Device, touches: Iterable[Touch], first: int) -> list[Any]:
             assert brought >> 8 * touch.size <= 0, (
                 f"device {device.name!r}: {brought:#x} is too large for {touch}"
             )
+            assert peeked in {None, brought}, (
+                f"device {device.name!r}: its peek says {peeked!r} where {touch} "
+                f"gives {brought:#x}"
+            )
         else:
             brought = access.write(state, touch.address, touch.size, touch.value, now)
             brought = _signals(device, brought)
         found.append((touch, brought))
         found += [(touch, each) for each in _pass_time(device, now)]
+    return found
+
+
+def _peek(device: Device, touch: Touch, now: int) -> int | None:
+    """Return what the device says that a read will give, if it does."""
+    if device.peek is None:
+        return None
+    before = _capture(device)
+    found = device.peek(device.state, touch.address, touch.size, now)
+    assert _capture(device) == before, f"device {device.name!r}: its peek changes it"
     return found
 
 

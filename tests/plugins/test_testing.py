@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lapis_engine.devices import debugcon, post_code, uart
-from lapis_engine.devices.device import Device, Range, Signals
+from lapis_engine.devices.device import Device, Range, RegisterName, Signals
 from lapis_plugins.spec import hookimpl
 from lapis_plugins.testing import Touch, check_device, machine
 
@@ -85,7 +85,20 @@ class Vague(Timer):
         return 1.5
 
 
-@pytest.mark.parametrize("make", [good, post_code.device, uart.device, debugcon.device])
+def fidgeting(state: State, *_args: int) -> None:
+    state.count += 1
+
+
+def peeked() -> Device:
+    def peek(state: State, *_args: int) -> int:
+        return (state.count + 1) & 0xFF
+
+    return replace(good(), peek=peek, registers=(RegisterName(0x500, 4, "A", "t"),))
+
+
+@pytest.mark.parametrize(
+    "make", [good, peeked, post_code.device, uart.device, debugcon.device]
+)
 def test_devices_that_are_right_pass(make: Callable[[], Device]) -> None:
     check_device(make)
 
@@ -104,6 +117,9 @@ def test_devices_that_are_right_pass(make: Callable[[], Device]) -> None:
         ({"timer": Late()}, "which has passed"),
         ({"timer": Vague()}, "1.5 is no deadline"),
         ({"role": "pic"}, "has role pic"),
+        ({"peek": lambda *_: 7}, "its peek says 7 where Touch"),
+        ({"peek": fidgeting}, "its peek changes it"),
+        ({"registers": (RegisterName(0x504, 1, "A", "t"),)}, "'A' at port 0x504"),
         ({"ports": (Range(0x500, 4), Range(0x502, 4))}, "wants port 0x502"),
     ],
 )
