@@ -278,6 +278,9 @@ def wires(value: Any) -> tuple[Wire, ...]:
     for each in found:
         if not isinstance(each, get_args(Wire)):
             raise TypeError(f"{each!r} is no wire")
+        values = [getattr(each, field.name) for field in fields(each)]
+        if not all(type(value) in {int, bool} for value in values):
+            raise TypeError(f"{each!r} names no line by numbers")
     return found
 
 

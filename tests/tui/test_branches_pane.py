@@ -79,10 +79,10 @@ def test_a_click_chooses_and_two_go_there() -> None:
     async def play(it: Driver) -> None:
         await it.press("7")
         await it.go("branches")
-        await it.pilot.click(BranchesPane, offset=(3, 5))
+        await it.pilot.click(BranchesPane, offset=(3, 6))
         await it.press()
         assert it.view.now.branch == "branch-1"
-        await it.pilot.click(BranchesPane, offset=(3, 5), times=2)
+        await it.pilot.click(BranchesPane, offset=(3, 6), times=2)
         await it.press()
         assert it.view.now.branch == "mine"
 

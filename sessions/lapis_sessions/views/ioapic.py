@@ -15,7 +15,7 @@ from lapis_sessions.plain import FLAT
 from lapis_sessions.views import why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lapis_engine.devices.ioapic.pins import Pin
     from lapis_engine.events import Logged
@@ -132,9 +132,33 @@ def detail(machine: Machine, view: PinView) -> PinDetail:
     return PinDetail(view, rises(events).get(view.pin, 0), len(events))
 
 
-def others(view: PinView) -> int:
-    """Return how many hold a pin that no device admits to: the user, or a plug-in."""
-    return max(view.asserted - len(view.holders), 0)
+def times(count: int) -> str:
+    """Return how often, in words.
+
+    >>> times(0), times(1), times(2), times(12)
+    ('never', 'once', 'twice', '12 times')
+    """
+    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
+
+
+def named(count: int, names: Sequence[str]) -> list[str]:
+    """Return who holds a line; others are the user, or a plug-in that tells nothing.
+
+    >>> named(2, ["com1"]), named(1, ["com1"])
+    (['com1', 'others'], ['com1'])
+    """
+    return [*names, "others"] if count > len(names) else [*names]
+
+
+def held(count: int, names: Sequence[str]) -> str:
+    """Return by whom a line is held, in words.
+
+    >>> held(2, ["com1"]), held(0, [])
+    ('held by 2: com1, others', 'held by nobody')
+    """
+    if not count:
+        return "held by nobody"
+    return f"held by {count}: {', '.join(named(count, names))}"
 
 
 def text(view: IoApicView) -> str:
@@ -150,13 +174,11 @@ def text(view: IoApicView) -> str:
 def detail_text(it: PinDetail) -> str:
     """Return one pin in words."""
     view = it.view
-    held = [*view.holders, *(["others"] * bool(others(view)))]
-    by = f" by {', '.join(held)}" if held else ""
     names = ", ".join(f"vCPU {number}" for number in view.reaches) or "nobody"
     return "\n".join([
         f"IOAPIC pin {view.pin}, entry {view.entry:#018x}: {view.text}",
-        f"  asserted {view.asserted} times{by}",
-        f"  rose {it.rose} times in the last {it.kept} events",
+        f"  {held(view.asserted, view.holders)}",
+        f"  rose {times(it.rose)} in the last {it.kept} events",
         f"  {view.destination} is {names} now",
         *why.bars(view.reasons),
     ])  # fmt: skip

@@ -6,7 +6,7 @@ The table of MSI-X is a device's own, and known of ours alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.devices import msi
@@ -96,7 +96,7 @@ def _entries(device: Device) -> Iterator[_Entry]:
     elif isinstance(state, VirtioState):
         yield from _virtio(device.name, state)
     if device.function is not None:
-        yield from _msi(device.name, getattr(state, "config", None))
+        yield from _msi(device.name, _config(state))
 
 
 def _row(machine: Machine, device: Device, entry: _Entry) -> MessageRow:
@@ -190,6 +190,12 @@ def _virtio(name: str, state: VirtioState) -> Iterator[_Entry]:
 def _users(state: VirtioState, vector: int) -> tuple[str, ...]:
     queues = [f"queue {n}" for n, q in enumerate(state.queues) if q.vector == vector]
     return tuple((["configuration"] * (state.config_vector == vector)) + queues)
+
+
+def _config(state: Any) -> Any:
+    """Return what a state has as its field `config`, and run nothing of its own."""
+    is_field = any(each.name == "config" for each in fields(state))
+    return getattr(state, "config", None) if is_field else None
 
 
 def _msi(name: str, config: Any) -> Iterator[_Entry]:

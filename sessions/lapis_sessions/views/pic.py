@@ -12,7 +12,7 @@ from lapis_engine.devices.pic import priority as pic
 from lapis_engine.devices.pic.regs import CASCADE
 from lapis_engine.why import holders, pic_inputs
 from lapis_engine.why.reason import Reason, blocks
-from lapis_sessions.views import why
+from lapis_sessions.views import ioapic, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -179,10 +179,9 @@ def line_text(view: PicLineView) -> str:
     words = [
         f"ISA line {view.irq}, vector {view.vector:#04x}:",
         "level" if view.level else "edge",
-        f"input {'high' if view.high else 'low'}, asserted {view.asserted} times",
+        f"input {'high' if view.high else 'low'}",
+        ioapic.held(view.asserted, view.holders),
     ]
-    if view.holders:
-        words[-1] += f" by {', '.join(view.holders)}"
     names = ("requested", view.requested), ("in service", view.in_service)
     words += [name for name, is_so in (*names, ("masked", view.masked)) if is_so]
     head = f"{words[0]} {', '.join(words[1:])}"

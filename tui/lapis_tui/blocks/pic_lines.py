@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_sessions.views.ioapic import held, named
 from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.listing import bars, put, told, vcpus
 from lapis_tui.blocks.pins import USUAL as USUAL_PINS
@@ -81,8 +82,7 @@ def row(it: PicLineView, before: PicLineView | None) -> Line:
     line.pad(41)
     usual = USUAL.get(it.irq)
     if it.asserted:
-        count = it.asserted - len(it.holders)
-        line.add(", ".join([*it.holders, *(["others"] * (count > 0))])[:11], "symbol")
+        line.add(", ".join(named(it.asserted, it.holders))[:11], "symbol")
     elif usual is not None:
         line.add(f"({usual})", "dim")
     line.pad(52)
@@ -102,8 +102,7 @@ def detail(it: PicLineView, master: PicView, width: int) -> list[Line]:
     head = Line(f" ISA line {it.irq} ", "title").add(
         f"vector {it.vector:02x}", "strong"
     )
-    head.add(f", up {it.asserted}" if it.asserted else ", low")
-    head.add(f" by {', '.join(it.holders)}" if it.holders else "", "symbol")
+    head.add(f", {held(it.asserted, it.holders)}", "symbol")
     out = [head, *bars(it.reasons, width)]
     for reason in master.reasons:
         out += told(f"- {reason.text}", width, "held")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.views.ioapic import others
+from lapis_sessions.views.ioapic import held, named, times
 from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.listing import bars, put, told, vcpus
 
@@ -96,8 +96,7 @@ def _trigger(pin: PinView) -> str:
 def _held(pin: PinView) -> Line:
     """Return who holds a pin, or in brackets what a PC has there."""
     if pin.asserted:
-        names = [*pin.holders, *(["others"] * bool(others(pin)))]
-        return Line(", ".join(names), "symbol")
+        return Line(", ".join(named(pin.asserted, pin.holders)), "symbol")
     name = USUAL.get(pin.pin)
     return Line("" if name is None else f"({name})", "dim")
 
@@ -117,11 +116,9 @@ def detail(pin: PinView, rose: int, cpus: int, width: int) -> list[Line]:
     """Return all that is known of a pin."""
     head = Line(f" pin {pin.pin} ", "title").add(f"{pin.entry:016x} ", "address")
     out = [head, *told(pin.text, width)]
-    names = [*pin.holders, *(["others"] * bool(others(pin)))]
-    held = Line(" line ", "label").add(f"up {pin.asserted}" if pin.asserted else "low")
-    held.add(f" by {', '.join(names)}" if names else "", "symbol")
-    held.add(f", rose {rose} times in the events kept")
-    held.add(", send pending" if pin.busy else "", "warn")
+    line = Line(" line ", "label").add(held(pin.asserted, pin.holders), "symbol")
+    line.add(f", rose {times(rose)} in the events kept")
+    line.add(", send pending" if pin.busy else "", "warn")
     to = Line(" goes to ", "label").add(f"{pin.destination}: ")
     to.add(vcpus(pin.reaches, cpus), "strong" if pin.reaches else "bad")
-    return [*out, held, to, *bars(pin.reasons, width)]
+    return [*out, line, to, *bars(pin.reasons, width)]

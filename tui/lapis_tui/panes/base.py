@@ -27,6 +27,7 @@ from lapis_tui.theme import ROLE_CSS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from textual import events
     from textual.binding import BindingType
     from textual.filter import LineFilter
     from textual.selection import Selection
@@ -201,6 +202,11 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         for row, line in enumerate(lines):
             if line != before[row]:
                 self.refresh_row(row)
+
+    def row_under(self, event: events.MouseEvent) -> int:
+        """Return the row in view that the mouse is on, from 0; -1 on the border."""
+        offset = event.get_content_offset(self)
+        return -1 if offset is None else offset.y
 
     def resize_content(self, width: int, rows: int) -> None:
         """Set the size of what is scrolled over; the end stays in view if it was."""

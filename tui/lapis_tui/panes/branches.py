@@ -100,8 +100,9 @@ class BranchesPane(LinePane):
         """Put the cursor where the mouse is; twice goes there."""
         height = self.extent[1]
         first = max(min(self._index - height // 2, len(self._rows) - height), 0)
-        index = first + event.y
-        if self._view is None or not 0 <= index < len(self._rows):
+        row = self.row_under(event)
+        index = first + row
+        if self._view is None or row < 0 or index >= len(self._rows):
             return
         self._chosen = self._rows[index].key
         self.update(self._view)

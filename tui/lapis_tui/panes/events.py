@@ -291,8 +291,9 @@ class EventsPane(LinePane):
 
     def on_click(self, event: textual_events.Click) -> None:
         """Put the cursor where the mouse is; twice goes there."""
-        is_whole = event.y >= self.size.height - len(self._told)
-        logged = None if is_whole else self._rows.at(event.y + round(self.scroll_y))
+        row = self.row_under(event)
+        is_row = 0 <= row < self.size.height - len(self._told)
+        logged = self._rows.at(row + round(self.scroll_y)) if is_row else None
         if logged is None:
             return
         self.post_message(self.Pointed(logged.seq))

@@ -361,8 +361,8 @@ class MemoryPane(LinePane):
         """Put the cursor where the mouse points."""
         view, per_row = self._view, self._per_row
         picture = view.now.memory if view is not None else None
-        row = event.y + self.scroll_offset.y
-        if picture is None or row >= self.extent[1] - 1:
+        row = self.row_under(event) + self.scroll_offset.y
+        if picture is None or not 0 <= row < self.extent[1] - 1:
             return
         digits = hexdump.digits_of(picture.first, picture.place.size)
         cell = hexdump.cell_at(event.x, digits, self.window.width, per_row)

@@ -190,4 +190,6 @@ class ResultsPane(LinePane):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is."""
-        self._go(event.y + round(self.scroll_y))
+        row = self.row_under(event)
+        if row >= 0:
+            self._go(row + round(self.scroll_y))

@@ -119,8 +119,7 @@ class RowsPane(LinePane, Generic[Row]):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the row that was clicked."""
-        offset = event.get_content_offset(self)
-        number = -1 if offset is None else offset.y - self._first_row
+        number = self.row_under(event) - self._first_row
         if 0 <= number < self._page:
             self.action_choose(self._first + number - self.at)
 
