@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from lapis_sessions.views.memory_picture import MemoryPicture
-    from lapis_sessions.views.snapshot import VcpuSnapshot
+    from lapis_sessions.views.snapshot import Snapshot, VcpuSnapshot
     from lapis_sessions.views.wanted import Wanted
     from lapis_tui.view import View
 
@@ -88,7 +88,13 @@ def marks(vcpu: VcpuSnapshot, *, physical: bool) -> dict[int, str]:
     return out
 
 
-def told(view: View, window: Window, picture: MemoryPicture, at: int) -> Line:
+def told(
+    view: View,
+    window: Window,
+    picture: MemoryPicture,
+    old: MemoryPicture | None,
+    at: int,
+) -> Line:
     """Return what is known of the address under the cursor."""
     line = Line(f" {at:x}", "address")
     extent = hexdump.extent_at(picture, at)
@@ -99,7 +105,7 @@ def told(view: View, window: Window, picture: MemoryPicture, at: int) -> Line:
     if len(known) == window.width:
         number = int.from_bytes(known, "little")
         line.add(f" = {number:#x} ({number:,})", "strong")
-        was = _was(view, picture, at, window.width)
+        was = _was(old, picture, at, window.width)
         line.add("" if was in {None, number} else f"  was {was:#x}", "changed")
     elif cell:
         line.add(f" {cell[0]}", "warn")
@@ -115,9 +121,10 @@ def told(view: View, window: Window, picture: MemoryPicture, at: int) -> Line:
     return line.add(f"  {name}" if name else "", "symbol")
 
 
-def _was(view: View, picture: MemoryPicture, at: int, size: int) -> int | None:
-    """Return the number that was there at the stop before, if that is known."""
-    before = view.before.memory
+def _was(
+    before: MemoryPicture | None, picture: MemoryPicture, at: int, size: int
+) -> int | None:
+    """Return the number that was there, if that is known."""
     if before is None or not hexdump.are_alike(picture, before):
         return None
     cell = hexdump.cells(before)[max(at - before.first, 0) :][:size]
@@ -126,8 +133,13 @@ def _was(view: View, picture: MemoryPicture, at: int, size: int) -> int | None:
     return int.from_bytes(known, "little") if is_known else None
 
 
-def render(view: View, window: Window, size: tuple[int, int]) -> list[Line]:
-    """Return the memory, and below it what is under the cursor."""
+def render(
+    view: View, window: Window, old: MemoryPicture | None, size: tuple[int, int]
+) -> list[Line]:
+    """Return the memory, and below it what is under the cursor.
+
+    What is otherwise than in `old` is marked.
+    """
     width, height = size
     picture = view.now.memory
     if picture is None:
@@ -136,7 +148,7 @@ def render(view: View, window: Window, size: tuple[int, int]) -> list[Line]:
     at = base(window, vcpu) + window.cursor & picture.top
     dump = Dump(
         picture,
-        view.before.memory,
+        old,
         at,
         window.width,
         marks(vcpu, physical=picture.place.physical),
@@ -144,7 +156,7 @@ def render(view: View, window: Window, size: tuple[int, int]) -> list[Line]:
     )
     rows = hexdump.render(dump, width, max(height - 1, 1))
     rows += [Line()] * (height - 1 - len(rows))
-    return [*rows, told(view, window, picture, at).fit(width)][:height]
+    return [*rows, told(view, window, picture, old, at).fit(width)][:height]
 
 
 class MemoryPane(LinePane):
@@ -186,6 +198,12 @@ class MemoryPane(LinePane):
         super().__init__(self.TITLE, id="memory")
         self._view: View | None = None
         self.window = Window(register="rsp")
+        self._picture: MemoryPicture | None = None
+        """The one that was shown last."""
+        self._old: MemoryPicture | None = None
+        """What is otherwise than in this is marked."""
+        self._before: Snapshot | None = None
+        """The stop that it is of, or that was followed by what the user wrote."""
 
     # What is shown.
 
@@ -196,6 +214,14 @@ class MemoryPane(LinePane):
     def update(self, view: View) -> None:
         """Show `view`."""
         self._view = view
+        now, last = view.now.memory, self._picture
+        if view.before is not self._before:
+            self._before, self._old = view.before, view.before.memory or last
+        elif not view.running and now is not None and last is not None:
+            there = replace(_stretch(last.place), cursor=now.place.cursor)
+            if there == _stretch(now.place) and now.extents != last.extents:
+                self._old = last  # the user wrote there
+        self._picture = now
         self._show()
 
     def on_resize(self) -> None:
@@ -237,7 +263,7 @@ class MemoryPane(LinePane):
         space = "physical" if window.physical else f"linear, vCPU {view.selected}"
         along = "" if window.register is None else f", along {window.register}"
         self.call(f"{self.TITLE}  {space}{along}")
-        self.draw(partial(render, view, window))
+        self.draw(partial(render, view, window, self._old))
         picture = view.now.memory
         if picture is None or _stretch(picture.place) != _stretch(self.place):
             self.post_message(self.Turned())
