@@ -5,21 +5,25 @@ One description of a command serves parsing, completion and help in every front 
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lapis_sessions.errors import CommandError
 from lapis_sessions.text import numerals
+from lapis_sessions.text.expressions import ExpressionError
 from lapis_sessions.text.near import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-Kind = Literal["count", "value", "address", "vcpu", "word", "flag"]
+Kind = Literal["count", "value", "address", "vcpu", "word", "flag", "expression"]
 Effect = Literal["read-only", "mutating", "time-moving"]
 MOST_COUNT = 10**15
+_WORD = re.compile(r"\w*", re.ASCII)
 MOST_SHOWN = 48
 """Letters of choices in a usage line; more of them go by the argument's name."""
 
@@ -41,6 +45,9 @@ class Argument:
     """The command is read-only without it, or without another one that acts."""
     many: bool = False
     """For the last word: it may be several, which are put together with blanks."""
+    after: str | None = None
+    """For an expression: the word that it stands behind. Without one it is all of the
+    line but options; either way it is taken as it is written, quotes and all."""
 
     @property
     def is_abridged(self) -> bool:
@@ -53,6 +60,8 @@ class Argument:
         shown = "|".join(self.choices)
         if not shown or self.is_abridged:
             shown = f"{self.name.upper()}{'...' if self.many else ''}"
+        if self.after is not None:
+            shown = f"{self.after} {shown}"
         if self.option:
             shown = (
                 f"--{self.name}" if self.kind == "flag" else f"--{self.name} {shown}"
@@ -119,6 +128,19 @@ class Call:
         return self.command.effect
 
 
+class Names(Protocol):
+    """What the words of a line can stand for: a `Session`, which lies above."""
+
+    @property
+    def symbols(self) -> Mapping[str, int]:
+        """What names of the guest stand for."""
+        ...
+
+    def value(self, text: str) -> Any:
+        """Return what an expression comes to; raise `ExpressionError`."""
+        ...
+
+
 class Registry:
     """All commands, found by name or alias."""
 
@@ -165,14 +187,22 @@ class Registry:
             return self._by_name[pair], list(words[2:])
         return self.named(words[0]), list(words[1:])
 
-    def parse(self, line: str, symbols: Mapping[str, int]) -> Call:
+    def parse(self, line: str, names: Names) -> Call:
         """Understand a whole line; raise `CommandError` saying what is wrong."""
-        words = split(line)
-        if not words:
+        begun = line.split()[:2]
+        if not begun:
             raise CommandError("the command is empty; try help")
-        command, rest = self.find(words)
+        command, beyond = self.find(begun)
+        taken = next((a for a in command.arguments if a.kind == "expression"), None)
         try:
-            return Call(command, Bound(_bind(command, rest, symbols)))
+            if taken is None:
+                _, rest = self.find(split(line))
+                return Call(command, Bound(_bind(command, rest, names)))
+            text = line.split(maxsplit=len(begun) - len(beyond))
+            tail = text[-1] if len(text) > len(begun) - len(beyond) else ""
+            return Call(command, Bound(_with_expression(command, taken, tail, names)))
+        except ExpressionError:
+            raise
         except CommandError as error:
             raise CommandError(f"{error}; usage: {command.usage}") from None
 
@@ -198,12 +228,64 @@ def split(line: str) -> list[str]:
         raise CommandError(f"the command cannot be read: {error}") from None
 
 
-def _bind(
-    command: Command, words: Sequence[str], symbols: Mapping[str, int]
+def _with_expression(
+    command: Command, taken: Argument, text: str, names: Names
 ) -> dict[str, int | str]:
+    """Bind a line that ends with an expression, which is not split into words."""
+    flags = {f"--{a.name}" for a in command.arguments if a.kind == "flag"}
+    if taken.after is None:
+        head, found = _leading(command, text)
+    else:
+        head, found = _parted(text, taken.after)
+    trailing: list[str] = []
+    while (last := found.rpartition(" "))[2] in flags:
+        found = last[0].rstrip()
+        trailing.append(last[2])
+    values = _bind(command, [*split(head), *trailing], names, {taken.name})
+    if found:
+        values[taken.name] = found
+    elif taken.required:
+        raise CommandError(f"{command.name} needs {taken.name.upper()}")
+    return values
+
+
+def _leading(command: Command, text: str) -> tuple[str, str]:
+    """Part options at the beginning of a line from the expression behind them."""
+    options = {f"--{a.name}": a for a in command.arguments if a.option}
+    head: list[str] = []
+    text = text.strip()
+    while text.startswith("--"):
+        word, _, rest = text.partition(" ")
+        head.append(word)
+        if word in options and options[word].kind != "flag":
+            value, _, rest = rest.lstrip().partition(" ")
+            head.append(value)
+        text = rest.lstrip()
+    return " ".join(head), text
+
+
+def _parted(text: str, word: str) -> tuple[str, str]:
+    """Part a line at the first `word` that is not between quotes.
+
+    >>> _parted("main --vcpu 1 if rax == 'if'", "if")
+    ('main --vcpu 1', "rax == 'if'")
+    """
+    for found in re.finditer(rf"""'[^']*'|"[^"]*"|(?<!\S)({word})(?!\S)""", text):
+        if found[1]:
+            return text[: found.start()].rstrip(), text[found.end() :].strip()
+    return text, ""
+
+
+def _bind(
+    command: Command,
+    words: Sequence[str],
+    names: Names,
+    bound: Collection[str] = (),
+) -> dict[str, int | str]:
+    """Give words to the arguments of a command, but those that are `bound` already."""
     values: dict[str, int | str] = {}
     options = {f"--{a.name}": a for a in command.arguments if a.option}
-    positional = [a for a in command.arguments if not a.option]
+    positional = [a for a in command.arguments if not a.option and a.name not in bound]
     rest = iter(words)
     for word in rest:
         argument = _argument(command, word, options, positional)
@@ -218,8 +300,8 @@ def _bind(
         text = next(rest, None) if argument.option else word
         if text is None:
             raise CommandError(f"{command.name}: {word} needs a value")
-        values[argument.name] = _read(command, argument, text, symbols)
-    required = [a.name for a in command.arguments if a.required]
+        values[argument.name] = _read(command, argument, text, names)
+    required = [a.name for a in command.arguments if a.required and a.name not in bound]
     missing = [name.upper() for name in required if name not in values]
     if missing:
         raise CommandError(f"{command.name} needs {' and '.join(missing)}")
@@ -244,16 +326,21 @@ def _argument(
 
 
 def _read(
-    command: Command, argument: Argument, text: str, symbols: Mapping[str, int]
-) -> int | str:
+    command: Command, argument: Argument, text: str, names: Names
+) -> int | str:  # fmt: skip
     what = f"{command.name}: {argument.name}"
     match argument.kind:
         case "count":
             return numerals.number(text, what, MOST_COUNT)
-        case "value" | "vcpu":
+        case "vcpu":
             return numerals.number(text, what)
+        case "value":
+            return _value(text, what, names, numerals.number)
         case "address":
-            return numerals.address(text, symbols, what)
+            located = partial(numerals.address, symbols=names.symbols)
+            return _value(
+                text, what, names, lambda text, what: located(text, what=what)
+            )
         case _:
             if argument.choices and text not in argument.choices:
                 known = ", ".join(argument.choices)
@@ -261,3 +348,23 @@ def _read(
                     f"{what} {numerals.shown(text)} is not one of {known}"
                 )
             return text
+
+
+def _value(text: str, what: str, names: Names, read: Callable[[str, str], int]) -> int:
+    """Read a number, or else what an expression comes to."""
+    try:
+        return read(text, what)
+    except CommandError as error:
+        wrong = error
+    if text[:1].isdigit() or len(text) > numerals.MOST_DIGITS:
+        raise wrong
+    try:
+        value = names.value(text)
+    except ExpressionError:
+        # Of one word there is no more to be said than that it is no number.
+        if _WORD.fullmatch(text):
+            raise wrong from None
+        raise
+    if isinstance(value, int) and 0 <= value <= numerals.LARGEST:
+        return int(value)
+    raise CommandError(f"{what} {numerals.shown(text)} comes to no number of 64 bits")

@@ -21,7 +21,9 @@ from lapis_sessions.errors import (
 )
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
+from lapis_sessions.scope.scope import Scope
 from lapis_sessions.symbols.book import Symbols
+from lapis_sessions.text.expressions import ExpressionError
 from lapis_sessions.text.visible import printed, shown, visible
 from lapis_sessions.timeline import following
 from lapis_sessions.timeline.timeline import Timeline
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from lapis_engine.replay.capture import Position
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.origin import Origin
+    from lapis_sessions.registry import Call
 
 Pace = Callable[[int], int]
 """Asked before each slice of a run with the instructions that are left to do; returns
@@ -202,16 +205,16 @@ class Session:
         self.pace, self.watch = pace or self.pace, watch or self.watch
         self.timeline.may_leave = may_leave
         try:
-            call = self.registry.parse(line, self.symbols)
-            if vcpu is not None:
-                self.select(vcpu)
+            call = self._understood(line, vcpu)
             result = call.command.perform(self, call.bound)
             text = call.command.render(shown(result))
         except LapisError as error:
             why = sentence(error)
+            place = error.place if isinstance(error, ExpressionError) else ""
+            said = "\n  ".join([why, *place.splitlines()])
             leaves = error if isinstance(error, LeavesBranchError) else None
             return Outcome(
-                line, ok=False, result=None, error=why, text=why, leaves=leaves,
+                line, ok=False, result=None, error=why, text=said, leaves=leaves,
                 is_wrong=not isinstance(error, NOT_OF_THE_LINE),
             )  # fmt: skip
         finally:
@@ -221,6 +224,21 @@ class Session:
         return Outcome(
             line, ok=True, result=plain(result), error="", text=printed(text)
         )
+
+    def _understood(self, line: str, vcpu: int | None) -> Call:
+        """Return the call of a line, with `vcpu` selected; else leave the selection."""
+        before = self.selected
+        if vcpu is not None:
+            self.select(vcpu)
+        try:
+            return self.registry.parse(line, self)
+        except LapisError:
+            self.selected = before
+            raise
+
+    def value(self, text: str) -> Any:
+        """Return what an expression comes to; raise `ExpressionError`."""
+        return Scope(self).value(text)
 
     def topics(self) -> list[tuple[str, str, str]]:
         """Return (usage, aliases, help) of every command."""

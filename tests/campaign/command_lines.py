@@ -147,7 +147,7 @@ def options_of(session: Session) -> str:
 def effect_of(session: Session, line: str) -> str:
     """Return the declared effect of a line; nothing for what is none."""
     try:
-        return session.registry.parse(line, session.symbols).command.effect
+        return session.registry.parse(line, session).command.effect
     except CommandError:
         return ""
 

@@ -59,6 +59,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     "touch": ("number", "address", "size", "physical"),
     "trap": ("space", "first", "size"),
     "untrap": ("number",),
+    "write_msr": ("number", "msr", "value"),
+    "write_register": ("number", "name", "value", "raw"),
     "write_memory": ("number", "address", "data", "physical"),
 }
 WORDS = ("lockstep", "only", "round-robin", "drop", "delay", "duplicate", "gp", "mmio")

@@ -16,7 +16,7 @@ from lapis_engine.machine.machine import Machine
 LOOKING = {
     "pending", "pending_on", "vcpu", "vcpu_state", "why_not_runnable",
     "read_physical", "read_memory", "disassemble", "break_at", "break_only_at",
-    "unbreak", "now", "vcpus", "consoles", "close",
+    "unbreak", "now", "vcpus", "consoles", "close", "registers", "read_msr",
 }  # fmt: skip
 """Names of `Machine` that change nothing in what the guest does."""
 

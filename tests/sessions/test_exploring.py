@@ -400,7 +400,7 @@ def test_switches_count_changes_of_the_vcpu() -> None:
         (("explore", RACE, "--lint", "nothing"), "there is no lint 'nothing'"),
         (("explore", RACE, "--lint", "isrvec", "--until", "1"), "exclude each other"),
         (("explore", RACE, "--until", "stop ="), "'stop =' is not a condition"),
-        (("explore", RACE, "--until", "vcpu[2].state"), "[2]; they are 0 to 1"),
+        (("explore", RACE, "--until", "vcpu[2].state"), "no vCPU 2; they are 0 to 1"),
         (("explore", RACE, "--until", "u8(1 << 40)"), "has no value"),
         (("explore", RACE, "--until", "u8('x') == 0"), "there is no symbol 'x'"),
         (("explore", RACE, "--until", "u8(lints)"), "one address, or the name of"),

@@ -68,7 +68,7 @@ def test_no_line_raises_and_what_is_refused_changes_nothing(
         outcome = session.execute(line, pace=short)
         assert json.dumps(outcome.to_dict())
         if outcome.ok:
-            call = session.registry.parse(line, session.symbols)
+            call = session.registry.parse(line, session)
             if call.effect == "read-only":
                 assert state(session) == before, line[:200]
             continue

@@ -316,7 +316,7 @@ def test_mem_is_read_only_but_for_touch_which_is_recorded(
 ) -> None:
     session = opened()
     calls = {
-        line: session.registry.parse(line, {}).effect
+        line: session.registry.parse(line, session).effect
         for line in ("mem 0", "mem 0 4 --physical", "mem 0 4 --touch", "vcpus", "run")
     }
     assert list(calls.values()) == [

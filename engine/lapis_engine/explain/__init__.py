@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import ConfigError
-from lapis_engine.explain import apic, icr, messages, processor
+from lapis_engine.explain import apic, icr, messages, processor, system
 from lapis_engine.explain.apic import LVT_MODES, TIMER_MODES
 from lapis_engine.explain.fields import Explanation, Field
 
@@ -42,6 +42,11 @@ EXPLAINERS: Final[dict[str, Callable[[int], Explanation]]] = {
     "msi-data": messages.msi_data,
     "run-state": processor.run_state,
     "intinfo": processor.intinfo,
+    "rflags": system.rflags,
+    "cr0": system.cr0,
+    "cr4": system.cr4,
+    "efer": system.efer,
+    "descriptor": system.descriptor,
 }
 
 

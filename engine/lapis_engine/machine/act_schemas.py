@@ -93,6 +93,10 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
         "write_memory": {
             "number": INT, "address": INT, "data": STR, "physical": OPTIONAL_BOOL,
         },
+        "write_msr": {"number": INT, "msr": INT, "value": INT},
+        "write_register": {
+            "number": INT, "name": STR, "value": INT, "raw": OPTIONAL_BOOL,
+        },
     }
 )  # fmt: skip
 """By verb and name."""

@@ -22,8 +22,8 @@ from lapis_engine.lints.live import Lints
 from lapis_engine.machine import asleep, requests
 from lapis_engine.machine.acts import act
 from lapis_engine.machine.catches import Catches
+from lapis_engine.machine.editor import Editor
 from lapis_engine.machine.log import EventLog
-from lapis_engine.machine.panel import Panel
 from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.saved import transfer as saved_state
@@ -72,7 +72,7 @@ REASONS: Final[dict[type, str]] = {
 """Why a run stops at an exit, where it is not just "exit"."""
 
 
-class Machine(Panel):
+class Machine(Editor):
     """vCPUs under a deterministic schedule."""
 
     def __init__(
@@ -328,19 +328,6 @@ class Machine(Panel):
     def kernemu_read(self, number: int, gpa: int, size: int) -> int:
         """Read a device of the engine outside `vm_run`; raise `EntryError`."""
         return ioctls.kernemu_read(self.vm, self.vcpu(number), gpa, size)
-
-    @act
-    def write_apic(self, number: int, register: str, value: int) -> None:
-        """Write TPR or EOI as vCPU `number` would itself; raise `EngineError`."""
-        ioctls.write_apic(self.vm, self.vcpu(number), register, value)
-
-    @act
-    def write_memory(
-        self, number: int, address: int, data: str, *, physical: bool = False
-    ) -> None:
-        """Store bytes, in hex, in RAM as vCPU `number` sees it; raise `EngineError`."""
-        vcpu = self.vcpu(number)
-        guest_memory.write(self.vm, vcpu, address, data, physical=physical)
 
     @act
     def set_pin(self, pin: int, *, asserted: bool) -> None:

@@ -77,6 +77,8 @@ def read(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> bytes:
     out = bytearray()
     while len(out) < size:
         at, left = linear + len(out), size - len(out)
+        if not is_canonical(vcpu.regs, at):
+            raise UnmappedError(at, left, "the address is not canonical")
         gpa = vcpu.linear.peek(at)
         if gpa is None:
             raise UnmappedError(at, left, "not mapped by its page tables")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.apic import access, lvt, priority
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.outcome import LocalInterrupt
-from lapis_engine.apic.regs import REGISTERS
+from lapis_engine.apic.regs import ICR_DEST_X2APIC, REGISTERS, Register
 from lapis_engine.devices import device, msi
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.pic.regs import CASCADE
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
-FROM_OUTSIDE: Final = ("tpr", "eoi")
-"""Registers of the APIC that `write_apic` writes."""
 WIDTHS: Final = (1, 2, 4, 8)
 KERNEMU_ROLES: Final = frozenset({"ioapic", "hpet"})
 """Devices that bhyve's `vm_service_mmio_write` knows beside the APIC page."""
@@ -75,21 +73,27 @@ def kernemu_read(vm: Vm, vcpu: Vcpu, gpa: int, size: int) -> int:
 
 
 def write_apic(vm: Vm, vcpu: Vcpu, name: str, value: int) -> None:
-    """Write the TPR or EOI register of a vCPU's APIC as that vCPU would in its mode.
+    """Write a register of a vCPU's APIC as that vCPU would in its mode.
 
-    SDM Vol. 3A "Task and Processor Priorities", "Signaling Interrupt Servicing
-    Completion". Raises `EngineError` for another register, an APIC that is disabled
-    and reserved bits.
+    SDM Vol. 3A "Local APIC Register Address Map", "x2APIC Register Address Space".
+    Raises `EngineError` for one that is not written in that mode, an APIC that is
+    disabled and reserved bits.
     """
     register = next((r for r in REGISTERS.values() if r.name == name), None)
-    if register is None or name not in FROM_OUTSIDE:
-        raise EngineError(f"APIC register {name[:20]!r} is none of {FROM_OUTSIDE}")
+    if register is None:
+        raise EngineError(f"the APIC has no register {name[:20]!r}")
     state, mode = vcpu.apic, apic_state.mode(vcpu.apic)
     if mode not in {"xapic", "x2apic"}:
         raise EngineError(f"the APIC of vCPU {vcpu.id} is disabled by APICBASE")
-    legal = 0 if name == "eoi" else access.writable(register, vm.profile)
+    if "w" not in (register.xapic if mode == "xapic" else register.x2apic):
+        raise EngineError(f"APIC register {name} is not written in {mode} mode")
+    legal = _legal(vm, register, mode)
     if value & ~legal:
-        what = "takes 0 only" if name == "eoi" else "is bits 7:0, the others reserved"
+        what = (
+            "takes 0 only"
+            if name == "eoi"
+            else f"has the bits {legal:#x}, the others are reserved"
+        )
         raise EngineError(f"{name.upper()} {what}: {value:#x}")
     if mode == "xapic":
         gpa = apic_state.base(state) + register.offset
@@ -100,6 +104,16 @@ def write_apic(vm: Vm, vcpu: Vcpu, name: str, value: int) -> None:
     assert outcome is not None, (name, value)
     vm.note(MsrAccessed(vcpu.id, msr, write=True, value=value, fault=False))
     fabric.route(vm, outcome, "outside")
+
+
+def _legal(vm: Vm, register: Register, mode: str) -> int:
+    """Return the bits that a write may have; EOI takes 0 only, of the user as well."""
+    if register.name == "eoi":
+        return 0
+    legal = access.writable(register, vm.profile)
+    if register.name == "icr" and mode == "x2apic":
+        legal |= ICR_DEST_X2APIC
+    return legal
 
 
 def _check(vm: Vm, vcpu: Vcpu, gpa: int, size: int, *, write: bool) -> None:

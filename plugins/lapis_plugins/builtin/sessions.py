@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from lapis_plugins.spec import hookimpl
 from lapis_sessions.apic_files.reading import FORMATS
 from lapis_sessions.commands.builtin import COMMANDS
-from lapis_sessions.exploring.goals import FUNCTIONS
 from lapis_sessions.gallery import catalog
 from lapis_sessions.recording.export.export import EXPORTERS
+from lapis_sessions.scope.memory import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,6 +29,7 @@ from lapis_sessions.commands import (
     symbols,
     timeline,
     traps,
+    values,
     why,
 )
 
@@ -36,6 +37,7 @@ COMMANDS = (
     *running.COMMANDS,
     *inspection.COMMANDS,
     *memory.COMMANDS,
+    *values.COMMANDS,
     *console.COMMANDS,
     *symbols.COMMANDS,
     *requests.COMMANDS,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from lapis_sessions.exploring import goals
+from lapis_sessions.scope import scope
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -49,8 +49,8 @@ def outcome(machine: Machine, stop: Stop | None, *, met: bool) -> Observed:
         "" if reason == "budget" else text,
         tuple(machine.vcpu_state(vcpu.id) for vcpu in machine.vcpus),
         tuple(_request(request) for request in machine.pending()),
-        tuple(goals.lints(machine)),
-        goals.console(machine),
+        tuple(scope.lints(machine)),
+        scope.console(machine),
         met,
     )
 

@@ -123,7 +123,7 @@ def found(session: Session, expectation: Expectation) -> str:
 def _why_not(session: Session, line: str) -> str:
     """Say why a command has no place at a point: it would move the machine."""
     try:
-        call = session.registry.parse(line, session.symbols)
+        call = session.registry.parse(line, session)
     except CommandError as error:
         return str(error)
     if call.effect == "read-only":

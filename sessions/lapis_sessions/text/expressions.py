@@ -31,7 +31,7 @@ from lapis_sessions.text.grammar import (
     TooDeepError,
 )  # fmt: skip
 from lapis_sessions.text.near import nearest
-from lapis_sessions.text.operators import clipped
+from lapis_sessions.text.operators import MOST_NAMES, clipped
 from lapis_sessions.text.visible import visible
 
 Names = Mapping[str, Any]
@@ -42,8 +42,6 @@ NO_VALUE: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What operators and the functions of callers raise."""
 AT: Final = "at"
 """The function that `[x]` stands for, where the caller offers it."""
-MOST_NAMES: Final = 24
-"""So many names are told where one is unknown; of more the nearest only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +219,8 @@ class _Check:
         def compute(names: Names) -> Any:
             try:
                 return value(names)
+            except operators.OperandError as error:
+                raise _NoValueError(_operand(part, error.number), error) from None
             except NO_VALUE as error:
                 raise _NoValueError(part, error) from None
 
@@ -304,7 +304,13 @@ class _Check:
             if name in operators.OF_ONE and count > 1:
                 why = f"{name} takes one value, not {count}"
                 raise self.written.refused(part, why)
-        return self._called(name, [self.part(each) for each in part.arguments])
+        return self._called(name, [self._argument(name, x) for x in part.arguments])
+
+    def _argument(self, name: str, part: Part) -> Value:
+        """Return what computes an argument; `[x]` is a list where lists are taken."""
+        if isinstance(part, Brackets) and name in self.kind.functions:
+            return _listed([self.part(item) for item in part.items])
+        return self.part(part)
 
     def _called(self, name: str, arguments: list[Value]) -> Value:
         bits = self.kind.bits
@@ -324,10 +330,13 @@ class _Check:
         first = self._compared(part.first)
         tests = [(sign, known[sign], self._compared(each)) for sign, each in part.rest]
 
+        is_open = isinstance(part.first, Brackets)
+
         def compare(names: Names) -> bool:
-            left = first(names, as_list=False)
+            beside = is_open and isinstance(tests[0][2](names, as_list=False), list)
+            left = first(names, as_list=beside)
             for sign, test, right_of in tests:
-                beside = sign in operators.MEMBERSHIP or isinstance(left, (list, tuple))
+                beside = sign in operators.MEMBERSHIP or isinstance(left, list)
                 right = right_of(names, as_list=beside)
                 if not test(left, right):
                     return False
@@ -348,6 +357,15 @@ class _Check:
                 return lambda names, as_list: (listed if as_list else value)(names)
             case _:
                 return lambda names, as_list: value(names)  # noqa: ARG005 - as above
+
+
+def _operand(part: Part, number: int) -> Part:
+    """Return the operand that is wrong: of two, the one with that number."""
+    match part:
+        case Binary(left=left, right=right):
+            return (left, right)[number]
+        case _:
+            return part
 
 
 def _logic(word: str, parts: list[Value]) -> Value:

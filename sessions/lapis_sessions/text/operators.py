@@ -11,8 +11,13 @@ import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from lapis_sessions.text.decoded import Decoded
+from lapis_sessions.text.near import nearest
+
 Operator = Callable[..., Any]
 
+MOST_NAMES: Final = 24
+"""So many names are told where one is unknown; of more the nearest only."""
 SHOWN: Final = 60
 """Characters of what a user wrote that an error repeats."""
 ARITHMETIC: Final[Mapping[str, Callable[[int, int], int]]] = {
@@ -51,7 +56,7 @@ def arithmetic(sign: str, bits: int) -> Operator:
     do = ARITHMETIC[sign]
 
     def compute(left: object, right: object) -> int:
-        one, two = _integer(left), _integer(right)
+        one, two = _integer(left), _integer(right, 1)
         if sign in DIVISIONS and not two:
             raise ZeroDivisionError("division by zero")
         if sign in COUNTED and not 0 <= two <= bits:
@@ -74,26 +79,51 @@ def sign(op: str, bits: int) -> Operator:
     return lambda value: bounded(do(int(_integer(value))), bits)
 
 
-def _integer(value: object) -> int:
+class OperandError(TypeError):
+    """An operand is of the wrong kind."""
+
+    def __init__(self, why: str, number: int) -> None:
+        """Say why; `number` tells which operand it is, from 0."""
+        super().__init__(why)
+        self.number = number
+
+
+def _integer(value: object, number: int = 0) -> int:
     if not isinstance(value, int):
-        raise TypeError("only integers are computed with")
+        raise OperandError("only integers are computed with", number)
     return value
 
 
 def attribute(whole: Any, name: str) -> Any:
-    """Return an item of a mapping; nothing of Python's own can be had."""
+    """Return an item of a mapping, or a part of a number that has parts.
+
+    Nothing of Python's own can be had.
+    """
+    if isinstance(whole, Decoded):
+        whole = whole.parts
     if not isinstance(whole, Mapping):
         raise TypeError(f"what is before .{clipped(name)} has no parts with names")
+    if name not in whole and name.lower() in whole:
+        name = name.lower()
     if name not in whole:
-        known = ", ".join(map(str, whole))
-        raise LookupError(f"there is no .{clipped(name)}; there are: {known}")
+        raise LookupError(f"there is no .{clipped(name)}{_instead(name, whole)}")
     return whole[name]
+
+
+def _instead(name: str, known: Mapping[str, Any]) -> str:
+    """Say which names there are, or which of many was meant."""
+    if len(known) <= MOST_NAMES:
+        return f"; there are: {', '.join(map(str, known))}"
+    near = nearest(name, known)
+    return f"; did you mean .{near}?" if near is not None else ""
 
 
 def item(whole: Any, index: Any) -> Any:
     """Return an item of a mapping by its name, or of a list by its place from 0."""
+    if isinstance(whole, Decoded) and isinstance(index, str):
+        return attribute(whole, index)
     if isinstance(whole, Mapping) and isinstance(index, (str, int)):
-        return attribute(whole, str(index))
+        return attribute(whole, str(int(index) if isinstance(index, int) else index))
     if not isinstance(whole, Sequence) or not isinstance(index, int):
         raise TypeError(f"there is no item {clipped(repr(index))} in it")
     if not whole:

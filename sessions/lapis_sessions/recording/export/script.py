@@ -189,9 +189,20 @@ def _switch(on: Any) -> str:
     return "on" if on else "off"
 
 
-def _apic(a: Args) -> str:
-    words = ["eoi"] if a["register"] == "eoi" else ["tpr", f"{a['value']:#x}"]
-    return " ".join([*words, str(a["number"])])
+def _apic(args: Args) -> str:
+    register, number, value = str(args["register"]), args["number"], args["value"]
+    if register == "eoi":
+        return f"eoi {number}"
+    if register == "tpr":
+        return f"tpr {value:#x} {number}"
+    group, _, rest = register.partition("_")
+    name = f"{group}.{rest}" if group in {"lvt", "timer"} else register
+    return f"set apic[{number}].{name} = {value:#x}"
+
+
+def _register(args: Args) -> str:
+    raw = " --raw" if args["raw"] else ""
+    return f"set vcpu[{args['number']}].{args['name']} = {args['value']:#x}{raw}"
 
 
 LINES: dict[str, Callable[[Args], str]] = {
@@ -211,6 +222,10 @@ LINES: dict[str, Callable[[Args], str]] = {
         f"kernemu read {a['gpa']:#x} {a['size']} --vcpu {a['number']}"
     ),
     "write_apic": _apic,
+    "write_msr": lambda a: (
+        f"set vcpu[{a['number']}].msr[{a['msr']:#x}] = {a['value']:#x}"
+    ),
+    "write_register": _register,
     "set_pin": lambda a: _irq(a, "pin", ""),
     "set_line": lambda a: _irq(a, "irq", " --isa"),
     "send_msi": lambda a: f"msi {a['address']:#x} {a['data']:#x}",

@@ -12,7 +12,8 @@ FORMAT = 7
 """Version of the format that is written, and the newest that is read."""
 READER = 5
 """Oldest version of a reader that understands what is written; one of 5 says of the
-acts write_apic, which came with 6, and write_memory, with 7, that there are none."""
+acts write_apic, which came with 6, and write_memory, write_msr and write_register,
+with 7, that there are none."""
 
 
 MANY = 1 << 16
