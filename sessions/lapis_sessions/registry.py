@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lapis_sessions.errors import CommandError
 from lapis_sessions.text import numerals
-from lapis_sessions.text.expressions import ExpressionError
+from lapis_sessions.text.expressions import Expression, ExpressionError
 from lapis_sessions.text.near import nearest
 
 if TYPE_CHECKING:
@@ -139,6 +139,16 @@ class Names(Protocol):
     def value(self, text: str) -> Any:
         """Return what an expression comes to; raise `ExpressionError`."""
         ...
+
+
+class NoNames:
+    """The names of who has no machine: words stand for nothing but numbers."""
+
+    symbols: Mapping[str, int] = MappingProxyType({})
+
+    def value(self, text: str) -> Any:
+        """Raise `ExpressionError` for a name."""
+        return Expression(text, ()).evaluate({})
 
 
 class Registry:

@@ -52,7 +52,7 @@ def test_a_single_step_flag_that_is_written_traps() -> None:
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_it_is_done_again_alike(raw: bool) -> None:
-    digests = []
+    digests: list[tuple[int, int, int]] = []
     for _ in range(2):
         m = machines.machine(INC_LOOP)
         m.run(100)

@@ -8,6 +8,7 @@ from textual.command import Command, CommandPalette
 from textual.widgets import OptionList
 
 from lapis_plugins.host import discover
+from lapis_sessions.registry import NoNames
 from lapis_tui import own, palette
 from lapis_tui.bindings import KEYS
 from lapis_tui.panes.command import CommandInput
@@ -27,7 +28,7 @@ def test_every_entry_is_a_line_that_can_be_typed_and_has_help() -> None:
         assert each.help, each
         registry = own.OWN if own.knows(each.line) else REGISTRY
         if each.argument is None:
-            registry.parse(each.line, {})
+            registry.parse(each.line, NoNames())
         else:
             command, _ = registry.find(each.line.split())
             assert each.title == command.usage

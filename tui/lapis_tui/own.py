@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from lapis_sessions.registry import Argument, Command, Registry
+from lapis_sessions.registry import Argument, Command, NoNames, Registry
 from lapis_tui.bindings import KEYS
 from lapis_tui.layouts import LAYOUTS
 from lapis_tui.theme import THEMES
@@ -102,6 +102,6 @@ def topics() -> list[tuple[str, str, str]]:
 
 async def perform(front: Front, line: str) -> str:
     """Do a line; return what is to be said of it. Raises `LapisError`."""
-    call = OWN.parse(line, {})
+    call = OWN.parse(line, NoNames())
     said: str = await call.command.perform(front, call.bound)
     return said
