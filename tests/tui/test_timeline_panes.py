@@ -149,7 +149,7 @@ def test_a_lesson_asks_and_tells_whether_it_was_right() -> None:
         await it.type("nonsense")
         await it.press("enter")
         assert "notes, 0 of 1 right" in it.text
-        assert f"= {note.answer}" in it.text
+        assert f"= {note.answer} (no: you said nonsense)" in it.text
         await it.press("enter", "y")
         await it.type(it.view.now.history.notes[1].answer)
         await it.press("enter")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lapis_sessions.plain import Data
     from lapis_sessions.recording.format.reader import RecordedBranch, Recording
     from lapis_sessions.session import Outcome, Session
+    from lapis_sessions.timeline.branches import Note
 
 REBUILD = "python tests/sessions/build_gallery.py"
 """What makes the recordings anew."""
@@ -82,7 +83,7 @@ def _spot(session: Session, branch: RecordedBranch, number: int) -> Spot:
     return Spot(acts, known.entries[acts - 1].end)
 
 
-def is_right(point: Point, given: str) -> bool:
+def is_right(point: Point | Note, given: str) -> bool:
     """Tell whether an answer is the one: as words, or as the same number."""
     return any(same(given, answer) for answer in (point.answer, *point.accept))
 

@@ -55,6 +55,10 @@ class Note(NamedTuple):
     ask: str = ""
     """A question to put before going on, or nothing."""
     answer: str = ""
+    accept: tuple[str, ...] = ()
+    """Other answers that are as right, where a scenario knows of them."""
+    because: str = ""
+    """Why that is the answer, or nothing."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_sessions.gallery import catalog
+from lapis_sessions.gallery import catalog, lesson
 from lapis_sessions.recording import view as views_recording
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
@@ -91,11 +91,15 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     It stands at its beginning, or at --to; run, continue and step follow what was done
     then, to its end. Anything else begins a branch; in the debugger only after fork.
     """
-    recording = reader.read(_file_of(file, tape))
+    path = _file_of(file, tape)
+    recording = reader.read(path)
     if compare:
         return cli_compare.profiles(recording, profile, compare, as_json=as_json)
     session = _open(recording, profile)
     cli_options.limit(session, memory_limit)
+    taught = lesson.of_file(path, plugged.extensions().scenarios)
+    if taught is not None:
+        lesson.teach(session, taught[1])
     if without or verify:
         return _verify(session, recording, as_json=as_json)
     lines = [*([f"goto {to}"] if to else []), *commands]

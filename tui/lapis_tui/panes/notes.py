@@ -1,4 +1,7 @@
-"""The notes pane: what was written at this point of a recording, and its question."""
+"""The notes pane: what was written at this point of a recording, and its question.
+
+The questions of a scenario are a lesson: each is answered once, and counted.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from lapis_tui.blocks.lines import Line, count, wrap
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from textual.binding import BindingType
 
     from lapis_sessions.timeline.branches import Note
@@ -24,10 +29,11 @@ def here(view: View) -> int:
     return sum(history.passed(note) for note in history.notes)
 
 
-def render(view: View, told: frozenset[int], size: tuple[int, int]) -> list[Line]:
+def render(view: View, given: Mapping[int, str], size: tuple[int, int]) -> list[Line]:
     """Return the note at or before this point, and the places of the others.
 
-    The answers of the notes in `told`, by number from 1, are shown.
+    `given` is what was answered to notes, by number from 1: of these it is shown
+    whether that was right, the answer, and why.
     """
     width, _ = size
     notes = view.now.history.notes
@@ -36,7 +42,7 @@ def render(view: View, told: frozenset[int], size: tuple[int, int]) -> list[Line
     number = here(view)
     out = [Line(f" note {number} of {len(notes)}", "title")]
     if number:
-        out += _note(notes[number - 1], width, told=number in told)
+        out += _note(notes[number - 1], given.get(number), width)
     if number < len(notes):
         upcoming = notes[number]
         where = f" next, after act {upcoming.acts}, {count(upcoming.retired)}: ] goes"
@@ -44,16 +50,19 @@ def render(view: View, told: frozenset[int], size: tuple[int, int]) -> list[Line
     return out
 
 
-def _note(note: Note, width: int, *, told: bool) -> list[Line]:
+def _note(note: Note, given: str | None, width: int) -> list[Line]:
     out = [Line(f" {row}") for row in _rows(note.text, width)]
-    if note.ask:
-        out += [Line(" ? ", "changed").add(row) for row in _rows(note.ask, width - 2)]
-        if told:
-            rows = _rows(note.answer, width - 2)
-            out += [Line(" = ", "good").add(row, "strong") for row in rows]
-        else:
-            out.append(Line("   y answers it", "dim"))
-    return out
+    if not note.ask:
+        return out
+    out += [Line(" ? ", "changed").add(row) for row in _rows(note.ask, width - 2)]
+    if given is None:
+        return [*out, Line("   y answers it", "dim")]
+    right = walk.is_right(note, given)
+    said = "right" if right else f"no: you said {given}"
+    rows = _rows(f"{note.answer} ({said})", width - 2)
+    role = "good" if right else "warn"
+    out += [Line(" = ", role).add(row, "strong") for row in rows]
+    return out + [Line("   ").add(row) for row in _rows(note.because, width - 2)]
 
 
 def _rows(text: str, width: int) -> list[str]:
@@ -78,16 +87,29 @@ class NotesPane(LinePane):
         """Start empty."""
         super().__init__(self.TITLE, id="notes")
         self._view: View | None = None
-        self._told: frozenset[int] = frozenset()
-        self._right = 0
+        self._given: dict[tuple[str, int], str] = {}
+        """The first answer to each question, by branch and number of its note."""
 
     def update(self, view: View) -> None:
         """Show `view`."""
         self._view = view
-        asked = len(self._told)
-        score = f", {self._right} of {asked} right" if asked else ""
-        self.call(f"{self.TITLE}{score}")
-        self.draw(partial(render, view, self._told))
+        self.call(f"{self.TITLE}{self._score(view)}")
+        branch = view.now.history.branch
+        given = {n: text for (name, n), text in self._given.items() if name == branch}
+        self.draw(partial(render, view, given))
+
+    def _score(self, view: View) -> str:
+        """Return how many questions of this branch were answered rightly."""
+        notes, branch = view.now.history.notes, view.now.history.branch
+        there = [(number, note) for number, note in enumerate(notes, 1) if note.ask]
+        given = [(note, self._given.get((branch, number))) for number, note in there]
+        answered = [(note, text) for note, text in given if text is not None]
+        if not answered:
+            return f", {len(there)} questions" if there else ""
+        right = sum(walk.is_right(note, text) for note, text in answered)
+        left = len(there) - len(answered)
+        more = f", {left} to come" if left else ": that was all"
+        return f", {right} of {len(answered)} right{more}"
 
     def action_note(self, by: int) -> None:
         """Go to the next note, or the one before."""
@@ -119,9 +141,6 @@ class NotesPane(LinePane):
             return None
         if not text:
             return "type what you expect; Esc leaves it open"
-        note = view.now.history.notes[number - 1]
-        if number not in self._told:
-            self._right += walk.same(text, note.answer)
-            self._told |= {number}
+        self._given.setdefault((view.now.history.branch, number), text)
         self.update(view)
         return None

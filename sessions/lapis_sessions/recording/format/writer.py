@@ -158,7 +158,16 @@ class Writer:
         if branch.name != FIRST:
             parent = branch.parent if branch.parent in self._written else FIRST
             self._chunk("FORK", ForkRow(branch.name, parent, []))
-        self._add(branch.entries)
+        at = 0
+        of_parent = self._timeline.branches.get(branch.parent)
+        inherited = of_parent.notes if of_parent is not None else ()
+        for note in (note for note in branch.notes if note not in inherited):
+            done = max(note.acts - branch.given_up, at)
+            self._add(branch.entries[at:done])
+            at = done
+            row = Annotation(done, note.retired, note.text, note.ask, note.answer)
+            self._chunk("note", row)
+        self._add(branch.entries[at:])
 
     def _turn_to(self, branch: Branch) -> None:
         if branch is not self._branch:
