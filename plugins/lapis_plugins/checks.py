@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from lapis_engine import events
 from lapis_engine.boot.detect import Loader
 from lapis_engine.boot.image import BootPlan
-from lapis_engine.devices.device import Device, Range, RegisterName, Signal, Wire
+from lapis_engine.devices.device import Device, Range, RegisterName, Signal, Space, Wire
 from lapis_engine.explain.fields import Explanation
 from lapis_engine.lints.lint import Lint
 from lapis_engine.lints.state import Finding
@@ -146,7 +146,7 @@ def device(part: Any) -> None:
                 raise TypeError(f"device {part.name!r} has no {verb}")
     for where in (*part.ports, *part.mmio):
         instance(where, Range, f"address of device {part.name!r}: ")
-    for each in part.registers:
+    for each in instance(part.registers, tuple, f"registers of {part.name!r}: "):
         _register(part, each)
     if part.role is not None:
         raise ValueError(f"device {part.name!r} has role {part.role}, as one of ours")
@@ -154,13 +154,26 @@ def device(part: Any) -> None:
 
 def _register(device: Device, part: Any) -> None:
     """Check a name of a register: what it says, and that it is the device's."""
-    _named(part, RegisterName, texts=("text",))
+    register_name(part)
     ranges = device.ports if part.space == "port" else device.mmio
     if not any(part.first in where for where in ranges):
         raise ValueError(
             f"register {part.name!r} at {part.space} {part.first:#x} is not where "
             f"device {device.name!r} is"
         )
+
+
+def register_name(part: Any) -> None:
+    """Check a name of a register, wherever it is."""
+    _named(part, RegisterName, texts=("text",))
+    for field in ("first", "size", "rest"):
+        instance(getattr(part, field), int, f"{field} of {part.name!r}: ")
+    if part.space not in get_args(Space):
+        raise ValueError(f"space of {part.name!r}: {part.space!r}")
+    if part.access not in {"rw", "r", "w"}:
+        raise ValueError(f"access of {part.name!r}: {part.access!r}")
+    if part.explained is not None:
+        instance(part.explained, str, f"explained of {part.name!r}: ")
 
 
 def platform(part: Any) -> None:
@@ -268,7 +281,7 @@ def register_names(value: Any) -> tuple[RegisterName, ...]:
     """Check what a device calls its registers at present."""
     found = tuple(value)
     for each in found:
-        _named(each, RegisterName, texts=("text",))
+        register_name(each)
     return found
 
 

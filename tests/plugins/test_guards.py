@@ -232,6 +232,10 @@ LETTER = "registers=(RegisterName({}, 1, {}, 'text'),)"
         ("registers=('x',)", "TypeError: 'x' is no RegisterName"),
         (LETTER.format("0x5A1", "'foo'"), "ValueError: register 'foo' at port 0x5a1"),
         (LETTER.format("0x5A0", "'\x1b[2J'"), "is no name"),
+        ("registers=(RegisterName(0x5A0, 1, 'A', 't', access=None),)", "access of 'A'"),
+        ("registers=(RegisterName(0x5A0, 1, 'A', 't', 'msr'),)", "space of 'A': 'msr'"),
+        ("registers=(RegisterName('0', 1, 'A', 't'),)", "first of 'A': '0' is no int"),
+        ("registers=[]", "registers of 'foo': [] is no tuple"),
     ],
 )
 def test_a_device_with_a_register_that_is_none_is_left_out(

@@ -118,6 +118,25 @@ def test_what_is_known_of_each_kind_of_request(
     assert view.before == ()
 
 
+@pytest.mark.parametrize(
+    ("code", "lines", "decoded"),
+    [
+        # the upper half of pin 2 and then the lower one
+        (("c7050000c0fe15000000 c7051000c0fe00000003 c7050000c0fe14000000"
+         "c7051000c0fe31000000"), ["trap mmio 0xfec00010/4", "run 20", "answer device",
+                                  "run 20"],
+         "FIXED vector 0x31, edge, active high, not masked, to APIC id 0x3"),
+        # the destination and then the command
+        ("c7051003e0fe00000002 c7050003e0fe31400000", ["trap mmio 0xfee00300/4"],
+         "FIXED vector 0x31, physical, assert, edge, to APIC id 0x2"),
+    ],
+)  # fmt: skip
+def test_half_of_a_register_is_explained_with_the_other_half(
+    code: str, lines: list[str], decoded: str
+) -> None:
+    assert one(asking(code, *lines, machine="pc")).decoded == decoded
+
+
 def test_in_long_mode_the_upper_half_is_zeroed() -> None:
     session = bringup()
     session.execute("run")

@@ -148,6 +148,8 @@ class RegisterName:
     """Where it is one thing to read and another to write, which of them this is."""
     explained: str | None = None
     """What `explain` calls such a value; None where it cannot explain it."""
+    rest: int = 0
+    """Bits of such a value that another register holds at present, in their place."""
 
     def holds(self, space: Space, address: int, *, read: bool) -> bool:
         """Tell whether an access that begins at `address` is to this register."""

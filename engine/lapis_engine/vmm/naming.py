@@ -12,6 +12,7 @@ from lapis_engine.apic import titles
 from lapis_engine.apic.access import MSR_BASE
 from lapis_engine.cpu.layout import EFER
 from lapis_engine.devices.device import Device
+from lapis_engine.units import MASK32
 from lapis_engine.vmm import address_map, msr
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
+ICR_LOW: Final = 0x300
+"""Offset of the low half of the interrupt command register in the APIC's page."""
 PROCESSOR: Final = "processor"
 """Who serves the MSRs that are not the local APIC's."""
 MSRS: Final[Mapping[int, tuple[str, str, str | None]]] = {
@@ -49,6 +52,8 @@ class Named(NamedTuple):
     """What `explain` calls its values."""
     within: int = 0
     """Bytes from the register's first to the address."""
+    rest: int = 0
+    """Bits of such a value that another register holds, in their place."""
 
 
 NOBODY: Final = Named(None)
@@ -74,7 +79,9 @@ def _mmio(vm: Vm, vcpu: Vcpu, gpa: int, read: bool) -> Named:  # noqa: FBT001 - 
         found = titles.of(server & ~0xF)
         if found is None:
             return Named(address_map.APIC)
-        return Named(address_map.APIC, *found, server & 0xF)
+        is_icr = server & ~0xF == ICR_LOW
+        rest = vcpu.apic.icr & ~MASK32 if is_icr else 0  # whom it is sent to
+        return Named(address_map.APIC, *found, server & 0xF, rest)
     if isinstance(server, Device):
         return _device(server, "mmio", gpa, read)
     return Named(server.name)
@@ -84,8 +91,14 @@ def _device(device: Device, space: Space, address: int, read: bool) -> Named:  #
     found = _register(device, space, address, read)
     if found is None:
         return Named(device.name)
-    within = address - found.first
-    return Named(device.name, found.name, found.text, found.explained, within)
+    return Named(
+        device.name,
+        found.name,
+        found.text,
+        found.explained,
+        address - found.first,
+        found.rest,
+    )
 
 
 def _register(

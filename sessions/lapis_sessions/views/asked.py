@@ -137,7 +137,8 @@ def _decoded(
     if request.read or what is None or what not in known or place.within:
         return None
     try:
-        return explain(what, request.data, {what: known[what].explain}).text
+        raw = request.data | place.rest
+        return explain(what, raw, {what: known[what].explain}).text
     except LapisError:
         return None  # of a plug-in that failed, which has been told
 

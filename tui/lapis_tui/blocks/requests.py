@@ -6,6 +6,7 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lapis_sessions.views.asked import LOOKED_AT
 from lapis_tui.blocks.asked import binary, bytes_of, entered, is_begun
 from lapis_tui.blocks.lines import Line, count, time
 
@@ -176,9 +177,11 @@ def _facts(asked: AskedView, field: Field | None) -> Iterator[Line]:
             yield _fact("").add(asked.decoded, "good")
     yield _own(asked)
     yield _fact("changes").add("; ".join(asked.changes))
-    if asked.since is not None:
-        since = asked.since
-        yield _fact("waits").add(f"since {time(since.at)}, event #{since.seq}")
+    since = asked.since
+    began = f"from before the last {LOOKED_AT} events"
+    if since is not None:
+        began = f"since {time(since.at)}, event #{since.seq}"
+    yield _fact("waits").add(began)
     if asked.before:
         yield _before(asked.before)
 

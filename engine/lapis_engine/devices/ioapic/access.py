@@ -68,8 +68,10 @@ def names(state: IoapicState) -> tuple[RegisterName, ...]:
     if 0 <= pin < len(state.pins):
         name = f"IOREDTBL{pin}[{'63:32' if high else '31:0'}]"
         text = f"redirection of pin {pin}, {'upper' if high else 'lower'} half"
-        explained = None if high else "rte"
-        return (RegisterName(at, 4, name, text, "mmio", explained=explained),)
+        if high:
+            return (RegisterName(at, 4, name, text, "mmio"),)
+        rest = state.pins[pin].entry & ~regs.HALF
+        return (RegisterName(at, 4, name, text, "mmio", explained="rte", rest=rest),)
     if index not in regs.INDEXED:
         return ()
     return (RegisterName(at, 4, *regs.INDEXED[index], "mmio"),)
