@@ -1,21 +1,25 @@
 """A history as one row: events by their glyphs, and where in it the machine is.
 
 Where every event of the branch is known the row is one of events, evenly spaced, for
-they come in bursts; else it is one of virtual time.
+they come in bursts; else it is one of virtual time. Notes, named points and forks
+have signs of their own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.marks import MARKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lapis_engine.events import Logged
+    from lapis_engine.replay.capture import Position
+    from lapis_sessions.timeline.branches import Note
     from lapis_tui.view import View
 
 TELLING: Final = (
@@ -28,6 +32,9 @@ _RANK: Final = {kind: rank for rank, kind in enumerate(TELLING)}
 SAMPLED: Final = 4
 """Events of a cell that are looked at, beside those that are rare."""
 HERE: Final = "┃"
+NOTE: Final = "✎"
+POINT: Final = "◆"
+FORK: Final = "┬"
 SELDOM: Final = 8
 """While a guest runs, one frame in so many draws the row anew."""
 
@@ -119,23 +126,67 @@ def sampled(on: Axis) -> Iterator[Logged]:
         yield on.events[index]
 
 
-def row(kinds: Sequence[str], here: int | None, rule: str = "─") -> Line:
-    """Return the cells as a line: what is not yet is dim, `here` stands between."""
+def row(
+    kinds: Sequence[str],
+    here: int | None,
+    rule: str = "─",
+    over: Mapping[int, str] = MappingProxyType({}),
+) -> Line:
+    """Return the cells as a line: what is not yet is dim, `here` stands between.
+
+    `over` are signs that stand in the place of what their cells show.
+    """
     line = Line()
     for cell, kind in enumerate(kinds):
         if cell == here:
             line.add(HERE, "title")
             continue
         is_ahead = here is not None and cell > here
-        if not kind:
+        if cell in over:
+            line.add(over[cell], "held" if is_ahead else "changed")
+        elif not kind:
             line.add("·" if is_ahead else rule, "dim" if is_ahead else "rule")
-            continue
-        glyph, role = MARKS.get(kind, ("·", "dim"))
-        line.add(glyph if glyph.strip() else "·", "dim" if is_ahead else role)
+        else:
+            glyph, role = MARKS.get(kind, ("·", "dim"))
+            line.add(glyph if glyph.strip() else "·", "dim" if is_ahead else role)
     return line
+
+
+def signs(view: View, on: Axis) -> dict[int, str]:
+    """Return the signs of notes, named points and forks, by their cells."""
+    history = view.now.history
+    out = {
+        place(on, branch.fork): FORK
+        for branch in history.branches
+        if branch.parent == history.branch and branch.fork is not None
+    }
+    out |= {
+        place(on, point.at): POINT
+        for point in history.named
+        if point.branch == history.branch
+    }
+    return out | {of_note(on, view, note): NOTE for note in history.notes}
+
+
+def place(on: Axis, at: Position) -> int:
+    """Return the cell of a place in the history."""
+    return on.cell(max(at.seq - 1, 0) if on.by_event else at.now)
+
+
+def of_note(on: Axis, view: View, note: Note) -> int:
+    """Return the cell of a note: where the act ended at whose end it is.
+
+    Where none near is known to have, it is as far along the row as in the branch.
+    """
+    history = view.now.history
+    for act in history.window:
+        if act.end.retired == note.retired:
+            return place(on, act.end)
+    whole = max(history.end.retired - history.begin.retired, 1)
+    done = note.retired - history.begin.retired
+    return min(max(done * (on.width - 1) // whole, 0), on.width - 1)
 
 
 def here(view: View, on: Axis) -> int:
     """Return the cell where the machine is."""
-    place = view.now.history.here
-    return on.cell(max(place.seq - 1, 0) if on.by_event else place.now)
+    return place(on, view.now.history.here)

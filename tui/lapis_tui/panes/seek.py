@@ -27,7 +27,8 @@ def render(view: View, width: int) -> Line:
     history = view.now.history
     here = None if history.here == history.end else bar.here(view, on)
     line = _head(view).add("├", "rule")
-    line.extend(bar.row(bar.glyphs(on)[0], here)).add("┤", "rule")
+    cells = bar.row(bar.glyphs(on)[0], here, over=bar.signs(view, on))
+    line.extend(cells).add("┤", "rule")
     done = history.here.retired - history.begin.retired
     whole = max(history.end.retired - history.begin.retired, 1)
     return line.add(f"{100 * done // whole:>4}%", "label").fit(width)

@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
     from textual import events
 
-    from lapis_engine.replay.capture import Position
     from lapis_tui.view import View
 
 HEAD = 8
 """Cells of the names at the left."""
 TAIL = 12
 """Cells of the count at the right."""
-FIXED = 3
-"""Rows that are there beside the lanes: the branch, where, and one of marks."""
+MARKED = 3
+"""One row in so many is for marks: there may be many branches."""
 
 
 def render(view: View, size: tuple[int, int]) -> list[Line]:
@@ -37,7 +36,7 @@ def render(view: View, size: tuple[int, int]) -> list[Line]:
     main.extend(bar.row(rows[0], here)).add("┤", "rule")
     main.add(f" {lines.count(history.end.retired)}", "label")
     out = [main.fit(width)]
-    marks = _marks(view, on, width)
+    marks = _marks(view, on, width)[: max(height // MARKED, 1)]
     room = max(height - len(marks) - 2, 0)
     out += _lanes(view, rows, here, width, room)
     return [*out, *marks, where(view, width)][: max(height, 1)]
@@ -67,11 +66,11 @@ def _marks(view: View, on: bar.Axis, width: int) -> list[Line]:
     history = view.now.history
     out = []
     notes = (
-        (_cell(on, view, note.retired), f"✎{n}")
+        (bar.of_note(on, view, note), f"{bar.NOTE}{n}")
         for n, note in enumerate(history.notes, 1)
     )
     names = (
-        (on_place(on, point.at), f"◆{point.name}")
+        (bar.place(on, point.at), f"{bar.POINT}{point.name}")
         for point in history.named
         if point.branch == history.branch
     )
@@ -81,30 +80,12 @@ def _marks(view: View, on: bar.Axis, width: int) -> list[Line]:
             out.append(line.fit(width))
     for branch in history.branches:
         if branch.parent == history.branch and branch.fork is not None:
-            start = on_place(on, branch.fork)
+            start = bar.place(on, branch.fork)
             line = _headed(branch.name).add(" " * (start + 1)).add("└──", "rule")
             out.append(
                 line.add(f" {lines.count(branch.end.retired)}", "dim").fit(width)
             )
     return out
-
-
-def on_place(on: bar.Axis, place: Position) -> int:
-    """Return the cell of a place in the history."""
-    return on.cell(max(place.seq - 1, 0) if on.by_event else place.now)
-
-
-def _cell(on: bar.Axis, view: View, retired: int) -> int:
-    """Return the cell of an instruction count: that of an act which ended there.
-
-    Where none near is known to have, it is as far along the row as in the branch.
-    """
-    history = view.now.history
-    for act in history.window:
-        if act.end.retired == retired:
-            return on_place(on, act.end)
-    whole = max(history.end.retired - history.begin.retired, 1)
-    return (retired - history.begin.retired) * (on.width - 1) // whole
 
 
 def _set(head: str, marks: Iterable[tuple[int, str]]) -> Line | None:

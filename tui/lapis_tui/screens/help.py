@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from lapis_tui.bindings import INSIDE, KEYS
+from lapis_tui.blocks import bar
+from lapis_tui.blocks import marks as event_marks
 from lapis_tui.blocks.lines import Line, wrap
 from lapis_tui.screens.searched import SearchedScreen
 
@@ -61,6 +63,10 @@ def render(
     out += [Line(), _heading("Marks")]
     for mark, text in MARKS:
         out += _entry(mark, text, 16, width)
+    out += [Line(), _heading("Marks of the seek bar and of the time pane")]
+    for mark, text in SIGNS:
+        out += _entry(mark, text, 16, width)
+    out += _kinds(width)
     out += [Line(), _heading("Commands, after : or /")]
     for usage, aliases, text in topics:
         out += _topic(usage, aliases, text, width)
@@ -80,8 +86,38 @@ MARKS = (
 """What the glyphs in the panes say."""
 
 
+SIGNS = (
+    (bar.HERE, "where the machine is; what is dim lies ahead"),
+    (bar.NOTE, "a note: goto note 1"),
+    (bar.POINT, "a point with a name: m gives one, goto NAME goes there"),
+    (bar.FORK, "where another branch left this one: branch NAME goes to its end"),
+    ("click, drag", "go to that place"),
+)
+"""What stands on the bars beside events."""
+KIND = 14
+"""Cells of a kind of event with its glyph."""
+EVENTS = tuple(
+    (kind, event_marks.MARKS[kind]) for kind in bar.TELLING if kind in event_marks.MARKS
+)
+"""Kinds of events with their glyphs, the most telling first: of several in one cell
+that one is shown."""
+
+
 def _heading(text: str) -> Line:
     return Line(f" {text}", "title")
+
+
+def _kinds(width: int) -> list[Line]:
+    """Return the glyphs of events, as many beside each other as fit."""
+    each = max((width - 3) // KIND, 1)
+    out = []
+    for first in range(0, len(EVENTS), each):
+        line = Line("   ")
+        for kind, (glyph, _) in EVENTS[first : first + each]:
+            line.add(glyph if glyph.strip() else "·", "strong")
+            line.add(f" {kind}".ljust(KIND - 1))
+        out.append(line)
+    return out
 
 
 def _entry(left: str, text: str, column: int, width: int) -> list[Line]:
