@@ -234,7 +234,7 @@ def pin_of(number: int = 0, **changes: object) -> PinView:
 @pytest.mark.parametrize("name", ["[red]x[/]", "\x1b[31mred\n", "中中中", "é" * 90])
 def test_odd_names_of_devices_stay_text(width: int, name: str) -> None:
     pin = pin_of(4, asserted=3, holders=(name,), masked=False)
-    made = [pins.row(pin, None, 2, 2, width), *pins.detail(pin, 2, 2, width)]
+    made = [pins.row(pin, None, 2, 2, width), *pins.detail(pin, 2, width)]
     for line in made:
         assert line.plain.isprintable()
         assert line.fit(width).width == width
@@ -288,7 +288,7 @@ def test_what_bars_a_pin_in_two_words(
     reasons = tuple(blocks(code, f"because of {code}") for code in codes)
     pin = pin_of(masked=masked, reasons=reasons)
     assert said in pins.row(pin, None, 0, 2, 79).plain
-    text = " ".join(line.plain for line in pins.detail(pin, 0, 2, 79))
+    text = " ".join(line.plain for line in pins.detail(pin, 0, 79))
     assert all(f"because of {code}" in text for code in codes)
 
 

@@ -30,7 +30,7 @@ from lapis_engine.devices.pmtimer import PmTimerState
 from lapis_engine.devices.rtc import clock as rtc_clock
 from lapis_engine.devices.rtc import regs as rtc_regs
 from lapis_engine.devices.rtc.state import RtcState
-from lapis_engine.units import NS
+from lapis_engine.units import MASK32, NS
 from lapis_sessions.plain import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -53,20 +53,38 @@ OFF: Final = Cause("off", "its interrupt is not enabled")
 
 
 @dataclass(frozen=True, slots=True)
+class TimerWay:
+    """Where the interrupt of a timer goes."""
+
+    text: str
+    """In words; nothing where it has none."""
+    isa: int | None = None
+    """ISA line."""
+    pin: int | None = None
+    """Input of the IOAPIC."""
+    vcpu: int | None = None
+    """vCPU whose own it is."""
+
+
+NOWHERE: Final = TimerWay("nowhere")
+
+
+@dataclass(frozen=True, slots=True)
 class TimerRow:
     """One timer."""
 
     name: str
     mode: str
     """In words."""
+    raw: int
+    """What it is set to, as a register of its own has it."""
     count: int | None
     """What the guest would read now; None where there is nothing to read."""
     reload: int | None
     """What it starts again from, or is compared with."""
     next: int | None
     """ns of virtual time of what it does next; None: nothing is to come."""
-    to: str
-    """Where its interrupt goes."""
+    to: TimerWay
     waits: Cause | None
     """Why nothing is to come, or none of it is heard."""
     now: int = field(metadata=LEFT_OUT)
@@ -95,7 +113,8 @@ def _other(device: Device, now: int) -> TimerRow:
     assert device.timer is not None, "it was asked for"
     at = device.timer.deadline(device.state)
     waits = Cause("idle", "it waits for nothing") if at is None else None
-    return TimerRow(device.name, "its own work", None, None, at, "", waits, now)
+    to = TimerWay("")
+    return TimerRow(device.name, "its own work", 0, None, None, at, to, waits, now)
 
 
 # The 8254.
@@ -119,14 +138,15 @@ def _channel(machine: Machine, number: int, channel: ChannelState) -> TimerRow:
     if number and at is not None and at <= machine.now:
         # Nobody takes note of the edges of OUT but of channel 0.
         at = _following(channel, machine.now)
-    to = _line_route(machine, 0) if number == 0 else ""
+    to = {0: _line_route(machine, 0), 2: TimerWay("port 0x61, speaker")}
     return TimerRow(
         name=f"pit channel {number}",
         mode=f"{channel.mode} {PIT_MODES[channel.mode]}",
+        raw=channel.access << 4 | channel.mode << 1,
         count=pit_counter.count(channel, machine.now) if channel.reload else None,
         reload=channel.reload or None,
         next=at,
-        to=to or ("port 0x61, speaker" if number == 2 else "nowhere"),
+        to=to.get(number, NOWHERE),
         waits=waits,
         now=machine.now,
     )
@@ -140,13 +160,17 @@ def _following(channel: ChannelState, now: int) -> int | None:
     return pit_counter.time_of(channel.started + (done + 1) * channel.reload)
 
 
-def _line_route(machine: Machine, irq: int) -> str:
+def _line_route(machine: Machine, irq: int) -> TimerWay:
     """Return where the line of the 8254 or of the RTC goes."""
     hpet = machine.vm.hpet
     state = None if hpet is None else hpet.state
     if isinstance(state, HpetState) and hpet_lines.is_displacing(state):
-        return "nowhere: the HPET has its line"
-    return f"ISA line {irq}"
+        return TimerWay("nowhere: the HPET has its line")
+    return _isa(irq)
+
+
+def _isa(irq: int, name: str = "") -> TimerWay:
+    return TimerWay(f"{name}ISA line {irq}", isa=irq)
 
 
 # The RTC.
@@ -175,7 +199,8 @@ def _rtc_flag(machine: Machine, state: RtcState, name: str, flag: int) -> TimerR
     if mode is None:
         mode = "no rate" if period is None else f"{rtc_regs.HZ // period} Hz"
     to = _line_route(machine, rtc_regs.IRQ)
-    return TimerRow(f"rtc {name}", mode, None, None, at, to, waits, machine.now)
+    raw = state.status_a << 8 | state.status_b | state.enables
+    return TimerRow(f"rtc {name}", mode, raw, None, None, at, to, waits, machine.now)
 
 
 def _alarm(state: RtcState) -> str:
@@ -193,7 +218,10 @@ def _hpet(machine: Machine, state: HpetState) -> Iterator[TimerRow]:
     runs = bool(state.config & hpet_regs.ENABLE)
     mode = f"{NS // hpet_regs.TICK:,} Hz" if runs else "halted"
     waits = None if runs else Cause("halted", "the HPET is not enabled")
-    yield TimerRow("hpet counter", mode, count, None, None, "", waits, machine.now)
+    yield TimerRow(
+        "hpet counter", mode, state.config, count, None, None, TimerWay(""), waits,
+        machine.now,
+    )  # fmt: skip
     for number, timer in enumerate(state.timers):
         yield _comparator(machine, state, number, timer)
 
@@ -223,6 +251,7 @@ def _comparator(
     return TimerRow(
         name=f"hpet timer {number}",
         mode=", ".join(words),
+        raw=config,
         count=None,
         reload=hpet_counter.accumulated(timer, state.count, ticks),
         next=at,
@@ -232,14 +261,16 @@ def _comparator(
     )
 
 
-def _hpet_route(state: HpetState, number: int, timer: ComparatorState) -> str:
+def _hpet_route(state: HpetState, number: int, timer: ComparatorState) -> TimerWay:
     if timer.config & hpet_regs.FSB:
-        return f"message {timer.fsb >> 32:#x}, data {timer.fsb & 0xFFFF_FFFF:#x}"
+        address, data = timer.fsb >> 32, timer.fsb & MASK32
+        return TimerWay(f"message {address:#x}, data {data:#x}")
     where = hpet_lines.destination(state, number)
     if where is None:
-        return f"nowhere: it has no input {hpet_regs.ROUTE.get(timer.config)}"
+        chosen = hpet_regs.ROUTE.get(timer.config)
+        return TimerWay(f"nowhere: it has no input {chosen}")
     pin, is_isa = where
-    return f"ISA line {pin}" if is_isa else f"ioapic pin {pin}"
+    return _isa(pin) if is_isa else TimerWay(f"ioapic pin {pin}", pin=pin)
 
 
 # Power management.
@@ -252,8 +283,8 @@ def _pm(machine: Machine, state: Piix4PmState) -> Iterator[TimerRow]:
     if is_on and state.status & pm_regs.TIMER_OVERFLOW:
         waits = Cause("flag", "its status is set already, and nobody clears it")
     yield TimerRow(
-        "acpi pm timer", f"{PM_HZ:,} Hz, 24 bits", count, None,
-        pm_timer.next_change(machine.now), f"SCI, ISA line {pm_regs.SCI}", waits,
+        "acpi pm timer", f"{PM_HZ:,} Hz, 24 bits", state.enable, count, None,
+        pm_timer.next_change(machine.now), _isa(pm_regs.SCI, "SCI, "), waits,
         machine.now,
     )  # fmt: skip
 
@@ -262,7 +293,7 @@ def _pm_plain(machine: Machine, state: PmTimerState) -> Iterator[TimerRow]:
     count = (machine.now - state.base) * PM_HZ // NS & PM_WIDTH
     waits = Cause("no-interrupt", "it has none")
     yield TimerRow(
-        "acpi pm timer", f"{PM_HZ:,} Hz, 32 bits", count, None, None, "nowhere",
+        "acpi pm timer", f"{PM_HZ:,} Hz, 32 bits", 0, count, None, None, NOWHERE,
         waits, machine.now,
     )  # fmt: skip
 
@@ -282,10 +313,13 @@ def _lapic(machine: Machine, vcpu: Vcpu) -> TimerRow:
     return TimerRow(
         name=f"lapic {vcpu.id}",
         mode=mode,
+        raw=apic.lvt_timer,
         count=None if is_deadline else count,
         reload=apic.tsc_deadline if is_deadline else apic.timer_initial,
         next=at,
-        to=f"vector {apic.lvt_timer & LVT_VECTOR:#04x} of vCPU {vcpu.id}",
+        to=TimerWay(
+            f"vector {apic.lvt_timer & LVT_VECTOR:#04x} of vCPU {vcpu.id}", vcpu=vcpu.id
+        ),
         waits=waits,
         now=machine.now,
     )
@@ -312,8 +346,8 @@ def line(row: TimerRow) -> str:
         out.append(f"from {row.reload:#x}")
     if row.next is not None:
         out.append(f"next at {row.next:,} ns, in {row.left:,} ns")
-    if row.to:
-        out.append(f"to {row.to}")
+    if row.to.text:
+        out.append(f"to {row.to.text}")
     if row.waits is not None:
         out.append(f"({row.waits.code}: {row.waits})")
     return "  ".join(out)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 LEAST: Final = 3
 """Rows of the list at least, before what is told of one goes."""
-NOT_SEEN: Final = " not looked at yet"
+MOST_NAMED: Final = 2
+"""vCPUs that are named one by one in a column."""
 
 
 def window(count: int, at: int, room: int) -> range:
@@ -63,10 +64,16 @@ def listing(
     return out[:height]
 
 
-def put(line: Line, text: str, role: str = "", *, changed: bool = False) -> Line:
-    """Append text with a place before it for the sign that it has changed."""
+def put(
+    line: Line, text: str, role: str = "", *, changed: bool = False, room: int = 0
+) -> Line:
+    """Append text with a place before it for the sign that it has changed.
+
+    With `room`, what is longer is cut, and has a sign.
+    """
+    piece = Line(text, "changed" if changed else role)
     line.add("*" if changed else " ", "changed")
-    return line.add(text, "changed" if changed else role)
+    return line.extend(piece.fit(room) if 0 < room < piece.width else piece)
 
 
 def told(text: str, width: int, role: str = "") -> list[Line]:
@@ -87,9 +94,16 @@ def vcpus(numbers: Sequence[int], all_of: int) -> str:
 
     >>> vcpus((0, 1), 4), vcpus((0, 1, 2, 3), 4), vcpus((), 4), vcpus((1,), 2)
     ('vCPU 0 1', 'all vCPUs', 'nobody', 'vCPU 1')
+    >>> vcpus((0, 1, 2, 9), 32)
+    '4 vCPUs'
     """
-    if not numbers:
-        return "nobody"
     if len(numbers) == all_of > 1:
         return "all vCPUs"
+    return f"{len(numbers)} vCPUs" if len(numbers) > MOST_NAMED else every(numbers)
+
+
+def every(numbers: Sequence[int]) -> str:
+    """Return vCPUs, each of them."""
+    if not numbers:
+        return "nobody"
     return f"vCPU {' '.join(str(number) for number in numbers)}"

@@ -19,7 +19,7 @@ USUAL: Final[Mapping[int, str]] = {**USUAL_PINS, 0: "8254", 2: "slave"}
 SHORT: Final[Mapping[str, tuple[str, str]]] = {
     "not-ready": ("not set up", "warn"), "pic-mask": ("masked", "dim"),
     "cascade-mask": ("slave masked", "warn"), "line": ("idle", "held"),
-    "pic-priority": ("others first", "warn"),
+    "pic-priority": ("others first", "warn"), "in-service": ("in service", "good"),
 }  # fmt: skip
 
 
@@ -82,19 +82,25 @@ def row(it: PicLineView, before: PicLineView | None) -> Line:
     line.pad(41)
     usual = USUAL.get(it.irq)
     if it.asserted:
-        line.add(", ".join(named(it.asserted, it.holders))[:11], "symbol")
+        held_by = Line(", ".join(named(it.asserted, it.holders)), "symbol")
+        line.extend(held_by.fit(11))
     elif usual is not None:
         line.add(f"({usual})", "dim")
     line.pad(52)
-    return put(line, *_now(it), changed=_now(it) != _now(old))
+    return put(line, *_now(it), changed=_code(it) != _code(old))
+
+
+def _code(it: PicLineView) -> str | None:
+    """Return the code of what is said of a line."""
+    if it.in_service:
+        return "in-service"
+    return it.reasons[0].rule if it.reasons else None
 
 
 def _now(it: PicLineView) -> tuple[str, str]:
     """Return in a few words what a line does, and their role."""
-    found = [SHORT.get(reason.rule, (reason.rule, "warn")) for reason in it.reasons]
-    if it.in_service:
-        return "in service", "good"
-    return found[0] if found else ("asks", "good")
+    code = _code(it)
+    return ("asks", "good") if code is None else SHORT.get(code, (code, "warn"))
 
 
 def detail(it: PicLineView, master: PicView, width: int) -> list[Line]:

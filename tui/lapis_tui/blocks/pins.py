@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.views.ioapic import held, named, times
 from lapis_tui.blocks.lines import Line
-from lapis_tui.blocks.listing import bars, put, told, vcpus
+from lapis_tui.blocks.listing import bars, every, put, told, vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +20,14 @@ USUAL: Final[Mapping[int, str]] = {
 """What a PC has at a pin (IBM PC/AT Technical Reference); the 8254 is at 2."""
 SHORT: Final[Mapping[str, tuple[str, str]]] = {
     "ioapic-mask": ("masked", "dim"), "remote-irr": ("waits for EOI", "warn"),
-    "line": ("idle", "held"), "edge": ("sent, still up", "held"),
+    "line": ("idle", "held"), "up": ("up", "dim"), "edge": ("sent, still up", "held"),
     "destination": ("nobody there", "bad"), "svr": ("refused", "bad"),
     "illegal-vector": ("vector < 16", "bad"),
     "not-implemented": ("not done here", "bad"),
 }  # fmt: skip
 """What stands in the way, in two words, and its role."""
+WHOM: Final = 0xFF << 56 | 1 << 11
+"""Bits of an entry that say whom it names."""
 NAMED: Final = frozenset({"fixed", "lowest"})
 """Modes with a vector."""
 WIDE: Final = 92
@@ -57,29 +59,23 @@ def row(pin: PinView, before: PinView | None, rose: int, cpus: int, width: int) 
     """Return a pin; what differs from `before` is marked."""
     old = before or pin
     line = Line(f"{pin.pin:>4}")
-    put(
-        line,
-        _what(pin),
-        "dim" if pin.masked else "strong",
-        changed=_what(pin) != _what(old),
-    )
-    line.pad(16)
-    put(line, _trigger(pin), changed=_trigger(pin) != _trigger(old)).pad(28)
+    is_new = (pin.vector, pin.mode) != (old.vector, old.mode)
+    put(line, _what(pin), "dim" if pin.masked else "strong", changed=is_new).pad(16)
+    is_new = (pin.level, pin.active_low) != (old.level, old.active_low)
+    put(line, _trigger(pin), changed=is_new).pad(28)
     is_up, text = bool(pin.asserted), f"up {pin.asserted}" if pin.asserted else "-"
-    put(line, text, "good" if is_up else "dim", changed=pin.asserted != old.asserted)
+    is_new = pin.asserted != old.asserted
+    put(line, text, "good" if is_up else "dim", changed=is_new, room=6)
     line.pad(35).extend(_held(pin).fit(16)).pad(51)
-    reached = vcpus(pin.reaches, cpus)
     role = "dim" if pin.masked else "" if pin.reaches else "bad"
-    put(line, reached, role, changed=pin.reaches != old.reaches).pad(63)
+    is_new = pin.reaches != old.reaches
+    put(line, vcpus(pin.reaches, cpus), role, changed=is_new, room=10).pad(63)
     if width >= WIDE:
-        put(line, pin.destination, "dim", changed=pin.destination != old.destination)
-        line.pad(80).add(f"{rose:>5}" if rose else "    -", "" if rose else "dim").pad(
-            87
-        )
-    put(line, *_now(pin), changed=_now(pin) != _now(old))
-    if width >= WIDER:
-        line.pad(106).add(f"{pin.entry:016x}", "address")
-    return line
+        is_new = bool((pin.entry ^ old.entry) & WHOM)
+        put(line, pin.destination, "dim", changed=is_new).pad(80)
+        line.add(f"{rose:>5}" if rose else "    -", "" if rose else "dim").pad(87)
+    put(line, *_now(pin), changed=_bars(pin) != _bars(old))
+    return line.pad(106).add(f"{pin.entry:016x}", "address") if width >= WIDER else line
 
 
 def _what(pin: PinView) -> str:
@@ -101,18 +97,23 @@ def _held(pin: PinView) -> Line:
     return Line("" if name is None else f"({name})", "dim")
 
 
+def _bars(pin: PinView) -> tuple[str, ...]:
+    """Return the codes of what is said to stand in a pin's way."""
+    if pin.masked:
+        return ("ioapic-mask", *(["up"] * bool(pin.asserted)))
+    return tuple(reason.rule for reason in pin.reasons)
+
+
 def _now(pin: PinView) -> tuple[str, str]:
     """Return in a few words what stands in a pin's way, and their role."""
-    if pin.masked:
-        return ("masked, up" if pin.asserted else "masked"), "dim"
-    found = [SHORT.get(reason.rule, (reason.rule, "warn")) for reason in pin.reasons]
+    found = [SHORT.get(code, (code, "warn")) for code in _bars(pin)]
     if not found:
         return "lets out", "good"
     worst = next((role for _, role in found if role in {"bad", "warn"}), found[0][1])
     return ", ".join(text for text, _ in found), worst
 
 
-def detail(pin: PinView, rose: int, cpus: int, width: int) -> list[Line]:
+def detail(pin: PinView, rose: int, width: int) -> list[Line]:
     """Return all that is known of a pin."""
     head = Line(f" pin {pin.pin} ", "title").add(f"{pin.entry:016x} ", "address")
     out = [head, *told(pin.text, width)]
@@ -120,5 +121,5 @@ def detail(pin: PinView, rose: int, cpus: int, width: int) -> list[Line]:
     line.add(f", rose {times(rose)} in the events kept")
     line.add(", send pending" if pin.busy else "", "warn")
     to = Line(" goes to ", "label").add(f"{pin.destination}: ")
-    to.add(vcpus(pin.reaches, cpus), "strong" if pin.reaches else "bad")
+    to.add(every(pin.reaches), "strong" if pin.reaches else "bad")
     return [*out, line, to, *bars(pin.reasons, width)]

@@ -28,18 +28,19 @@ def heading(width: int) -> list[Line]:
 
 
 def row(it: TimerRow, before: TimerRow | None, width: int) -> Line:
-    """Return a timer; what differs from `before` is marked, its count apart."""
+    """Return a timer; what was set anew since `before` is marked."""
     old = before or it
     is_quiet = it.waits is not None and it.waits.code in QUIET
-    line = put(Line(), it.name[:15], "dim" if is_quiet else "strong").pad(16)
-    put(line, it.mode[:23], "dim" if is_quiet else "", changed=it.mode != old.mode)
-    line.pad(41)
+    plain = "dim" if is_quiet else ""
+    line = put(Line(), it.name, "dim" if is_quiet else "strong", room=15).pad(16)
+    put(line, it.mode, plain, room=23, changed=it.raw != old.raw).pad(41)
     text, role = _due(it)
     put(line, text, role, changed=it.next != old.next).pad(58)
     if width >= WIDE:
         shown = "-" if it.count is None else f"{it.count:x}"
-        put(line, shown[:17], "address", changed=it.reload != old.reload).pad(77)
-    return put(line, it.to, "dim" if is_quiet else "", changed=it.to != old.to)
+        put(line, shown, "address", room=17, changed=it.reload != old.reload).pad(77)
+    is_moved = (it.to.isa, it.to.pin) != (old.to.isa, old.to.pin)
+    return put(line, it.to.text, plain, changed=is_moved)
 
 
 def _due(it: TimerRow) -> tuple[str, str]:
@@ -63,8 +64,8 @@ def detail(it: TimerRow, width: int) -> list[Line]:
     if it.next is not None and it.left is not None:
         line = Line(" next ", "label").add(f"at {count(it.next)} ns", "strong")
         out.append(line.add(f", in {count(it.left)} ns"))
-    if it.to:
-        out.append(Line(" goes to ", "label").add(it.to))
+    if it.to.text:
+        out.append(Line(" goes to ", "label").add(it.to.text))
     if it.waits is not None:
         out += told(f"- {it.waits.text}", width, "warn")
     return out

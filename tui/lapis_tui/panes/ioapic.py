@@ -104,8 +104,7 @@ class IoapicPane(RowsPane[PinView]):
         """Return all that is known of a pin."""
         rows = self.rows_of(view)
         assert rows is not None, "they are drawn"
-        rose, cpus = self._rose.get(number, 0), len(view.now.vcpus)
-        return pins.detail(rows[number], rose, cpus, width)
+        return pins.detail(rows[number], self._rose.get(number, 0), width)
 
     def is_about(self, event: Event, row: PinView) -> bool:
         """Tell whether an event is about a pin."""

@@ -73,7 +73,7 @@ class MsiPane(RowsPane[MessageRow]):
         """Return all that is known of a message."""
         now = self.rows_of(view)
         assert now is not None, "they are drawn"
-        return message_rows.detail(now[number], len(view.now.vcpus), width)
+        return message_rows.detail(now[number], width)
 
     def is_about(self, event: Event, row: MessageRow) -> bool:
         """Tell whether an event is a message of this one."""

@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from lapis_tui.blocks.lines import Line
     from lapis_tui.view import View
 
-WAYS = (
-    ("ISA line ", "pic"), ("SCI, ISA line ", "pic"), ("ioapic pin ", "ioapic"),
-    ("lapic ", "apic"),
-)  # fmt: skip
-"""How what a timer moves is called, and the command that shows it."""
-
 
 class TimersPane(RowsPane[TimerRow]):
     """The timers."""
@@ -77,18 +71,13 @@ class TimersPane(RowsPane[TimerRow]):
 
     def is_about(self, event: Event, row: TimerRow) -> bool:
         """Tell whether an event is about the timer of a local APIC."""
-        is_timer = isinstance(event, TimerArmed | TimerFired)
-        return is_timer and row.name == f"lapic {event.vcpu}"
+        return isinstance(event, TimerArmed | TimerFired) and event.vcpu == row.to.vcpu
 
     def action_tell(self) -> None:
         """Show what the timer moves."""
         it = self.chosen
         if it is None:
             return
-        for head, command in WAYS:
-            for text in (it.to, it.name):
-                number = text.removeprefix(head)
-                if number != text and number.isdecimal():
-                    self.post_message(self.Sheet(f"{command} {number}"))
-                    return
-        self.post_message(self.Sheet("timers"))
+        ways = (("pic", it.to.isa), ("ioapic", it.to.pin), ("apic", it.to.vcpu))
+        line = next((f"{cmd} {n}" for cmd, n in ways if n is not None), "timers")
+        self.post_message(self.Sheet(line))
