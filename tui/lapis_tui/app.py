@@ -17,6 +17,7 @@ from lapis_tui import layouts, own
 from lapis_tui.bindings import bindings
 from lapis_tui.blocks.asked import entered
 from lapis_tui.ending import HANG_UP, closing, tell
+from lapis_tui.garbage import seldom
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
 from lapis_tui.looks import LooksApp
@@ -75,6 +76,7 @@ class LapisApp(LooksApp):
             self._ending.ask(HANG_UP)
         if self._ending.asked or self.failures:
             self.exit()
+        self._rest.look((self._ordered, self._round), is_busy=self._waiting > 0)
 
     async def on_command_input_entered(self, message: CommandInput.Entered) -> None:
         """Do a typed line: what only the screen knows here, all else in the session."""
@@ -320,7 +322,8 @@ def run_app(session: Session, ending: Ending, worn: Worn) -> int:
         ending.last = restorer()
         before, threading.excepthook = threading.excepthook, app.fail
         try:
-            app.run()
+            with seldom():
+                app.run()
         finally:
             threading.excepthook = before
         for sentence in app.failures:

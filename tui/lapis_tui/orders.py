@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lapis_sessions import completion
 from lapis_tui import failure, own, palette
+from lapis_tui.garbage import Rest
 from lapis_tui.kept import Kept
 from lapis_tui.keyboard import KeyboardApp
 from lapis_tui.painter import Painter
@@ -77,6 +78,7 @@ class OrdersApp(KeyboardApp):
         """Orders that are not done."""
         self._ordered = 0
         """Orders that there have been."""
+        self._rest = Rest()
         self._stale = True
         """The picture is older than what was done last."""
         self._entered: str | None = None

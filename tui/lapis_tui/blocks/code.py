@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lapis_tui.blocks.lines import ELLIPSIS, Line
@@ -75,6 +76,7 @@ def _instruction(
     return line
 
 
+@lru_cache(4096)
 def operands(text: str) -> str:
     """Write operands as NASM does: the size of memory only where nothing else says it.
 

@@ -42,7 +42,8 @@ class Line:
         """Cells: each character has one, see `narrow`."""
         self.role = ""
         """Role of the whole line, beneath its spans: "cursor", "here" or nothing."""
-        self.add(text, role)
+        if text:
+            self.add(text, role)
 
     def add(self, text: str, role: str = "") -> Self:
         """Append `text`, made visible, and return the line itself."""
@@ -107,10 +108,12 @@ def narrow(text: str) -> str:
     return "".join(char if cell_len(char) == 1 else "?" for char in text)
 
 
+@lru_cache(maxsize=4096)
 def number(value: int, digits: int, role: str = "", *, mark: bool = False) -> Line:
     """Return `value` in hex with `digits` digits, the leading zeros held back.
 
-    With `mark` a `*` before it says that it has changed.
+    With `mark` a `*` before it says that it has changed. The line is kept for the next
+    one who asks: extend another by it, and add nothing to it.
 
     >>> number(0x31, 4).plain, number(0x31, 4, mark=True).plain
     (' 0031', '*0031')

@@ -1,12 +1,14 @@
 """Registers of one vCPU as a block of lines, in the widths of its mode.
 
 A register that differs from the stop before has a `*` in front of its value. The
-block needs `layout.COLUMN` cells at most.
+block needs `layout.COLUMN` cells at most. Most values come again, so what is made of
+one is kept: such a line is extended from, and never added to.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lapis_tui.blocks.lines import Line, number
@@ -37,13 +39,19 @@ class Registers:
 
     def cell(self, name: str, digits: int, label: str = "") -> Line:
         """Return `name value`, marked when it has changed."""
+        line = Line()
+        label = label or f"{name:<3}"
         value = self.now.get(name, 0)
-        line = Line(label or f"{name:<3}", "label")
-        return line.extend(number(value, digits, mark=self.changed(name)))
+        return line.extend(_cell(label, value, digits, is_changed=self.changed(name)))
 
     def changed(self, name: str) -> bool:
         """Tell whether it differs from the stop before."""
         return self.before.get(name, self.now.get(name)) != self.now.get(name)
+
+
+@lru_cache(4096)
+def _cell(label: str, value: int, digits: int, *, is_changed: bool) -> Line:
+    return Line(label, "label").extend(number(value, digits, mark=is_changed))
 
 
 def render(regs: Registers, *, long: bool) -> list[Line]:
@@ -108,7 +116,11 @@ def _join(regs: Registers, *cells: tuple[str, int] | tuple[str, int, str]) -> Li
 def _flags(regs: Registers) -> Line:
     """Name the flags: in capitals when set."""
     now = regs.now.get("rflags", 0)
-    before = regs.before.get("rflags", now)
+    return Line().extend(_flags_of(now, regs.before.get("rflags", now)))
+
+
+@lru_cache(1024)
+def _flags_of(now: int, before: int) -> Line:
     line = Line("flags", "label")
     for index, (bit, name) in enumerate(FLAGS):
         is_set, changed = now >> bit & 1, (now ^ before) >> bit & 1

@@ -140,7 +140,7 @@ class MainScreen(TypingScreen):
             events=self._past,
             ahead=seen.ahead,
         )
-        if not self.query(Body):
+        if not self._is_whole:
             return  # the program ends, and the panes went before this came
         self.draw()
         if is_first:
@@ -175,7 +175,7 @@ class MainScreen(TypingScreen):
 
     def draw(self) -> None:
         """Show the view in every pane that is in view."""
-        if self.view is None or not self.query(Body):
+        if self.view is None or not self._is_whole:
             return  # before the first picture, and when the program ends
         self._arrange()
         self._look()
@@ -211,6 +211,11 @@ class MainScreen(TypingScreen):
                 self.tell(f"pane {pane.id} failed: {type(error).__name__}", ok=False)
             if isinstance(pane, LinePane):
                 pane.draw(lambda _size: [Line(f" {why}", "bad")])
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the panes are there: they are made late, and go before the rest."""
+        return any(pane.is_attached for pane in self._there.values())
 
     def _panes(self) -> Iterator[Any]:
         """Yield the panes in view, in the order of the layout."""
