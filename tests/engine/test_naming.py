@@ -159,3 +159,26 @@ def test_a_name_follows_what_the_guest_has_set(
     machine = written(asking("", machine="pc"), *writes).machine
     found = name(machine.vm, machine.vcpu(0), kind, address, read=True)
     assert found.register == register
+
+
+@pytest.mark.parametrize("machine", ["bare", "pc"])
+def test_every_device_at_an_address_names_what_is_there(machine: str) -> None:
+    for device in asking("", machine=machine).machine.vm.devices:
+        if device.ports or device.mmio or device.moves:
+            assert device.registers or device.registers_now, device.name
+
+
+@pytest.mark.parametrize(
+    ("address", "access", "device", "register"),
+    [
+        (0x408, "r", "pmtimer", "PM_TMR"), (0x64, "r", "ps2", "8042 status"),
+        (0xCF9, "w", "pci", "RC"), (0xCF8, "w", "pci", "CONFADD"),
+        (0x70, "w", "cmos", "CMOS index"), (0x71, "r", "cmos", "CMOS 00"),
+    ],
+)  # fmt: skip
+def test_so_do_those_of_a_bare_machine(
+    address: int, access: str, device: str, register: str
+) -> None:
+    machine = asking("").machine
+    found = name(machine.vm, machine.vcpu(0), "inout", address, read=access == "r")
+    assert (found.device, found.register) == (device, register)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rigs.asking import asking
 from rigs.screens import Driver, bringup, drive, look
 
 from lapis_tui.blocks.asked import binary, entered, is_begun
 from lapis_tui.blocks.lines import ELLIPSIS, Line, plain
-from lapis_tui.blocks.requests import BESIDE
+from lapis_tui.blocks.requests import BESIDE, by
 from lapis_tui.panes import requests as pane
 from lapis_tui.screens.ask import AskScreen
 
@@ -169,6 +171,22 @@ def test_answer_and_run_runs_only_when_it_was_answered() -> None:
         await driver.press()
         assert "device says 0x1234" in driver.view.now.consoles["com1"].decode()
 
+    async def wrong(driver: Driver) -> None:
+        await driver.press("c", "4")
+        at = driver.view.now.now
+        for text in ("zz", "0x100000000", ""):
+            await driver.press("C")
+            await driver.type(text)
+            await driver.press("enter")
+            assert driver.view.now.pending, text
+            assert driver.view.now.now == at, text
+            await driver.press("escape")
+        await driver.press("C")
+        await driver.type("0x1234")
+        await driver.press("enter")
+        await driver.press()
+        assert "device says 0x1234" in driver.view.now.consoles["com1"].decode()
+
     async def refused(driver: Driver) -> None:
         await driver.press("c", "4")
         at = driver.view.now.now
@@ -181,6 +199,7 @@ def test_answer_and_run_runs_only_when_it_was_answered() -> None:
 
     drive(bringup(), play, (120, 40))
     drive(bringup(), refused, (120, 40))
+    drive(bringup(), wrong, (80, 25))
 
 
 # The sheet, for each kind of request.
@@ -406,3 +425,15 @@ def test_the_sheet_is_in_view_however_many_wait(cpus: int, begin: int) -> None:
     assert rows[begin].startswith(" read of 4 bytes at mmio d0000000")
     told = [row for row in rows if " read   mmio d0000000" in row]
     assert len(told) == cpus
+
+
+def test_a_replay_of_somebodys_answers_does_not_call_them_yours() -> None:
+    view = look(bringup(), "run", "answer 0x1234", "run")
+    assert view.now.requests is not None
+    (row,) = view.now.requests.settled
+    assert [by(each) for each in (row, replace(row, is_replayed=True))] == [
+        "you", "replay",
+    ]  # fmt: skip
+    ruled = replace(row.answer, by="rule 1")
+    rows = [replace(row, answer=ruled, is_replayed=on) for on in (False, True)]
+    assert [by(each) for each in rows] == ["rule 1", "rule 1, replay"]
