@@ -184,6 +184,19 @@ def kernemu(session: Session, rng: Random) -> str:
     return f"kernemu write {where} {rng.randrange(0x200)} {tail}"
 
 
+def write(session: Session, rng: Random) -> str:
+    """Data, code, stacks, tables, and what is none of them."""
+    regs = rng.choice(session.machine.vcpus).regs
+    near = (regs.linear_rip, regs.gpr[4] & 0xFFFFFFFF, regs.cr3 & ~0xFFF, 0x9000, 0x500)
+    named = sorted(session.symbols.values())
+    at = rng.choice((*near, rng.choice(named or near), 0xFEE0_0080, 1 << 47, 0xFFFFF))
+    flag = rng.choice(("", "", " --physical"))
+    if rng.random() < 0.5:
+        return f"write-memory {at:#x} {rng.choice(('90', 'f4', '40 90', '23'))}{flag}"
+    width = rng.choice((1, 2, 4, 8))
+    return f"write-memory {at:#x} {rng.randrange(1 << 8 * width)} --width {width}{flag}"
+
+
 def schedule(session: Session, rng: Random) -> str:
     return rng.choice(
         (
@@ -315,7 +328,8 @@ DEEDS: dict[str, Deed] = {
     "run": run, "step": step, "run_to": run_to, "select": select, "follow": follow,
     "break": breakpoint_, "catch": catch, "interfere": interfere, "answer": answer,
     "discard": discard, "trap": trap, "rule": rule, "ipi": ipi, "nmi": nmi,
-    "line": line, "kernemu": kernemu, "schedule": schedule, "state": state,
+    "line": line, "kernemu": kernemu, "write": write, "schedule": schedule,
+    "state": state,
     "look": look, "reverse_step": reverse_step, "reverse_continue": reverse_continue,
     "last_write": last_write, "last_change": last_change, "goto": goto, "name": name,
     "branch": branch, "previous_event": previous_event, "learn": learn, "play": play,

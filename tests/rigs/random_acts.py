@@ -123,6 +123,13 @@ def _kernemu(m: Machine, seed: Random, number: int) -> None:
         m.kernemu_write(number, 0xFEE0_0000 + register, 4, seed.randrange(0x200))
 
 
+def _write(m: Machine, seed: Random, number: int) -> None:
+    regs = m.vcpu(number).regs
+    at = seed.choice((regs.linear_rip, regs.cr3 & ~0xFFF, 0x500, 0x1_0000, 0x9000))
+    data = seed.choice(("90", "f4", seed.randbytes(8).hex()))
+    m.write_memory(number, at, data, physical=seed.random() < 0.3)
+
+
 def _interfere(m: Machine, seed: Random, number: int) -> None:
     if seed.random() < 0.3:
         m.clear_interference()
@@ -191,6 +198,6 @@ def _settle(m: Machine, seed: Random, number: int) -> None:
 
 DEEDS: tuple[Callable[[Machine, Random, int], None], ...] = (
     _run, _run, _run, _run, _step, _step, _answer, _answer, _discard, _ipi, _ipi,
-    _nmi, _lines, _kernemu, _interfere, _lint, _schedule, _state, _stops,
+    _nmi, _lines, _kernemu, _write, _interfere, _lint, _schedule, _state, _stops,
     _traps, _traps, _settle, _settle, _settle,
 )  # fmt: skip

@@ -414,6 +414,43 @@ def test_the_walk_has_kinds_of_access_and_goes_to_its_entries() -> None:
     drive(bringup(), play, (80, 25))
 
 
+def test_who_wrote_it_last_is_gone_back_to() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.press("6")
+        await it.pilot.press("g")
+        await it.type("aps_counted")
+        await it.press("enter")
+        await it.press("u")
+        assert it.view.now.ahead
+        await it.press("v", "u")
+        assert "u wants a linear address" in it.rows[-2]
+
+    drive(bringup(), play, (80, 25))
+
+
+def test_the_mouse_puts_the_cursor_where_it_points() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.press("6")
+        await it.pilot.press("g", "g", "d", "t", "enter")
+        await it.press()
+        pane = it.app.main.query_one(memory.MemoryPane)
+        await it.pilot.click(pane, offset=(11 + 3 * 5, 3))
+        await it.press()
+        assert pane.cursor == 0x1_1000 + 0x20 + 5
+        assert it.view.now.memory is not None
+        assert f"[{it.view.now.memory.extents[0].data[0x25]:02x}]" in it.rows[5]
+        await it.press("home")
+        assert pane.cursor == 0x1_1020
+        await it.press("end")
+        assert pane.cursor == 0x1_102F
+        await it.press("pagedown", "pageup")
+        assert pane.cursor == 0x1_102F
+
+    drive(bringup(), play, (80, 25))
+
+
 def test_enter_says_what_is_under_the_cursor() -> None:
     async def play(it: Driver) -> None:
         await it.press("c")
@@ -460,3 +497,17 @@ def test_a_picture_of_memory_touches_nothing() -> None:
             place = MemoryPlace(0, None, first, 0x1000, physical)
             memory_picture.take(session.machine, place)
     assert digest(session) == before
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_all_of_it_may_be_typed_ahead(size: tuple[int, int]) -> None:
+    keys = ["6", "r", "g", *"gdt+8", "enter", "w", "w", "e", *"1234", "enter", "left"]
+
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.press(*("plus" if key == "+" else key for key in keys))
+        assert "0x11008: ff ff 00 00 -> 34 12 00 00" in it.text
+        assert "[00001234]" in it.text
+        assert "was 0xffff" in it.text
+
+    drive(bringup(), play, size)

@@ -184,6 +184,11 @@ def _add_cells(
     old: Sequence[int | str | None],
 ) -> None:
     """Add the cells of a row; what is under the cursor is between brackets."""
+    row = range(at, at + len(values))
+    signs = dump.cursor in row or any(each in row for each in dump.marks)
+    if not signs and all(o is None or o == v for v, o in zip(values, old, strict=True)):
+        line.add(_plain(dump.width, values))  # in one piece, which costs a tenth
+        return
     closes = False
     for index in range(0, len(values), dump.width):
         if index == PER_ROW // 2:
@@ -197,8 +202,7 @@ def _add_cells(
             line.add("[" if has_cursor else "]", "strong")
         else:
             line.add(sign, role)
-        text = _digits(values[piece])
-        line.add(text, role or ("strong" if has_cursor else _role_of(values[piece])))
+        line.add(_digits(values[piece]), role or ("strong" if has_cursor else ""))
         closes = has_cursor
     line.add("]" if closes else "", "strong")
 
@@ -216,14 +220,23 @@ def _sign(
 
 
 def _digits(values: Sequence[int | str]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:02x}" if isinstance(values[0], int) else "??"
     known = [value for value in values if isinstance(value, int)]
     if len(known) < len(values):
         return "??" * len(values)
     return bytes(reversed(known)).hex()
 
 
-def _role_of(values: Sequence[int | str]) -> str:
-    return "held" if not any(values) else ""
+def _plain(width: int, values: Sequence[int | str]) -> str:
+    """Return the cells of a row that has no sign."""
+    pieces = [
+        f" {_digits(values[index : index + width])}"
+        for index in range(0, len(values), width)
+    ]
+    half = PER_ROW // 2 // width
+    gap = " " if len(values) > PER_ROW // 2 else ""
+    return "".join([*pieces[:half], gap, *pieces[half:]])
 
 
 def _add_text(line: Line, values: Sequence[int | str]) -> None:

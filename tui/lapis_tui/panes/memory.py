@@ -185,6 +185,7 @@ class MemoryPane(LinePane):
         Binding("v", "space", "linear or physical addresses", show=False),
         Binding("w", "width", "bytes of a cell: 1, 2, 4, 8", show=False),
         Binding("e", "edit", "write what is under the cursor", show=False),
+        Binding("u", "back", "go back to who wrote this last", show=False),
         Binding("enter", "explain", "what is under the cursor", show=False),
     ]
     hints = (
@@ -378,10 +379,25 @@ class MemoryPane(LinePane):
         self.post_message(self.Wish(line))
         self._by(size)
 
+    def action_back(self) -> None:
+        """Go back to the last write to what is under the cursor."""
+        if self.window.physical:
+            self.post_message(self.Hint("! u wants a linear address: v"))
+            return
+        self.post_message(self.Wish(f"last-write {self.cursor:#x} {self.window.width}"))
+
     def action_explain(self) -> None:
         """Tell what is under the cursor."""
         space = " --physical" if self.window.physical else ""
         self.post_message(self.Sheet(f"what {self.cursor:#x}{space}"))
+
+    def on_mouse_scroll_up(self) -> None:
+        """Go up by the wheel."""
+        self.action_row(-1)
+
+    def on_mouse_scroll_down(self) -> None:
+        """Go down by the wheel."""
+        self.action_row(1)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse points."""
