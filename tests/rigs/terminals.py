@@ -30,6 +30,7 @@ PATIENCE = 240.0
 """Seconds after which a test gives up waiting: a busy and slow machine needs few."""
 ENTER, TAB, ESCAPE = "\r", "\t", "\x1b[27u"
 """Escape as a terminal sends it that tells it from the beginning of other keys."""
+CTRL_C = "\x03"
 
 
 class TerminalScreen(pyte.Screen):

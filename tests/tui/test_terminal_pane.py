@@ -233,6 +233,20 @@ def test_keys_go_to_the_running_guest_until_the_pane_is_left(echo: Session) -> N
     assert verbs == {"run", "receive"}
 
 
+def test_a_key_goes_on_from_the_terminal_to_what_is_behind_it(echo: Session) -> None:
+    async def play(it: Driver) -> None:
+        await it.press("8")
+        assert focus(it) == "terminal"
+        await it.press("ctrl+pagedown")
+        assert focus(it) == "vga"
+        assert "screen vga" in it.text
+        await it.press("ctrl+pageup")
+        assert focus(it) == "terminal"
+
+    drive(echo, play, (80, 25))
+    assert not echo.timeline.branch.entries
+
+
 def test_what_is_typed_at_a_halt_waits_and_the_past_is_not_left(echo: Session) -> None:
     async def play(it: Driver) -> None:
         await it.press("8")

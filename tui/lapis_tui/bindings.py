@@ -84,9 +84,9 @@ KEYS = (
     Key("M", "message", "message", "", "read the last answer in full, on a sheet", "M"),
     Key("slash", "search", "search", "", "search in this pane, or type a command",
         "/"),
-    Key("tab", "next_pane(1)", "next-pane", "",
+    Key("tab,ctrl+pagedown", "next_pane(1)", "next-pane", "",
         "go to the next pane of the layout, those behind a tab as well", "Tab"),
-    Key("shift+tab", "next_pane(-1)", "previous-pane", "", "go to the pane before",
+    Key("shift+tab,ctrl+pageup", "next_pane(-1)", "previous-pane", "", "go to the pane before",
         "Shift-Tab"),
     Key("ctrl+o,apostrophe", "jump", "jump", "",
         "put a letter on every pane; that letter goes there", "' Ctrl-O"),
@@ -125,6 +125,7 @@ INSIDE = (
     ("↑ ↓", "on the command line: older and newer commands"),
     ("Tab", "on the command line: complete"),
     ("Ctrl-]", "in the terminal: leave it; every other key goes to the guest"),
+    ("Ctrl-PgDn PgUp", "go on to the next pane, also from the terminal, and back"),
     (
         "mouse",
         (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from lapis_tui.blocks.lines import Line
+from lapis_tui.blocks.lines import Line, wrapped
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
@@ -40,4 +41,9 @@ class PluggedPane(LinePane):
 
     def give_up(self, why: str) -> None:
         """Show why there is nothing."""
-        self.show([Line(f" {why}", "warn")])
+        self.draw(partial(_reason, why))
+
+
+def _reason(why: str, size: tuple[int, int]) -> list[Line]:
+    rows = wrapped(why, max(size[0] - 1, 1))
+    return [Line(f" {row}", "warn") for row in rows]

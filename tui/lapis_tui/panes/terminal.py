@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PORT: Final = "com1"
 WAY_OUT: Final = "ctrl+right_square_bracket"
+BESIDE: Final[Mapping[str, int]] = {"ctrl+pagedown": 1, "ctrl+pageup": -1}
+"""Keys that a guest never gets: they go to the next pane, or the one before."""
 KEYS: Final[Mapping[str, bytes]] = {
     "enter": b"\r", "backspace": b"\x7f", "tab": b"\t", "escape": b"\x1b",
     "up": b"\x1b[A", "down": b"\x1b[B", "right": b"\x1b[C", "left": b"\x1b[D",
@@ -42,7 +44,8 @@ class TerminalPane(LinePane):
     TITLE = "terminal com1"
     ABOUT = (
         "The screen of a serial terminal on COM1. While it has the focus every key "
-        "goes to the guest, and is recorded as typed; Ctrl-] takes the keys back."
+        "goes to the guest, and is recorded as typed; Ctrl-] takes the keys back, and "
+        "Ctrl-PgDn goes on to the screen of a pc."
     )
     follows = True
 
@@ -56,6 +59,11 @@ class TerminalPane(LinePane):
 
     class Left(Message):
         """The user wants his keys back."""
+
+        def __init__(self, by: int) -> None:
+            """Carry how many panes on to go, 0 to leave the layout as well."""
+            super().__init__()
+            self.by = by
 
     def __init__(self) -> None:
         """Start empty."""
@@ -85,7 +93,9 @@ class TerminalPane(LinePane):
 
     def on_focus(self) -> None:
         """Say how the keys come back."""
-        self.call(f"{self.TITLE}: keys go to the guest, Ctrl-] leaves")
+        self.call(
+            f"{self.TITLE}: keys go to the guest, Ctrl-] leaves, Ctrl-PgDn goes on"
+        )
 
     def on_blur(self) -> None:
         """Say what it is."""
@@ -94,8 +104,8 @@ class TerminalPane(LinePane):
     async def _on_key(self, event: Key) -> None:
         event.stop()
         event.prevent_default()
-        if event.key == WAY_OUT:
-            self.post_message(self.Left())
+        if event.key == WAY_OUT or event.key in BESIDE:
+            self.post_message(self.Left(BESIDE.get(event.key, 0)))
             return
         data = sent(event)
         if data:

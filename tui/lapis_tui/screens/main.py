@@ -242,8 +242,8 @@ class MainScreen(TypingScreen):
     def draw_bars(self, choices: Sequence[str] = ()) -> None:
         """Show status, seek bar and keys, or instead of keys the `choices` of Tab."""
         view = self.view
-        if view is None:
-            return
+        if view is None or not self.query(KeysPane):
+            return  # before the first picture, and when the program ends
         typing = isinstance(self.focused, Input)
         bar = status.render(view, self.size.width, typing=typing)
         self.query_one("#status", LinePane).show([bar])
@@ -443,9 +443,12 @@ class MainScreen(TypingScreen):
         """Say in the bars where the keys go."""
         self.draw_bars()
 
-    def on_terminal_pane_left(self) -> None:
+    def on_terminal_pane_left(self, message: TerminalPane.Left) -> None:
         """Take the keys back from the guest."""
-        self.show_layout(layouts.LAYOUTS[0])
+        if message.by:
+            self.next_pane(message.by)
+        else:
+            self.show_layout(layouts.LAYOUTS[0])
 
     def on_vcpus_pane_clicked(self, message: VcpusPane.Clicked) -> None:
         """Select what was clicked."""
