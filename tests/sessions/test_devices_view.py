@@ -190,7 +190,16 @@ def test_it_says_what_no_apic_answers_and_who_refuses(it: Board) -> None:
     it.vm.vcpus[1].apic.svr = 0xFF
     it.route(10, 0x41, 0x0100_0000)
     told = {each.rule: each.text for each in it.pin(10).reasons}
-    assert told["svr"] == "vCPU 1 refuses it: its SVR is 0xff, bit 8 is 0"
+    assert told["svr"] == "vCPU 1 refuses it: bit 8 of the SVR is 0"
+
+
+def test_those_who_refuse_are_one_reason(it: Board) -> None:
+    for vcpu in it.vm.vcpus[1:]:
+        vcpu.apic.svr = 0xFF
+    it.route(10, 0x41, 0xFF00_0000)
+    reasons = it.pin(10).reasons
+    assert rules(reasons) == ["line", "svr"]
+    assert reasons[1].text == "vCPU 1, vCPU 2 refuse it: bit 8 of the SVR is 0"
 
 
 def test_an_edge_that_is_up_sends_no_more(it: Board) -> None:

@@ -215,8 +215,9 @@ def test_a_click_goes_to_a_row_and_f1_explains() -> None:
         assert line_of(driver, "> 7")
         await driver.press("f1")
         assert "take one assertion away" in driver.text
+        assert "to the next event about this" in driver.text
 
-    drive(level(), play, (80, 25))
+    drive(level(), play, (80, 33))
 
 
 # The blocks alone.

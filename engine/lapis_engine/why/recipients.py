@@ -67,8 +67,9 @@ def _reasons(
     if message.vector < priority.LOWEST_LEGAL:
         text = f"an APIC takes no vector below 16, and {message.vector:#04x} is one"
         yield blocks("illegal-vector", text, vector=message.vector)
-    for number in found:
-        svr = vm.vcpus[number].apic.svr
-        if not svr & SVR_ENABLED:
-            text = f"vCPU {number} refuses it: its SVR is {svr:#x}, bit 8 is 0"
-            yield blocks("svr", text, f"vcpu {number}", svr=svr)
+    deaf = [n for n in found if not vm.vcpus[n].apic.svr & SVR_ENABLED]
+    if deaf:
+        names = ", ".join(f"vCPU {number}" for number in deaf)
+        verb = "refuses" if len(deaf) == 1 else "refuse"
+        text = f"{names} {verb} it: bit 8 of the SVR is 0"
+        yield blocks("svr", text, refusing=len(deaf))

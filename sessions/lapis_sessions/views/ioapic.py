@@ -132,13 +132,14 @@ def detail(machine: Machine, view: PinView) -> PinDetail:
     return PinDetail(view, rises(events).get(view.pin, 0), len(events))
 
 
-def times(count: int) -> str:
-    """Return how often, in words.
+def rose(count: int) -> str:
+    """Return how often a pin rose, in words.
 
-    >>> times(0), times(1), times(2), times(12)
-    ('never', 'once', 'twice', '12 times')
+    >>> rose(0), rose(1), rose(2), rose(12)
+    ('never rose', 'rose once', 'rose twice', 'rose 12 times')
     """
-    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
+    often = ("once", "twice")[count - 1] if 0 < count < 3 else f"{count} times"
+    return f"rose {often}" if count else "never rose"
 
 
 def named(count: int, names: Sequence[str]) -> list[str]:
@@ -178,7 +179,7 @@ def detail_text(it: PinDetail) -> str:
     return "\n".join([
         f"IOAPIC pin {view.pin}, entry {view.entry:#018x}: {view.text}",
         f"  {held(view.asserted, view.holders)}",
-        f"  rose {times(it.rose)} in the last {it.kept} events",
+        f"  {rose(it.rose)} in the last {it.kept} events",
         f"  {view.destination} is {names} now",
         *why.bars(view.reasons),
     ])  # fmt: skip

@@ -54,7 +54,7 @@ def row(it: MessageRow, before: MessageRow | None, cpus: int, width: int) -> Lin
 
 def _bars(it: MessageRow) -> tuple[str, ...]:
     """Return the codes of what is said to stand in a message's way."""
-    codes = tuple(reason.rule for reason in it.reasons)
+    codes = tuple(dict.fromkeys(reason.rule for reason in it.reasons))
     pending = ("pending",) * it.pending
     return (*pending, *(codes[:1] if codes[:1] in OFF else codes))
 

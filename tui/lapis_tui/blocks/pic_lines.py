@@ -23,6 +23,10 @@ SHORT: Final[Mapping[str, tuple[str, str]]] = {
 }  # fmt: skip
 
 
+MOST_TOLD: Final = 2
+"""vCPUs of which is told why INTR does not reach them."""
+
+
 def heading(chips: Sequence[PicView], cpus: int) -> list[Line]:
     """Return a line for each chip, what INTR does, and the names of the columns."""
     names = Line("  irq  vec", "label").pad(12).add("trigger", "label").pad(21)
@@ -110,6 +114,7 @@ def detail(it: PicLineView, master: PicView, width: int) -> list[Line]:
     )
     head.add(f", {held(it.asserted, it.holders)}", "symbol")
     out = [head, *bars(it.reasons, width)]
-    for reason in master.reasons:
+    for reason in master.reasons[:MOST_TOLD]:
         out += told(f"- {reason.text}", width, "held")
-    return out
+    more = len(master.reasons) - MOST_TOLD
+    return out if more <= 0 else [*out, Line(f" - and {more} vCPUs more", "held")]

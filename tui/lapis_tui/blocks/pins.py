@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.views.ioapic import held, named, times
+from lapis_sessions.views import ioapic
 from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.listing import bars, every, put, told, vcpus
 
@@ -92,7 +92,7 @@ def _trigger(pin: PinView) -> str:
 def _held(pin: PinView) -> Line:
     """Return who holds a pin, or in brackets what a PC has there."""
     if pin.asserted:
-        return Line(", ".join(named(pin.asserted, pin.holders)), "symbol")
+        return Line(", ".join(ioapic.named(pin.asserted, pin.holders)), "symbol")
     name = USUAL.get(pin.pin)
     return Line("" if name is None else f"({name})", "dim")
 
@@ -101,7 +101,7 @@ def _bars(pin: PinView) -> tuple[str, ...]:
     """Return the codes of what is said to stand in a pin's way."""
     if pin.masked:
         return ("ioapic-mask", *(["up"] * bool(pin.asserted)))
-    return tuple(reason.rule for reason in pin.reasons)
+    return tuple(dict.fromkeys(reason.rule for reason in pin.reasons))
 
 
 def _now(pin: PinView) -> tuple[str, str]:
@@ -117,8 +117,8 @@ def detail(pin: PinView, rose: int, width: int) -> list[Line]:
     """Return all that is known of a pin."""
     head = Line(f" pin {pin.pin} ", "title").add(f"{pin.entry:016x} ", "address")
     out = [head, *told(pin.text, width)]
-    line = Line(" line ", "label").add(held(pin.asserted, pin.holders), "symbol")
-    line.add(f", rose {times(rose)} in the events kept")
+    line = Line(" line ", "label").add(ioapic.held(pin.asserted, pin.holders), "symbol")
+    line.add(f", {ioapic.rose(rose)} in the events kept")
     line.add(", send pending" if pin.busy else "", "warn")
     to = Line(" goes to ", "label").add(f"{pin.destination}: ")
     to.add(every(pin.reaches), "strong" if pin.reaches else "bad")

@@ -11,10 +11,11 @@ from lapis_tui.bindings import INSIDE, KEYS
 from lapis_tui.blocks import bar
 from lapis_tui.blocks import marks as event_marks
 from lapis_tui.blocks.lines import Line, wrap
+from lapis_tui.panes.base import LinePane
 from lapis_tui.screens.searched import SearchedScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from textual.binding import BindingType
 
@@ -37,9 +38,18 @@ def about(pane: object) -> About | None:
     title, text = getattr(pane, "TITLE", ""), getattr(pane, "ABOUT", "")
     if not title:
         return None
-    bindings = (b for b in getattr(pane, "BINDINGS", ()) if isinstance(b, Binding))
-    keys = tuple((b.key.replace(",", " "), b.description) for b in bindings)
+    keys = tuple((b.key.replace(",", " "), b.description) for b in _bindings(pane))
     return About(title, text, keys)
+
+
+def _bindings(pane: object) -> Iterator[Binding]:
+    """Yield the keys of a pane: its own, then those of what it is a kind of."""
+    for kind in type(pane).__mro__:
+        if kind is LinePane:
+            return  # what every pane has is told once
+        for binding in kind.__dict__.get("BINDINGS", ()):
+            if isinstance(binding, Binding):
+                yield binding
 
 
 def render(
