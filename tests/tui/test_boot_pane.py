@@ -131,6 +131,46 @@ def test_keys_move_the_cursor_go_there_and_stop_at_the_next_of_a_kind() -> None:
     drive(bringup(), play, (80, 25))
 
 
+@pytest.mark.parametrize("size", [(80, 25), (120, 40), (200, 60)])
+@pytest.mark.parametrize("is_past", [False, True])
+def test_one_key_each_stops_at_the_next_of_its_kind(
+    size: tuple[int, int],
+    is_past: bool,
+) -> None:
+    """All of them, live and along what was done; what comes first is the oracle."""
+    session = bringup()
+    session.execute("run")
+    firsts: dict[str, int] = {}
+    for logged in session.machine.log.since(0):
+        kind, vcpu = logged.event.kind, logged.event.vcpu
+        if kind != "deliver" or vcpu == 1:
+            firsts.setdefault(kind, logged.seq)
+    if is_past:
+        session.execute("goto start")
+    else:
+        session = bringup()
+
+    async def play(it: Driver) -> None:
+        await it.press("3", "n")
+        assert it.view.selected == 1
+        for key, kind in (("m", "mode"), ("i", "init"), ("s", "sipi"), ("h", "halt")):
+            await it.press("b", key)
+            seq = firsts[kind]
+            assert it.view.now.events_total > seq, key
+            assert it.view.events[-1].at - it.view.events[seq].at <= 1, key
+        while it.view.selected != 1:
+            await it.press("n")
+        await it.press("b", "f")
+        assert it.view.events[firsts["deliver"]].event.vcpu == 1
+        assert it.view.now.events_total == firsts["deliver"] + 1
+        # What comes of another key leaves all as it is.
+        total = it.view.now.events_total
+        await it.press("b", "x")
+        assert it.view.now.events_total == total
+
+    drive(session, play, size)
+
+
 EVENTS = st.one_of(
     st.builds(
         IpiSent, st.integers(-1, CPUS), st.integers(0, 1 << 32),
