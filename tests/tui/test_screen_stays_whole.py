@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SIZE = (80, 25)
 OBEYED = (
-    b"\x1b]0;", b"\x1b]2;", b"\x1b]52;", b"\x1bc", b"\x1b[6n", b"\x1b[c", b"\x1b[8;1;1t",
-    b"\x1bP+q", b"\xc2\x9b", b"\x9b31", b"\xe2\x80\xae",
+    b"\x1b]0;", b"\x1b]2;", b"\x1b]52;", b"\x1bc", b"\x1b[6n", b"\x1b[c",
+    b"\x1b[8;1;1t", b"\x1bP+q", b"\xc2\x9b", b"\x9b31", b"\xe2\x80\xae",
 )  # fmt: skip
 """What a terminal would obey and no program of ours sends."""
 SAID = {

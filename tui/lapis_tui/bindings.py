@@ -86,8 +86,8 @@ KEYS = (
         "/"),
     Key("tab,ctrl+pagedown", "next_pane(1)", "next-pane", "",
         "go to the next pane of the layout, those behind a tab as well", "Tab"),
-    Key("shift+tab,ctrl+pageup", "next_pane(-1)", "previous-pane", "", "go to the pane before",
-        "Shift-Tab"),
+    Key("shift+tab,ctrl+pageup", "next_pane(-1)", "previous-pane", "",
+        "go to the pane before", "Shift-Tab"),
     Key("ctrl+o,apostrophe", "jump", "jump", "",
         "put a letter on every pane; that letter goes there", "' Ctrl-O"),
     *(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lapis_tui.kept import Kept
     from lapis_tui.messages import Painted, Seen
     from lapis_tui.panes.command import Completer
+    from lapis_tui.panes.terminal import TerminalPane
     from lapis_tui.panes.vcpus import VcpusPane
     from lapis_tui.panes.walk import WalkPane
 
