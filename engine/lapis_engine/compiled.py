@@ -21,9 +21,10 @@ AT_START: Final = (
     "vmm.startup.power_on",
 )  # fmt: skip
 FOR_PEOPLE: Final = (
-    "cpu.disasm", "machine.catches", "machine.requests", "machine.stop",
-    "replay.roundtrip", "vmm.guest_memory", "vmm.interference", "vmm.ioctls",
-    "vmm.outside", "vmm.traps",
+    "apic.titles", "cpu.disasm", "cpu.effects", "devices.virtio.names",
+    "machine.catches", "machine.requests", "machine.stop", "replay.roundtrip",
+    "vmm.guest_memory", "vmm.interference", "vmm.ioctls", "vmm.naming", "vmm.outside",
+    "vmm.peeking", "vmm.traps",
 )  # fmt: skip
 SELDOM: Final = (
     "apic.regs", "cpu.breach", "cpu.guest_stops", "cpu.restart", "cpu.strict",

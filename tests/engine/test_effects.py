@@ -26,6 +26,7 @@ def made(mnemonic: str, *registers: str, **more: object) -> Effects:
         ("480fbe0425000000d0", 64, made("movsx", "rax")),
         ("3b0425000000d0", 64, made("cmp", flags=ALL)),
         ("f6042500 0000d0 01", 64, made("test", flags=ALL)),
+        ("8505000000d0", 32, made("test", flags=ALL)),
         ("0fa30425000000d0", 64, made("bt", flags=("CF", "PF", "AF", "SF", "OF"))),
         ("ff342500000000", 64, made("push", "rsp", pushes=8)),
         ("ff3500000000", 32, made("push", "esp", pushes=4)),

@@ -78,7 +78,7 @@ def effects(code: bytes, bits: int) -> Effects | None:
         mnemonic,
         tuple(_registers(found, mnemonic, string)),
         tuple(_indices(found, string)),
-        () if is_x87 else _flags(found),
+        () if is_x87 else _flags(found, mnemonic),
         _stores(found, mnemonic, string),
         _pushes(found, mnemonic, bits),
         jumps,
@@ -118,7 +118,9 @@ def _indices(found: Any, string: str | None) -> Iterator[str]:
             yield name
 
 
-def _flags(found: Any) -> tuple[str, ...]:
+def _flags(found: Any, mnemonic: str) -> tuple[str, ...]:
+    if mnemonic == "test":  # capstone knows no flags of the one with a register
+        return FLAGS
     return tuple(flag for flag in FLAGS if found.eflags & _CHANGES[flag])
 
 

@@ -87,6 +87,8 @@ def _results(found: Effects) -> Iterator[str]:
 def _register(name: str, found: Effects, regs: Registers, *, keeps: bool) -> str:
     """Say which part of a register is written, and what becomes of the rest."""
     how = HOW.get(found.mnemonic, "")
+    if found.mnemonic.startswith("cmov"):
+        how = " = the answer if its condition holds"
     part = PARTS.get(name)
     if part is None:
         return f"{name}{how}"
