@@ -12,7 +12,7 @@ from rigs.screens import Driver, bringup, drive, look
 
 from lapis_sessions.views import apic_words
 from lapis_sessions.views.apic import TimerView, Worded
-from lapis_tui.bench import picture
+from lapis_tui.bench.scenes import README
 from lapis_tui.blocks import apic_map, vcpu_columns
 from lapis_tui.blocks.lines import plain
 from lapis_tui.panes import apics
@@ -64,7 +64,7 @@ def test_classes_up_to_that_of_the_ppr_are_held(ppr: int, held: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_more_room_shows_all_of_an_apic(size: tuple[int, int]) -> None:
-    view = look(picture.scene(), "run").turned(1)
+    view = look(README.session(), "run").turned(1)
     rows = enlarged(view, size)
     text = "\n".join(rows)
     assert len(rows) <= size[1]

@@ -16,7 +16,7 @@ from lapis_sessions.symbols.lines import Lines, Run
 from lapis_sessions.symbols.table import Table
 from lapis_sessions.views import snapshot
 from lapis_sessions.views.apic import Worded
-from lapis_tui.bench import picture
+from lapis_tui.bench.scenes import README
 from lapis_tui.blocks import code, ladder
 from lapis_tui.blocks.lines import Line, plain
 from lapis_tui.layouts import LAYOUTS
@@ -244,7 +244,7 @@ def test_what_becomes_of_the_highest_vector(
 
 
 def test_the_apic_of_an_ap_in_its_handler_says_why_the_next_is_held() -> None:
-    view = look(picture.scene(), "run")
+    view = look(README.session(), "run")
     text = plain(apics.render(view.turned(1), (60, 9)))
     assert "class 0123456789abcdef  xapic id 01 on" in text
     assert "IRR   ...1.1.......... *31  52" in text

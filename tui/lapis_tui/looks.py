@@ -1,11 +1,15 @@
-"""The application's looks: its theme, and what keeps the terminal whole."""
+"""The application's looks: its theme, pictures, and what keeps the terminal whole."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from textual.app import App
 
+from lapis_sessions.errors import CommandError
+from lapis_tui import layouts, screenshot
 from lapis_tui.filter import IN_ASCII, VISIBLE
 from lapis_tui.theme import DEFAULT, TERMINAL, THEMES
 from lapis_tui.travels import TravelsApp
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from lapis_sessions.session import Session
     from lapis_tui.ending import Ending
     from lapis_tui.kept import Kept
+
+PAINT_SECONDS: Final = 1.0
+"""How long a picture waits for the screen to be painted; it is taken then as it is."""
 
 
 class LooksApp(TravelsApp):
@@ -66,6 +73,38 @@ class LooksApp(TravelsApp):
         """Return which theme is on, and which there are."""
         others = ", ".join(name for name in THEMES if name != self.theme)
         return f"theme {self.theme}; there are {others} as well"
+
+    async def take(self, path: str, pane: str | None, *, force: bool) -> str:
+        """Write a picture of the screen, or of a pane in view; "" is that in focus.
+
+        Raises `CommandError` and `RecordingError`.
+        """
+        name = self.main.focused_name if pane == "" else pane
+        if name is not None and name not in self.main.places.boxes:
+            raise CommandError(f"export svg: {self._whereabouts(name)}")
+        await self._painted()
+        if name is None:
+            rows, title = screenshot.of_screen(self), "lapis"
+        else:
+            widget = self.main.query_one(f"#{name}")
+            rows, title = screenshot.of_widget(widget), f"lapis {name}"
+        return screenshot.write(self, rows, path, title, force=force)
+
+    def _whereabouts(self, pane: str) -> str:
+        if not pane:
+            return "no pane has the focus; name one"
+        layout = layouts.holding(pane, self.main.layout_, *self.size)
+        if layout is self.main.layout_:
+            return f"{pane} is not in view; ' goes there, or the number of its layout"
+        return f"{pane} is not in view; {layout.key} shows it"
+
+    async def _painted(self) -> None:
+        """Wait until the screen is as it is to be, the field of this command gone."""
+        painted = asyncio.Event()
+        if self.main.call_after_refresh(painted.set):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAINT_SECONDS):
+                    await painted.wait()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Let nothing to the terminal that it would obey."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from lapis_sessions.registry import Argument, Command, NoNames, Registry
 from lapis_tui.bindings import KEYS
-from lapis_tui.layouts import LAYOUTS
+from lapis_tui.layouts import LAYOUTS, NEEDS
 from lapis_tui.theme import THEMES
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ class Front(Protocol):
 
     def worn(self) -> str:
         """Return which theme is on, and which there are."""
+
+    async def take(self, path: str, pane: str | None, *, force: bool) -> str:
+        """Write a picture of the screen, or of a pane in view; return what to say.
+
+        `pane` may be "" for the one in focus. Raises `LapisError`.
+        """
 
 
 async def _quit(front: Front, _bound: Bound) -> str:
@@ -62,6 +68,17 @@ async def _theme(front: Front, bound: Bound) -> str:
     return front.wear(bound.word("name")) if "name" in bound else front.worn()
 
 
+async def _screenshot(front: Front, bound: Bound) -> str:
+    return await front.take(bound.word("file"), None, force="force" in bound)
+
+
+async def _export(front: Front, bound: Bound) -> str:
+    path, pane = bound.word("file"), bound.word("pane")
+    return await front.take(path, pane, force="force" in bound)
+
+
+FILE: Final = Argument("file", "word", required=True)
+FORCE: Final = Argument("force", "flag", option=True)
 OWN: Final = Registry((
     Command(
         "theme", "choose how the screen looks, or say which look it has", "read-only",
@@ -75,6 +92,17 @@ OWN: Final = Registry((
     Command(
         "key", "do what a key does, by its name in the key map", "read-only", _key, str,
         (Argument("name", "word", required=True, choices=tuple(k.id for k in KEYS)),),
+    ),
+    Command(
+        "screenshot", "put a picture of the screen into FILE, .svg or .txt",
+        "read-only", _screenshot, str, (FILE, FORCE),
+    ),
+    Command(
+        "export svg",
+        "put a picture of a pane in view into FILE, .svg or .txt: of the one in focus, "
+        "or of PANE; z enlarges it first",
+        "read-only", _export, str,
+        (FILE, Argument("pane", "word", choices=(*NEEDS, "pending")), FORCE),
     ),
     Command(
         "quit", "quit; asks when something is in no recording", "read-only", _quit, str,

@@ -1,124 +1,114 @@
-"""The picture of the TUI in the README: the embedded guest at a point worth a look.
+"""The pictures of the documentation, made from scripted sessions.
 
-    python -m lapis_tui.bench.picture docs/lapis.svg
+    python -m lapis_tui.bench.picture         # docs/lapis.svg, docs/pictures.*, all
+    python -m lapis_tui.bench.picture step    # docs/pictures/step.svg alone
 
-The application processor is inside its interrupt handler, with the same vector waiting
-again; the bootstrap processor reads a device register that only the user can answer.
+They are also what the tests hold the screens to: what changes a screen makes its
+picture anew, and whoever reviews that sees it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
-from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from lapis_plugins.host import discover
-from lapis_sessions.opening import open_session
-from lapis_sessions.origin import SessionOptions
+from lapis_tui import screenshot
 from lapis_tui.app import LapisApp
-from lapis_tui.messages import Done, Seen
+from lapis_tui.bench.scenes import README, SCENES
+from lapis_tui.worn import Worn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from textual.pilot import Pilot
 
-    from lapis_sessions.session import Session
+    from lapis_tui.bench.scenes import Scene
 
-SCENE = (
-    "break send_ipi", "run", "delete",
-    "ipi fixed 0x31 --to 1 --from 0",
-    "vcpu 1", "step 3",  # the handler, up to its count
-    "ipi fixed 0x31 --to 1 --from 0", "step 2",  # out, and in again
-    "break ipi_handler",
-    "ipi fixed 0x52 --to 1 --from 0",
-    "vcpu 0", "sched only 0",
-)  # fmt: skip
-"""Commands up to the last one, which `c` does on the screen."""
-BLANK = "&#160;"
-PATIENCE = 30
+PATIENCE: Final = 60
 """Seconds to wait for a picture before giving up."""
-_TEXT = re.compile(
-    r'(?P<head><text [^>]*?)x="(?P<x>[\d.]+)"(?P<mid>[^>]*?)'
-    r'textLength="(?P<length>[\d.]+)"(?P<tail>[^>]*)>(?P<text>[^<]+)</text>'
-)
+HEADING: Final = """# Pictures
 
-
-def scene() -> Session:
-    """Return the embedded guest on two vCPUs, one command before the picture."""
-    session = open_session(SessionOptions(cpus=2), discover().extensions)
-    for line in SCENE:
-        outcome = session.execute(line)
-        assert outcome.ok, outcome.text
-    return session
-
-
-def make_picture(path: Path, size: tuple[int, int] = (140, 44)) -> None:
-    """Write the picture as SVG."""
-    path.write_text(compact(asyncio.run(_shot(size))), "utf-8")
+Made by `python -m lapis_tui.bench.picture` from scripted sessions; the tests hold the
+screens to them. On a screen of your own: `:screenshot FILE.svg`, or `.txt`, and
+`:export svg FILE.svg [PANE]` for one pane.
+"""
+NAMED: Final[Mapping[str, str]] = {
+    " ": "space", "-": "minus", "_": "underscore", ":": "colon", "/": "slash",
+    ".": "full_stop",
+}  # fmt: skip
+"""Characters that Textual names as keys."""
 
 
 class Still:
-    """Tells when the screen shows what a command has brought."""
+    """Tells when a screen stands still: all that was asked for is done and drawn."""
 
-    def __init__(self) -> None:
-        """Wait for the first picture."""
-        self._shown = asyncio.Event()
-        self._done = True
+    def __init__(self, app: LapisApp, pilot: Pilot[None], news: asyncio.Event) -> None:
+        """Watch `app`, of whose messages `news` tells."""
+        self._app, self._pilot, self._news = app, pilot, news
 
-    def watch(self, message: object) -> None:
-        """Look at a message on its way: a picture counts once its command is done."""
-        if isinstance(message, Done):
-            self._done = True
-        elif isinstance(message, Seen) and not message.running and self._done:
-            self._shown.set()
-
-    async def after(self, pilot: Pilot[None], *keys: str) -> None:
-        """Press `keys`, which give a command, and wait until its picture is drawn."""
-        if keys:
-            self._shown.clear()
-            self._done = False
-            await pilot.press(*keys)
+    async def wait(self) -> None:
+        """Wait for it."""
         async with asyncio.timeout(PATIENCE):
-            await self._shown.wait()
-        await pilot.pause()
+            while not self._app.idle:
+                self._news.clear()
+                await self._news.wait()
+        await self._pilot.pause()
+
+    async def press(self, step: str) -> None:
+        """Press a key, or type a command."""
+        keys = [step] if step[0] != ":" else [*step, "enter"]
+        await self._pilot.press(*(NAMED.get(key, key) for key in keys))
+        await self.wait()
 
 
-async def _shot(size: tuple[int, int]) -> str:
-    still = Still()
-    app = LapisApp(scene())
-    async with app.run_test(size=size, message_hook=still.watch) as pilot:
-        await still.after(pilot)
-        await still.after(pilot, "c")
-        explain = [*":explain", "space", *"icr", "space", *"0xC4500", "enter"]
-        await still.after(pilot, *explain)
-        await pilot.press("escape")  # the sheet of its result, which stays below
-        await pilot.pause()
-        return app.export_screenshot(title="lapis ap-bringup")
+async def shot(scene: Scene) -> str:
+    """Return the picture of a scene."""
+    news = asyncio.Event()
+    app = LapisApp(scene.session(), worn=Worn(scene.theme, is_ascii=scene.is_ascii))
+    async with app.run_test(
+        size=scene.size, message_hook=lambda _message: news.set()
+    ) as pilot:
+        still = Still(app, pilot, news)
+        await still.wait()
+        for step in scene.keys:
+            await still.press(step)
+        return screenshot.drawn(app, screenshot.of_screen(app), scene.text)
 
 
-def compact(svg: str) -> str:
-    """Begin no text with blanks: some viewers drop them and shift the rest."""
-    return _TEXT.sub(_without_lead, svg)
+def picture(scene: Scene) -> str:
+    """Return the picture of a scene."""
+    return asyncio.run(shot(scene))
 
 
-def _without_lead(found: re.Match[str]) -> str:
-    text = found["text"]
-    rest = text
-    while rest.startswith(BLANK):
-        rest = rest.removeprefix(BLANK)
-    lead = (len(text) - len(rest)) // len(BLANK)
-    if not lead:
-        return found[0]
-    length = float(found["length"])
-    step = length / len(unescape(text)) * lead
-    x = float(found["x"]) + step
-    return (
-        f'{found["head"]}x="{x:.1f}"{found["mid"]}textLength="{length - step:.1f}"'
-        f"{found['tail']}>{rest}</text>"
+def page() -> str:
+    """Return the page that shows them all."""
+    parts = (
+        f"\n## {scene.name.capitalize()}\n\n{scene.text}\n\n"
+        f"![{scene.name}](pictures/{scene.name}.svg)\n"
+        for scene in SCENES
     )
+    return HEADING + "".join(parts)
+
+
+def files(names: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """Yield the name below `docs` and the text of each file, or of `names` alone."""
+    for scene in SCENES:
+        if not names or scene.name in names:
+            yield f"pictures/{scene.name}.svg", picture(scene)
+    if not names or README.name in names:
+        yield f"{README.name}.svg", picture(README)
+    if not names:
+        yield "pictures.md", page()
+
+
+def make(docs: Path, names: Sequence[str] = ()) -> None:
+    """Write them."""
+    (docs / "pictures").mkdir(exist_ok=True)
+    for name, text in files(names):
+        (docs / name).write_text(text, "utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    make_picture(Path(sys.argv[1]))
+    make(Path("docs"), sys.argv[1:])
