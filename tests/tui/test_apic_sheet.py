@@ -70,7 +70,7 @@ def test_more_room_shows_all_of_an_apic(size: tuple[int, int]) -> None:
     assert len(rows) <= size[1]
     assert "…" not in text
     for words in (
-        "vCPU 1 AP  xapic id 01  on  IF=0", "PPR     30 = ISR 31 over TPR 00",
+        ">vCPU 1 AP  xapic id 01  on  IF=0", "PPR     30 = ISR 31 over TPR 00",
         "next 52 class 5 > PPR 3, held:", "SVR     01ff on, spurious ff",
         "ESR     00 no error", "DFR     ffffffff flat model",
         "ICR     00000000 never written", "timer   10000 one-shot 00 masked",
@@ -90,7 +90,7 @@ def test_thirty_two_vcpus_turn_with_n(size: tuple[int, int]) -> None:
     for number in (0, 17, 31):
         rows = enlarged(view.turned(number), size)
         who = "AP" if number else "BSP"
-        assert any(f"vCPU {number} {who}  xapic" in row for row in rows)
+        assert any(f">vCPU {number} {who}  xapic" in row for row in rows)
 
 
 def test_a_timer_tells_mode_count_divide_and_what_is_left() -> None:

@@ -19,6 +19,7 @@ from lapis_engine.events import (
     VectorEnded,
 )
 from lapis_engine.explain.events import describe
+from lapis_engine.machine.log import KEPT
 from lapis_sessions.errors import CommandError
 from lapis_sessions.views import snapshot
 from lapis_tui.blocks.event_filter import compiled
@@ -26,7 +27,7 @@ from lapis_tui.panes import event_rows
 from lapis_tui.panes import events as pane
 from lapis_tui.panes.command import CommandInput
 from lapis_tui.panes.events import EventsPane
-from lapis_tui.past import Past
+from lapis_tui.past import SPARE, Past
 from lapis_tui.view import after
 
 
@@ -272,3 +273,21 @@ def test_the_cursor_stays_while_the_guest_runs_and_comes_back_at_the_stop() -> N
     now = snapshot.take(session)
     assert after(pointed, now, running=True).at == 3
     assert after(pointed, now, running=False).at is None
+
+
+def test_a_filter_keeps_no_more_than_there_are_events() -> None:
+    """However long the guest runs: what the past forgets, the filter does too."""
+    it, past = EventsPane(), Past()
+    view = replace(look(bringup()), events=past, ahead=())
+    assert it._show_only("deliver") is None
+    many, seq = 10 * event_rows.SIFTED, 0
+    past.generation = it._rows._generation
+    for _ in range(10):
+        past.add(
+            Logged(n, n, VectorDelivered(0, 0x31, 0)) for n in range(seq, seq + many)
+        )
+        seq += many
+        while it._rows.sift(view):
+            pass
+        assert it._rows.everything[-1].seq == seq - 1
+    assert len(it._rows) <= KEPT + SPARE < seq

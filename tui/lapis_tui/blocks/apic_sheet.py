@@ -39,12 +39,12 @@ def fits(height: int) -> bool:
 
 
 def render(
-    vcpu: VcpuSnapshot, before: VcpuSnapshot, size: tuple[int, int]
+    vcpu: VcpuSnapshot, before: VcpuSnapshot, size: tuple[int, int], *, selected: bool
 ) -> list[Line]:
     """Return the sheet; it may be longer than `size` says, but not wider."""
     width, height = size
     apic = vcpu.apic
-    left = [_head(vcpu), *apic_map.render(apic, before.apic)]
+    left = [_head(vcpu, selected=selected), *apic_map.render(apic, before.apic)]
     beside = width >= BESIDE
     room = width - apic_map.WIDTH - 1 if beside else width
     right = _registers(vcpu, before, room)
@@ -56,10 +56,10 @@ def render(
     return [line.fit(width) for line in whole]
 
 
-def _head(vcpu: VcpuSnapshot) -> Line:
+def _head(vcpu: VcpuSnapshot, *, selected: bool) -> Line:
     apic = vcpu.apic
     who = "BSP" if apic.apicbase & BASE_BSP else "AP"
-    line = Line(f" vCPU {vcpu.id} {who}", "title")
+    line = Line(">" if selected else " ", "title").add(f"vCPU {vcpu.id} {who}", "title")
     line.add(f"  {apic.mode} id {apic.id:02x}  ")
     is_on = bool(apic.svr & SVR_ENABLE)
     line.add("on" if is_on else "soft-off", "good" if is_on else "warn")

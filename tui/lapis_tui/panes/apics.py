@@ -42,19 +42,19 @@ def render(view: View, size: tuple[int, int]) -> list[Line]:
     is_strip = len(ids) < len(view.now.vcpus) and apic_sheet.fits(height - 1)
     head = [strip(view, width)] if is_strip else []
     blocks = [
-        sheet(*pair, (w, height - len(head)))
+        sheet(*pair, (w, height - len(head)), selected=pair[0].id == view.selected)
         for pair, w in zip(pairs, widths, strict=True)
     ]
     return head + lines.columns(blocks, widths)
 
 
 def sheet(
-    vcpu: VcpuSnapshot, before: VcpuSnapshot, size: tuple[int, int]
+    vcpu: VcpuSnapshot, before: VcpuSnapshot, size: tuple[int, int], *, selected: bool
 ) -> list[Line]:
     """Return all of one APIC."""
     if vcpu.apic.mode == "disabled":
         return column(vcpu, before, size[0])
-    return apic_sheet.render(vcpu, before, size)
+    return apic_sheet.render(vcpu, before, size, selected=selected)
 
 
 def column(vcpu: VcpuSnapshot, before: VcpuSnapshot, width: int) -> list[Line]:

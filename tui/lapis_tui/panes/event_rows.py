@@ -9,9 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.machine.log import KEPT
 from lapis_sessions.views.folding import Folds
 from lapis_tui.blocks.event_filter import EVERYTHING
-from lapis_tui.past import Past
+from lapis_tui.past import SPARE, Past
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +87,8 @@ class EventRows:
         self._found += [each for each in some if self.filter(each)]
         if some:
             self._looked = some[-1].seq + 1
+        if len(self._found) > KEPT + SPARE:
+            del self._found[:-KEPT]
         if self._later_of is not view.ahead:
             self._later_of = view.ahead
             self._later = [e for e in view.ahead[:MOST_LATER] if self.filter(e)]
