@@ -56,6 +56,21 @@ def test_a_descriptor_is_put_into_words(raw: int, text: str) -> None:
     assert pointer == "pointer: GDTR: this address"
 
 
+def test_a_system_descriptor_of_long_mode_has_two_halves() -> None:
+    rig = Rig()
+    low, upper = 0x0000_8B00_5000_0067, 0xFFFF_8000
+    for index, raw in enumerate((0, low, upper, 0x00CF_9300_0000_FFFF)):
+        rig.vm.memory.write(GDT + 8 * index, raw.to_bytes(8, "little"))
+    rig.vcpu(0).regs.gdtr = Segment(0, GDT, 31, 0)
+    text = "TSS, busy, DPL 0, base 0xffff800000005000, limit 0x67"
+    for at in (GDT + 8, GDT + 23):
+        assert said(rig, at) == [
+            f"descriptor: selector 0x0008, entry 1 of the GDT: {text}"
+        ]
+    [data] = said(rig, GDT + 24)
+    assert "entry 3 of the GDT: data, writable" in data
+
+
 def test_gates_of_each_mode() -> None:
     wide = Rig()
     gate = bytes.fromhex("7856 1000 038e 3412 f0debc9a 00000000")

@@ -98,7 +98,7 @@ REFUSED = [
     (RAM_END - 1, "0000", "1 bytes at 0x1000000: neither memory nor a device"),
     (1 << 47, "00", "1 bytes at 0x800000000000: the address is not canonical"),
     ((1 << 47) - 1, "0000", "1 bytes at 0x800000000000: the address is not canonical"),
-    ((1 << 64) - 1, "0000", "2 bytes at 0xffffffffffffffff go beyond the end, "),
+    ((1 << 64) - 1, "0000", "2 bytes at 0xffffffffffffffff are not within 0 to 0xff"),
     (5 << 30, "00", "1 bytes at 0x140000000: not mapped by its page tables"),
     (0x500, "", "0 bytes to write: 1 to 4096 at once"),
     (0x500, "00" * 4097, "4097 bytes to write: 1 to 4096 at once"),
@@ -130,8 +130,11 @@ def test_rom_is_refused_and_what_is_before_it_stays() -> None:
 
 def test_without_paging_a_linear_address_has_32_bits() -> None:
     m = machines.machine(INC_LOOP)
-    with pytest.raises(EngineError, match="go beyond the end, 0xffffffff"):
+    with pytest.raises(EngineError, match="are not within 0 to 0xffffffff"):
         m.write_memory(0, 1 << 32, "00")
+    for physical in (False, True):
+        with pytest.raises(EngineError, match="bytes at -0x5 are not within"):
+            m.write_memory(0, -5, "00", physical=physical)
     with pytest.raises(UnmappedError):
         m.write_memory(0, 1 << 32, "00", physical=True)
 

@@ -207,8 +207,8 @@ def write(vm: Vm, vcpu: Vcpu, at: int, written: str, *, physical: bool) -> None:
     if not 1 <= len(data) <= MOST_WRITTEN:
         raise EngineError(f"{len(data)} bytes to write: 1 to {MOST_WRITTEN} at once")
     top = MASK32 if not physical and not vcpu.regs.efer & EFER_LMA else MASK64
-    if at + len(data) - 1 > top:
-        raise EngineError(f"{len(data)} bytes at {at:#x} go beyond the end, {top:#x}")
+    if at < 0 or at + len(data) - 1 > top:
+        raise EngineError(f"{len(data)} bytes at {at:#x} are not within 0 to {top:#x}")
     for end in (at, at + len(data) - 1):
         if not physical and not is_canonical(vcpu.regs, end):
             raise UnmappedError(end, 1, "the address is not canonical")

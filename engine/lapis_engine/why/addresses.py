@@ -37,6 +37,7 @@ SYSTEM: Final = {
 GATES: Final = frozenset({4, 5, 6, 7, 0xC, 0xE, 0xF})
 EXPLAINED: Final = {**dict.fromkeys(LVTS, "lvt"), "timer_divide": "divide"}
 """Registers that `explain` knows by another name."""
+DOUBLE: Final = frozenset({2, 9, 0xB, 0xC})
 WALKS: Final = 20_000
 """Walks at most that look for the table that an entry is in."""
 CANONICAL_SIGN: Final = 1 << 47
@@ -109,9 +110,17 @@ def _descriptor(
     machine: Machine, vcpu: Vcpu, table: str, base: int, at: int
 ) -> Iterator[Reason]:
     index = (at - base) // 8
+    is_long = bool(vcpu.regs.efer & EFER_LMA)
     raw = _read(machine, vcpu, base + 8 * index, 8)
+    before = (
+        _read(machine, vcpu, base + 8 * index - 8, 8) if index and is_long else None
+    )
+    if before is not None and _is_double(before):
+        index, raw = index - 1, before  # its upper half
     if raw is None:
         return
+    if is_long and _is_double(raw):
+        raw |= (_read(machine, vcpu, base + 8 * index + 8, 8) or 0) << 64
     selector = 8 * index + (4 if table == "LDT" else 0)
     text = f"selector {selector:#06x}, entry {index} of the {table}: "
     if table == "GDT" and not index:
@@ -121,14 +130,26 @@ def _descriptor(
     yield allows("descriptor", text, table, index=index, selector=selector, raw=raw)
 
 
+def _is_double(raw: int) -> bool:
+    """Tell whether a descriptor has 16 bytes in long mode: LDT, TSS or call gate.
+
+    A present one alone counts, for what follows zeros is no half of anything.
+    """
+    is_system = raw >> 32 & (1 << 15 | 1 << 12) == 1 << 15
+    return is_system and raw >> 40 & 0xF in DOUBLE
+
+
 def descriptor(raw: int) -> str:
-    """Return a descriptor of 8 bytes in words (SDM Vol. 3A "Segment Descriptors")."""
-    high = raw >> 32
+    """Return a descriptor of 8 or 16 bytes in words.
+
+    SDM Vol. 3A "Segment Descriptors", "Segment Descriptor Tables in IA-32e Mode".
+    """
+    upper, high = raw >> 64 & MASK32, raw >> 32 & MASK32
     kind, dpl = high >> 8 & 0xF, high >> 13 & 3
     present = "" if high & 1 << 15 else ", not present"
     if not high & 1 << 12 and kind in GATES:
-        return f"{_gate_text(raw)}, DPL {dpl}{present}"
-    base = raw >> 16 & 0xFF_FFFF | high & 0xFF00_0000
+        return f"{_gate_text(raw, is_long=bool(upper))}, DPL {dpl}{present}"
+    base = upper << 32 | raw >> 16 & 0xFF_FFFF | high & 0xFF00_0000
     limit = raw & 0xFFFF | high & 0xF_0000
     if high & 1 << 23:
         limit = limit << 12 | 0xFFF
