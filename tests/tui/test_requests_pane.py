@@ -339,13 +339,15 @@ def test_the_field_beside_the_request_checks_while_one_types() -> None:
     ("code", "keys", "told"),
     [
         ("a1000000d0", "x", "p #PF"), ("ec", "x", "g #GP"),
-        ("a1000000d0", "R", "c cycle"), ("66ba9909 ee", "R", "d device"),
+        ("a1000000d0", "R", "f file"), ("66ba9909 ee", "R", "d device"),
     ],
 )  # fmt: skip
 def test_a_choice_offers_what_there_is(code: str, keys: str, told: str) -> None:
     async def play(driver: Driver) -> None:
         await driver.press("4", *keys)
         assert told in driver.text
+        assert ELLIPSIS not in driver.rows[-2]
+        assert len(driver.rows[-2]) <= 80
         if code != "a1000000d0":
             assert "#PF" not in driver.text
             assert "cycle" not in driver.text

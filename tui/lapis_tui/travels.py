@@ -39,7 +39,10 @@ class TravelsApp(OrdersApp):
     def on_line_pane_keyed(self, message: LinePane.Keyed) -> None:
         """Wait for the key that a pane asks for."""
         words = "  ".join(f"{key} {text}" for key, text in message.keys.items())
-        self.main.tell(f"{message.what}:  {words}  (any other key leaves)")
+        text = f"{message.what}:  {words}"
+        tail = "  (any other key leaves)"
+        has_room = len(text) + len(tail) < self.size.width
+        self.main.tell(text + tail if has_room else text)
 
         def chosen(key: str | None) -> None:
             self.main.tell("")

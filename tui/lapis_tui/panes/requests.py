@@ -29,8 +29,8 @@ FAULTS = {"g": "gp", "p": "pf", "u": "ud", "s": "ss", "n": "np", "a": "ac"}
 """What `x` and a letter raise; `o` begins the line that raises the others."""
 ANY_FAULT = "o"
 RULES = {
-    "a": ("always", "0"), "o": ("once", "once 0"), "s": ("one by one", "0, 1, 2"),
-    "c": ("cycle", "cycle 0, 1"), "n": ("counting", "count*4"),
+    "a": ("always", "0"), "o": ("once", "once 0"), "s": ("list", "0, 1, 2"),
+    "c": ("cycle", "cycle 0, 1"), "n": ("count", "count*4"),
     "d": ("device", "device"), "x": ("fault", "fault gp"), "f": ("file", "file PATH"),
 }  # fmt: skip
 """What `R` and a letter begin: in a word, and as a rule's second half."""
@@ -307,7 +307,7 @@ class RequestsPane(LinePane):
             return
         letters = RULES if it.read else OF_WRITES
         names = {key: RULES[key][0] for key in letters}
-        self.post_message(self.Keyed("answer by a rule", names, self._rule))
+        self.post_message(self.Keyed("rule", names, self._rule))
 
     def _rule(self, key: str) -> None:
         """Begin the rule, with what is to be said selected; the device's is whole."""
