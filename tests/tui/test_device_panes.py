@@ -134,6 +134,22 @@ def test_the_keys_of_a_pin() -> None:
     drive(level(), play)
 
 
+def test_back_in_the_past_a_pin_has_risen_less_often() -> None:
+    async def play(driver: Driver) -> None:
+        await driver.command("run 5000")
+        await driver.command("checkpoint before")
+        await show(driver, "ioapic", 5)
+        await driver.press("i", "i", "i")
+        assert "rose 3 times" in told(driver, "ioapic")
+        await driver.command("goto before")
+        assert "never rose" in told(driver, "ioapic")
+        assert line_of(driver, "> 5")
+        await driver.command("goto end")
+        assert "rose 3 times" in told(driver, "ioapic")
+
+    drive(level(), play)
+
+
 def test_what_moves_a_line_is_recorded_as_an_act() -> None:
     async def play(driver: Driver) -> None:
         before = driver.view.now.history.acts
@@ -218,6 +234,27 @@ def test_a_click_goes_to_a_row_and_f1_explains() -> None:
         assert "to the next event about this" in driver.text
 
     drive(level(), play, (80, 33))
+
+
+def test_a_device_with_an_odd_name_holds_a_line() -> None:
+    """Names of plug-ins' devices are text, whatever stands in them."""
+    name = "[red]x[/] \x1b[31m 中"
+    session = level(machine="pc")
+    com1 = next(each for each in session.machine.vm.devices if each.name == "com1")
+    com1.name, com1.state.line = name, True
+
+    async def play(driver: Driver) -> None:
+        await show(driver, "pic", 4)
+        await driver.press("r")
+        await driver.go("ioapic")
+        await driver.press("j")
+        assert "[red]x[/]" in driver.text
+        assert "\x1b" not in driver.text
+        await driver.go("timers")
+        await driver.press("G")
+        assert "[red]x[/]" in told(driver, "timers")
+
+    drive(session, play, (120, 40))
 
 
 # The blocks alone.

@@ -118,7 +118,7 @@ def detail(pin: PinView, rose: int, width: int) -> list[Line]:
     head = Line(f" pin {pin.pin} ", "title").add(f"{pin.entry:016x} ", "address")
     out = [head, *told(pin.text, width)]
     line = Line(" line ", "label").add(ioapic.held(pin.asserted, pin.holders), "symbol")
-    line.add(f", {ioapic.rose(rose)} in the events kept")
+    line.add(f", {ioapic.rose(rose)} as far as events are known")
     line.add(", send pending" if pin.busy else "", "warn")
     to = Line(" goes to ", "label").add(f"{pin.destination}: ")
     to.add(every(pin.reaches), "strong" if pin.reaches else "bad")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -10,8 +9,7 @@ from textual.binding import Binding
 from lapis_engine.events import IoapicEnded, MessageSent, PinChanged
 from lapis_sessions.views.ioapic import PinView, rises
 from lapis_tui.blocks import pins
-from lapis_tui.panes.keys import KeyHint
-from lapis_tui.panes.rows import RowsPane
+from lapis_tui.panes.wired import WiredPane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +17,11 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from lapis_engine.events import Event
-    from lapis_sessions.views.wanted import Wanted
     from lapis_tui.blocks.lines import Line
     from lapis_tui.view import View
 
 
-class IoapicPane(RowsPane[PinView]):
+class IoapicPane(WiredPane[PinView]):
     """The pins, and the keys that move one."""
 
     TITLE = "IOAPIC"
@@ -38,17 +35,8 @@ class IoapicPane(RowsPane[PinView]):
     )
     NOTHING = " this machine has no IOAPIC"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "tell", "all of this pin, as a sheet", show=False),
         Binding("x", "explain", "its entry, field by field", show=False),
-        Binding("w", "why", "why its vector is, or is not, delivered", show=False),
-        Binding("i", "move('pulse')", "assert this pin and let it go", show=False),
-        Binding("r", "move('raise')", "assert it once more", show=False),
-        Binding("l", "move('lower')", "take one assertion away", show=False),
     ]
-    hints = (
-        KeyHint("enter", "Enter", "tell"), KeyHint("w", "w", "why"),
-        KeyHint("i", "i", "pulse"), KeyHint("e", "e", "event"),
-    )  # fmt: skip
 
     def __init__(self) -> None:
         """Start empty."""
@@ -56,10 +44,6 @@ class IoapicPane(RowsPane[PinView]):
         self._rose: dict[int, int] = {}
         self._counted: tuple[int, int] = (-1, 0)
         """Generation of the events that were counted, and the number of the next."""
-
-    def want(self, so_far: Wanted) -> Wanted:
-        """Ask for the devices."""
-        return replace(so_far, devices=True)
 
     def update(self, view: View) -> None:
         """Show `view`."""
@@ -114,11 +98,13 @@ class IoapicPane(RowsPane[PinView]):
             isinstance(event, MessageSent) and event.source == f"ioapic pin {row.pin}"
         )
 
-    def action_tell(self) -> None:
-        """Tell all of the pin."""
-        pin = self.chosen
-        if pin is not None:
-            self.post_message(self.Sheet(f"ioapic {pin.pin}"))
+    def telling(self, row: PinView) -> str:
+        """Return the command that tells all of a pin."""
+        return f"ioapic {row.pin}"
+
+    def named(self, row: PinView) -> str:
+        """Return the number of a pin."""
+        return f"{row.pin}"
 
     def action_explain(self) -> None:
         """Explain the entry of the pin."""
@@ -137,9 +123,3 @@ class IoapicPane(RowsPane[PinView]):
         there = pin.reaches or (self._view.selected,)
         number = self._view.selected if self._view.selected in there else there[0]
         self.post_message(self.Sheet(f"irq why {pin.vector:#x} {number}"))
-
-    def action_move(self, how: str) -> None:
-        """Move the line of the pin."""
-        pin = self.chosen
-        if pin is not None:
-            self.wish(f"irq {how} {pin.pin}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -11,7 +10,7 @@ from lapis_engine.events import MessageSent
 from lapis_sessions.views.messages import MessageRow
 from lapis_tui.blocks import message_rows
 from lapis_tui.panes.keys import KeyHint
-from lapis_tui.panes.rows import RowsPane
+from lapis_tui.panes.wired import DevicePane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +18,11 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from lapis_engine.events import Event
-    from lapis_sessions.views.wanted import Wanted
     from lapis_tui.blocks.lines import Line
     from lapis_tui.view import View
 
 
-class MsiPane(RowsPane[MessageRow]):
+class MsiPane(DevicePane[MessageRow]):
     """The messages, and the key that sends one."""
 
     TITLE = "MSI"
@@ -48,10 +46,6 @@ class MsiPane(RowsPane[MessageRow]):
     def __init__(self) -> None:
         """Start empty."""
         super().__init__("msi")
-
-    def want(self, so_far: Wanted) -> Wanted:
-        """Ask for the devices."""
-        return replace(so_far, devices=True)
 
     def rows_of(self, view: View) -> Sequence[MessageRow] | None:
         """Return the messages."""

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
-
-from textual.binding import Binding
+from typing import TYPE_CHECKING
 
 from lapis_engine.events import ExtIntDelivered
 from lapis_sessions.views.pic import LINES, PicLineView
 from lapis_tui.blocks import pic_lines
-from lapis_tui.panes.keys import KeyHint
-from lapis_tui.panes.rows import RowsPane
+from lapis_tui.panes.wired import WiredPane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from textual.binding import BindingType
-
     from lapis_engine.events import Event
     from lapis_sessions.views.snapshot import Snapshot
-    from lapis_sessions.views.wanted import Wanted
     from lapis_tui.blocks.lines import Line
     from lapis_tui.view import View
 
@@ -31,7 +24,7 @@ def lines(picture: Snapshot) -> tuple[PicLineView, ...] | None:
     return None if found is None else tuple(e for c in found.pics for e in c.lines)
 
 
-class PicPane(RowsPane[PicLineView]):
+class PicPane(WiredPane[PicLineView]):
     """The lines, and the keys that move one."""
 
     TITLE = "8259s"
@@ -42,25 +35,10 @@ class PicPane(RowsPane[PicLineView]):
         "`*` has changed since the stop before. i r l move the line, as an act."
     )
     NOTHING = " this machine has no 8259"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "tell", "all of this line, as a sheet", show=False),
-        Binding("w", "why", "why its vector is, or is not, delivered", show=False),
-        Binding("i", "move('pulse')", "assert this line and let it go", show=False),
-        Binding("r", "move('raise')", "assert it once more", show=False),
-        Binding("l", "move('lower')", "take one assertion away", show=False),
-    ]
-    hints = (
-        KeyHint("enter", "Enter", "tell"), KeyHint("w", "w", "why"),
-        KeyHint("i", "i", "pulse"), KeyHint("e", "e", "event"),
-    )  # fmt: skip
 
     def __init__(self) -> None:
         """Start empty."""
         super().__init__("pic")
-
-    def want(self, so_far: Wanted) -> Wanted:
-        """Ask for the devices."""
-        return replace(so_far, devices=True)
 
     def rows_of(self, view: View) -> Sequence[PicLineView] | None:
         """Return the sixteen lines."""
@@ -89,18 +67,16 @@ class PicPane(RowsPane[PicLineView]):
         """Tell whether an event is the delivery of a line's vector."""
         return isinstance(event, ExtIntDelivered) and event.vector == row.vector
 
-    def action_tell(self) -> None:
-        """Tell all of the line."""
-        if self.chosen is not None:
-            self.post_message(self.Sheet(f"pic {self.chosen.irq}"))
+    def telling(self, row: PicLineView) -> str:
+        """Return the command that tells all of a line."""
+        return f"pic {row.irq}"
+
+    def named(self, row: PicLineView) -> str:
+        """Return a line as one of ISA's."""
+        return f"{row.irq} --isa"
 
     def action_why(self) -> None:
         """Ask why the vector of the line is where it is, on the selected vCPU."""
         if self.chosen is not None and self._view is not None:
             line = f"irq why {self.chosen.vector:#x} {self._view.selected}"
             self.post_message(self.Sheet(line))
-
-    def action_move(self, how: str) -> None:
-        """Move the line."""
-        if self.chosen is not None:
-            self.wish(f"irq {how} {self.chosen.irq} --isa")
