@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-YOUNG: Final = 2_000
+YOUNG: Final = 5_000
 """Objects more than went, at which the youngest are looked at; Python's is 700."""
 MIDDLE: Final = 10
 """Such looks, at which those that outlived one are looked at as well."""
@@ -32,7 +32,6 @@ QUIET_SECONDS: Final = 2.0
 def seldom() -> Iterator[None]:
     """Collect seldom for a while, and as before after it."""
     before = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, NEVER)
     try:
@@ -40,6 +39,11 @@ def seldom() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+def starting() -> None:
+    """Look at young objects seldom: a start makes many, and next to no garbage."""
+    gc.set_threshold(YOUNG, MIDDLE)
 
 
 class Rest:

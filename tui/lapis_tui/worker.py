@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.timeline.way import Way
 
-SLICE_SECONDS = 0.02
+SLICE_SECONDS = 0.01
 """What a slice should take; a break waits for one at most."""
-FIRST_SLICE, SMALLEST_SLICE, LARGEST_SLICE = 20_000, 500, 2_000_000
-"""Instructions: what they cost depends on how many of them exit."""
+FIRST_SLICE, SMALLEST_SLICE, LARGEST_SLICE = 500, 100, 2_000_000
+"""Instructions: what they cost depends on how many of them exit. Where each one does a
+thousand take 30 ms, so the first slice of all is small; the next run begins with what
+the one before it has found."""
 GOODBYE_SECONDS = 5.0
 """How long to wait for a slice to end when the program does."""
 PANE_EVENTS = 200
@@ -92,6 +94,8 @@ class Worker:
         self._history: tuple[object, ...] = ()
         """What the last picture's past and future were those of."""
         self._slice = FIRST_SLICE
+        self._is_begun = False
+        """Whether the present run has had a slice, from which one can tell."""
         self._since = self._shown = 0.0
         self._began = self._told = 0.0
         """When the present order was begun, and last told how it gets on."""
@@ -195,7 +199,7 @@ class Worker:
             self._post(Done(order.line, text, ok=False, quiet=order.quiet))
             return
         self._lines.append(order.line)
-        self._slice = FIRST_SLICE
+        self._is_begun = False
         self._began = self._since = monotonic()
         self._shown = self._told = self._since - FRAME_SECONDS + SHORT_SECONDS
         outcome = self._session.execute(
@@ -235,11 +239,9 @@ class Worker:
         if self._session.timeline.at_end:
             self._type()
         now = monotonic()
-        took = now - self._since
-        if took < SLICE_SECONDS / 2:
-            self._slice = min(self._slice * 2, LARGEST_SLICE)
-        elif took > SLICE_SECONDS:
-            self._slice = max(self._slice // 2, SMALLEST_SLICE)
+        if self._is_begun:
+            self._slice = fitting(self._slice, now - self._since)
+        self._is_begun = True
         if now - self._shown >= self._frame and self._drawn.is_set():
             self._show(running=True)
             now = monotonic()
@@ -272,6 +274,18 @@ class Worker:
         anew = here[:1] != self._history[:1]
         self._history = here
         return anew, timeline.ahead()
+
+
+def fitting(size: int, took: float) -> int:
+    """Return how large the next slice is to be, when one of `size` took so long.
+
+    It becomes shorter at once, and longer by and by.
+    """
+    if took > SLICE_SECONDS:
+        return max(int(size * SLICE_SECONDS / took), SMALLEST_SLICE)
+    if took < SLICE_SECONDS / 2:
+        return min(size * 2, LARGEST_SLICE)
+    return size
 
 
 def brief(outcome: Outcome) -> str:

@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import SessionError
-from lapis_sessions.guests import read_file
 from lapis_sessions.text.visible import visible
 from lapis_tui import output
 
@@ -30,6 +29,8 @@ def script(path: str) -> list[str]:
 
     Empty lines and lines that begin with `#` are left out.
     """
+    from lapis_sessions.guests import read_file  # noqa: PLC0415 - rarely wanted
+
     data = _standard_input() if path == "-" else read_file(path, MAX_SCRIPT, "script")
     try:
         text = data.decode("utf-8")

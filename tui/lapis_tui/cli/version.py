@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import ConfigError
@@ -33,6 +32,8 @@ def tell(context: click.Context, _parameter: click.Parameter, given: bool) -> No
     """Print it, and end."""
     if not given or context.resilient_parsing:
         return
+    from importlib.metadata import version  # noqa: PLC0415 - a tenth of the start
+
     from lapis_engine.cpu import selfcheck  # noqa: PLC0415 - loads the processor
     from lapis_tui import built  # noqa: PLC0415 - it too
 

@@ -97,6 +97,8 @@ class MainScreen(TypingScreen):
         """What the present places were made from."""
         self._there: dict[str, Widget] = {}
         """Every pane by its name, whether in view or not."""
+        self._rows: tuple[Widget, ...] = ()
+        """What the screen is made of, top to bottom."""
         self._zoomed = ""
         self.places = Places()
         """Where the panes are."""
@@ -107,18 +109,18 @@ class MainScreen(TypingScreen):
 
     def compose(self) -> ComposeResult:
         """Put the panes on the screen, top to bottom."""
-        yield fixed("status")
-        yield SeekPane()
         panes = [*(kind() for kind in PANES), *self._plugged.values()]
         self._there = {f"{pane.id}": pane for pane in panes}
-        yield Body(*panes)
-        yield CommandLine(self._complete)
-        yield KeysPane()
+        for pane in panes:  # before they are styled, which takes a while
+            pane.add_class("pane")
+        self._rows = (
+            fixed("status"), SeekPane(), Body(*panes), CommandLine(self._complete),
+            KeysPane(),
+        )  # fmt: skip
+        yield from self._rows
 
     def on_mount(self) -> None:
         """Begin where the layout begins."""
-        for pane in self.query_one(Body).children:
-            pane.add_class("pane")
         self.post_message(self.Ready())
 
     def on_resize(self) -> None:
@@ -215,8 +217,8 @@ class MainScreen(TypingScreen):
 
     @property
     def _is_whole(self) -> bool:
-        """Whether the panes are there: they are made late, and go before the rest."""
-        return any(pane.is_attached for pane in self._there.values())
+        """Whether all is there: it is made late, and goes one by one in the end."""
+        return bool(self._rows) and all(row in self.children for row in self._rows)
 
     def _panes(self) -> Iterator[Any]:
         """Yield the panes in view, in the order of the layout."""
