@@ -6,10 +6,11 @@ up, nest, wait for an answer and stand in their past; no pane is named here.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
-from rigs.screens import GUESTS, Driver, drive
+from rigs.screens import GUESTS, Driver, bringup, drive
 
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
@@ -154,3 +155,28 @@ def test_every_cell_of_a_long_row_comes_into_view() -> None:
         assert _shown(pane)[0] == Line(words).fit(pane.extent[0]).plain + " "
 
     drive(_session("waits for an answer"), play, (80, 25))
+
+
+@pytest.mark.parametrize("size", [(30, 16), (40, 12), *SIZES], ids=str)
+def test_a_question_is_asked_in_full(size: tuple[int, int]) -> None:
+    async def play(it: Driver) -> None:
+        await it.press("q")
+        text = " ".join(row.strip("│╭╮╰╯─ ▃▁▂") for row in it.rows)
+        words = " ".join(text.split())
+        assert "What was done here is in no recording: 1 act." in words
+        assert "keeps it, from the beginning on." in words
+        assert "y quit" in words
+        assert "n stay" in words
+
+    drive(_session("waits for an answer"), play, size)
+
+
+@pytest.mark.parametrize(("key", "sign"), [("3", "more vCPUs"), ("7", "more rows")])
+def test_vcpus_without_room_are_counted(key: str, sign: str) -> None:
+    async def play(it: Driver) -> None:
+        await it.press(key)
+        assert re.search(rf"… \d+ {sign}", it.text)
+        await it.press("p")
+        await it.until(lambda: re.search(r"(vCPU 31|v31>)", it.text) is not None)
+
+    drive(bringup(32), play, (80, 25))

@@ -56,7 +56,12 @@ def _below(view: View, boot: Boot, width: int, room: int) -> list[Line]:
     sentence = None if vcpu.why is None else vcpu.why.text
     tail = lanes.why(vcpu.id, steps, sentence, width)[: room - 1]
     count = min(len(view.now.vcpus), room - len(tail))
-    first = max(min(vcpu.id - count // 2, len(view.now.vcpus) - count), 0)
+    hidden = len(view.now.vcpus) - count
+    if hidden and count > 1:
+        count, hidden = count - 1, hidden + 1
+        more = Line(f" … {hidden} more vCPUs: n and p go there", "dim")
+        tail.insert(0, more.fit(width))
+    first = max(min(vcpu.id - count // 2, hidden), 0)
     lists = [
         lanes.checklist(n, boot.steps[n], width, selected=n == vcpu.id)
         for n in range(first, first + count)

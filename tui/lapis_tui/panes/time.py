@@ -36,15 +36,18 @@ def render(view: View, size: tuple[int, int]) -> list[Line]:
     main.extend(bar.row(rows[0], here)).add("┤", "rule")
     main.add(f" {lines.count(history.end.retired)}", "label")
     out = [main.fit(width)]
-    marks = _marks(view, on, width)[: max(height // MARKED, 1)]
+    known = _marks(view, on, width)
+    marks = known[: max(height // MARKED, 1)]
     room = max(height - len(marks) - 2, 0)
-    out += _lanes(view, rows, here, width, room)
-    return [*out, *marks, where(view, width)][: max(height, 1)]
+    lanes = _lanes(view, rows, here, width, room)
+    hidden = len(view.now.vcpus) - len(lanes) + len(known) - len(marks)
+    return [*out, *lanes, *marks, where(view, width, hidden)][: max(height, 1)]
 
 
 def _headed(name: str) -> Line:
-    line = Line(" ").add(name[: HEAD - 2], "label")
-    return line.add(" " * (HEAD - line.width))
+    whole = Line(name, "label")
+    head = whole if whole.width <= HEAD - 2 else whole.fit(HEAD - 2)
+    return Line(" ").extend(head).pad(HEAD)
 
 
 def _lanes(
@@ -100,14 +103,16 @@ def _set(head: str, marks: Iterable[tuple[int, str]]) -> Line | None:
     return line if at else None
 
 
-def where(view: View, width: int) -> Line:
-    """Say where the machine is, and what comes next."""
+def where(view: View, width: int, hidden: int = 0) -> Line:
+    """Say where the machine is, what comes next, and how many rows have no room."""
     history = view.now.history
     line = _headed("where").add(" ")
     line.add(f"#{max(history.here.seq - 1, 0)}  ", "strong")
     line.add(f"{lines.count(history.here.retired)} instructions  ")
     line.add(f"{lines.time(history.here.now)}  ")
     line.add(f"act {history.done} of {history.acts}", "label")
+    if hidden:
+        line.add(f"   … {hidden} more rows, z", "dim")
     ahead = next((act for act in history.window if not act.done), None)
     if ahead is not None:
         line.add("   next: ", "label").add(ahead.text)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 WIDTH = 66
-"""Columns of the text."""
+"""Columns of the text, at most."""
+MARGIN = 7
+"""Columns of the screen that it leaves: its border, what is within it, a scrollbar."""
 
 
 class AskScreen(ModalScreen[bool]):
@@ -34,22 +36,29 @@ class AskScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """A box in the middle."""
-        text = self._text.splitlines()
-        rows = [Line(row) for part in text for row in wrapped(part, WIDTH)]
-        keys = Line("y", "strong").add(f" {self._yes}    ").add("n", "strong")
-        rows += [Line(), keys.add(f" {self._no}")]
         with Vertical(id="ask") as box:
             box.border_title = plain_title(self._title)
-            pane = LinePane(id="ask-text")
-            pane.styles.height = len(rows)
-            yield pane
-        self._rows = rows
+            yield LinePane(id="ask-text")
 
     def on_mount(self) -> None:
         """Show the text."""
+        self.query_one(LinePane).focus()
+
+    def on_resize(self) -> None:
+        """Break the text for the width that there is."""
+        rows = self._rows(max(min(WIDTH, self.size.width - MARGIN), 1))
         pane = self.query_one(LinePane)
-        pane.show(self._rows)
-        pane.focus()
+        pane.styles.height = len(rows)
+        pane.show(rows)
+
+    def _rows(self, width: int) -> list[Line]:
+        """Return the text, and the keys: side by side, or one below the other."""
+        text = self._text.splitlines()
+        rows = [Line(row) for part in text for row in wrapped(part, width)]
+        yes = Line("y", "strong").add(f" {self._yes}    ")
+        no = Line("n", "strong").add(f" {self._no}")
+        fits = yes.width + no.width <= width
+        return [*rows, Line(), *([yes.extend(no)] if fits else [yes, no])]
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - a binding passes it
         """Go back with the answer."""
