@@ -15,9 +15,9 @@ from rigs.session_files import recorded
 
 from lapis_tui.cli.main import lapis, main
 
-NOT_RUN = {"bench guests", "bench peers", "explore"}
+NOT_RUN = {"bench guests", "bench peers", "bench tui", "explore"}
 """The first boots guests (`tests/sessions/test_real_guests.py` has its arguments), the
-second has no arguments but a flag; the third starts processes, and is no slice of a
+next two have no arguments but a flag; the last starts processes, and is no slice of a
 suite: it has what a machine is made of from `exec`."""
 USUAL = {
     "file": "a.lapis", "first": "a.lapis", "second": "a.lapis", "guest": "ipi-ping",

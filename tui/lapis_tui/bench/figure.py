@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from lapis_tui import built
 
+FINE = frozenset({"ms", "s", "MiB"})
+"""Units whose hundredths are told, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -66,7 +69,8 @@ def interpreter() -> str:
 def line(f: Figure) -> str:
     """Return a line for a figure."""
     verdict = "" if f.target == "reported" else " met" if f.met else " MISSED"
+    value = f"{f.value:13,.2f}" if f.unit in FINE else f"{f.value:13,.0f}"
     return (
-        f"{f.name:28} {f.value:13,.0f} {f.unit:14} {f.ratio:8.4f} of {f.beside}"
+        f"{f.name:28} {value} {f.unit:14} {f.ratio:8.4f} of {f.beside}"
         f"; {f.target}{verdict}"
     )

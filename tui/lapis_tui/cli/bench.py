@@ -58,3 +58,15 @@ def bench_guests(names: Sequence[str], at: str, as_json: bool) -> int:  # noqa: 
     from lapis_tui.bench.real import main as measure  # noqa: PLC0415 - rarely wanted
 
     return headless.OK if measure(names, at, as_json=as_json) else headless.FAILED
+
+
+@bench.command("tui")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench_tui(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Measure the debugger: frames, keys, pauses, memory and starts.
+
+    The status is 1 when a target is missed, as on a machine with other things to do.
+    """
+    from lapis_tui.bench.tui import main as measure  # noqa: PLC0415 - rarely wanted
+
+    return headless.OK if measure(as_json=as_json) else headless.FAILED
