@@ -20,7 +20,6 @@ from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.garbage import seldom
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
-from lapis_tui.looks import LooksApp
 from lapis_tui.palette import PaletteProvider
 from lapis_tui.panes.command import CommandLine
 from lapis_tui.panes.events import EventsPane
@@ -32,6 +31,7 @@ from lapis_tui.screens.help import HelpScreen, about
 from lapis_tui.screens.inject import InjectScreen
 from lapis_tui.screens.sheet import SheetScreen
 from lapis_tui.terminal import Terminal, restorer
+from lapis_tui.touring import TouringApp
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -50,7 +50,7 @@ LOOK_SECONDS = 0.1
 """Between two looks whether somebody wants an end."""
 
 
-class LapisApp(LooksApp):
+class LapisApp(TouringApp):
     """The debugger on a terminal."""
 
     TITLE = "lapis"
@@ -218,6 +218,7 @@ class LapisApp(LooksApp):
             sender = 0 if view.selected else min(1, len(view.now.vcpus) - 1)
             vector = getattr(self.main.focused, "vector", None)
             screen = InjectScreen(view.selected, sender, view.now, vector)
+            self._opened("inject")
             self.push_screen(screen, self._inject)
 
     def _inject(self, line: str | None) -> None:
@@ -296,6 +297,7 @@ class LapisApp(LooksApp):
     def action_help(self) -> None:
         """Show help."""
         if self.screen is self.main:
+            self._opened("help")
             self.push_screen(HelpScreen(self.session_topics, about(self.focused)))
 
     def choose_entry(self, entry: Entry) -> None:

@@ -44,11 +44,18 @@ class Kept:
         self._stored = _read(path) if path is not None else Stored()
         self.changes = 0
         """How often something was changed."""
+        self._is_new = path is not None and not path.exists()
 
     @property
     def folder(self) -> Path | None:
         """Where its file is, and others may be; None where nothing is written."""
         return self._path.parent if self._path is not None else None
+
+    def greet(self) -> bool:
+        """Tell whether nothing was ever kept here; it is no more so after that."""
+        is_new, self._is_new = self._is_new, False
+        self.changes += is_new
+        return is_new
 
     @property
     def layout(self) -> str:

@@ -26,6 +26,14 @@ class Front(Protocol):
     def wear(self, theme: str) -> str:
         """Put on a theme and keep it; return what is to be said of it."""
 
+    def tour(self) -> str:
+        """Begin the tour, or go on with it; return what is to be said of it."""
+        ...
+
+    def leave_tour(self) -> str:
+        """Leave the tour; return what is to be said of it."""
+        ...
+
     def action_layout(self, name: str) -> None:
         """Show a layout."""
 
@@ -51,6 +59,10 @@ async def _quit(front: Front, _bound: Bound) -> str:
 async def _quit_at_once(front: Front, _bound: Bound) -> str:
     front.part(ask=False)
     return ""
+
+
+async def _tour(front: Front, bound: Bound) -> str:
+    return front.leave_tour() if "leave" in bound else front.tour()
 
 
 async def _layout(front: Front, bound: Bound) -> str:
@@ -79,10 +91,16 @@ async def _export(front: Front, bound: Bound) -> str:
 
 FILE: Final = Argument("file", "word", required=True)
 FORCE: Final = Argument("force", "flag", option=True)
+LEAVE: Final = ("leave",)
+
 OWN: Final = Registry((
     Command(
         "theme", "choose how the screen looks, or say which look it has", "read-only",
         _theme, str, (Argument("name", "word", choices=tuple(THEMES)),),
+    ),
+    Command(
+        "tour", "show a new user around in ap-bringup, step by step: begin, go on, or "
+        "leave", "read-only", _tour, str, (Argument("leave", "word", choices=LEAVE),),
     ),
     Command(
         "layout", "show a layout", "read-only", _layout, str,

@@ -28,6 +28,7 @@ from lapis_tui.panes.ours import PANES
 from lapis_tui.panes.plugged import PluggedPane
 from lapis_tui.panes.results import ResultsPane
 from lapis_tui.panes.seek import SeekPane
+from lapis_tui.panes.tour import TourPane
 from lapis_tui.past import Past
 from lapis_tui.screens.typing import TypingScreen
 from lapis_tui.splits import Box, Places, Sharing, names
@@ -114,8 +115,8 @@ class MainScreen(TypingScreen):
         for pane in panes:  # before they are styled, which takes a while
             pane.add_class("pane")
         self._rows = (
-            fixed("status"), SeekPane(), Body(*panes), CommandLine(self._complete),
-            KeysPane(),
+            fixed("status"), SeekPane(), Body(*panes), TourPane(),
+            CommandLine(self._complete), KeysPane(),
         )  # fmt: skip
         yield from self._rows
 
@@ -251,6 +252,7 @@ class MainScreen(TypingScreen):
         bar = status.render(view, self.size.width, typing=typing)
         self.query_one("#status", LinePane).show([bar])
         self.query_one(SeekPane).update(view)
+        self.query_one(TourPane).update(view, self.layout_.name)
         keys = self.query_one(KeysPane)
         keys.complaint = self.query_one(CommandInput).complaint
         keys.update(view, self.layout_, choices, self._hints(), typing=typing)
@@ -269,6 +271,7 @@ class MainScreen(TypingScreen):
         facts = (
             size, len(view.now.vcpus), len(view.now.pending), self.layout_.name,
             self._zoomed, tuple(self._front.items()), self.kept.changes,
+            self.query_one(TourPane).rows,
         )  # fmt: skip
         if facts == self._arranged:
             return
@@ -288,7 +291,8 @@ class MainScreen(TypingScreen):
     def _placed(self) -> Places:
         view, (width, height) = self.view, self.size
         assert view is not None
-        box = Box(0, 0, width, max(height - CHROME, 1))
+        tour = self.query_one(TourPane)
+        box = Box(0, 0, width, max(height - CHROME - tour.rows, 1))
         drawn = self.layout_.fitting(width, height)
         plugged = [f"{pane.id}" for pane in self._plugged.values()]
         cpus = len(view.now.vcpus)
