@@ -322,7 +322,7 @@ class MemoryPane(LinePane):
 
     def action_go(self) -> None:
         """Have an address typed."""
-        self.post_message(self.Asked("go to", "", self._go))
+        self.post_message(self.Asked("go to: ", "", self._go))
 
     def _go(self, text: str) -> str | None:
         view = self._view
@@ -348,7 +348,7 @@ class MemoryPane(LinePane):
         if self.window.register is not None:
             self.go_to(self.cursor, physical=self.window.physical)
             return
-        self.post_message(self.Asked("along", "rsp", self._along))
+        self.post_message(self.Asked("along: ", "rsp", self._along))
 
     def _along(self, text: str) -> str | None:
         word = text.strip().lower()
@@ -361,7 +361,7 @@ class MemoryPane(LinePane):
 
     def action_edit(self) -> None:
         """Have bytes typed, which are written where the cursor is."""
-        self.post_message(self.Asked("hex", "", self._edit))
+        self.post_message(self.Asked("hex: ", "", self._edit))
 
     def _edit(self, text: str) -> str | None:
         if not text:
