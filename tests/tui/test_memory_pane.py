@@ -17,8 +17,8 @@ from lapis_sessions.views.memory_picture import MemoryPlace, pointed
 from lapis_sessions.views.wanted import Wanted
 from lapis_tui.blocks import addresses, hexdump
 from lapis_tui.blocks.lines import plain
+from lapis_tui.blocks.memory_window import Window, render, typed
 from lapis_tui.panes import memory, walk
-from lapis_tui.panes.memory import Window, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def at(
 
 
 def text(view: View, window: Window, size: tuple[int, int] = (79, 9)) -> list[str]:
-    rows = memory.render(view, window, view.before.memory, size)
+    rows = render(view, window, view.before.memory, size)
     assert len(rows) == size[1]
     assert all(row.width <= size[0] for row in rows)
     return plain(rows).split("\n")
