@@ -62,6 +62,17 @@ def test_after_going_on_another_way_nothing_stale_is_shown() -> None:
     drive(bringup(), play, (200, 60))
 
 
+def test_after_a_fork_the_pane_follows_what_happens_again() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.command("goto 50%")
+        await it.press("F", "c")
+        assert it.view.now.branch == "branch-1"
+        assert "exit MMIO: read 4 bytes at 0xd0000000" in it.text
+
+    drive(bringup(), play, (80, 25))
+
+
 def test_a_filter_shows_some_and_a_bad_one_stays_with_its_reason() -> None:
     async def play(it: Driver) -> None:
         await it.press("c")

@@ -160,8 +160,8 @@ class EventsPane(LinePane):
         is_moved |= len(told) != len(self._told)
         if is_moved and count:
             self._reveal(self._rows.index(self._cursor))
-        elif self._at_end:
-            self._to_end()
+        elif self._at_end or (before is not None and before.ahead):
+            self._to_end()  # what lay ahead is no more: the present is the end
 
     def _whole(self) -> list[Line]:
         """Return the event under the cursor in rows, if it is longer than its own."""
