@@ -346,3 +346,9 @@ def test_nothing_else_changes_than_what_was_said(code: str) -> None:
     for flag, bit in STATUS.items():
         if moved >> bit & 1:
             assert flag in said, (flag, view.changes)
+
+
+def test_what_the_device_would_say_is_explained() -> None:
+    view = one(asking("a1f000e0fe", LAPIC))
+    assert view.own_decoded == "disabled by software, spurious vector 0xff"
+    assert one(asking("a1000000d0")).own_decoded is None

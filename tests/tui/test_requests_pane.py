@@ -10,7 +10,7 @@ from rigs.screens import Driver, bringup, drive, look
 
 from lapis_tui.blocks.asked import binary, entered, is_begun
 from lapis_tui.blocks.lines import ELLIPSIS, Line, plain
-from lapis_tui.blocks.requests import BESIDE, Field, by
+from lapis_tui.blocks.requests import BESIDE, by
 from lapis_tui.panes import requests as pane
 from lapis_tui.screens.ask import AskScreen
 
@@ -440,11 +440,3 @@ def test_a_replay_of_somebodys_answers_does_not_call_them_yours() -> None:
     ruled = replace(row.answer, by="rule 1")
     rows = [replace(row, answer=ruled, is_replayed=on) for on in (False, True)]
     assert [by(each) for each in rows] == ["rule 1", "rule 1, replay"]
-
-
-def test_what_is_typed_is_explained_where_the_register_can_be() -> None:
-    view = look(asking("a1f000e0fe", LAPIC, machine="pc"))
-    words = read(pane.render(view, (79, 19), Field("0x1ff")))
-    assert "fits 4 bytes enabled, spurious vector 0xff own" in words
-    for text in ("", "0x", "zz", "0x100000000"):
-        assert "enabled, spurious" not in read(pane.render(view, (79, 19), Field(text)))

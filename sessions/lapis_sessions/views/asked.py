@@ -71,6 +71,8 @@ class AskedView:
     """What a read there gives without traps, found out without touching it: the answer
     of the engine's own device, or for a write what it would overwrite. None where
     nobody is there, or it cannot be looked at."""
+    own_decoded: str | None
+    """That in words; None where nobody explains it."""
     decoded: str | None
     """What is written, in words; None for a read, and for what nobody explains."""
     changes: tuple[str, ...]
@@ -116,12 +118,14 @@ def _asked(
     vm, vcpu = machine.vm, machine.vcpu(request.vcpu)
     kind, address = request.kind, request.address
     place = naming.name(vm, vcpu, kind, address, read=request.read)
+    own = peeking.peek(vm, vcpu, kind, address, request.bytes)
     return AskedView(
         request=request,
         place=place,
         code=tuple(machine.disassemble(request.vcpu, None, CODE)),
-        own=peeking.peek(vm, vcpu, kind, address, request.bytes),
-        decoded=_decoded(request, place, known),
+        own=own,
+        own_decoded=_decoded(own, place, known),
+        decoded=None if request.read else _decoded(request.data, place, known),
         changes=changes.of(vm, vcpu, request),
         commands=tuple(entry_commands.try_all(vm, vcpu)),
         since=_since(events, request.vcpu),
@@ -130,15 +134,14 @@ def _asked(
 
 
 def _decoded(
-    request: PendingRequest, place: Named, known: Mapping[str, Explainer]
+    value: int | None, place: Named, known: Mapping[str, Explainer]
 ) -> str | None:
-    """Say what is written, where somebody explains such values."""
+    """Say what a value is, where somebody explains those of its register."""
     what = place.explained
-    if request.read or what is None or what not in known or place.within:
+    if value is None or what is None or what not in known or place.within:
         return None
     try:
-        raw = request.data | place.rest
-        return explain(what, raw, {what: known[what].explain}).text
+        return explain(what, value | place.rest, {what: known[what].explain}).text
     except LapisError:
         return None  # of a plug-in that failed, which has been told
 

@@ -6,7 +6,6 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lapis_engine.explain import EXPLAINERS, explain
 from lapis_sessions.views.asked import LOOKED_AT
 from lapis_tui.blocks.asked import binary, bytes_of, entered, is_begun
 from lapis_tui.blocks.lines import Line, count, time
@@ -172,14 +171,13 @@ def _facts(asked: AskedView, field: Field | None) -> Iterator[Line]:
     it = asked.request
     if field is not None:
         yield reading(field, it.bytes)
-        value = entered(field.text, it.bytes)
-        yield from _words(asked.place, value if isinstance(value, int) else None)
     if not it.read and it.kind != "inst-emul":
         yield _value(_fact("written"), it.data)
         if asked.decoded is not None:
             yield _fact("").add(asked.decoded, "good")
     yield _own(asked)
-    yield from _words(asked.place, asked.own)
+    if asked.own_decoded is not None:
+        yield _fact("").add(asked.own_decoded, "dim")
     yield _fact("changes").add("; ".join(asked.changes))
     since = asked.since
     began = f"from before the last {LOOKED_AT} events"
@@ -188,13 +186,6 @@ def _facts(asked: AskedView, field: Field | None) -> Iterator[Line]:
     yield _fact("waits").add(began)
     if asked.before:
         yield _before(asked.before)
-
-
-def _words(found: Named, value: int | None) -> Iterator[Line]:
-    """Yield what a value of a register means, where it can be explained."""
-    what = found.explained
-    if value is not None and what in EXPLAINERS and not found.within:
-        yield _fact("").add(explain(what, value | found.rest).text, "dim")
 
 
 def _value(line: Line, value: int) -> Line:
