@@ -85,6 +85,20 @@ def test_a_level_goes_through_its_pin(size: tuple[int, int]) -> None:
     drive(session, play, size)
 
 
+def test_the_cursor_begins_at_a_pin_that_is_in_use() -> None:
+    async def play(driver: Driver) -> None:
+        await driver.press("5")
+        assert line_of(driver, "> 0")
+        await driver.command("run 5000")
+        assert line_of(driver, "> 16")
+        await driver.press("k")
+        assert line_of(driver, "> 15")
+        await driver.press("c")
+        assert line_of(driver, "> 15")
+
+    drive(level(), play, (80, 25))
+
+
 def test_a_wrong_destination_says_who_is_not_there() -> None:
     async def play(driver: Driver) -> None:
         await driver.command("run 5000")

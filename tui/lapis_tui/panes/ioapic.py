@@ -66,6 +66,10 @@ class IoapicPane(WiredPane[PinView]):
             return None
         return () if found.ioapic is None else found.ioapic.pins
 
+    def first(self, rows: Sequence[PinView]) -> int:
+        """Return the first pin that is not masked."""
+        return next((pin.pin for pin in rows if not pin.masked), 0)
+
     def heads(self, view: View, width: int) -> list[Line]:
         """Return which IOAPIC it is, and the names of the columns."""
         found = view.now.devices

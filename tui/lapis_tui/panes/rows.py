@@ -51,6 +51,8 @@ class RowsPane(LinePane, Generic[Row]):
         self._view: View | None = None
         self.at = 0
         """Row under the cursor."""
+        self._is_moved = False
+        """The user has moved it."""
         self._page = 1
         self._first_row = 0
         """Line of the pane at which the list begins."""
@@ -75,6 +77,10 @@ class RowsPane(LinePane, Generic[Row]):
         """Return all that is known of one row."""
         raise NotImplementedError
 
+    def first(self, rows: Sequence[Row]) -> int:  # noqa: ARG002 - a pane may have no other
+        """Return the row that the cursor is on until the user moves it."""
+        return 0
+
     def is_about(self, event: Event, row: Row) -> bool:  # noqa: ARG002 - a pane may know none
         """Tell whether an event is about a row."""
         return False
@@ -93,6 +99,8 @@ class RowsPane(LinePane, Generic[Row]):
             return [Line(" not looked at yet", "dim")]
         if not rows:
             return [Line(self.NOTHING, "dim").fit(width)]
+        if not self._is_moved:
+            self.at = self.first(rows)
         self.at = max(0, min(self.at, len(rows) - 1))
         heads, below = self.heads(view, width), self.below(view, self.at, width)
         room = room_of(height, len(heads), len(below))
@@ -109,6 +117,7 @@ class RowsPane(LinePane, Generic[Row]):
 
     def action_choose(self, by: int) -> None:
         """Move the cursor."""
+        self._is_moved = True
         self.at = max(self.at + by, 0)
         if self._view is not None:
             self.update(self._view)
