@@ -7,6 +7,7 @@ from rigs.screens import Driver, bringup, drive
 
 from lapis_tui.kept import Kept
 from lapis_tui.layouts import LAYOUTS, PLUGGED
+from lapis_tui.splits import names
 
 SIZES = [(80, 25), (120, 40), (200, 60)]
 SHOWN = [each for each in LAYOUTS if each.first not in {PLUGGED, "terminal"}]
@@ -26,6 +27,23 @@ def test_each_layout_begins_in_its_first_pane_after_another(
             if it.app.main.layout_ is not one:
                 await it.press("tab", one.key)
             assert focused(it) == one.first, one.name
+
+    drive(bringup(), play, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_tab_comes_to_every_pane_of_a_layout_and_back(size: tuple[int, int]) -> None:
+    async def play(it: Driver) -> None:
+        for layout in SHOWN:
+            if it.app.main.layout_ is not layout:
+                await it.press(layout.key)
+            tree = layout.fitting(*size).tree
+            there = [n for n in names(tree) if it.app.query_one(f"#{n}").can_focus]
+            for step, by in (("tab", 1), ("shift+tab", -1)):
+                for _ in there:
+                    at = there.index(focused(it))
+                    await it.press(step)
+                    assert focused(it) == there[(at + by) % len(there)], layout.name
 
     drive(bringup(), play, size)
 

@@ -52,8 +52,11 @@ CHROME = 4
 """Rows of status, seek bar, command line and keys."""
 
 
-class MainScreen(TypingScreen):
-    """Status, seek bar, the panes of a layout, command line, keys."""
+class MainScreen(TypingScreen, inherit_bindings=False):
+    """Status, seek bar, the panes of a layout, command line, keys.
+
+    Its keys are the application's: Textual's Tab knows no pane that is behind another.
+    """
 
     class Ready(Message):
         """The panes are there: a picture can be shown."""
