@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rigs.screens import Driver, drive, spin
 
 from lapis_tui import worker
@@ -50,3 +52,14 @@ def test_a_guest_that_runs_does_not_keep_the_program_from_ending() -> None:
         it.app.exit()
 
     drive(spin(), play)  # pictures come while the screen is taken apart
+
+
+def test_the_interpreter_is_shared_finely_while_a_session_is_shown() -> None:
+    before = sys.getswitchinterval()
+
+    async def play(it: Driver) -> None:
+        assert it.app.busy
+        assert sys.getswitchinterval() < before
+
+    drive(spin(), play)
+    assert sys.getswitchinterval() == before

@@ -7,6 +7,7 @@ the guest does (`lapis_engine.machine.machine`).
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -47,6 +48,9 @@ PANE_EVENTS = 200
 """Events in a picture, when plug-ins have panes; ours keep their own."""
 SHORT_SECONDS = 0.25
 """What is over sooner is not shown on its way, and keys typed ahead wait for it."""
+SWITCH_SECONDS = 0.0003
+"""How long this thread may keep the interpreter when the screen's asks for it. Python's
+own is 5 ms, and a key goes through a dozen turns of the screen's loop."""
 FRAME_SECONDS = 0.066
 """Time between two pictures of a running guest."""
 
@@ -102,12 +106,15 @@ class Worker:
         self._frame = FRAME_SECONDS
         self.wanted = Wanted()
         """What the screen shows; the number of events is this thread's own affair."""
+        self._switch = sys.getswitchinterval()
         self._thread = Thread(target=self._serve, name="session", daemon=True)
 
     # Called by the screen.
 
     def start(self) -> None:
         """Begin, with a first picture."""
+        self._switch = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._thread.start()
 
     def order(self, order: Order) -> None:
@@ -144,6 +151,7 @@ class Worker:
         self._orders.put(None)
         if self._thread.is_alive():
             self._thread.join(GOODBYE_SECONDS)
+        sys.setswitchinterval(self._switch)
 
     # On the thread.
 
