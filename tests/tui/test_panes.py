@@ -154,7 +154,7 @@ def test_rip_breakpoints_and_cursor_have_glyphs() -> None:
     rows = listing(breakpoints=(16, 18), cursor=19).split("\n")
     assert rows[0].startswith(">*00000010")
     assert rows[1].startswith(" *00000012")
-    assert rows[2].startswith("→ 00000013")
+    assert rows[2].startswith("▸ 00000013")
 
 
 def test_places_and_targets_have_their_names_at_the_right_edge() -> None:

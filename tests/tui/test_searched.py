@@ -21,7 +21,7 @@ def screen(it: Driver) -> SearchedScreen:
 def cursors(it: Driver) -> list[str]:
     """The rows that the search stands on."""
     lines = screen(it).query(LinePane).first().lines
-    return [line.plain.strip() for line in lines if line.role == "cursor"]
+    return [line.plain.strip(" ▸") for line in lines if line.role == "cursor"]
 
 
 def foot(it: Driver) -> str:
@@ -35,7 +35,7 @@ def test_hits_are_marked_and_one_of_them_is_the_cursor() -> None:
     assert found(lines, "") == []
     out = marked(lines, [1, 2], 1, 6)
     assert [line.role for line in out] == ["", "here", "cursor"]
-    assert [line.plain for line in out] == ["abc", "xyBz  ", "bY    "]
+    assert [line.plain for line in out] == ["abc", "*xyBz ", "▸bY   "]
     assert lines[2].role == ""
 
 

@@ -188,7 +188,7 @@ def test_what_keys_send(key: str, character: str | None, data: bytes) -> None:
 def test_a_screen_has_its_cursor_marked() -> None:
     found = vga.render(Screen(("abc", "def"), (1, 2)))
     assert [line.plain for line in found] == ["abc", "def"]
-    assert found[1].spans == [("de", ""), ("f", "here")]
+    assert found[1].spans == [("de", ""), ("f", "caret")]
     assert "no screen of text" in vga.render(None)[0].plain
 
 

@@ -166,3 +166,51 @@ def test_the_terminals_own_colours_are_taken_as_they_are() -> None:
         assert pane.strip_of(Line("x", "bad"), 1)._segments[0].style != bare
 
     drive(bringup(), play)
+
+
+POINTING = {"▸", ">", "[", "*"}
+"""Signs of a row, or of a part of one, that the keys are about."""
+
+
+def _pointed(it: Driver) -> list[tuple[str, str]]:
+    """Return each row in view whose ground means something, with its pane."""
+    found = []
+    for pane in it.app.screen.query(LinePane):
+        if pane.region.height and pane.is_on_screen:
+            for number in range(pane.size.height):
+                line = pane.line_at(number + pane.scroll_offset.y)
+                if line is not None and line.role:
+                    found.append((f"{pane.id}", line.plain))
+    return found
+
+
+def test_a_row_under_a_cursor_has_a_sign_as_well() -> None:
+    async def play(it: Driver) -> None:
+        panes: set[str] = set()
+
+        def check() -> None:
+            for pane, text in _pointed(it):
+                panes.add(pane)
+                is_signed = text[0] in POINTING or text[1:2] in POINTING or "[" in text
+                assert is_signed, (pane, text)
+
+        await it.press("c")
+        for layout in LAYOUTS:
+            if layout.first in {"terminal", "plugged"}:
+                continue
+            it.app.main.show_layout(layout)
+            await it.press()
+            for pane in list(it.app.main.places.boxes):
+                it.app.main.focus_pane(pane)
+                await it.press()
+                await it.press("j", "k")
+                check()
+        await it.command("goto #5")
+        it.app.main.show_layout(LAYOUTS[0])
+        await it.press()
+        check()
+        rows = [row for row in it.rows if "ICR" in row or "IPI" in row]
+        assert any("·" in row[:3] for row in rows), rows
+        assert {"events", "ioapic", "memory", "walk", "acts"} <= panes
+
+    drive(bringup(), play, (160, 48))

@@ -131,6 +131,7 @@ LinePane > .line--symbol { color: $primary; }
 LinePane > .line--mnemonic { text-style: bold; }
 LinePane > .line--here { background: $lapis-here; }
 LinePane > .line--cursor { background: $lapis-cursor; text-style: $lapis-reverse; }
+LinePane > .line--caret { text-style: reverse; }
 LinePane > .line--rule { color: $lapis-rule; text-style: $lapis-dim-style; }
 LinePane > .line--good { color: $success; }
 LinePane > .line--warn { color: $warning; }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from lapis_tui.blocks.lines import Line, count
+from lapis_tui.blocks.lines import CURSOR, Line, count, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -133,7 +133,9 @@ def _line(
         here = history.here.retired if is_here else None
         line.add(" ").extend(_bar(row, here, whole, bar - 1))
     line = line.fit(width)
-    line.role = "cursor" if chosen else ""
+    if chosen:
+        line = signed(line, CURSOR)
+        line.role = "cursor"
     return line
 
 

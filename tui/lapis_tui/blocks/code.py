@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lapis_tui.blocks.lines import ELLIPSIS, Line
+from lapis_tui.blocks.lines import CURSOR, ELLIPSIS, Line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 BYTES_FROM = 56
 """Cells from which the bytes of an instruction are shown."""
 SHOWN_BYTES = 7
-CURSOR = "\N{RIGHTWARDS ARROW}"
 NARROW = 40
 """Cells below which an address has fewer zeros in front."""
 _TARGET = re.compile(r"^0x([0-9a-f]+)$")

@@ -23,11 +23,17 @@ Span = tuple[str, str]
 
 ROLES = (
     "dim", "label", "title", "strong", "changed", "address", "symbol", "mnemonic",
-    "here", "cursor", "rule", "good", "warn", "bad", "held",
+    "here", "cursor", "caret", "rule", "good", "warn", "bad", "held",
 )  # fmt: skip
 """Every role that a pane may use."""
 
 ELLIPSIS = "…"
+CURSOR = "▸"
+"""Sign of the row that the keys are about, where that has no other."""
+HIT = "*"
+"""Sign of a row with what is searched for."""
+NOT_YET = "·"
+"""Sign of what lies ahead."""
 
 
 class Line:
@@ -123,6 +129,32 @@ def number(value: int, digits: int, role: str = "", *, mark: bool = False) -> Li
     line = Line("*" if mark else " ", "changed")
     role = "changed" if mark else role
     return line.add(text[:head], "dim").add(text[head:], role)
+
+
+def signed(line: Line, sign: str, role: str = "title") -> Line:
+    """Return `line` with a sign at its beginning: in a blank there, or before it all.
+
+    >>> [signed(Line(text), ">").plain for text in (" ab", "> ab", "abc ")]
+    ['>ab', '>>ab', '>abc']
+    """
+    text = line.plain
+    at = next((at for at in range(2) if text[at : at + 1] == " "), None)
+    out = Line() if at is not None else Line(sign, role)
+    begin = 0
+    for span, own in line.spans:
+        inside = at is not None and begin <= at < begin + len(span)
+        cut = at - begin if inside and at is not None else len(span)
+        out.add(span[:cut], own)
+        if inside:
+            out.add(sign, role).add(span[cut + 1 :], own)
+        begin += len(span)
+    if out.width > line.width and out.spans[-1][0].endswith(" "):
+        last, own = out.spans.pop()
+        out.spans.append((last[:-1], own))
+        out.width -= 1
+    out = out.fit(line.width)
+    out.role = line.role
+    return out
 
 
 def columns(blocks: Sequence[Sequence[Line]], widths: Sequence[int]) -> list[Line]:

@@ -50,7 +50,7 @@ def listing(
     shown = window(count, at, room)
     out = [line.fit(width) for line in heads]
     for number in shown:
-        line = Line(">" if number == at else " ", "here").extend(row(number))
+        line = Line(">" if number == at else " ", "title").extend(row(number))
         is_cut = (number == shown[0] and number > 0) or (
             number == shown[-1] and number + 1 < count
         )

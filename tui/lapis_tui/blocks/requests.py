@@ -232,7 +232,7 @@ def _before(past: Sequence[Settled]) -> Line:
 def _code(asked: AskedView) -> Iterator[Line]:
     yield Line(" the instruction, and what is behind it", "title")
     for number, each in enumerate(asked.code):
-        line = Line(" > " if not number else "   ", "here")
+        line = Line(" > " if not number else "   ", "title")
         line.add(f"{each.linear:08x} ", "address")
         yield line.add(f"{each.mnemonic} {each.operands}".rstrip(), "mnemonic")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual.binding import Binding
 
 from lapis_sessions.text.visible import quoted
-from lapis_tui.blocks.lines import Line, count
+from lapis_tui.blocks.lines import CURSOR, Line, count, signed
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.keys import KeyHint
 
@@ -59,7 +59,9 @@ def _row(act: HistoryAct, width: int, *, is_next: bool, chosen: bool) -> Line:
     if act.reason not in {"", "budget"}:
         line.add(f"  stopped: {act.reason}", "held" if act.done else "dim")
     line = line.fit(width)
-    line.role = "cursor" if chosen else ""
+    if chosen:
+        line = signed(line, CURSOR)
+        line.role = "cursor"
     return line
 
 

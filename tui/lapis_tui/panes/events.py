@@ -16,7 +16,7 @@ from lapis_sessions.errors import CommandError
 from lapis_tui.blocks import event_filter
 from lapis_tui.blocks.event_filter import EVERYTHING
 from lapis_tui.blocks.ladder import unusual
-from lapis_tui.blocks.lines import Line, plain, wrapped
+from lapis_tui.blocks.lines import CURSOR, NOT_YET, Line, plain, signed, wrapped
 from lapis_tui.blocks.marks import MARKS
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.event_rows import EventRows
@@ -39,7 +39,7 @@ TOLD_AFTER = 8
 """Frames of a search after which it says how far it is."""
 MOST_WHOLE = 3
 """Rows at the bottom for an event that is longer than its row."""
-NOT_YET = "  (has not happened yet)"
+IN_WORDS = "  (has not happened yet)"
 
 
 def words(logged: Logged, width: int = 0) -> Line:
@@ -82,9 +82,11 @@ def row(logged: Logged, width: int, *, here: bool, ahead: bool, tail: str = "") 
         line.add(tail, "label")
     if ahead:
         line = Line(line.plain, "dim")
-        if line.width + len(NOT_YET) <= width:
-            line.add(NOT_YET, "dim")
+        if line.width + len(IN_WORDS) <= width:
+            line.add(IN_WORDS, "dim")
     line = line.fit(width)
+    line = signed(line, NOT_YET, "dim") if ahead else line
+    line = signed(line, CURSOR) if here else line
     line.role = "cursor" if here else ""
     return line
 

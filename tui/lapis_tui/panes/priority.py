@@ -301,7 +301,7 @@ def _listed(
     """Return a row of the list: vector, where it is, why it waits, since when."""
     life = row.at(drawn.cursor)
     is_chosen = row.vector == choice.vector and number == view.selected
-    line = Line(staircase.GLYPHS["chosen"] if is_chosen else " ", "cursor")
+    line = Line(staircase.GLYPHS["chosen"] if is_chosen else " ", "title")
     line.add(f" {row.vector:02x}  ", "strong" if life else "dim")
     if life is None:
         return line

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from lapis_tui.blocks.lines import Line, wrapped
+from lapis_tui.blocks.lines import CURSOR, Line, signed, wrapped
 from lapis_tui.panes.base import LinePane
 
 if TYPE_CHECKING:
@@ -130,9 +130,7 @@ class ResultsPane(LinePane):
         line = super().line_at(row)
         if line is None or not self._results or row != self._row or not self.has_focus:
             return line
-        marked = line.fit(self.extent[0])
-        if marked is line:
-            marked = Line().extend(line)
+        marked = signed(line.fit(self.extent[0]), CURSOR)
         marked.role = "cursor"
         return marked
 

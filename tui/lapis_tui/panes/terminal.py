@@ -88,7 +88,7 @@ class TerminalPane(LinePane):
         at = len(serial.history) + serial.row
         column = min(serial.column, COLUMNS - 1)
         text = rows[at].ljust(column + 1)
-        out[at] = Line(text[:column]).add(text[column], "here").add(text[column + 1 :])
+        out[at] = Line(text[:column]).add(text[column], "caret").add(text[column + 1 :])
         return out
 
     def on_focus(self) -> None:

@@ -20,7 +20,7 @@ def render(screen: Screen | None) -> list[Line]:
     if screen.cursor is not None:
         row, column = screen.cursor
         text = screen.lines[row]
-        line = Line(text[:column]).add(text[column], "here")
+        line = Line(text[:column]).add(text[column], "caret")
         out[row] = line.add(text[column + 1 :])
     return out
 

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from lapis_engine.why.pages import PageAccess
 from lapis_sessions.views import page
-from lapis_tui.blocks.lines import Line, wrapped
+from lapis_tui.blocks.lines import CURSOR, Line, signed, wrapped
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.keys import KeyHint
 
@@ -49,7 +49,9 @@ def render(view: View, chosen: int, size: tuple[int, int]) -> list[Line]:
     old = _before(view)
     for index, entry in enumerate(walk.entries):
         line = _entry(entry, old, width)
-        line.role = "cursor" if index == chosen else ""
+        if index == chosen:
+            line = signed(line, CURSOR)
+            line.role = "cursor"
         rows.append(line)
     rows += _outcome(walk, width)
     return [row.fit(width) if row.width > width else row for row in rows][:height]

@@ -86,7 +86,9 @@ def render(
 MARKS = (
     ("*rax", "a register that differs from the stop before"),
     ("> address", "the next instruction, RIP"),
-    ("→ address", "the cursor"),
+    ("▸ address", "the cursor, in the code and in lists"),
+    ("* row", "what was searched for"),
+    ("· event", "has not happened yet"),
     ("* address", "a breakpoint"),
     ("IF if", "a flag that is set, one that is clear"),
     ("1 . #", "vectors in a priority class, none, a class that PPR holds back"),

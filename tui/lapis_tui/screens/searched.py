@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from lapis_sessions.text.numerals import shown
-from lapis_tui.blocks.lines import Line
+from lapis_tui.blocks.lines import CURSOR, HIT, Line, signed
 from lapis_tui.panes.base import LinePane, fixed, plain_title
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def marked(
     """Return the rows with the hits marked, and that with number `at` as the cursor."""
     out = list(lines)
     for number, row in enumerate(hits):
-        line = Line().extend(lines[row])
+        line = signed(lines[row].fit(width), CURSOR if number == at else HIT)
         line.role = "cursor" if number == at else "here"
-        out[row] = line.fit(width)
+        out[row] = line
     return out
 
 
