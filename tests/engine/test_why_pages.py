@@ -239,6 +239,9 @@ def test_an_entry_is_taken_apart() -> None:
     rights = found.rights
     assert rights is not None
     assert (rights.write, rights.user, rights.fetch) == (True, False, False)
+    bad = answer(built("PAE", {ROOT: SECOND | 0x81 | NX}), 0)
+    assert bad.entries[0].flags == ("P",)
+    assert bad.entries[0].reserved == NX
     large = answer(built("PAE", {ROOT: SECOND | 0x19, SECOND: 0x1087}), 0)
     assert large.entries[0].flags == ("P", "PWT", "PCD")
     assert large.entries[1].flags == ("P", "RW", "US", "PS", "PAT")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from conformance.rig import CODE, Rig
 from hypothesis import given
@@ -126,6 +128,16 @@ def test_rom_is_refused_and_what_is_before_it_stays() -> None:
     with pytest.raises(EngineError, match="0x2001000 is in ROM, which is read-only"):
         rig.machine.write_memory(0, 0x200_0FFF, "0102")
     assert rig.vm.memory.read(0x200_0FFF, 2) == b"\0\0"
+
+
+def test_the_last_byte_of_all_is_within() -> None:
+    rig = Rig()
+    tables = 0x10_0000, 0x10_1000, 0x10_2000, 0x10_3000, 0x7000
+    for table, behind in pairwise(tables):
+        rig.vm.memory.write(table + 8 * 511, (behind | 3).to_bytes(8, "little"))
+    rig.vcpu(0).regs.cr3 = tables[0]
+    rig.machine.write_memory(0, (1 << 64) - 2, "abcd")
+    assert rig.vm.memory.read(0x7FFE, 2) == b"\xab\xcd"
 
 
 def test_without_paging_a_linear_address_has_32_bits() -> None:
