@@ -20,6 +20,13 @@ SEABIOS = Path("/usr/share/seabios/bios.bin")
 STEPS = 300_000
 """Instructions of SeaBIOS; a whole boot takes 8 million."""
 
+WRITTEN = (
+    "run 15000", "write-memory send_init.delay 90 90", "run 20",
+    "poke 0x72000 0xe1 --width 8 --physical", "vcpu 0", "step 5",
+    "poke 0x72000 0xe3 --width 8", "run 9000",
+)  # fmt: skip
+"""Code that runs is written, and the entry of the page that all of it is in."""
+
 pytestmark = pytest.mark.skipif(
     isinstance(blocks.find(), str), reason=str(blocks.find())
 )
@@ -38,12 +45,13 @@ def _count(*, by_blocks: bool) -> None:
     assert isinstance(library, str) is not by_blocks
 
 
+@pytest.mark.parametrize("lines", [INJECTED, WRITTEN])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_recording_of_one_core_plays_on_the_other(
-    tmp_path: Path, *, first: bool
+    tmp_path: Path, lines: tuple[str, ...], *, first: bool
 ) -> None:
     _count(by_blocks=first)
-    session = record(tmp_path / "r.lapis", INJECTED)
+    session = record(tmp_path / "r.lapis", lines)
     digest = Digester(session.machine).digest()
     _count(by_blocks=not first)
     verdict = verify(tmp_path / "r.lapis")
