@@ -7,6 +7,7 @@ wants of one goes to the worker as a line of the command registry.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -28,7 +29,7 @@ from lapis_tui.panes.requests import RequestsPane
 from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
 from lapis_tui.screens.help import HelpScreen, about
-from lapis_tui.screens.inject import InjectScreen
+from lapis_tui.screens.inject import Form, InjectScreen
 from lapis_tui.screens.sheet import SheetScreen
 from lapis_tui.terminal import Terminal, restorer
 from lapis_tui.touring import TouringApp
@@ -57,6 +58,9 @@ class LapisApp(TouringApp):
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     COMMANDS: ClassVar[set[type[Provider]]] = {PaletteProvider}  # type: ignore[assignment]  # of Textual's two ways, the plain one
+
+    _injected: Form | None = None
+    """What the form for an IPI sent last."""
 
     def on_mount(self) -> None:
         """Begin to look whether somebody wants an end."""
@@ -217,13 +221,21 @@ class LapisApp(TouringApp):
         if view is not None and self.screen is self.main:
             sender = 0 if view.selected else min(1, len(view.now.vcpus) - 1)
             vector = getattr(self.main.focused, "vector", None)
-            screen = InjectScreen(view.selected, sender, view.now, vector)
+            form = self._injected or Form(to=f"{view.selected}", sender=f"{sender}")
+            if vector is not None:
+                form = replace(form, mode="fixed", value=f"{vector:#04x}")
             self._opened("inject")
-            self.push_screen(screen, self._inject)
+            self.push_screen(InjectScreen(form, view.now), self._inject)
 
-    def _inject(self, line: str | None) -> None:
-        if line is not None:
-            self._do(line, quiet=False)
+    def _inject(self, form: Form | None) -> None:
+        if form is not None:
+            self._injected = form
+            self._do(form.command(), quiet=False)
+
+    def on_inject_screen_wondered(self, message: InjectScreen.Wondered) -> None:
+        """Find out what would become of an IPI, unless the session is at work."""
+        if not self._at_work:
+            self._do(message.line, quiet=True, is_peek=True)
 
     def action_answer(self) -> None:
         """Go to the answer field; a write needs no value and is accepted at once."""

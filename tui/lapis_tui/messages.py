@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -96,13 +96,16 @@ class Done(Message):
         is_sheet: bool = False,
         then: str | None = None,
         is_wrong: bool = False,
+        is_peek: bool = False,
+        result: Any = None,
     ) -> None:
         """Carry the line and what it brought.
 
         `quiet` tells that it came from a key, whose effect is on the screen; `leaves`
         that nothing was done, for it would have left the one branch for the other;
         `is_sheet` that its text is to be read at leisure. `then` is what is to be done
-        after it, unless it failed. `is_wrong` tells that the line is worth mending.
+        after it, unless it failed. `is_wrong` tells that the line is worth mending,
+        `is_peek` that a box over the panes asked, which gets the `result` as data.
         """
         super().__init__()
         self.line = line
@@ -113,6 +116,8 @@ class Done(Message):
         self.is_sheet = is_sheet
         self.then = then
         self.is_wrong = is_wrong
+        self.is_peek = is_peek
+        self.result = result
 
 
 class Failed(Message):

@@ -20,6 +20,7 @@ from lapis_tui.painter import Painter
 from lapis_tui.panes.command import CommandInput
 from lapis_tui.panes.terminal import TerminalPane
 from lapis_tui.screens.ask import AskScreen
+from lapis_tui.screens.inject import InjectScreen
 from lapis_tui.screens.main import MainScreen
 from lapis_tui.screens.sheet import SHORT, SheetScreen
 from lapis_tui.worker import Order, Worker
@@ -189,6 +190,10 @@ class OrdersApp(KeyboardApp):
         self._stale = True
         self._at_work = self._at_work and self._waiting > 0
         self.main.work(None)
+        if message.is_peek:
+            if isinstance(self.screen, InjectScreen) and message.ok:
+                self.screen.tell(message.line, message.result)
+            return
         if self._entered is not None and message.is_wrong:
             self._refuse(message)
             return
@@ -286,7 +291,7 @@ class OrdersApp(KeyboardApp):
 
     def _do(
         self, line: str, *, quiet: bool, may_leave: bool = False,
-        is_sheet: bool = False, then: str | None = None,
+        is_sheet: bool = False, then: str | None = None, is_peek: bool = False,
     ) -> None:  # fmt: skip
         """Send a line to the worker, unless it is at work; `then` follows if ok."""
         view = self.view
@@ -303,7 +308,9 @@ class OrdersApp(KeyboardApp):
             return
         self._waiting += 1
         self._ordered += 1
-        self._worker.order(Order(line, view.selected, quiet, may_leave, is_sheet, then))
+        self._worker.order(
+            Order(line, view.selected, quiet, may_leave, is_sheet, then, is_peek)
+        )
         self.set_timer(PATIENCE_SECONDS, partial(self._is_slow, self._ordered))
 
 

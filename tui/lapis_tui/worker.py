@@ -73,6 +73,8 @@ class Order:
     """What it brings is to be read at leisure."""
     then: str | None = None
     """What is to be done after it, unless it fails."""
+    is_peek: bool = False
+    """A box over the panes asks for what it shows, and nothing is done."""
 
 
 LOOK = (0, Order("", 0))
@@ -220,6 +222,7 @@ class Worker:
             Done(
                 order.line, text, ok=outcome.ok, quiet=order.quiet, leaves=leaves,
                 is_sheet=order.is_sheet, then=order.then, is_wrong=outcome.is_wrong,
+                is_peek=order.is_peek, result=outcome.result if order.is_peek else None,
             )
         )  # fmt: skip
         self._notice()

@@ -6,9 +6,9 @@ the line is one that could have been typed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -22,11 +22,11 @@ from lapis_engine.apic.icr import icr_text
 from lapis_engine.errors import LapisError
 from lapis_sessions.commands import ipi_rules
 from lapis_sessions.text.numerals import number
-from lapis_tui.blocks.lines import Line, wrap
-from lapis_tui.panes.base import LinePane
+from lapis_tui.blocks.lines import Line, wrap, wrapped
+from lapis_tui.panes.base import LinePane, fixed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -38,6 +38,8 @@ MODES = ("fixed", "lowest", "nmi", "smi", "init", "sipi", "raw")
 VECTORED = {"fixed", "lowest", "sipi", "raw"}
 DEFAULTS = {"fixed": "0x31", "lowest": "0x31", "sipi": "0x08", "raw": "0xC4500"}
 TARGETS = ("all-but-self", "all", "self")
+NOT_REACHED = "not-reached"
+"""What a dry run says of a processor that the IPI is not for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ class Form:
             words += ["--to", self.to.strip() or TARGETS[0]]
         return " ".join([*words, "--from", self.sender.strip() or "0"])
 
+    def dry_run(self) -> str:
+        """Return the line that says what would become of it."""
+        return self.command().replace("ipi ", "ipi dry-run ", 1)
+
     def icr(self, *, x2apic: bool) -> int:
         """Return the ICR; raise `LapisError` for what it cannot be."""
         what = "ICR" if self.mode == "raw" else "vector"
@@ -77,46 +83,82 @@ class Form:
         )
 
 
-def render(form: Form, snapshot: Snapshot, size: tuple[int, int]) -> list[Line]:
-    """Return the command, the ICR and what it means, or what is wrong with it."""
-    width, _ = size
-    rows = [Line(" : ", "dim").add(form.command(), "strong")]
+def wrong(form: Form, snapshot: Snapshot) -> tuple[str, str] | None:
+    """Return the field for which `ipi` would refuse the form, and why; None if none."""
+    field = "from"
     try:
         sender = number(form.sender.strip(), "from")
-        vcpu = snapshot.vcpus[sender] if 0 <= sender < len(snapshot.vcpus) else None
-        x2apic = vcpu is not None and vcpu.apic.mode == "x2apic"
+        if sender >= len(snapshot.vcpus):
+            return field, f"there is no vCPU {sender}"
+        x2apic = snapshot.vcpus[sender].apic.mode == "x2apic"
+        field = "vector"
+        replace(form, to="self").icr(x2apic=x2apic)
+        field = "to"
         icr = form.icr(x2apic=x2apic)
     except LapisError as error:
-        parts = wrap(f"! {error}", width - 2)
-        return [*rows, *(Line(f" {part}", "warn") for part in parts)]
-    if vcpu is None:
-        return [*rows, Line(f" ! there is no vCPU {sender}", "warn")]
-    rows.append(Line(f" ICR {icr:#018x}", "changed"))
-    text = icr_text(icr, x2apic=x2apic)
-    rows += [Line(f" {part}") for part in wrap(text, width - 2)]
-    rows += [
-        Line(f" {part}", "warn")
-        for part in wrap(_warning(form, snapshot, sender, icr), width - 2)
-    ]
-    return rows
+        return field, str(error)
+    is_judged = form.mode != "raw"
+    return _refused(form.mode, snapshot, sender, icr) if is_judged else None
 
 
-def _warning(form: Form, snapshot: Snapshot, sender: int, icr: int) -> str:
-    """Say that the command refuses the IPI, or that nobody gets it; or nothing."""
+def _refused(
+    mode: str, snapshot: Snapshot, sender: int, icr: int
+) -> tuple[str, str] | None:
+    """Return why the command does not send what can be written."""
     apics = [vcpu.apic for vcpu in snapshot.vcpus]
     x2apic = apics[sender].mode == "x2apic"
     request = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
-    if form.mode != "raw":
-        why = icr_rules.advice(request, snapshot.switches)
-        ids = {apic.id for apic in apics}
-        everyone = apic_icr.BROADCAST_X2APIC if x2apic else apic_icr.BROADCAST_XAPIC
-        named = request.shorthand == "none" and request.destination != everyone
-        if why is None and named and request.destination not in ids:
-            why = ipi_rules.no_id(request.destination, ids)
-        if why is not None:
-            return f"! ipi will refuse it: {why}"
+    why = icr_rules.advice(request, snapshot.switches)
+    if why is not None:
+        return "vector" if mode in VECTORED else "to", f"{why}"
+    ids = {apic.id for apic in apics}
+    everyone = apic_icr.BROADCAST_X2APIC if x2apic else apic_icr.BROADCAST_XAPIC
+    named = request.shorthand == "none" and request.destination != everyone
+    if named and request.destination not in ids:
+        return "to", f"{ipi_rules.no_id(request.destination, ids)}"
+    return None
+
+
+def render(
+    form: Form, snapshot: Snapshot, outcome: Sequence[str], size: tuple[int, int]
+) -> list[Line]:
+    """Return the command, the ICR, what it means and its `outcome`; or what is wrong.
+
+    `outcome` are the rows of a dry run, or nothing while none has come back.
+    """
+    width, _ = size
+    rows = [Line(" : ", "dim").add(form.command(), "strong")]
+    fault = wrong(form, snapshot)
+    if fault is not None:
+        parts = wrap(f"! {fault[1]}", width - 2)
+        return [*rows, *(Line(f" {part}", "warn") for part in parts)]
+    sender = number(form.sender.strip(), "from")
+    x2apic = snapshot.vcpus[sender].apic.mode == "x2apic"
+    icr = form.icr(x2apic=x2apic)
+    rows.append(Line(f" ICR {icr:#018x}", "changed"))
+    text = icr_text(icr, x2apic=x2apic)
+    rows += [Line(f" {part}") for part in wrap(text, width - 2)]
+    request = apic_icr.decode(icr, x2apic=x2apic, sender=sender)
     why = icr_rules.refusal(request, snapshot.switches)
-    return "" if why is None else f"! it will be dropped: {why}"
+    if why is not None:
+        parts = wrap(f"! it will be dropped: {why}", width - 2)
+        rows += [Line(f" {part}", "warn") for part in parts]
+    pieces = [piece for row in outcome for piece in wrapped(row, width - 2)]
+    return rows + [Line(f" {piece}", "held") for piece in pieces]
+
+
+def reached(found: Mapping[str, Any]) -> list[str]:
+    """Return what a dry run says of those that the IPI reaches, and how many not.
+
+    `found` is the result of `ipi dry-run` as data.
+    """
+    verdicts = found["verdicts"]
+    met = [each for each in verdicts if each["verdict"] != NOT_REACHED]
+    rows = [f"vCPU {e['vcpu']} {e['verdict']}: {e['text']}" for e in met]
+    rest = len(verdicts) - len(met)
+    others = f"{rest} others are" if rest != 1 else "1 other is"
+    rows += [f"{others} not reached"] if rest else []
+    return [*([found["rule"]] if found["rule"] else []), *rows]
 
 
 class Choice(LinePane):
@@ -163,38 +205,50 @@ class Choice(LinePane):
         self.post_message(self.Submitted())
 
 
-class InjectScreen(ModalScreen[str | None]):
-    """The form; it returns the line of the command, or None."""
+class InjectScreen(ModalScreen[Form | None]):
+    """The form; it returns the fields that are sent, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Back", show=False)
     ]
 
-    def __init__(
-        self, to: int, sender: int, snapshot: Snapshot, vector: int | None = None
-    ) -> None:
-        """Propose an IPI from `sender` to `to`; `snapshot` is to judge it by."""
+    class Wondered(Message):
+        """It is to be found out what would become of the IPI."""
+
+        def __init__(self, line: str) -> None:
+            """Carry the line of the dry run."""
+            super().__init__()
+            self.line = line
+
+    def __init__(self, form: Form, snapshot: Snapshot) -> None:
+        """Begin with the fields of `form`; `snapshot` is to judge them by."""
         super().__init__()
-        self._vector = DEFAULTS["fixed"] if vector is None else f"{vector:#04x}"
-        self._to, self._sender, self._snapshot = to, sender, snapshot
+        self._begun, self._snapshot = form, snapshot
+        self._outcome: tuple[str, list[str]] = ("", [])
+        """The last dry run, and the rows that it brought."""
 
     def compose(self) -> ComposeResult:
         """A row for each field, and the preview."""
+        begun = self._begun
         with Vertical(id="inject") as box:
             box.border_title = "inject an interprocessor interrupt"
             box.border_subtitle = "←→ mode   Tab next   Enter sends   Esc goes back"
             with Horizontal(classes="row"):
                 yield Label("mode")
-                yield Choice(MODES, id="inject-mode")
+                choice = Choice(MODES, id="inject-mode")
+                choice.value = begun.mode
+                yield choice
             for name, value in (
-                ("vector", self._vector),
-                ("to", str(self._to)),
-                ("from", str(self._sender)),
-            ):
+                ("vector", begun.value), ("to", begun.to), ("from", begun.sender),
+            ):  # fmt: skip
                 with Horizontal(classes="row"):
                     yield Label(name)
-                    yield Input(value, id=f"inject-{name}", compact=True)
-                    yield Label(HINTS[name], classes="hint")
+                    field = Input(value, id=f"inject-{name}", compact=True)
+                    field.disabled = not _is_used(name, begun.mode)
+                    yield field
+                    hint = fixed(f"inject-{name}-hint")
+                    hint.add_class("hint")
+                    yield hint
             preview = LinePane(id="inject-preview")
             preview.can_focus = False
             yield preview
@@ -214,17 +268,39 @@ class InjectScreen(ModalScreen[str | None]):
         return Form(self.query_one(Choice).value, value, to, sender)
 
     def _explain(self) -> None:
+        """Say what the fields come to, and beside one what is wrong with it."""
+        form = self.form
+        fault = wrong(form, self._snapshot)
+        for name, text in HINTS.items():
+            hint = Line(text, "dim")
+            if fault is not None and fault[0] == name:
+                hint = Line(f"! {fault[1]}", "warn")
+            self.query_one(f"#inject-{name}-hint", LinePane).show([hint])
+        line = form.dry_run()
+        if fault is None and self._outcome[0] != line:
+            self._outcome = line, []
+            self.post_message(self.Wondered(line))
+        self._draw()
+
+    def _draw(self) -> None:
         pane = self.query_one("#inject-preview", LinePane)
-        pane.draw(partial(render, self.form, self._snapshot))
+        pane.draw(partial(render, self.form, self._snapshot, self._outcome[1]))
+
+    def tell(self, line: str, found: Mapping[str, Any]) -> None:
+        """Show what a dry run brought, if it is still of these fields."""
+        if line == self._outcome[0]:
+            self._outcome = line, reached(found)
+            self._draw()
 
     def on_choice_changed(self) -> None:
         """Give the mode its usual vector."""
         mode = self.query_one(Choice).value
+        for name in HINTS:
+            field = self.query_one(f"#inject-{name}", Input)
+            field.disabled = not _is_used(name, mode)
         field = self.query_one("#inject-vector", Input)
-        field.disabled = mode not in VECTORED
         if field.value.strip() in {*DEFAULTS.values(), ""}:
             field.value = DEFAULTS.get(mode, "")
-        self.query_one("#inject-to", Input).disabled = mode == "raw"
         self._explain()
 
     def on_input_changed(self) -> None:
@@ -233,15 +309,28 @@ class InjectScreen(ModalScreen[str | None]):
 
     def on_input_submitted(self) -> None:
         """Send."""
-        self.dismiss(self.form.command())
+        self._send()
 
     def on_choice_submitted(self) -> None:
         """Send."""
-        self.dismiss(self.form.command())
+        self._send()
+
+    def _send(self) -> None:
+        """Send what is right; else go to the field that is not."""
+        fault = wrong(self.form, self._snapshot)
+        if fault is None:
+            self.dismiss(self.form)
+        else:
+            self.query_one(f"#inject-{fault[0]}", Input).focus()
 
     def action_cancel(self) -> None:
         """Send nothing."""
         self.dismiss(None)
+
+
+def _is_used(name: str, mode: str) -> bool:
+    """Tell whether a mode has a field."""
+    return (name != "vector" or mode in VECTORED) and (name != "to" or mode != "raw")
 
 
 HINTS = {
