@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lapis_engine.devices.device import Device, Function, GsiChanged, IntxChanged
+from lapis_engine.devices.device import (
+    Device,
+    Function,
+    GsiChanged,
+    IntxChanged,
+    LineChanged,
+)
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.devices.ioapic.state import IoapicState, PinState
 from lapis_engine.devices.pci import PciAccess
@@ -540,6 +546,20 @@ def test_a_plug_in_that_raises_holds_nothing(it: Board) -> None:
     view = devices.of(it.machine)
     assert view.ioapic is not None
     assert not any(pin.holders for pin in view.ioapic.pins)
+
+
+def test_a_plug_in_says_what_it_holds(it: Board) -> None:
+    guard = Guard(Plugin("fine", builtin=False, origin="file"), print)
+    wires = LineChanged(5, asserted=True), GsiChanged(20, asserted=True)
+    it.vm.devices.append(
+        guarded(guard, card("sand", CARD.reset, holds=lambda _: wires))
+    )
+    view = devices.of(it.machine)
+    assert view.ioapic is not None
+    assert {p.pin: p.holders for p in view.ioapic.pins if p.holders} == {
+        5: ("sand",), 20: ("sand",)
+    }  # fmt: skip
+    assert view.pics[0].lines[5].holders == ("sand",)
 
 
 # All together.

@@ -243,6 +243,10 @@ def test_a_click_goes_to_a_row_and_f1_explains() -> None:
         await driver.pilot.click(offset=(10, at))
         await driver.press()
         assert line_of(driver, "> 7")
+        title = next(n for n, row in enumerate(driver.rows) if row.startswith(" pin 7"))
+        await driver.pilot.click(offset=(10, title))
+        await driver.press()
+        assert line_of(driver, "> 7")
         await driver.press("f1")
         assert "take one assertion away" in driver.text
         assert "to the next event about this" in driver.text

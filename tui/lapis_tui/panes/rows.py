@@ -105,7 +105,7 @@ class RowsPane(LinePane, Generic[Row]):
         heads, below = self.heads(view, width), self.below(view, self.at, width)
         room = room_of(height, len(heads), len(below))
         shown = window(len(rows), self.at, room)
-        self._page, self._first_row, self._first = room, len(heads), shown.start
+        self._page, self._first_row, self._first = len(shown), len(heads), shown.start
         make = partial(self.row, view, width=width)
         return listing(heads, len(rows), make, self.at, below, size)
 
