@@ -48,6 +48,8 @@ class Scene:
     """Columns and rows."""
     scenario: str | None = None
     """The scenario whose recording is replayed; None for the embedded guest."""
+    tape: str = ""
+    """Which of its recordings; the first one, if none is named."""
     lines: tuple[str, ...] = ()
     """Commands before there is a screen."""
     keys: tuple[str, ...] = ()
@@ -62,7 +64,7 @@ class Scene:
             session = open_session(SessionOptions(cpus=2), extensions)
         else:
             scenario = catalog.find(self.scenario, extensions.scenarios)
-            recording = reader.read(str(scenario.path(scenario.tape(""))))
+            recording = reader.read(str(scenario.path(scenario.tape(self.tape))))
             session = replaying.session_of(recording, extensions)
             session.read_only = True
         for line in self.lines:
@@ -92,7 +94,7 @@ SCENES: Final = (
         "Layout 2, priority: interrupts nested three deep. A vector arrives, is in "
         "service, preempted by a higher class, and ended by its EOI; the PPR is the "
         "line below which nothing is delivered.",
-        MIDDLE, "illumos-12936", ("goto #9",), ("2",),
+        MIDDLE, "illumos-12936", "after", ("goto end",), ("2",),
     ),
     Scene(
         "boot",
@@ -108,7 +110,7 @@ SCENES: Final = (
     Scene(
         "devices",
         "Layout 5, devices: a level interrupt whose EOI never came holds its pin.",
-        MIDDLE, "level-without-eoi", ("goto end",), ("5",),
+        MIDDLE, "level-without-eoi", lines=("goto end",), keys=("5",),
     ),
     Scene(
         "memory",
@@ -119,7 +121,8 @@ SCENES: Final = (
         "timeline",
         "Layout 7, timeline, in high contrast: three branches of one history, and "
         "where in it the machine is.",
-        MIDDLE, "three-answers", ("goto 50%",), ("7",), theme="high-contrast",
+        MIDDLE, "three-answers", lines=("goto 50%",), keys=("7",),
+        theme="high-contrast",
     ),
     Scene(
         "terminal",
@@ -129,7 +132,7 @@ SCENES: Final = (
     Scene(
         "ascii",
         "The staircase on 80 columns where the locale is not UTF-8.",
-        SMALL, "illumos-12936", ("goto #9",), ("2",), is_ascii=True,
+        SMALL, "illumos-12936", "after", ("goto end",), ("2",), is_ascii=True,
     ),
 )  # fmt: skip
 """In the order of the page."""
