@@ -99,6 +99,13 @@ class AnswerField(Input):
 class PendingPane(Horizontal):
     """The list of requests with the field beside it."""
 
+    TITLE = "pending"
+    ABOUT = (
+        "What the guest asks and nobody has answered, a row for each vCPU that waits. "
+        "The field answers that of the selected one: a number, or -1, or 'A'. All that "
+        "can be done about it is in layout 4."
+    )
+
     def __init__(self) -> None:
         """Make the pane; it hides itself while nothing is pending."""
         super().__init__(id="pending")

@@ -30,6 +30,12 @@ def render(rows: Sequence[Row]) -> list[Line]:
 class PluggedPane(LinePane):
     """Shows what it is given."""
 
+    TITLE = "pane of a plug-in"
+    ABOUT = (
+        "What a plug-in makes of the present moment, row by row. What it is about its "
+        "own documents say; one that fails says why in its place."
+    )
+
     def __init__(self, pane: Pane, number: int) -> None:
         """Start empty; `number` makes an id of it, which a name may not be."""
         super().__init__(pane.title, id=f"{PREFIX}{number}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
+from textual.widget import Widget
 
 from lapis_tui.bindings import INSIDE, KEYS
 from lapis_tui.blocks import bar
@@ -35,11 +36,30 @@ class About:
 
 def about(pane: object) -> About | None:
     """Return what a pane says of itself, None for what is none of ours."""
+    while isinstance(pane, Widget) and not getattr(pane, "ABOUT", ""):
+        pane = pane.parent  # a field is of the pane that it stands in
     title, text = getattr(pane, "TITLE", ""), getattr(pane, "ABOUT", "")
-    if not title:
+    if not title or not text:
         return None
-    keys = tuple((b.key.replace(",", " "), b.description) for b in _bindings(pane))
-    return About(title, text, keys)
+    keys = [(written(b.key), b.description) for b in _bindings(pane)]
+    if isinstance(pane, LinePane) and hasattr(pane, "action_search"):
+        keys.append(("/", "search"))
+    return About(title, text, tuple(keys))
+
+
+def written(keys: str) -> str:
+    """Return keys, named as Textual does, as they are written for people.
+
+    >>> written("left_square_bracket,ctrl+u,pageup,G,enter")
+    '[ Ctrl-U PgUp G Enter'
+    """
+    return " ".join(_key(key) for key in keys.split(","))
+
+
+def _key(key: str) -> str:
+    *held, last = key.split("+")
+    name = NAMES.get(last, last.capitalize() if len(last) > 1 or held else last)
+    return "-".join([*(each.capitalize() for each in held), name])
 
 
 def _bindings(pane: object) -> Iterator[Binding]:
@@ -83,6 +103,14 @@ def render(
     return out
 
 
+NAMES = {
+    "left_square_bracket": "[", "right_square_bracket": "]", "up": "↑", "down": "↓",
+    "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc",
+    "slash": "/", "question_mark": "?", "colon": ":", "comma": ",", "full_stop": ".",
+    "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
+    "equals_sign": "=", "apostrophe": "'", "asterisk": "*", "number_sign": "#",
+}  # fmt: skip
+"""How keys are written that Textual spells out."""
 MARKS = (
     ("*rax", "a register that differs from the stop before"),
     ("> address", "the next instruction, RIP"),
