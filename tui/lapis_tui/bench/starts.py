@@ -14,7 +14,7 @@ import sys
 import termios
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,18 +50,26 @@ def _environment() -> dict[str, str]:
     return kept
 
 
-def helped(arguments: Sequence[str] = HELP) -> float:
-    """Return the seconds of a process that prints something and ends."""
+class Start(NamedTuple):
+    """What a start took, in seconds."""
+
+    wall: float
+    processor: float
+    """That of the new process: what others do on this machine is not in it."""
+
+
+def helped(arguments: Sequence[str] = HELP) -> Start:
+    """Return what a process takes that prints something and ends."""
     begun = perf_counter()
-    subprocess.run(
-        [sys.executable, *arguments],
-        check=True, stdout=subprocess.DEVNULL, env=_environment(),
-    )  # fmt: skip
-    return perf_counter() - begun
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, env=_environment()
+    )
+    took = _ended(process)
+    return Start(perf_counter() - begun, took)
 
 
-def painted(arguments: Sequence[str] = TUI) -> float:
-    """Return the seconds until `MARK` is on a terminal; raise `TimeoutError`."""
+def painted(arguments: Sequence[str] = TUI) -> Start:
+    """Return what it takes until `MARK` is on a terminal; raise `TimeoutError`."""
     master, slave = os.openpty()
     columns, rows = SIZE
     termios.tcsetwinsize(slave, (rows, columns))
@@ -75,12 +83,20 @@ def painted(arguments: Sequence[str] = TUI) -> float:
             start_new_session=True,
         )  # fmt: skip
         try:
-            return _seen(master, begun) - begun
+            seen = _seen(master, begun) - begun
         finally:
             process.kill()
-            process.wait()
+            took = _ended(process)
             os.close(slave)
             os.close(master)
+    return Start(seen, took)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> float:
+    """Wait for its end; return its seconds on a processor."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime
 
 
 def _seen(terminal: int, begun: float) -> float:
