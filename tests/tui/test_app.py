@@ -441,7 +441,7 @@ def test_a_narrow_screen_shows_one_vcpu_and_names_all() -> None:
         assert "0 ● running [1 . never-started]" in it.rows[2]
         assert "vCPU 1" in it.rows[3]
         await it.go("results")
-        assert "─commands─" in it.text.replace("━", "─")
+        assert "─commands" in it.text.replace("━", "─")
         assert "─events" not in it.text.replace("━", "─")
 
     drive(bringup(), play, (80, 25))

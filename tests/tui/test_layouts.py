@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rigs.screens import Driver, bringup, drive
 
 from lapis_tui.blocks import vcpu_columns
 from lapis_tui.layouts import LAYOUTS, Layout, needs, with_plugged
@@ -109,3 +110,17 @@ def test_no_pane_stands_twice_in_a_tree_and_keys_are_used_once() -> None:
         for drawn in layout.drawn:
             there = [*names(drawn.tree)]
             assert len(there) == len(set(there)), (layout.name, there)
+
+
+def test_the_border_says_what_is_behind_a_pane_and_tab_goes_there() -> None:
+    async def play(it: Driver) -> None:
+        row = next(row for row in it.rows if "─events" in row)
+        assert "Tab: results console" in row
+        await it.press("c")
+        await it.go("results")
+        row = next(row for row in it.rows if "━commands" in row)
+        assert "Tab: events console" in row
+        await it.press("tab")
+        assert any("━guest console" in row for row in it.rows)
+
+    drive(bringup(), play, (80, 25))

@@ -155,6 +155,8 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, title: str = "", *, id: str) -> None:  # noqa: A002
         """Make an empty pane with `title` in its top border."""
         super().__init__(id=id)
+        self._behind = ""
+        """Names of the panes behind this one."""
         self.call(title)
         self.lines: Sequence[Line] = []
         self._make: Maker | None = None
@@ -175,8 +177,17 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         return so_far
 
     def call(self, title: str) -> None:
-        """Put `title` in the top border."""
-        self.border_title = plain_title(title)
+        """Put `title` in the top border, and behind it what shares the place."""
+        self._called = title
+        behind = Content.styled(f"  Tab: {self._behind}", "not bold")
+        whole = plain_title(title)
+        self.border_title = whole + behind if self._behind else whole
+
+    def stand_before(self, others: str) -> None:
+        """Have the top border name the panes that are behind this one."""
+        if others != self._behind:
+            self._behind = others
+            self.call(self._called)
 
     def draw(self, make: Maker) -> None:
         """Show what `make` returns for the pane's size, now and when that changes."""

@@ -283,13 +283,17 @@ class MainScreen(TypingScreen, inherit_bindings=False):
         self.query_one(Body).place(places)
         for tabs in places.tabs:
             for name in tabs:
-                pane = self.query_one(f"#{name}")
-                others = " ".join(each for each in tabs if each != name)
-                pane.border_subtitle = f"Tab: {others}" if others else ""
+                others = " ".join(self._name_of(each) for each in tabs if each != name)
+                self.query_one(f"#{name}", LinePane).stand_before(others)
         box = places.boxes.get("vcpus") or places.boxes.get("apics")
         if box is not None:
             count = vcpu_columns.fitting(box.width, box.height, len(view.now.vcpus))
             self.view = replace(view, columns=count)
+
+    def _name_of(self, name: str) -> str:
+        """Return what a pane is called; of a plug-in's not its id."""
+        pane = self.query_one(f"#{name}")
+        return pane.pane.name if isinstance(pane, PluggedPane) else name
 
     def _placed(self) -> Places:
         view, (width, height) = self.view, self.size
