@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rigs import machines, recordings
 from rigs.session_files import DEVICES
 
 from lapis_engine.replay.digest import Digester
 from lapis_sessions.errors import TurnedBackError
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.compare import branches, diff
+from lapis_sessions.recording.compare.branches import BranchPoint
 from lapis_sessions.recording.compare.diff import Side
 from lapis_sessions.recording.play import named
 from lapis_sessions.session import Session
@@ -139,6 +146,23 @@ def test_branches_of_branches_part_at_the_first_fork(opened: Opened) -> None:
     assert (view["a"]["branch"], view["b"]["branch"]) == ("branch-3", "branch-2")
 
 
+def test_an_act_that_takes_no_time_is_a_difference(opened: Opened) -> None:
+    session = do(opened(), "run 5000", "fork one", "quantum 7", "branch main")
+    do(session, "fork two")
+    view = told(session, "diff one")
+    assert view["retired"] == view["a"]["retired"] == view["b"]["retired"] == 5_000
+    assert (view["a"]["act"], view["b"]["act"]) == (None, 2)
+    assert view["b"]["text"] == "set_quantum quantum=7"
+    assert view["first"] is None
+    assert [row["field"] for row in view["fields"]] == ["schedule.quantum"]
+    assert not view["equal"]
+    text = session.execute("diff one").text
+    assert "same point" not in text
+    assert "1 field differs between the two points" in text
+    do(session, "quantum 7")
+    assert told(session, "diff one")["equal"]
+
+
 @pytest.mark.parametrize("line", ["diff nope", "diff", "diff main main"])
 def test_what_cannot_be_compared_is_refused(opened: Opened, line: str) -> None:
     session = do(opened(), *FORKED)
@@ -168,3 +192,35 @@ def test_one_that_is_broken_off_stays_where_it_was(opened: Opened) -> None:
     there = branches.point(session.timeline, "main")
     with pytest.raises(TurnedBackError):
         branches.compare(session.timeline, there)
+
+
+ACTS = (
+    "run 40", "run 150", "run 700", "step", "step 7", "nmi 0", "quantum 3",
+    "irq pulse 4", "ipi fixed 0x41 --to 0 --from 0", "sched lockstep", "goto 10%",
+    "goto 50%", "goto start", "goto act 2", "goto #5", "fork", "branch main",
+    "branch branch-1", "reverse-step", "checkpoint a", "checkpoint b",
+)  # fmt: skip
+
+
+@settings(max_examples=20, deadline=None, database=None, derandomize=True)
+@given(st.lists(st.sampled_from(ACTS), min_size=6, max_size=22))
+def test_whatever_was_done_it_tells_what_going_there_shows(lines: list[str]) -> None:
+    guest = str(machines.GUESTS / "fabric-nesting.bin")
+    session = open_session(SessionOptions(guest, cpus=1), recordings.extensions())
+    timeline = session.timeline
+    for line in lines:
+        session.execute(line)
+    here = BranchPoint(timeline.branch, timeline.spot)
+    digest, log = Digester(session.machine).digest(), session.machine.log.since(0)
+    for name in [*timeline.branches, *timeline.names]:
+        view = told(session, f"diff {name}")
+        assert (timeline.branch, timeline.spot) == here
+        there = branches.point(timeline, name)
+        timeline.go(there.spot, there.branch.name)
+        is_same = Digester(session.machine).digest() == digest
+        other = session.machine.log.since(0)
+        assert (view["fields"] == []) == is_same
+        pairs = enumerate(zip_longest(log, other))
+        first = next((seq for seq, (a, b) in pairs if a != b), None)
+        assert (view["first"] and view["first"]["seq"]) == first
+        timeline.go(here.spot, here.branch.name)

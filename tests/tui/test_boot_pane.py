@@ -88,6 +88,18 @@ def test_init_and_sipi_are_arrows_from_their_sender() -> None:
     assert "┄┄ 16.385 us ┄┄" in text
 
 
+def test_a_processor_runs_from_its_first_instruction_on() -> None:
+    session = bringup(2)
+    session.execute("next-event sipi")
+    assert " vCPU 0 ✓ runs" in shown(session)
+    assert ">vCPU 1 ✓ INIT · SIPI · runs" in shown(session)
+    session.execute("run 20")
+    assert session.machine.vcpu(1).retired > 0
+    text = shown(session, (79, 20))
+    assert "vCPU 1 ✓ INIT ✓ SIPI 08 ✓ runs ✓ 16" in text
+    assert "…" not in text.splitlines()[-1]
+
+
 def test_what_is_lost_or_ignored_is_crossed_out_with_its_reason() -> None:
     session = bringup(3)
     for line in (
@@ -230,5 +242,5 @@ def test_no_stream_of_events_breaks_a_row(
         assert all(row.width == width for row in rows)
         assert len(rows) <= height
         for number, steps in enumerate(boot.steps):
-            line = lanes.checklist(number, steps, width, selected=False)
+            line = lanes.checklist(number, steps, width, selected=False, ran=True)
             assert line.width == width

@@ -44,7 +44,7 @@ def test_each_branch_hangs_on_the_one_that_it_left() -> None:
     text = plain(branch_tree.render(rows, history, 2, (100, 6))).splitlines()
     assert text[1].startswith(" ├ ◆ mid")
     assert "at 15,000" in text[1]
-    assert text[2].startswith(">├ branch-1")
+    assert text[2].startswith("▸>├ branch-1")
     assert "to 15,316, here its end" in text[2]
     assert "from 15,100" in text[3]
     assert "to 20,500 from 20,000" in text[4]

@@ -116,13 +116,19 @@ def reasons(it: Moment, width: int) -> list[Line]:
     ]
 
 
-def checklist(number: int, steps: Steps, width: int, *, selected: bool) -> Line:
-    """Return how far a processor has come, step by step."""
+def checklist(
+    number: int, steps: Steps, width: int, *, selected: bool, ran: bool
+) -> Line:
+    """Return how far a processor has come, step by step.
+
+    `ran` tells that it has retired an instruction.
+    """
     line = Line(">" if selected else " ", "title").add(f"vCPU {number} ", "label")
     if number:
         _step(line, "INIT", done=steps.init)
         sipi = "SIPI" if steps.sipi is None else f"SIPI {steps.sipi:02x}"
         _step(line, sipi, done=steps.sipi is not None)
+    _step(line, "runs", done=ran)
     for mode, name in (("real", "16"), ("protected", "32"), ("long", "long 64")):
         _step(line, name, done=mode in steps.modes)
     _step(line, "hlt", done=steps.halted)

@@ -63,9 +63,12 @@ def _below(view: View, boot: Boot, width: int, room: int) -> list[Line]:
         tail.insert(0, more.fit(width))
     first = max(min(vcpu.id - count // 2, hidden), 0)
     lists = [
-        lanes.checklist(n, boot.steps[n], width, selected=n == vcpu.id)
+        lanes.checklist(
+            n, boot.steps[n], width, selected=n == vcpu.id,
+            ran=view.now.vcpus[n].retired > 0,
+        )
         for n in range(first, first + count)
-    ]
+    ]  # fmt: skip
     return [*lists, *tail]
 
 

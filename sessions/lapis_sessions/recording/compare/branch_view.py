@@ -76,7 +76,7 @@ def text(view: ApartView) -> str:
     """Return the report in words."""
     sides = (("a", view.a), ("b", view.b))
     out = [f"{name}: {_where(side)}" for name, side in sides]
-    if view.a.act is None and view.b.act is None:
+    if view.equal and view.a.act is None and view.b.act is None:
         return "\n".join([*out, "they are the same point"])
     out += ["", f"they part at instruction {view.retired:,}, event {view.event}; then"]
     out += [f"  {name}  {_act(side)}" for name, side in sides]

@@ -117,18 +117,18 @@ def _partings(here: BranchPoint, there: BranchPoint) -> tuple[Spot, Spot]:
         return least, least
     mine = parting(one.entries, other.entries, begin)
     its = parting(other.entries, one.entries, begin)
-    if here.spot.at <= min(mine.at, there.spot.at):
+    if here.spot.at < mine.at and here.spot.at <= there.spot.at:
         return here.spot, other.spot_at(here.spot.at)
-    if there.spot.at <= mine.at:
+    if there.spot.at < mine.at:
         return one.spot_at(there.spot.at), there.spot
-    return mine, its
+    return min(mine, here.spot), min(its, there.spot)
 
 
 def _next(to: BranchPoint, at: Spot) -> int | None:
     """Return the entry that the way to a point goes on with after `at`."""
-    if at.at >= to.spot.at:
-        return None
-    return to.branch.over(at) - to.branch.given_up
+    index = to.branch.over(at) - to.branch.given_up
+    goes_on = at.at < to.spot.at or index < to.spot.done
+    return index if goes_on else None
 
 
 class _Walked(NamedTuple):
