@@ -37,7 +37,7 @@ def at(
     view = look(session)
     place = MemoryPlace(
         session.selected, window.register, window.first, 16 * rows, window.physical,
-        window.cursor - window.first, access or PageAccess(),
+        window.cursor - window.first, access=access or PageAccess(),
     )  # fmt: skip
     now = snapshot.take(session, Wanted(memory=place))
     return replace(view, now=now, before=now)
@@ -447,6 +447,26 @@ def test_the_mouse_puts_the_cursor_where_it_points() -> None:
         assert pane.cursor == 0x1_102F
         await it.press("pagedown", "pageup")
         assert pane.cursor == 0x1_102F
+
+    drive(bringup(), play, (80, 25))
+
+
+def test_an_entry_that_is_written_shows_in_the_walk() -> None:
+    """The walk stays that of the linear address while its tables are looked at."""
+
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.press("6")
+        await it.pilot.press("g", *"0x401234", "enter")
+        await it.press("tab", "down", "down", "enter")
+        assert it.app.main.focused_name == "memory"
+        assert " 401234  vCPU 0  read by the supervisor" in it.text
+        assert ">PDE" in it.text
+        assert "= physical 401234, RAM" in it.text
+        await it.press("w", "w", "w", "e", "0", "enter")
+        assert "the PDE at 0x72010 is not present" in it.text
+        await it.press("v")
+        assert "the PDE at" not in it.text
 
     drive(bringup(), play, (80, 25))
 

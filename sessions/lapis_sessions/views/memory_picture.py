@@ -36,6 +36,8 @@ class MemoryPlace:
     physical: bool = False
     cursor: int = 0
     """Bytes from the first address to the one whose page walk is in it, too."""
+    linear: int | None = None
+    """Where addresses are physical: the linear one whose page walk is in it."""
     access: PageAccess = PageAccess()  # noqa: RUF009 - it is frozen
     """What kind of access the walk is for."""
 
@@ -93,7 +95,7 @@ class MemoryPicture:
     extents: tuple[Extent, ...]
     """From `first` on, without a gap; addresses go on at 0 behind the last."""
     walk: PageAnswer | None
-    """Of the cursor's address; None for a physical one."""
+    """Of the cursor's address, or of `place.linear`."""
 
 
 def take(machine: Machine, place: MemoryPlace) -> MemoryPicture:
@@ -104,9 +106,9 @@ def take(machine: Machine, place: MemoryPlace) -> MemoryPicture:
     found = guest_memory.look(
         machine.vm, vcpu, first, place.size, physical=place.physical
     )
+    at = place.linear if place.physical else first + place.cursor & MASK64
     walk = None
-    if not place.physical:
-        at = first + place.cursor & MASK64
+    if at is not None:
         walk = pages.page(machine, place.vcpu, at, place.access)
     last = top(regs, physical=place.physical)
     return MemoryPicture(place, first, last, found, walk)

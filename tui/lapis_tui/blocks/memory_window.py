@@ -64,10 +64,12 @@ def base(window: Window, vcpu: VcpuSnapshot) -> int:
     return addresses.register(window.register, vcpu) or 0
 
 
-def marks(vcpu: VcpuSnapshot, *, physical: bool) -> dict[int, str]:
-    """Return what points to an address."""
-    if physical:
-        return {addresses.register("cr3", vcpu) or 0: "cr3"}
+def marks(vcpu: VcpuSnapshot, picture: MemoryPicture) -> dict[int, str]:
+    """Return what points to an address: registers, or the entries of a page walk."""
+    if picture.place.physical:
+        entries = () if picture.walk is None else picture.walk.entries
+        tops = {addresses.register("cr3", vcpu) or 0: "cr3"}
+        return tops | {entry.at: entry.table for entry in entries}
     out: dict[int, str] = {}
     for name in POINTERS:
         at = addresses.register(name, vcpu)
@@ -102,7 +104,7 @@ def told(
     if extent is not None and extent.gpa is not None and not picture.place.physical:
         line.add(f"  physical {extent.gpa + at - extent.at:x}")
     vcpu = view.now.vcpus[picture.place.vcpu]
-    mark = marks(vcpu, physical=picture.place.physical).get(at)
+    mark = marks(vcpu, picture).get(at)
     if mark is not None:
         line.add(f"  >{mark}", "symbol")
     name = "" if picture.place.physical else view.now.symbols.near(at)
@@ -139,7 +141,7 @@ def render(
         old,
         at,
         window.width,
-        marks(vcpu, physical=picture.place.physical),
+        marks(vcpu, picture),
         None if picture.place.physical else view.now.symbols,
     )
     rows = hexdump.render(dump, width, max(height - 1, 1))

@@ -71,6 +71,8 @@ class MemoryPane(LinePane):
         super().__init__(self.TITLE, id="memory")
         self._view: View | None = None
         self.window = Window(register="rsp")
+        self._walked: int | None = None
+        """The linear address that the cursor was on last."""
         self._picture: MemoryPicture | None = None
         """The one that was shown last."""
         self._old: MemoryPicture | None = None
@@ -110,8 +112,9 @@ class MemoryPane(LinePane):
         cursor = window.cursor - window.first
         vcpu = 0 if self._view is None else self._view.selected
         return MemoryPlace(
-            vcpu, window.register, window.first, size, window.physical, cursor
-        )
+            vcpu, window.register, window.first, size, window.physical, cursor,
+            self._walked if window.physical else None,
+        )  # fmt: skip
 
     @property
     def cursor(self) -> int:
@@ -143,6 +146,8 @@ class MemoryPane(LinePane):
 
     def _turn(self, window: Window) -> None:
         """Look at another place."""
+        if window.physical and not self.window.physical:
+            self._walked = self.cursor
         self.window = window
         self._show()
 

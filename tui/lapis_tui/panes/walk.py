@@ -116,9 +116,10 @@ class WalkPane(LinePane):
     TITLE = "page walk"
     ABOUT = (
         "How the linear address under the cursor of the memory pane is translated, "
-        "entry by entry: flags that are set are upper case, an entry that differs from "
-        "the stop before has a *. Below is what it comes to, or why the access is "
-        "refused, with the error code of the #PF. Nothing is touched by looking."
+        "entry by entry, or was before that pane went on to physical addresses: flags "
+        "that are set are upper case, an entry that differs from the stop before has a "
+        "*. Below is what it comes to, or why the access is refused, with the error "
+        "code of the #PF. Nothing is touched by looking."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "choose(-1)", "the entry above", show=False),
