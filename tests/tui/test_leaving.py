@@ -28,6 +28,10 @@ def replayed(path: Path) -> Session:
     return session
 
 
+def asks(it: Driver) -> bool:
+    return isinstance(it.app.screen, AskScreen)
+
+
 def test_a_replay_is_left_at_once_and_asked_about_after_a_fork(tmp_path: Path) -> None:
     async def looks_only(it: Driver) -> None:
         await it.press("c", "s", "home", "end", "left")
@@ -41,13 +45,13 @@ def test_a_replay_is_left_at_once_and_asked_about_after_a_fork(tmp_path: Path) -
 
     async def goes_on(it: Driver) -> None:
         await it.press("c", "F", "s", "q")
-        assert isinstance(it.app.screen, AskScreen)
+        assert asks(it)
         assert "in no recording: 1 act." in it.text
         await it.press("n")
         assert it.app.screen is it.app.main
         assert it.view.now.branch == "branch-1"
         await it.press("home", "q")  # what was done is no less lost in the past
-        assert isinstance(it.app.screen, AskScreen)
+        assert asks(it)
         await it.pilot.press("y")
         await it.until(lambda: it.app._exit)
 
