@@ -76,6 +76,15 @@ def test_what_repeats_is_one_row_that_counts_and_opens() -> None:
     assert seqs(rows) == [0, 1, 2, 3, 301, 302]
 
 
+def test_a_row_is_that_of_the_cursor_where_a_search_would_find_it() -> None:
+    for rows, on in ((EventRows(), True), (EventRows(), False)):
+        rows.fold(on=on)
+        sifted(rows, spinning(keys=2)[5:])
+        for seq in (0, 4, 5, 6, 7, 107, 200, 301, 306, 307, 400):
+            found = [row for row in range(len(rows)) if rows.is_at(row, seq)]
+            assert found == [rows.index(seq)], seq
+
+
 def test_an_open_group_that_grows_stays_open() -> None:
     rows = EventRows()
     rows.fold(on=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.binding import BindingType
+    from textual.color import Color
     from textual.filter import LineFilter
     from textual.selection import Selection
 
@@ -168,6 +169,8 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         self._looks: dict[str, Style] = {}
         self._strips: dict[object, Strip] = {}
         """Lines that were painted, by all that they were painted from."""
+        self._passage: tuple[Sequence[LineFilter], Color] | None = None
+        """What each line passes, and the ground that it is on."""
         self._is_painting = False
 
     # What is shown.
@@ -201,7 +204,8 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
 
         There are more columns than are in view while one looks at what is cut.
         """
-        return max(self.size.width - 1 + self._spare, 0), self.size.height
+        width, height = self.size
+        return max(width - 1 + self._spare, 0), height
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show `lines` instead of what is there, repainting only what differs."""
@@ -268,6 +272,7 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
         self._looks.clear()
         self._strips.clear()
+        self._passage = None
 
     def look_of(self, roles: str) -> Style:
         """Return the look of one role, or of several with the later ones beneath."""
@@ -311,8 +316,10 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
             for text, role in line.spans
         ]
         strip = Strip(segments, line.width).extend_cell_length(width, base)
-        ground = self.background_colors[1]
-        for each in self.app.get_line_filters():
+        if self._passage is None:
+            self._passage = self.app.get_line_filters(), self.background_colors[1]
+        filters, ground = self._passage
+        for each in filters:
             strip = strip.apply_filter(each, ground)
         return strip
 

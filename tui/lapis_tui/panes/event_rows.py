@@ -139,6 +139,12 @@ class EventRows:
             index += bisect_right(later, seq, key=_seq)
         return max(index - 1, 0)
 
+    def is_at(self, row: int, seq: int) -> bool:
+        """Tell whether `index(seq)` is `row`, without a search: each row asks it."""
+        here, after = self.at(row), self.at(row + 1)
+        is_there = row == 0 or (here is not None and here.seq <= seq)
+        return is_there and (after is None or after.seq > seq)
+
 
 def _seq(logged: Logged) -> int:
     return logged.seq

@@ -236,7 +236,7 @@ class EventsPane(LinePane):
         logged = self._rows.at(row_)
         if logged is None:
             return None
-        is_here = row_ == self._rows.index(self._cursor) and self.has_focus
+        is_here = self.has_focus and self._rows.is_at(row_, self._cursor)
         is_ahead = logged.seq >= self._view.now.events_total
         return row(
             logged, self.extent[0], here=is_here, ahead=is_ahead,
