@@ -155,7 +155,7 @@ def test_a_long_result_is_shown_from_its_first_row() -> None:
         await it.press("G")
         assert "run [COUNT]" not in it.text
         await it.press("slash", *"quantum", "enter")
-        assert "quantum [COUNT]" in it.rows[1]
+        assert "quantum [COUNT]" in it.text
         await it.press("escape")
         assert " : help" in it.text
 
@@ -481,6 +481,6 @@ def test_a_worker_that_fails_says_so_and_the_screen_lives(
         monkeypatch.setattr(session, "execute", fail)
         await it.pilot.press("s")
         await it.until(lambda: "out of luck" in it.rows[-2])
-        assert "worker stopped: RuntimeError: out of luck" in it.rows[-2]
+        assert "the session failed: RuntimeError: out of luck" in it.rows[-2]
 
     drive(session, play)
