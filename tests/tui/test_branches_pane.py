@@ -42,7 +42,7 @@ def test_each_branch_hangs_on_the_one_that_it_left() -> None:
         "main", "├ ◆ mid", "├ branch-1", "│ └ branch-2", "└ mine", "  └ ◆ last",
     ]  # fmt: skip
     text = plain(branch_tree.render(rows, history, 2, (100, 6))).splitlines()
-    assert text[1].startswith(" ├ ◆ mid")
+    assert text[1].startswith("  ├ ◆ mid")
     assert "at 15,000" in text[1]
     assert text[2].startswith("▸>├ branch-1")
     assert "to 15,316, here its end" in text[2]

@@ -123,11 +123,12 @@ def _line(
     row: TreeRow, history: History, whole: int, width: int, *, chosen: bool
 ) -> Line:
     is_here = row.kind == "branch" and row.name == history.branch
-    room = max(width - NUMBERS - 2, 8)
+    room = max(width - NUMBERS - 3, 8)
     bar = room - NAME if room - NAME >= LEAST_BAR else 0
-    line = Line(">" if is_here else " ", "title").add(row.lead, "rule")
+    # The first cell is the cursor's: the row is not pushed over its end by it.
+    line = Line(" >" if is_here else "  ", "title").add(row.lead, "rule")
     role = "strong" if is_here else "changed" if row.kind == "point" else ""
-    line = line.add(row.name, role).fit(1 + room - bar).add(" ")
+    line = line.add(row.name, role).fit(2 + room - bar).add(" ")
     line = line.extend(_numbers(row, history, is_here=is_here).fit(NUMBERS))
     if bar:
         here = history.here.retired if is_here else None
