@@ -260,7 +260,7 @@ def _with_expression(
 
 
 def _leading(command: Command, text: str) -> tuple[str, str]:
-    """Part options at the beginning of a line from the expression behind them."""
+    """Part options and words at the beginning from the expression behind them."""
     options = {f"--{a.name}": a for a in command.arguments if a.option}
     head: list[str] = []
     text = text.strip()
@@ -271,6 +271,13 @@ def _leading(command: Command, text: str) -> tuple[str, str]:
             value, _, rest = rest.lstrip().partition(" ")
             head.append(value)
         text = rest.lstrip()
+    for argument in command.arguments:
+        if argument.kind == "expression":
+            break
+        if not argument.option:
+            word, _, text = text.partition(" ")
+            head.append(word)
+            text = text.lstrip()
     return " ".join(head), text
 
 

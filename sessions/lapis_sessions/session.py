@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_engine.machine.stop import Stop
+from lapis_engine.replay.entries import HITS
 from lapis_sessions import footprint
 from lapis_sessions.errors import (
     LeavesBranchError,
@@ -22,6 +23,7 @@ from lapis_sessions.errors import (
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.scope.scope import Scope
+from lapis_sessions.stops import Stops
 from lapis_sessions.symbols.book import Symbols
 from lapis_sessions.text.expressions import ExpressionError
 from lapis_sessions.text.visible import printed, shown, visible
@@ -177,6 +179,8 @@ class Session:
         self.pace: Pace = whole
         self.watch: Watch | None = None
         """Asked on a way to another point; else `pace` is."""
+        self.stops = Stops(self, self.notices.append)
+        """What is known of breakpoints and watchpoints beside where they are."""
         self.symbols = Symbols.of_guest(guest, machine.plan.symbols)
         """Linear addresses by name, and the names of addresses."""
 
@@ -363,7 +367,7 @@ class Session:
 
     def _came(self, stop: Stop) -> Stop:
         """Select the vCPU that a stop is about, if it is about one."""
-        if stop.reason in {"exit", "breakpoint", "catch", following.END_OF_BRANCH}:
+        if stop.reason in {*HITS, "exit", following.END_OF_BRANCH}:
             self.selected = stop.vcpu
         return stop
 

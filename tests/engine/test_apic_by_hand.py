@@ -68,12 +68,22 @@ def test_in_x2apic_mode_the_history_tells_the_wrmsr() -> None:
     [
         ("disabled", "tpr", 0, "disabled by APICBASE"),
         ("disabled", "eoi", 0, "disabled by APICBASE"),
-        ("xapic", "tpr", 0x100, "TPR is bits 7:0, the others reserved: 0x100"),
-        ("x2apic", "tpr", 0x1FF, "TPR is bits 7:0, the others reserved: 0x1ff"),
+        (
+            "xapic",
+            "tpr",
+            0x100,
+            "TPR has the bits 0xff, the others are reserved: 0x100",
+        ),
+        (
+            "x2apic",
+            "tpr",
+            0x1FF,
+            "TPR has the bits 0xff, the others are reserved: 0x1ff",
+        ),
         ("xapic", "tpr", -1, "reserved"),
         ("x2apic", "eoi", 1, "EOI takes 0 only: 0x1"),
-        ("xapic", "ppr", 0, "none of"),
-        ("xapic", "nothing", 0, "none of"),
+        ("xapic", "ppr", 0, "APIC register ppr is not written in xapic mode"),
+        ("xapic", "nothing", 0, "the APIC has no register"),
     ],
 )
 def test_what_is_refused_changes_nothing(

@@ -40,8 +40,8 @@ CORE = {
 }  # fmt: skip
 LOG = {"_clock", "_events", "next_seq", "observers", "observers_of"}
 MACHINE = {
-    "config", "plan", "log", "vm", "schedule", "breakpoints", "catches", "lints",
-    "before_act", "on_act", "on_turn",
+    "config", "plan", "log", "vm", "schedule", "points", "watches", "catches", "lints",
+    "before_act", "on_act", "on_turn", "_hit", "_point",
 }  # fmt: skip
 
 

@@ -85,7 +85,8 @@ def test_dropping_translations_changes_nothing_that_the_guest_sees(
 def test_a_watch_counts_the_same_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
     def told() -> list[int]:
         m, found = machines.machine(REWRITER), list[int]()
-        m.vm.core.watch([(machines.BASE + 0xD, 2)], found.append)
+        place = (machines.BASE + 0xD, 2)
+        m.vm.core.watch([place], (), lambda number, _access: found.append(number))
         m.vm.core.run(m.vcpus[0].regs, 100)
         return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from hashlib import blake2b
 from pathlib import Path
@@ -69,7 +70,10 @@ def test_commands_return_what_they_always_did(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     told = (GOLDEN / "commands.txt").read_text("utf-8")
-    wanted = {part.partition("\n")[0]: part for part in told.split("== ")[1:]}
+    wanted = {
+        part.partition("\n")[0]: part
+        for part in re.split(r"^== ", told, flags=re.MULTILINE)[1:]
+    }
     assert transcript(case) == f"== {wanted[case['name']]}"
 
 

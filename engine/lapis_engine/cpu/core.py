@@ -39,7 +39,7 @@ from lapis_engine.cpu.intercepts import (
     Resumed,
     Unknown,
     Watched,
-)
+)  # fmt: skip
 from lapis_engine.cpu.library import Bare
 from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.mapped import Mapped, address
@@ -48,7 +48,7 @@ from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_cou
 from lapis_engine.cpu.registers import RF, TF, Registers
 from lapis_engine.cpu.report_reader import ReportReader, Stopped
 from lapis_engine.cpu.stale import Stale
-from lapis_engine.cpu.stops import Stops
+from lapis_engine.cpu.stops import Place, Reached, Stops
 from lapis_engine.errors import ProcessorError
 from lapis_engine.units import PAGE
 
@@ -63,7 +63,6 @@ EXIT_INFO_2: Final = 0x80
 """Where the VMCB has the address that an intercepted #PF is about."""
 INTERRUPT_VIRQ: Final = 0x100
 """QEMU `CPU_INTERRUPT_VIRQ`: tell when an interrupt could be taken."""
-SPENT: Final = Budget()
 AGAIN: Final = (Resumed, Outdated)
 """What the core goes on from by itself."""
 
@@ -105,9 +104,9 @@ class Core:
         """Instructions of the present run that were retired by earlier starts."""
         self._told = 0
         """What of that `answers` knows."""
-        self._stops = Stops(self._uc)
+        self._stops = Stops(self._uc, self._counter)
         self._guest = GuestStops(self._uc, self._counter, self._counted.save)
-        self._reader = ReportReader(self._bare, self._marks, self._stops)
+        self._reader = ReportReader(self._bare, self._marks, self._stops, self._guest)
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
@@ -236,13 +235,24 @@ class Core:
             self._forget_all()
 
     def watch(
-        self, places: Iterable[tuple[int, int]], tell: Callable[[int], None]
+        self,
+        writes: Iterable[Place],
+        reads: Iterable[Place],
+        tell: Callable[[int, Reached], None],
+        *,
+        cuts: bool = False,
     ) -> None:
-        """Tell of every write to these (guest-physical address, bytes), and no others.
+        """Tell of accesses to these, and no others; with `cuts` each ends the run.
 
-        `tell` gets the number, from 1, of the writing instruction in the present run.
+        `tell` gets the number, from 1, of the instruction in the present run.
         """
-        self._stops.watch(places, lambda: tell(self._before + self._counter.value))
+
+        def told(access: Reached) -> None:
+            tell(self._before + self._counter.value, access)
+            if cuts:
+                self._stops.cut()
+
+        self._stops.watch(writes, reads, told)
         self._choose()
         self._forget_all()
 
@@ -468,30 +478,12 @@ class Core:
         if self._before != self._told:
             self._told = self.answers.table.before = self._before
         request = INTERRUPT_VIRQ if window else 0
+        self._stops.cut_at = 0
         failed = self._way.start(context, budget, request, flush=flush)
-        result = self._finish(context, budget, failed)
+        result = self._reader.ended(self._way, failed, context, budget, self._skip)
         if self._is_strict:
             context.head.hflags &= ~layout.HF_LIMITED
         return result
-
-    def _finish(self, context: Context, budget: int, failed: str | None) -> Stopped:
-        """Sort out what ended a start, and how many instructions it retired."""
-        report, guest = self._way.report, self._guest
-        if report is not None:
-            stopped = self._reader.read(report, context, budget, self._skip)
-        elif failed is None:
-            most = guest.at if guest.hits else budget
-            stopped = Stopped(SPENT, min(self._way.begun, most))
-        elif context.tail.exception_is_int:
-            stopped = self._reader.int_6(context, self._way.begun)
-        else:
-            stopped = Stopped(Unknown(failed), max(self._way.begun - 1, 0))
-        if guest.hits and stopped.retired >= guest.at:
-            # It is done: whatever else was found is of the next instruction.
-            event = stopped.event
-            stepped = isinstance(event, Faulted) and event.vector == DB
-            return Stopped(Watched(guest.hits, stepped), stopped.retired)
-        return stopped
 
     def _on_breakpoint(self, _uc: Uc, linear: int, _size: int, _data: object) -> None:
         if linear == self._skip and not self._before + self._way.done:

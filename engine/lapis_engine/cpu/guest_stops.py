@@ -13,15 +13,16 @@ some: that is slow, and costs nothing otherwise.
 
 from __future__ import annotations
 
-import ctypes as c
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from unicorn import UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, UC_MEM_WRITE
 
 from lapis_engine.cpu.debug_registers import DATA, Armed
+from lapis_engine.cpu.stops import after
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
+    import ctypes as c
     from collections.abc import Callable
 
     from unicorn import Uc
@@ -55,7 +56,7 @@ class GuestStops:
     ) -> None:
         """Begin with none; `save` takes the state over that the processor is in."""
         self._uc, self._counter, self._save = uc, counter, save
-        self._budget = type(counter).from_address(_after(counter))
+        self._budget = type(counter).from_address(after(counter))
         self.known: dict[Context, Told] = {}
         """What each vCPU has armed, of those that have."""
         self._hook = 0
@@ -135,8 +136,3 @@ class GuestStops:
         self.known.clear()
         self._hook = 0
         del self._uc, self._save
-
-
-def _after(counter: c.c_size_t) -> int:
-    """Return where the count stands that was asked for: behind that of what is done."""
-    return c.addressof(counter) + c.sizeof(counter)

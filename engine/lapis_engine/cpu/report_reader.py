@@ -18,6 +18,8 @@ from lapis_engine.cpu.intercepts import (
     PortAccess,
     Resumed,
     SoftwareInterrupt,
+    Unknown,
+    Watched,
     Window,
 )
 from lapis_engine.cpu.model.contents import is_canonical
@@ -26,11 +28,13 @@ from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.context import Context
+    from lapis_engine.cpu.guest_stops import GuestStops
     from lapis_engine.cpu.library import Bare
     from lapis_engine.cpu.marks import Marks
-    from lapis_engine.cpu.report import Report
+    from lapis_engine.cpu.report import Counting, Report
     from lapis_engine.cpu.stops import Stops
 
+SPENT: Final = Budget()
 EXCEPTION_EXIT: Final = 0x40
 """SVM exit code of exception 0."""
 
@@ -46,11 +50,53 @@ class Stopped(NamedTuple):
 class ReportReader:
     """Reads reports, of which the context is saved and the processor stands."""
 
-    __slots__ = ("_bare", "_marks", "_stops")
+    __slots__ = ("_bare", "_guest", "_marks", "_stops")
 
-    def __init__(self, bare: Bare, marks: Marks, stops: Stops) -> None:
+    def __init__(
+        self, bare: Bare, marks: Marks, stops: Stops, guest: GuestStops
+    ) -> None:
         """Take the parts that a report is read with."""
-        self._bare, self._marks, self._stops = bare, marks, stops
+        self._bare, self._marks = bare, marks
+        self._stops, self._guest = stops, guest
+
+    def ended(
+        self,
+        way: Counting,
+        failed: str | None,
+        context: Context,
+        budget: int,
+        skip: int | None,
+    ) -> Stopped:
+        """Return what ended a start: a report, a watch, or that all was done.
+
+        `failed` is why the processor gave up, if it did; others are as of `read`.
+        """
+        guest = self._guest
+        stopped = self._stopped(way, failed, context, budget, skip)
+        if guest.hits and stopped.retired >= guest.at:
+            # It is done: whatever else was found is of the next instruction.
+            event = stopped.event
+            stepped = isinstance(event, Faulted) and event.vector == DB
+            return Stopped(Watched(guest.hits, stepped), stopped.retired)
+        return stopped
+
+    def _stopped(
+        self,
+        way: Counting,
+        failed: str | None,
+        context: Context,
+        budget: int,
+        skip: int | None,
+    ) -> Stopped:
+        if way.report is not None:
+            return self.read(way.report, context, budget, skip)
+        if failed is None:
+            at = self._guest.at if self._guest.hits else self._stops.cut_at
+            most = at or budget
+            return Stopped(SPENT, min(way.begun, most))
+        if context.tail.exception_is_int:
+            return self.int_6(context, way.begun)
+        return Stopped(Unknown(failed), max(way.begun - 1, 0))
 
     def read(
         self, report: Report, context: Context, budget: int, skip: int | None

@@ -1,32 +1,54 @@
-"""Where the debugger wants to be told: breakpoints, and writes to memory.
+"""Where the debugger wants to be told: breakpoints, and accesses to memory.
 
 Hooks are translated into the code, so whoever changes any drops all translations.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import ctypes as c
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from unicorn import UC_HOOK_CODE, UC_HOOK_MEM_WRITE
+from unicorn import UC_HOOK_CODE, UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, UC_MEM_WRITE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from unicorn import Uc
 
 MOST_STORED: Final = 64
-"""Bytes that one access of the processor stores, at most."""
+"""Bytes that one access of the processor has, at most."""
+
+
+Place = tuple[int, int]
+"""(guest-physical address, bytes)."""
+
+
+class Reached(NamedTuple):
+    """An access of the processor's to memory that is watched."""
+
+    is_write: bool
+    gpa: int
+    size: int
+    """Bytes."""
+
+
+Told = Callable[[Reached], None]
 
 
 class Stops:
     """The hooks of one Unicorn instance that are the debugger's."""
 
-    __slots__ = ("_uc", "_watches", "breakpoints")
+    __slots__ = ("_budget", "_counter", "_uc", "_watches", "breakpoints", "cut_at")
     __deletable__ = ("_uc",)  # by `close`; mypyc wants to know
 
-    def __init__(self, uc: Uc) -> None:
-        """Set none yet."""
+    def __init__(self, uc: Uc, counter: c.c_size_t) -> None:
+        """Set none yet; `counter` counts the instructions of a run."""
         self._uc = uc
+        self._counter = counter
+        self._budget = type(counter).from_address(after(counter))
+        self.cut_at = 0
+        """Number of the instruction behind which the present start ends, or 0."""
         self._watches: list[int] = []
         self.breakpoints: dict[int, int] = {}
         """Linear address -> hook."""
@@ -39,8 +61,15 @@ class Stops:
 
     @property
     def is_watching(self) -> bool:
-        """Tell whether writes to memory are told of."""
+        """Tell whether accesses to memory are told of."""
         return bool(self._watches)
+
+    def cut(self) -> None:
+        """End the run behind the present instruction, as if it was asked for no more.
+
+        A stop would come before an instruction that has to be started a second time.
+        """
+        self.cut_at = self._budget.value = self._counter.value
 
     def put(self, linears: Iterable[int], hit: Callable[..., None]) -> bool:
         """Call `hit` before the instruction at each of these, and at no other.
@@ -58,26 +87,29 @@ class Stops:
         return True
 
     def watch(
-        self, places: Iterable[tuple[int, int]], tell: Callable[[], None]
+        self, writes: Iterable[Place], reads: Iterable[Place], tell: Told
     ) -> None:
-        """Tell of every write to these (guest-physical address, bytes), no others."""
+        """Tell of every access to these, before it is made, and of no others."""
         for hook in self._watches:
             self._uc.hook_del(hook)
 
-        def written(
-            _uc: Uc, _access: int, at: int, size: int, _value: int, where: Any
+        def accessed(
+            _uc: Uc, kind: int, at: int, size: int, _value: int, where: Place
         ) -> None:
             first, length = where
             if at < first + length and first < at + size:
-                tell()
+                tell(Reached(kind == UC_MEM_WRITE, at, size))
 
+        wanted = [(UC_HOOK_MEM_WRITE, place) for place in writes]
+        wanted += [(UC_HOOK_MEM_READ, place) for place in reads]
         self._watches = [
             self._uc.hook_add(
-                UC_HOOK_MEM_WRITE,
-                written,
-                (at, size),
-                max(at - MOST_STORED, 0),
-                at + size - 1,
+                hook, accessed, place, max(place[0] - MOST_STORED, 0), sum(place) - 1
             )
-            for at, size in places
+            for hook, place in wanted
         ]
+
+
+def after(counter: c.c_size_t) -> int:
+    """Return where the count stands that was asked for: behind that of what is done."""
+    return c.addressof(counter) + c.sizeof(counter)

@@ -313,6 +313,11 @@ class Catches:
         """Forget what was caught before a run: the user's own acts stop nothing."""
         self._caught, self._more = None, 0
 
+    @property
+    def has_caught(self) -> bool:
+        """Tell whether something was caught that nobody has been told of."""
+        return self._caught is not None
+
     def told(self, stop: Stop) -> Stop:
         """Return `stop`, or the stop at what was caught in its place.
 

@@ -15,14 +15,14 @@ from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
 from lapis_engine.cause import sentence
 from lapis_engine.cpu.intercepts import CR3_WRITE
 from lapis_engine.cpu.model.catalog import cpu_named
-from lapis_engine.errors import ConfigError, EngineError
+from lapis_engine.errors import ConfigError
 from lapis_engine.events import Exited, IpiSent
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.lints.live import Lints
 from lapis_engine.machine import asleep, requests
 from lapis_engine.machine.acts import act
 from lapis_engine.machine.catches import Catches
-from lapis_engine.machine.editor import Editor
+from lapis_engine.machine.debugger import Debugger
 from lapis_engine.machine.log import EventLog
 from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.stop import NotRunnableError, Stop
@@ -72,7 +72,7 @@ REASONS: Final[dict[type, str]] = {
 """Why a run stops at an exit, where it is not just "exit"."""
 
 
-class Machine(Editor):
+class Machine(Debugger):
     """vCPUs under a deterministic schedule."""
 
     def __init__(
@@ -109,11 +109,11 @@ class Machine(Editor):
         if config.on_reset == "reboot":
             self.vm.power_on = power_on.keep(self.vm, plan)
         self.schedule = Schedule(self.vm, config.quantum)
-        self.breakpoints: list[int] = []
         self.catches = Catches(
             self.log.observers, self.vm.printing, self.vm.attention.ask_stop
         )
         """Event breakpoints."""
+        self._attend_stops()
         self.lints = Lints(self.vm, lints)
         self.log.observers_of = self.lints.observers()
         self.on_act: Callable[[Act, object], None] | None = None
@@ -164,7 +164,7 @@ class Machine(Editor):
             vcpu = self.schedule.choose()
             if vcpu is None:
                 return self._all_asleep(ran)
-            if attention.must_stop():
+            if attention.must_stop() and not self._forgiven(vcpu):
                 return self._asked(vcpu, ran)
             budget, alone = self.schedule.budget(vcpu, limit - ran)
             done = vm_run(
@@ -176,11 +176,11 @@ class Machine(Editor):
             self.schedule.charge(vcpu, done, alone=alone)
             out = done.exit
             goes_on = isinstance(out, QUIET)
-            if not goes_on and not self._for_userspace(vcpu, out):
+            if not (goes_on or self._goes_on(vcpu, out)):
                 stop = self._stop(vcpu, out, ran)
                 has_moved = done.ran or self.log.next_seq != seq
                 return stop if has_moved else replace(stop, turn=turn)
-            if attention.must_stop():
+            if attention.must_stop() and not self._forgiven(vcpu):
                 return self._asked(vcpu, ran)
         current = self.schedule.current
         return Stop("budget", ran, current, None, f"{ran} instructions")
@@ -207,18 +207,30 @@ class Machine(Editor):
             if isinstance(out, (exits.Hlt, exits.RunState)):
                 text = sentence(self.why_not_runnable(number))
                 return self.catches.told(Stop("halted", ran, number, None, text))
-            if not isinstance(out, exits.Bogus) and not self._for_userspace(vcpu, out):
+            if not isinstance(out, exits.Bogus) and not self._goes_on(vcpu, out):
                 return self._stop(vcpu, out, ran)
-            if self.vm.attention.must_stop():
+            if self.vm.attention.must_stop() and not self._forgiven(vcpu):
                 return self._asked(vcpu, ran)
         return Stop("budget", ran, number, None, f"{ran} instructions")
 
     def _begin(self) -> None:
         """See who looks on: nobody is told later of what he may stop at."""
         vm = self.vm
+        if self.watches.items:
+            self.watches.refresh()
         watched = self.log.observers or vm.on_round
         is_seen = watched or not self.lints.can_wait
         vm.core.answers.table.may_note = not is_seen
+
+    def _goes_on(self, vcpu: Vcpu, out: Exit) -> bool:
+        """Tell whether an exit stops nobody: it is for bhyve's userspace, or is passed.
+
+        A breakpoint is passed whose condition does not hold.
+        """
+        if isinstance(out, exits.Debug):
+            self._point = self.points.judged(vcpu.id, out.linear)
+            return self._point is None
+        return self._for_userspace(vcpu, out)
 
     def _for_userspace(self, vcpu: Vcpu, out: Exit) -> bool:
         """Let bhyve's userspace deal with an exit that is for it; say if it is."""
@@ -237,15 +249,23 @@ class Machine(Editor):
         return self.catches.told(stop)
 
     def _asked(self, vcpu: Vcpu, ran: int) -> Stop:
-        """Stop because an observer of the events asked for it."""
-        stop = Stop("catch", ran, vcpu.id, None, "asked to stop at an event")
+        """Stop because a watchpoint or an observer of the events asked for it."""
+        hit, self._hit = self._hit, None
+        if hit is None:
+            stop = Stop("catch", ran, vcpu.id, None, "asked to stop at an event")
+        else:
+            text, number = hit.text, hit.watch.number
+            stop = Stop("watchpoint", ran, vcpu.id, None, text, point=number)
         return self.catches.told(stop)
 
     def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop:
         if not isinstance(out, exits.Debug):  # which is the debugger's doing
             self.log.note(Exited(vcpu.id, out.code, out.text, vcpu.regs.rip))
         reason = REASONS.get(type(out), "exit")
-        return self.catches.told(Stop(reason, ran, vcpu.id, out, out.text))
+        point, self._point = self._point, None
+        number = point.number if point is not None else None
+        stop = Stop(reason, ran, vcpu.id, out, out.text, point=number)
+        return self.catches.told(stop)
 
     # Requests.
 
@@ -451,23 +471,3 @@ class Machine(Editor):
     ) -> list[Line]:
         """Disassemble for vCPU `number` in its present mode, from RIP by default."""
         return guest_memory.code(self.vm.memory, self.vcpu(number), linear, count)
-
-    # Breakpoints.
-
-    def break_at(self, linear: int) -> None:
-        """Stop before the instruction at this linear address, on any vCPU."""
-        if linear not in self.breakpoints:
-            self.breakpoints = sorted([*self.breakpoints, linear])
-            self.vm.core.set_breakpoints(self.breakpoints)
-
-    def break_only_at(self, linears: Sequence[int]) -> None:
-        """Make these the breakpoints."""
-        self.breakpoints = sorted(set(linears))
-        self.vm.core.set_breakpoints(self.breakpoints)
-
-    def unbreak(self, linear: int) -> None:
-        """Take a breakpoint away; raise `EngineError` when there is none there."""
-        if linear not in self.breakpoints:
-            raise EngineError(f"there is no breakpoint at {linear:#x}")
-        self.breakpoints = [at for at in self.breakpoints if at != linear]
-        self.vm.core.set_breakpoints(self.breakpoints)

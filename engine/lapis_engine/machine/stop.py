@@ -40,6 +40,8 @@ class Stop:
     text: str = ""
     catch: int | None = None
     """Number of the catch that stopped it, where one did."""
+    point: int | None = None
+    """Number of the breakpoint or watchpoint that stopped it, where one did."""
     turn: Turn | None = None
     """How the turn stood before it moved on to a vCPU that stood at a breakpoint, and
     nothing else moved; None for every other stop."""

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 TIME_MOVING: Final = {"run": "limit", "step": "count"}
 """Verbs that move time, and which argument of theirs an entry has no use for: how far
 they went is where they ended."""
-HITS: Final = frozenset({"breakpoint", "catch"})
+HITS: Final = frozenset({"breakpoint", "catch", "watchpoint"})
 NEVER: Final = 1 << 63
 """Number of an event that never comes."""
+WRITTEN: Final = {"watchpoint": "catch"}
+"""Reasons that are recorded by another name, which readers of all versions know: it
+tells that the run ended behind an instruction, and not why the user wanted that."""
 AT_ONCE: Final = frozenset({"budget", "breakpoint", "catch"})
 """Reasons of a stop that lies where instructions and events say; the others are met
 only by going on from there."""
@@ -69,6 +72,7 @@ def entry(act: Act, result: object, start: Position, end: Position) -> Entry:
     if act.verb not in TIME_MOVING:
         return Entry(act, start, end)
     reason = result.reason if isinstance(result, Stop) else "refused"
+    reason = WRITTEN.get(reason, reason)
     limit = TIME_MOVING[act.verb]
     args = {name: value for name, value in act.args.items() if name != limit}
     return Entry(Act(act.verb, args), start, end, reason)
@@ -166,7 +170,7 @@ def _turn(machine: Machine, within: Entry) -> None:
     and sleeps since. Where nothing moved it stops here again. The user's own stops here
     are still to come: they are met by whoever goes on.
     """
-    stops = list(machine.breakpoints)
+    points = machine.points.items
     stopped = [vcpu.stopped_at for vcpu in machine.vcpus]
     machine.break_only_at([vcpu.regs.linear_rip for vcpu in machine.vcpus])
     for vcpu in machine.vcpus:
@@ -174,7 +178,7 @@ def _turn(machine: Machine, within: Entry) -> None:
     try:
         _go(machine, within, 1)
     finally:
-        machine.break_only_at(stops)
+        machine.points.put(points)
         for vcpu, at in zip(machine.vcpus, stopped, strict=True):
             vcpu.stopped_at = at
 

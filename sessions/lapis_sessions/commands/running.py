@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine.schedule import POLICIES
 from lapis_engine.machine.stop import Stop
 from lapis_engine.replay.entries import stopping_at
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.session import Outcome
 from lapis_sessions.views import machine as views
+
+MOST_DONE: Final = 100
+"""Of commands at stops, so many are told of."""
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
     from lapis_sessions.views.machine import ScheduleView, StopView, VcpuView
 
 
+ON: Final = ("run", "continue", "c", "cont", "r", "g")
+"""What the last command at a stop may be: it is passed, and the machine goes on."""
+
+
 def run(session: Session, bound: Bound) -> StopView:
-    """Run until a stop."""
-    limit = bound.number("count") if "count" in bound else None
-    return views.stop(session.run(limit))
+    """Run until a stop, and do what is to be done there."""
+    left = bound.number("count") if "count" in bound else session.limit
+    stop, done, ran = session.run(left), list[Outcome](), 0
+    while stop.point is not None and stop.point in session.stops.commands:
+        *lines, last = session.stops.commands[stop.point]
+        goes_on = last in ON
+        done += [session.execute(line) for line in [*lines, *[last] * (not goes_on)]]
+        if not goes_on or stop.retired >= left:
+            break
+        left, ran = left - stop.retired, ran + stop.retired
+        stop = session.run(left)
+    return views.stop(replace(stop, retired=ran + stop.retired), done[-MOST_DONE:])
 
 
 def step(session: Session, bound: Bound) -> StopView:

@@ -60,9 +60,12 @@ def reverse_step(session: Session, bound: Bound) -> PlaceView:
 def reverse_continue(session: Session, _bound: Bound) -> PlaceView:
     """Go back to the last breakpoint or catch, or to the beginning."""
     timeline, machine = session.timeline, session.machine
-    stops = searches.breakpoints(timeline, tuple(machine.breakpoints))
+    stops = searches.breakpoints(timeline, machine.points.asked())
     caught = searches.catches(timeline, list(machine.catches.items))
     both = searches.either(stops, caught)
+    if machine.watches.items:
+        watches = searches.watched(timeline, machine.watches.asked())
+        both = searches.either(both, watches)
     if not searches.back_to_last(timeline, both):
         timeline.go(timeline.branch.kept[0].spot)
         return replace(views.place(session), text="the beginning")

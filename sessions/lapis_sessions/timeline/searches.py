@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lapis_engine.events import Logged
     from lapis_engine.machine.catches import Catch
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.machine.points import Point
+    from lapis_engine.machine.watches import Watch
     from lapis_engine.replay.capture import Checkpoint
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.timeline.branches import Branch, Kept
@@ -117,16 +119,33 @@ def _between(
 # Instruments.
 
 
-def breakpoints(timeline: Timeline, linears: tuple[int, ...]) -> Instrument:
-    """Find where a vCPU stood at one of these linear addresses."""
+def breakpoints(timeline: Timeline, points: Sequence[Point]) -> Instrument:
+    """Find where a vCPU stood at one of these, and its condition held."""
 
     @contextmanager
     def instrument(_found: Found) -> Iterator[None]:
-        timeline.machine.break_only_at(linears)
+        timeline.machine.points.put(points)
         try:
             yield
         finally:
-            timeline.machine.break_only_at(())
+            timeline.machine.points.put(())
+
+    return instrument
+
+
+def watched(timeline: Timeline, watches: Sequence[Watch]) -> Instrument:
+    """Find where memory had just been touched that one of these is about."""
+    mine = timeline.machine.watches
+
+    @contextmanager
+    def instrument(_found: Found) -> Iterator[None]:
+        before = mine.items
+        mine.put(watches)
+        try:
+            yield
+        finally:
+            mine.rest()
+            mine.items = before
 
     return instrument
 
@@ -213,11 +232,11 @@ def writes(timeline: Timeline, number: int, linear: int, size: int) -> Instrumen
     none.
     """
     machine = timeline.machine
-    places = _places(machine, number, linear, size)
+    found_at = places(machine, number, linear, size)
 
     @contextmanager
     def instrument(found: Found) -> Iterator[None]:
-        def written(begun: int) -> None:
+        def written(begun: int, _access: object) -> None:
             """Take a write by the instruction that is number `begun` of this run."""
             retired = capture.position(machine).retired
             found(Position(retired + begun - 1, 0, 0))
@@ -228,22 +247,22 @@ def writes(timeline: Timeline, number: int, linear: int, size: int) -> Instrumen
         def stored(at: int, length: int) -> None:
             if forget is not None:
                 forget(at, length)
-            if any(at < gpa + n and gpa < at + length for gpa, n in places):
+            if any(at < gpa + n and gpa < at + length for gpa, n in found_at):
                 here = capture.position(machine)
                 found(Position(here.retired, 0, 0))
 
         memory.on_write = stored
-        machine.vm.core.watch(places, written)
+        machine.vm.core.watch(found_at, (), written)
         try:
             yield
         finally:
-            machine.vm.core.watch([], written)
+            machine.vm.core.watch((), (), written)
             memory.on_write = forget
 
     return instrument
 
 
-def _places(
+def places(
     machine: Machine, number: int, linear: int, size: int
 ) -> list[tuple[int, int]]:
     """Return (guest-physical address, bytes) of each page that the bytes lie in."""

@@ -364,9 +364,10 @@ class Timeline(Again):
         """Nothing is recorded, and nothing stops at the user's stops."""
         machine = self.machine
         self.travels += 1
-        stops, catches = list(machine.breakpoints), machine.catches
+        points, catches = machine.points.items, machine.catches
         machine.on_act = None
         machine.break_only_at(())
+        machine.watches.rest()
         catches.rest()
         self.keeper.start()
         try:
@@ -375,7 +376,8 @@ class Timeline(Again):
             self.known.distrust()
             raise
         finally:
-            machine.break_only_at(stops)
+            machine.points.put(points)
+            machine.watches.attend()
             catches.attend()
             machine.on_act = self._done
             self._settle()

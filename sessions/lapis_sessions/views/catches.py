@@ -41,11 +41,14 @@ def text(rows: Sequence[CatchView]) -> str:
     """Return the event breakpoints as they would be typed."""
     out = []
     for row in rows:
-        words = [_word(name, value) for name, value in row.conditions.items()]
-        words += ["--once"] * row.once
-        line = " ".join([f"{row.number:>3}  catch {row.event}", *words])
-        out.append(f"{line}  ({row.hits} times)")
+        line = " ".join([words(row), *["--once"] * row.once])
+        out.append(f"{row.number:>3}  catch {line}  ({row.hits} times)")
     return "\n".join(out) or "there are no event breakpoints"
+
+
+def words(row: CatchView) -> str:
+    """Return the event and its conditions as they would be typed."""
+    return " ".join([row.event, *(_word(n, v) for n, v in row.conditions.items())])
 
 
 def _word(name: str, value: int | str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
 from lapis_engine.explain.events import run_state_text
 from lapis_engine.vmm import exits
+from lapis_sessions.plain import LEFT_OUT, Data
 from lapis_sessions.timeline.following import END_OF_BRANCH, PLAYED
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
+    from lapis_sessions.session import Outcome
     from lapis_sessions.symbols.book import Places
 
 
@@ -30,6 +32,10 @@ class StopView:
     text: str
     exit: Mapping[str, object] | UnsetType = UNSET
     """The exit to userspace, with its code and its text, where that was the reason."""
+    commands: tuple[Data, ...] | UnsetType = UNSET
+    """What was done at the stop, as `lapis exec --json` tells of it."""
+    told: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    """The same in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +72,23 @@ class ScheduleView:
     """Instructions of a turn."""
 
 
-def stop(record: Stop) -> StopView:
-    """Return why a run or a step came back."""
+def stop(record: Stop, done: Sequence[Outcome] = ()) -> StopView:
+    """Return why a run or a step came back, and what was `done` at the stop."""
     out = UNSET if record.exit is None else exits.to_dict(record.exit)
-    return StopView(record.reason, record.retired, record.vcpu, record.text, out)
+    told = tuple(f"> {each.command}\n{each.text}" for each in done)
+    return StopView(
+        record.reason, record.retired, record.vcpu, record.text, out,
+        tuple(each.to_dict() for each in done) or UNSET, told,
+    )  # fmt: skip
 
 
 def found(record: Stop, event: str, *, found: bool) -> FoundView:
     """Return what became of looking for an event."""
     told = stop(record)
     return FoundView(
-        told.stop, told.retired, told.vcpu, told.text, told.exit, event, found
-    )
+        told.stop, told.retired, told.vcpu, told.text, told.exit,
+        event=event, found=found,
+    )  # fmt: skip
 
 
 def vcpu(machine: Machine, number: int, places: Places | None = None) -> VcpuView:
@@ -106,7 +117,8 @@ def stop_text(view: StopView) -> str:
     where = "" if about_none else f" on vCPU {view.vcpu}"
     known = {"", f"{view.retired} instructions"}
     text = "" if view.text in known else f": {view.text}"
-    return f"stopped ({view.stop}){where}{text}\n{view.retired:,} instructions retired"
+    head = f"stopped ({view.stop}){where}{text}"
+    return "\n".join([head, f"{view.retired:,} instructions retired", *view.told])
 
 
 def vcpus_text(rows: Sequence[VcpuView]) -> str:

@@ -1,0 +1,63 @@
+"""Where the user wants a machine to stop: breakpoints, watchpoints, events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lapis_engine.errors import EngineError
+from lapis_engine.machine.editor import Editor
+from lapis_engine.machine.points import Point, Points
+from lapis_engine.machine.watches import Hit, Watches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_engine.machine.catches import Catches
+    from lapis_engine.vmm.vcpu import Vcpu
+
+
+class Debugger(Editor):
+    """What stops a machine on the user's behalf; a `Machine` has it."""
+
+    catches: Catches
+
+    def _attend_stops(self) -> None:
+        """Begin with none."""
+        self.points = Points(self.vm.core.set_breakpoints)
+        """Breakpoints on instructions."""
+        self.watches = Watches(self.vm)
+        """Watchpoints on memory."""
+        self._hit: Hit | None = None
+        self._point: Point | None = None
+        """What a vCPU has just stopped at."""
+
+    def _forgiven(self, vcpu: Vcpu) -> bool:
+        """Tell whether only watchpoints asked for a stop, and none of them wants it."""
+        if not self.watches.has_touched:
+            return False
+        self._hit = self.watches.judged(vcpu.id)
+        if self._hit is not None or self.catches.has_caught:
+            return False
+        self.vm.attention.forget_stop()
+        return True
+
+    @property
+    def breakpoints(self) -> list[int]:
+        """Linear addresses where a vCPU stops before the instruction, ascending."""
+        return self.points.linears
+
+    def break_at(self, linear: int) -> None:
+        """Stop before the instruction at this linear address, on any vCPU."""
+        if linear not in self.breakpoints:
+            self.points.add(linear)
+
+    def break_only_at(self, linears: Sequence[int]) -> None:
+        """Make these the breakpoints."""
+        self.points.put(Point(0, linear) for linear in sorted(set(linears)))
+
+    def unbreak(self, linear: int) -> None:
+        """Take breakpoints away; raise `EngineError` when there is none there."""
+        kept = [point for point in self.points.items if point.linear != linear]
+        if len(kept) == len(self.points.items):
+            raise EngineError(f"there is no breakpoint at {linear:#x}")
+        self.points.put(kept)
