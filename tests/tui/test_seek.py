@@ -50,7 +50,7 @@ def test_what_a_cell_names_lies_in_that_cell(first: int, span: int, width: int) 
 def flooded() -> View:
     """Return a view of 32 vCPUs in the midst of very many events."""
     view = look(bringup(32))
-    events = Past(Logged(n, n, VectorDelivered(n % 32, 0x31, 0)) for n in range(MANY))
+    events = [Logged(n, n, VectorDelivered(n % 32, 0x31, 0)) for n in range(MANY)]
     here, end = Position(MANY // 2, MANY // 2, MANY // 2), Position(MANY, MANY, MANY)
     history = view.now.history._replace(
         here=here, end=end, at_end=False,
