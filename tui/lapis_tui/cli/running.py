@@ -104,8 +104,10 @@ def execute(
             "there is nothing to do: give -c CMD, --script FILE or --console stdio"
         )
     if not any(options[each] for each in ("guest", "firmware", "disk", "initrd")):
+        from lapis_sessions.origin import DEFAULT_GUEST  # noqa: PLC0415 - loads the engine
+
         raise click.UsageError(
-            "there is no guest: name one (ap-bringup), a file, or --firmware FILE"
+            f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
         )
     extensions = plugged.extensions()
     with ending.listening() as end:
