@@ -11,6 +11,7 @@ from textual.layout import Layout, WidgetPlacement
 from textual.message import Message
 from textual.strip import Strip
 
+from lapis_tui.filter import InAscii
 from lapis_tui.splits import Divider, Places
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class Body(Container):
         """The divider that the mouse has taken, and where, in cells of the screen."""
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Have none: Textual would put every row through them, at every frame."""
-        return ()
+        """Leave out what a rule passes as it is: Textual filters at every frame."""
+        return [f for f in self.app.get_line_filters() if isinstance(f, InAscii)]
 
     @property
     def layout(self) -> Layout:
