@@ -82,6 +82,7 @@ def test_an_accepted_answer_is_right_and_it_is_told_why_and_counted() -> None:
         await it.press("7")
         await it.go("notes")
         assert "notes, 3 questions" in it.text
+        assert it.rows[-1].startswith(" ] next  y answer")
         await it.press("enter", "y")
         await it.type("waiting")
         await it.press("enter")

@@ -13,9 +13,10 @@ from textual.binding import Binding
 from lapis_sessions.gallery import walk
 from lapis_tui.blocks.lines import Line, count, wrap
 from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.keys import KeyHint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from textual.binding import BindingType
 
@@ -110,6 +111,11 @@ class NotesPane(LinePane):
         left = len(there) - len(answered)
         more = f", {left} to come" if left else ": that was all"
         return f", {right} of {len(answered)} right{more}"
+
+    @property
+    def hints(self) -> Sequence[KeyHint]:
+        """What this pane's keys do."""
+        return KeyHint("right_square_bracket", "]", "next"), KeyHint("y", "y", "answer")
 
     def action_note(self, by: int) -> None:
         """Go to the next note, or the one before."""
