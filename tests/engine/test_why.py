@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import pytest
+from conformance.rig import Rig
 from rigs.machines import ROOT
 from rigs.why_rules import rules_of
 from rigs.why_states import (
@@ -54,6 +55,8 @@ from rigs.why_states import (
 )
 
 from lapis_engine.apic import icr_rules
+from lapis_engine.cpu.registers import Segment
+from lapis_engine.why import addresses
 from lapis_engine.why.reason import Reason
 
 
@@ -67,6 +70,23 @@ class Case(NamedTuple):
     values: Mapping[str, int]
     """Some of its values."""
     reasons: Callable[[], tuple[Reason, ...]]
+
+
+TABLE = 0x5000
+"""Where a GDT is, and an IDT behind it."""
+
+
+def at(address: int | None) -> tuple[Reason, ...]:
+    """What is at an address, of a register and CR3 (None) by physical address."""
+    found = Rig()
+    regs = found.vcpu(0).regs
+    regs.gdtr, regs.idtr = Segment(0, TABLE, 15, 0), Segment(0, TABLE + 0x100, 0x1FF, 0)
+    memory = found.vm.memory
+    memory.write(TABLE + 8, bytes.fromhex("ffff0000 0093cf00"))
+    memory.write(TABLE + 0x110, bytes.fromhex("3412 0800 008e 0000 00000000 00000000"))
+    is_physical = address is None or address > TABLE + 0x1000
+    where = regs.cr3 if address is None else address
+    return addresses.address(found.machine, 0, where, physical=is_physical).reasons
 
 
 CASES = tuple(Case(*row) for row in (
@@ -453,6 +473,16 @@ CASES = tuple(Case(*row) for row in (
     ("elsewhere", True, "the ICR of vCPU 0 (0x100000000004031) names it and goes to",
      {},
      lambda: irq(rig(icr=IDS[1] | 0x4031), 0x31)),
+    # What is at an address.
+    ("descriptor", False, "selector 0x0008, entry 1 of the GDT: data, writable",
+     {"index": 1, "selector": 8}, lambda: at(TABLE + 8)),
+    ("gate", False, "vector 0x01: interrupt gate to 0x0008:0x1234",
+     {"vector": 1}, lambda: at(TABLE + 0x118)),
+    ("pointer", False, "GDTR: this address", {}, lambda: at(TABLE)),
+    ("page-entry", False, "PML4E 0 of the page tables of vCPU 0, for linear 0x0",
+     {"index": 0, "linear": 0}, lambda: at(None)),
+    ("apic-register", False, "SVR of the APIC of vCPU 0, offset 0xf0",
+     {"offset": 0xF0}, lambda: at(0xFEE0_00F0)),
 ))  # fmt: skip
 
 
