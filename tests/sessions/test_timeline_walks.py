@@ -127,6 +127,16 @@ def test_a_fork_at_a_beginning_that_lies_within_a_run(tmp_path: Path) -> None:
     walk.say("run", "run 10")
 
 
+def test_a_way_to_a_moment_comes_to_its_end(tmp_path: Path) -> None:
+    """Case 173 of the campaign: an entry that ends before what it is told to end at."""
+    rng = Random(1 << 64 | 173)
+    walk = walks.Walk(walks.options(rng), rng.getrandbits(32), tmp_path)
+    for _ in range(150):
+        walks.step(walk, rng)
+    assert any("us" in line or "ns" in line for line in walk.lines)
+    walk.session.close()
+
+
 def test_so_many_steps_were_done() -> None:
     """What is told of the suite is true; a part that was not run is not counted."""
     # A part may be a walk short: Hypothesis drops one that draws too much.

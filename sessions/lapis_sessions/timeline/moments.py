@@ -47,11 +47,14 @@ def _to_instruction(timeline: Timeline, entry: Entry, now: int) -> None:
         # A slice at a time, and from where that is too far by halves.
         middle = good.at.retired + max(min(timeline.slice, left // 2), 1)
         timeline.go(Spot(good.done, Position(middle, 0, 0)))
-        if timeline.spot.at.now <= now:
-            good = timeline.spot
-        else:
+        here = timeline.spot
+        if here.at.now > now:
             high = middle
             timeline.go(good)
+        elif here.at.retired > good.at.retired:
+            good = here
+        else:  # the entry ends before that, though its end is told by what came later
+            high = middle
 
 
 def _to_event(timeline: Timeline, entry: Entry, now: int) -> None:
