@@ -356,6 +356,16 @@ class Registers:
         """RIP as a linear address."""
         return self.context.linear_rip()
 
+    @property
+    def linear_rsp(self) -> int:
+        """RSP, or what of it the stack segment takes, as a linear address."""
+        head = self._head
+        if head.hflags & layout.HF_CS64:
+            return int(head.regs[RSP])
+        ss = head.segs[SS]
+        offset = head.regs[RSP] & (0xFFFF_FFFF if ss.flags & SEG_DB else 0xFFFF)
+        return int(ss.base + offset) & 0xFFFF_FFFF
+
     def sync(self) -> None:
         """Derive `hflags` anew (QEMU `cpu_sync_bndcs_hflags` and kin)."""
         head = self._head

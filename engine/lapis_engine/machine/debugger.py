@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import EngineError
@@ -10,7 +11,7 @@ from lapis_engine.machine.points import Point, Points
 from lapis_engine.machine.watches import Hit, Watches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lapis_engine.machine.catches import Catches
     from lapis_engine.vmm.vcpu import Vcpu
@@ -30,6 +31,30 @@ class Debugger(Editor):
         self._hit: Hit | None = None
         self._point: Point | None = None
         """What a vCPU has just stopped at."""
+        self._goal: tuple[Vcpu, int] | None = None
+        """A vCPU, and how many instructions it has retired where a run comes back."""
+
+    @contextmanager
+    def coming_back_at(self, number: int, retired: int) -> Iterator[None]:
+        """Have runs within come back when vCPU `number` has retired so many in all.
+
+        The turn that it is in goes on with the next run, so that nobody can tell.
+        Raises `EngineError` without such a vCPU.
+        """
+        self._goal = self.vcpu(number), retired
+        try:
+            yield
+        finally:
+            self._goal = None
+
+    def _short_of_goal(self, vcpu: Vcpu, budget: int) -> int:
+        """Return for how many instructions it may run, at most `budget`."""
+        if self._goal is None or self._goal[0] is not vcpu:
+            return budget
+        return min(budget, max(self._goal[1] - vcpu.retired, 1))
+
+    def _is_at_goal(self) -> bool:
+        return self._goal is not None and self._goal[0].retired >= self._goal[1]
 
     def _forgiven(self, vcpu: Vcpu) -> bool:
         """Tell whether only watchpoints asked for a stop, and none of them wants it."""

@@ -167,6 +167,7 @@ class Machine(Debugger):
             if attention.must_stop() and not self._forgiven(vcpu):
                 return self._asked(vcpu, ran)
             budget, alone = self.schedule.budget(vcpu, limit - ran)
+            budget = self._short_of_goal(vcpu, budget)
             done = vm_run(
                 self.vm, vcpu, DEFAULT, budget, pause_yields=not alone, goes_on=goes_on
             )
@@ -182,6 +183,8 @@ class Machine(Debugger):
                 return stop if has_moved else replace(stop, turn=turn)
             if attention.must_stop() and not self._forgiven(vcpu):
                 return self._asked(vcpu, ran)
+            if self._is_at_goal():
+                break
         current = self.schedule.current
         return Stop("budget", ran, current, None, f"{ran} instructions")
 

@@ -26,6 +26,7 @@ from lapis_sessions.commands import (
     reference,
     requests,
     running,
+    stepping,
     symbols,
     timeline,
     traps,
@@ -35,6 +36,7 @@ from lapis_sessions.commands import (
 
 COMMANDS = (
     *running.COMMANDS,
+    *stepping.COMMANDS,
     *inspection.COMMANDS,
     *memory.COMMANDS,
     *values.COMMANDS,

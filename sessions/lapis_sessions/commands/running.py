@@ -39,9 +39,43 @@ def run(session: Session, bound: Bound) -> StopView:
     return views.stop(replace(stop, retired=ran + stop.retired), done[-MOST_DONE:])
 
 
+def told(session: Session, stop: Stop) -> StopView:
+    """Do what is to be done at a stop, and tell of both."""
+    lines = session.stops.commands.get(stop.point, ()) if stop.point else ()
+    return views.stop(stop, [session.execute(line) for line in lines][-MOST_DONE:])
+
+
 def step(session: Session, bound: Bound) -> StopView:
-    """Step the selected vCPU alone."""
-    return views.stop(session.step(bound.number("count", 1)))
+    """Step the selected vCPU, alone or with the others."""
+    count = bound.number("count", 1)
+    if "with-others" in bound:
+        return told(session, among_others(session, count))
+    return views.stop(session.step(count))
+
+
+def among_others(session: Session, count: int) -> Stop:
+    """Run the schedule until the selected vCPU has retired `count` more.
+
+    In the past that is along what was done there, as a step is.
+    """
+    if not session.timeline.at_end:
+        return session.step(count)
+    machine, number, pace = session.machine, session.selected, session.pace
+    vcpu = machine.vcpu(number)
+    wanted = vcpu.retired + count
+
+    def until_there(left: int) -> int:
+        return pace(left) if vcpu.retired < wanted else 0
+
+    session.pace = until_there
+    try:
+        with machine.coming_back_at(number, wanted):
+            stop = session.run()
+    finally:
+        session.pace = pace
+    if stop.reason != "budget" or vcpu.retired < wanted:
+        return stop
+    return replace(stop, vcpu=number, text=f"{stop.retired} instructions")
 
 
 def run_to(session: Session, bound: Bound) -> StopView:
@@ -94,12 +128,13 @@ COMMANDS = (
     ),
     Command(
         "step",
-        "step the selected vCPU alone, all others frozen; in the past along what was "
-        "done there, until that vCPU has retired COUNT more",
+        "step the selected vCPU alone, all others frozen, or --with-others as the "
+        "schedule has it; in the past along what was done there, until that vCPU has "
+        "retired COUNT more",
         "time-moving",
         step,
         views.stop_text,
-        (Argument("count", "count"),),
+        (Argument("count", "count"), Argument("with-others", "flag", option=True)),
         ("s", "si", "stepi", "t"),
     ),
     Command(

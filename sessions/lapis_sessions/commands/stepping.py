@@ -1,0 +1,90 @@
+"""Commands that go on to a place in the code of one vCPU: next, until, finish.
+
+Everyone runs meanwhile, as the schedule has it, unless the others are to stand still.
+In the past they go along what was done there. What stops the user otherwise stops them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.machine.points import Point
+from lapis_sessions.commands import running
+from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import machine as views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_sessions.session import Session
+    from lapis_sessions.views.machine import StopView
+
+ARRIVED: Final = "arrived"
+"""Reason of a stop: the vCPU is where it was to come."""
+OURS: Final = 0
+"""Number of the breakpoint that is there while we go: the user's begin with 1."""
+OVER: Final = ("call", "lcall", "int", "rep", "syscall", "vmcall")
+"""What the mnemonics of instructions begin with that are stepped over as a whole."""
+ALONE: Final = Argument("alone", "flag", option=True)
+
+
+def next_(session: Session, bound: Bound) -> StopView:
+    """Step, but over a CALL, an INT or a repeated string instruction as a whole."""
+    machine, number = session.machine, session.selected
+    here = next(iter(machine.disassemble(number, None, 1)), None)
+    if here is None or not here.mnemonic.startswith(OVER):
+        alone = "alone" in bound
+        stop = session.step() if alone else running.among_others(session, 1)
+        return running.told(session, stop)
+    level, behind = machine.vcpu(number).regs.linear_rsp, here.linear + len(here.code)
+
+    def is_back(vcpu: int) -> bool:
+        return machine.vcpu(vcpu).regs.linear_rsp >= level
+
+    return _go(session, bound, behind, is_back)
+
+
+def until(session: Session, bound: Bound) -> StopView:
+    """Go on until the selected vCPU comes to an address."""
+    return _go(session, bound, bound.number("address"), lambda _vcpu: True)
+
+
+def _go(
+    session: Session, bound: Bound, linear: int, holds: Callable[[int], bool]
+) -> StopView:
+    """Go on until the selected vCPU comes to an address and `holds` is true there."""
+    machine, number = session.machine, session.selected
+    begun = machine.vcpu(number).retired
+
+    def when(vcpu: int) -> bool:
+        return machine.vcpu(vcpu).retired > begun and holds(vcpu)
+
+    # Behind those of the user's, which are to be told of where both stop.
+    goal = Point(OURS, linear, number, when)
+    machine.points.put([*machine.points.items, goal])
+    try:
+        stop = session.step(session.limit) if "alone" in bound else session.run()
+    finally:
+        machine.points.put(it for it in machine.points.items if it is not goal)
+    if stop.point == OURS:
+        stop = replace(stop, reason=ARRIVED, text=f"at {linear:#x}", exit=None)
+    return running.told(session, stop)
+
+
+COMMANDS = (
+    Command(
+        "next",
+        "step the selected vCPU, but over CALL, INT and repeated string instructions "
+        "as a whole; everyone runs meanwhile, unless it is --alone; in the past along "
+        "what was done there",
+        "time-moving", next_, views.stop_text, (ALONE,), ("n", "ni", "nexti"),
+    ),
+    Command(
+        "until",
+        "go on until the selected vCPU comes to ADDRESS; everyone runs meanwhile, "
+        "unless it is --alone; in the past along what was done there",
+        "time-moving", until, views.stop_text,
+        (Argument("address", "address", required=True), ALONE), ("advance",),
+    ),
+)  # fmt: skip
