@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lapis_sessions.errors import CommandError
+from lapis_sessions.spellings.translation import translated
 from lapis_sessions.text import numerals
 from lapis_sessions.text.expressions import Expression, ExpressionError
 from lapis_sessions.text.near import nearest
@@ -198,7 +199,11 @@ class Registry:
         return self.named(words[0]), list(words[1:])
 
     def parse(self, line: str, names: Names) -> Call:
-        """Understand a whole line; raise `CommandError` saying what is wrong."""
+        """Understand a whole line, in our words or in another debugger's.
+
+        Raises `CommandError` saying what is wrong.
+        """
+        line = translated(line, self._by_name)
         begun = line.split()[:2]
         if not begun:
             raise CommandError("the command is empty; try help")
