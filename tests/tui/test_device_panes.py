@@ -58,25 +58,25 @@ def test_a_level_goes_through_its_pin(size: tuple[int, int]) -> None:
     async def play(driver: Driver) -> None:
         await driver.command("run 5000")
         await show(driver, "ioapic", 16)
-        row = line_of(driver, "> 16")
+        row = line_of(driver, "▸ 16")
         assert "41 fixed" in row
         assert "level high" in row
         assert "vCPU 0" in row
         assert "idle" in row
         await driver.press("r")
-        row = line_of(driver, "> 16")
+        row = line_of(driver, "▸ 16")
         assert "*up 1" in row
         assert "others" in row
         assert "*waits for EOI" in row
         assert "no EOI has come back" in told(driver, "ioapic")
         await driver.press("c")
-        row = line_of(driver, "> 16")
+        row = line_of(driver, "▸ 16")
         assert "waits for EOI" in row
         assert "*waits" not in row
         await driver.press("l")
-        assert " waits for EOI" in line_of(driver, "> 16")
+        assert " waits for EOI" in line_of(driver, "▸ 16")
         await driver.command("eoi 0")
-        row = line_of(driver, "> 16")
+        row = line_of(driver, "▸ 16")
         assert "*idle" in row
         assert "rose once" in told(driver, "ioapic")
 
@@ -88,13 +88,13 @@ def test_a_level_goes_through_its_pin(size: tuple[int, int]) -> None:
 def test_the_cursor_begins_at_a_pin_that_is_in_use() -> None:
     async def play(driver: Driver) -> None:
         await driver.press("5")
-        assert line_of(driver, "> 0")
+        assert line_of(driver, "▸ 0")
         await driver.command("run 5000")
-        assert line_of(driver, "> 16")
+        assert line_of(driver, "▸ 16")
         await driver.press("k")
-        assert line_of(driver, "> 15")
+        assert line_of(driver, "▸ 15")
         await driver.press("c")
-        assert line_of(driver, "> 15")
+        assert line_of(driver, "▸ 15")
 
     drive(level(), play, (80, 25))
 
@@ -105,12 +105,12 @@ def test_a_wrong_destination_says_who_is_not_there() -> None:
         await show(driver, "ioapic", 16)
         await driver.command("kernemu write 0xfec00000 4 0x31")
         await driver.command("kernemu write 0xfec00010 4 0x40000000")
-        assert "*nobody" in line_of(driver, "> 16")
-        assert "nobody there" in line_of(driver, "> 16")
+        assert "*nobody" in line_of(driver, "▸ 16")
+        assert "nobody there" in line_of(driver, "▸ 16")
         assert "no APIC answers APIC id 0x40" in driver.text
         await driver.command("kernemu write 0xfec00000 4 0x30")
         await driver.command("kernemu write 0xfec00010 4 0x18041")
-        assert "*masked" in line_of(driver, "> 16")
+        assert "*masked" in line_of(driver, "▸ 16")
         assert "is masked (bit 16)" in driver.text
 
     drive(level(), play)
@@ -122,7 +122,7 @@ def test_the_keys_of_a_pin() -> None:
         await show(driver, "ioapic", 16)
         await driver.press("i")
         assert "rose once" in driver.text
-        assert " up " not in line_of(driver, "> 16")
+        assert " up " not in line_of(driver, "▸ 16")
         await driver.press("enter")
         assert "IOAPIC pin 16, entry 0x000000000000c041" in driver.text
         await driver.press("escape", "x")
@@ -157,7 +157,7 @@ def test_back_in_the_past_a_pin_has_risen_less_often() -> None:
         assert "rose 3 times" in told(driver, "ioapic")
         await driver.command("goto before")
         assert "never rose" in told(driver, "ioapic")
-        assert line_of(driver, "> 5")
+        assert line_of(driver, "▸ 5")
         await driver.command("goto end")
         assert "rose 3 times" in told(driver, "ioapic")
 
@@ -184,9 +184,9 @@ def test_the_8259s(size: tuple[int, int]) -> None:
         assert "master base 08" in driver.text
         assert "slave  base 70" in driver.text
         assert "INTR low, by LINT0 to vCPU 0" in driver.text
-        assert "(keyboard)" in line_of(driver, "> 1 09")
+        assert "(keyboard)" in line_of(driver, "▸ 1 09")
         await driver.press("r")
-        row = line_of(driver, "> 1 09")
+        row = line_of(driver, "▸ 1 09")
         assert "*high" in row
         assert "*r" in row
         assert "*asks" in row
@@ -203,18 +203,18 @@ def test_the_8259s(size: tuple[int, int]) -> None:
 def test_timers_and_messages(size: tuple[int, int]) -> None:
     async def play(driver: Driver) -> None:
         await show(driver, "timers", 3)
-        assert "54.926240 ms" in line_of(driver, "> pit channel 0")
+        assert "54.926240 ms" in line_of(driver, "▸ pit channel 0")
         assert "at 54,926,240 ns" in driver.text
         await driver.press("enter")
         assert "ISA line 0, vector 0x08" in driver.text
         await driver.press("escape", "G")
-        assert line_of(driver, "> lapic 1")
+        assert line_of(driver, "▸ lapic 1")
         await driver.press("enter")
         assert "vCPU 1: local APIC 0x1" in driver.text
         await driver.press("escape")
         await driver.go("msi")
         await driver.press("j")
-        assert "off" in line_of(driver, "> virtio-rng vector 1")
+        assert "off" in line_of(driver, "▸ virtio-rng vector 1")
         assert "MSI-X is off" in driver.text
         await driver.press("i")
         assert "0xfeexxxxx" in " ".join(driver.text.split())
@@ -242,11 +242,11 @@ def test_a_click_goes_to_a_row_and_f1_explains() -> None:
         at = next(n for n, row in enumerate(driver.rows) if row.startswith("    7 "))
         await driver.pilot.click(offset=(10, at))
         await driver.press()
-        assert line_of(driver, "> 7")
+        assert line_of(driver, "▸ 7")
         title = next(n for n, row in enumerate(driver.rows) if row.startswith(" pin 7"))
         await driver.pilot.click(offset=(10, title))
         await driver.press()
-        assert line_of(driver, "> 7")
+        assert line_of(driver, "▸ 7")
         await driver.press("f1")
         assert "take one assertion away" in driver.text
         assert "to the next event about this" in driver.text
@@ -313,7 +313,7 @@ def test_every_pin_can_be_reached(count: int) -> None:
         )
         assert len(lines) == 20
         assert len(made) <= 10
-        assert [line.plain.strip(" >↕") for line in lines if ">" in line.plain] == [
+        assert [line.plain.strip(" ▸↕") for line in lines if "▸" in line.plain] == [
             f"pin {at}"
         ]
 
@@ -325,7 +325,7 @@ def test_a_low_pane_still_shows_the_row_under_the_cursor(height: int) -> None:
         heads, 24, lambda n: Line(f"{n}"), 13, [Line("x")] * 8, (30, height)
     )
     assert len(lines) <= height
-    assert height <= 2 or any(line.plain.startswith(">13") for line in lines)
+    assert height <= 2 or any(line.plain.startswith("▸13") for line in lines)
 
 
 @pytest.mark.parametrize(

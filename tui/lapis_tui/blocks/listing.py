@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_tui.blocks.lines import Line, wrapped
+from lapis_tui.blocks.lines import CURSOR, Line, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,7 +50,7 @@ def listing(
     shown = window(count, at, room)
     out = [line.fit(width) for line in heads]
     for number in shown:
-        line = Line(">" if number == at else " ", "title").extend(row(number))
+        line = Line(CURSOR if number == at else " ", "title").extend(row(number))
         is_cut = (number == shown[0] and number > 0) or (
             number == shown[-1] and number + 1 < count
         )
