@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from rigs.screens import Driver, bringup, drive
 
+from lapis_tui.bindings import written
 from lapis_tui.blocks.lines import plain
 from lapis_tui.panes.base import LinePane
 from lapis_tui.panes.ours import PANES
 from lapis_tui.panes.pending import AnswerField
 from lapis_tui.panes.plugged import PluggedPane
-from lapis_tui.screens.help import HelpScreen, about, render, written
+from lapis_tui.screens.help import HelpScreen, about, render
 
 if TYPE_CHECKING:
     from textual.widget import Widget

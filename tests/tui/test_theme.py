@@ -12,7 +12,7 @@ from rich.color import Color, ColorSystem
 from rigs.screens import Driver, bringup, drive
 
 from lapis_tui.blocks.lines import ROLES, Line
-from lapis_tui.cli import screen
+from lapis_tui.config import fields
 from lapis_tui.layouts import LAYOUTS
 from lapis_tui.panes.base import LinePane
 from lapis_tui.theme import THEMES
@@ -53,8 +53,15 @@ def _contrast(style: Style, system: ColorSystem = ColorSystem.TRUECOLOR) -> floa
     return _ratio(style.color.downgrade(system), style.bgcolor.downgrade(system))
 
 
-def test_the_command_line_knows_every_theme() -> None:
-    assert tuple(THEMES) == screen.NAMES
+def test_the_configuration_knows_every_theme() -> None:
+    assert tuple(THEMES) == fields.THEMES
+
+
+def test_the_configuration_knows_every_role() -> None:
+    theme = THEMES["dark"]
+    for role in fields.ROLES:
+        own = theme.variables.get(f"lapis-{role}")
+        assert (own or getattr(theme, role)).startswith("#")
 
 
 def test_the_reckoning_is_that_of_wcag() -> None:

@@ -15,12 +15,12 @@ from textual.widgets import Input
 
 from lapis_engine.errors import LapisError
 from lapis_tui import layouts, own
-from lapis_tui.bindings import bindings
 from lapis_tui.blocks.asked import entered
 from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.garbage import seldom
 from lapis_tui.kept import Kept
 from lapis_tui.kept import place as kept_place
+from lapis_tui.keyboard import bindings
 from lapis_tui.palette import PaletteProvider
 from lapis_tui.panes.command import CommandLine
 from lapis_tui.panes.events import EventsPane

@@ -1,5 +1,6 @@
-"""Every key in one table, with a stable id for keymaps; F1 shows this table.
+"""Every key in one table, with a stable id for key maps; F1 shows this table.
 
+It is data alone: who only wants to know what keys there are loads no terminal library.
 Letters act while no input has the focus: the focus decides, as in pudb. Function keys
 are aliases only, for many terminals keep them to themselves.
 """
@@ -7,8 +8,6 @@ are aliases only, for many terminals keep them to themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from textual.binding import Binding
 
 from lapis_tui.layouts import LAYOUTS
 
@@ -140,16 +139,32 @@ INSIDE = (
 """Keys that belong to a pane or a field."""
 
 
-def bindings() -> list[Binding]:
-    """Return the table as Textual takes it."""
-    return [
-        Binding(
-            key.keys,
-            key.action,
-            key.help,
-            show=False,
-            id=key.id,
-            priority=key.id == "break",
-        )
-        for key in KEYS
-    ]
+NAMES = {
+    "left_square_bracket": "[", "right_square_bracket": "]", "up": "↑", "down": "↓",
+    "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc",
+    "slash": "/", "question_mark": "?", "colon": ":", "comma": ",", "full_stop": ".",
+    "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
+    "equals_sign": "=", "apostrophe": "'", "asterisk": "*", "number_sign": "#",
+    "exclamation_mark": "!", "quotation_mark": '"', "dollar_sign": "$",
+    "percent_sign": "%", "ampersand": "&", "left_parenthesis": "(",
+    "right_parenthesis": ")", "semicolon": ";", "at": "@", "backslash": "\\",
+    "circumflex_accent": "^", "underscore": "_", "grave_accent": "`",
+    "left_curly_bracket": "{", "vertical_line": "|", "right_curly_bracket": "}",
+    "tilde": "~",
+}  # fmt: skip
+"""How keys are written that Textual spells out."""
+
+
+def written(keys: str) -> str:
+    """Return keys, named as Textual does, as they are written for people.
+
+    >>> written("left_square_bracket,ctrl+u,pageup,G,enter")
+    '[ Ctrl-U PgUp G Enter'
+    """
+    return " ".join(_key(key) for key in keys.split(","))
+
+
+def _key(key: str) -> str:
+    *held, last = key.split("+")
+    name = NAMES.get(last, last.capitalize() if len(last) > 1 or held else last)
+    return "-".join([*(each.capitalize() for each in held), name])

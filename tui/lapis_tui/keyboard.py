@@ -12,14 +12,19 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from textual.app import App, ScreenStackError
+from textual.binding import Binding, BindingsMap
 from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 
+from lapis_tui.bindings import KEYS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from textual.events import Event
+
+    from lapis_tui.bindings import Key as Action
 
 ROUNDS = 4
 """How often a message goes from the focus to the app before a key counts as over: for
@@ -43,6 +48,21 @@ class Round(Message):
         self.number = number
 
 
+def bindings(keys: Iterable[Action] = KEYS) -> list[Binding]:
+    """Return a table of keys as Textual takes it."""
+    return [
+        Binding(
+            key.keys,
+            key.action,
+            key.help,
+            show=False,
+            id=key.id,
+            priority=key.id == "break",
+        )
+        for key in keys
+    ]
+
+
 class KeyboardApp(App[None]):
     """An application that takes typing ahead and pasting for what it is."""
 
@@ -56,6 +76,20 @@ class KeyboardApp(App[None]):
         """Number of the last round."""
         self._choice: tuple[Collection[str], Callable[[str | None], None]] | None = None
         """What the next key is a choice among, and who takes it."""
+        self.key_table: tuple[Action, ...] = KEYS
+        """Every action with the keys that do it here."""
+
+    def map_keys(self, table: tuple[Action, ...]) -> None:
+        """Have the keys of a table do what it says, and those of no other."""
+        self.key_table = table
+        names = {action.id for action in table}
+        ours = self._bindings.key_to_bindings
+        for key, found in [*ours.items()]:
+            ours[key] = [each for each in found if each.id not in names]
+            if not ours[key]:
+                del ours[key]
+        for key, found in BindingsMap(bindings(table)).key_to_bindings.items():
+            ours.setdefault(key, []).extend(found)
 
     def choose(self, keys: Collection[str], then: Callable[[str | None], None]) -> None:
         """Take the next key for a choice among `keys`; another one is None."""

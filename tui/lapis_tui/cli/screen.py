@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lapis_engine.errors import ConfigError
+from lapis_tui.config.fields import THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from lapis_sessions.session import Session
     from lapis_tui.ending import Ending
 
-NAMES: Final = ("dark", "light", "high-contrast", "terminal")
-"""The themes (`lapis_tui.theme` has them, and loads Textual)."""
 WITHOUT_CURSOR: Final = {"dumb", "unknown"}
 """Values of TERM for what shows one row after the other and nothing else."""
 
@@ -29,7 +28,7 @@ def looks(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say how the screen looks."""
     theme = click.option(
         "--theme",
-        type=click.Choice(NAMES),
+        type=click.Choice(THEMES),
         help="How the screen looks, this time; `theme NAME` there keeps it.",
     )
     glyphs = click.option(

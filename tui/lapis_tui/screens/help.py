@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.widget import Widget
 
-from lapis_tui.bindings import INSIDE, KEYS
+from lapis_tui.bindings import INSIDE, KEYS, written
 from lapis_tui.blocks import bar
 from lapis_tui.blocks import marks as event_marks
 from lapis_tui.blocks.lines import Line, wrap
@@ -45,21 +45,6 @@ def about(pane: object) -> About | None:
     if isinstance(pane, LinePane) and hasattr(pane, "action_search"):
         keys.append(("/", "search"))
     return About(title, text, tuple(keys))
-
-
-def written(keys: str) -> str:
-    """Return keys, named as Textual does, as they are written for people.
-
-    >>> written("left_square_bracket,ctrl+u,pageup,G,enter")
-    '[ Ctrl-U PgUp G Enter'
-    """
-    return " ".join(_key(key) for key in keys.split(","))
-
-
-def _key(key: str) -> str:
-    *held, last = key.split("+")
-    name = NAMES.get(last, last.capitalize() if len(last) > 1 or held else last)
-    return "-".join([*(each.capitalize() for each in held), name])
 
 
 def _bindings(pane: object) -> Iterator[Binding]:
@@ -103,14 +88,6 @@ def render(
     return out
 
 
-NAMES = {
-    "left_square_bracket": "[", "right_square_bracket": "]", "up": "↑", "down": "↓",
-    "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc",
-    "slash": "/", "question_mark": "?", "colon": ":", "comma": ",", "full_stop": ".",
-    "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
-    "equals_sign": "=", "apostrophe": "'", "asterisk": "*", "number_sign": "#",
-}  # fmt: skip
-"""How keys are written that Textual spells out."""
 MARKS = (
     ("*rax", "a register that differs from the stop before"),
     ("> address", "the next instruction, RIP"),
