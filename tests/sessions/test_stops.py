@@ -159,7 +159,7 @@ def test_one_is_switched_off_counted_down_and_taken_away(session: Session) -> No
         ("break 0 if nothing == 1", "there is no 'nothing'"),
         ("break 0 if ax ==", "it ends too soon"),
         ("break 0 --vcpu 5", "there is no vCPU 5"),
-        ("watch", "watch needs ADDRESS"),
+        ("rwatch", "rwatch needs ADDRESS"),
         ("watch 'ax == 1'", "is no address"),
         ("watch 0xfee00000", "no RAM or ROM"),
         ("watch 0x500 5000", "write of 5000 bytes: 1 to 4096"),

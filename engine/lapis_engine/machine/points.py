@@ -10,29 +10,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import EngineError
+from lapis_engine.machine.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
 @dataclass(slots=True)
-class Point:
+class Point(Terms):
     """A place in the code where a vCPU stops before the instruction."""
 
     number: int
     """From 1; 0 is one that is there for a single search."""
     linear: int
-    vcpu: int | None = None
-    """Only this one stops."""
-    when: Callable[[int], bool] | None = None
-    """Asked with the vCPU that stands there whether it is to stop."""
-    once: bool = False
-    """Gone after the first stop."""
-    skip: int = 0
-    """Hits that it lets by yet."""
-    enabled: bool = True
-    hits: int = 0
-    """How often a vCPU stood there and the condition held."""
 
 
 class Points:
@@ -60,7 +50,9 @@ class Points:
         skip: int = 0,
     ) -> Point:
         """Set one; arguments are fields of `Point`."""
-        point = Point(self.take_number(), linear, vcpu, when, once, skip)
+        point = Point(
+            self.take_number(), linear, vcpu=vcpu, when=when, once=once, skip=skip
+        )
         self.put([*self.items, point])
         return point
 
@@ -107,11 +99,7 @@ class Points:
                 continue
             if point.vcpu not in {None, vcpu}:
                 continue
-            if point.when is not None and not point.when(vcpu):
-                continue
-            point.hits += 1
-            if point.skip:
-                point.skip -= 1
+            if not point.meets(vcpu):
                 continue
             if point.once:
                 self.put([each for each in self.items if each is not point])

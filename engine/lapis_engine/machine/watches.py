@@ -1,5 +1,8 @@
 """Watchpoints: the machine stops behind the instruction that touched memory.
 
+Only accesses of the vCPU in their terms count; a condition is asked behind the
+instruction.
+
 They are of physical memory: a linear address is looked up when it is watched. Any
 vCPU's access by whatever address counts, and what the engine itself stores there, as a
 bus master does or when an event is delivered. While there is any the processor counts
@@ -15,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import EngineError
+from lapis_engine.machine.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +35,7 @@ MOST: Final = 4096
 
 
 @dataclass(slots=True)
-class Watch:
+class Watch(Terms):
     """A piece of memory that is watched."""
 
     number: int
@@ -42,15 +46,6 @@ class Watch:
     """As it was named: linear, or physical."""
     places: tuple[Place, ...]
     """Where it lies: a guest-physical address and bytes for each page."""
-    vcpu: int | None = None
-    """Only accesses of this one count."""
-    when: Callable[[int], bool] | None = None
-    """Asked with the vCPU, behind the instruction, whether it is to stop."""
-    once: bool = False
-    skip: int = 0
-    """Hits that it lets by yet."""
-    enabled: bool = True
-    hits: int = 0
     last: bytes = b""
     """What was there when the machine stopped last, or it was hit last."""
 
@@ -168,11 +163,7 @@ class Watches:
             watch.last = after
             if watch.kind == "change" and before == after:
                 continue
-            if watch.when is not None and not watch.when(vcpu):
-                continue
-            watch.hits += 1
-            if watch.skip:
-                watch.skip -= 1
+            if not watch.meets(vcpu):
                 continue
             if watch.once:
                 self.put([each for each in self.items if each is not watch])

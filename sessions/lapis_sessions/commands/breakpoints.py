@@ -84,7 +84,7 @@ def watch(kind: str) -> Callable[[Session, Bound], list[StopPointView]]:
         machine = session.machine
         number = machine.points.take_number()
         item = Watch(
-            number, wanted, at, found, vcpu, when,
+            number, wanted, at, found, vcpu=vcpu, when=when,
             once="once" in bound, skip=bound.number("skip"),
         )  # fmt: skip
         machine.watches.put([*machine.watches.items, item])

@@ -61,7 +61,7 @@ def _go(
         return machine.vcpu(vcpu).retired > begun and holds(vcpu)
 
     # Behind those of the user's, which are to be told of where both stop.
-    goal = Point(OURS, linear, number, when)
+    goal = Point(OURS, linear, vcpu=number, when=when)
     machine.points.put([*machine.points.items, goal])
     try:
         stop = session.step(session.limit) if "alone" in bound else session.run()
