@@ -7,15 +7,17 @@ notices them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_sessions.errors import CommandError
+from lapis_sessions.scope import events
 from lapis_sessions.scope.scope import Scope
 from lapis_sessions.text.expressions import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lapis_engine.events import Event
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.points import Point
     from lapis_engine.machine.watches import Watch
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_COMMANDS: Final = 32
 """Lines that are done at one stop."""
+MOST_DISPLAYS: Final = 32
+"""Expressions that are shown at one."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,14 @@ class _Beside:
     extensions: Extensions
 
 
+class Display(NamedTuple):
+    """An expression that is shown at every stop."""
+
+    expression: str
+    form: str | None
+    """How a number is written, or None for the usual way."""
+
+
 @dataclass(slots=True)
 class Stops:
     """Conditions and commands, by the numbers of breakpoints and watchpoints."""
@@ -46,6 +58,8 @@ class Stops:
     """Takes a sentence for the user."""
     conditions: dict[int, str] = field(default_factory=dict)
     commands: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    displays: dict[int, Display] = field(default_factory=dict)
+    """What is shown at every stop, by number from 1."""
 
     def condition(self, text: str) -> Callable[[int], bool]:
         """Return what asks whether `text` holds for a vCPU; raise `ExpressionError`.
@@ -67,6 +81,28 @@ class Stops:
 
         return holds
 
+    def event_condition(self, text: str) -> Callable[[Event], bool]:
+        """Return what asks whether `text` holds for an event; raise `ExpressionError`.
+
+        The event's fields are `event.vector` and so on, None for those that it has not.
+        Registers are those of the vCPU that it happened to. Where there is no value
+        that is told, and the machine stops.
+        """
+        session = self.session
+        expression = Scope(session, {"event": events.NONE}).expression(text)
+
+        def holds(event: Event) -> bool:
+            vcpu = event.vcpu if event.vcpu >= 0 else session.selected
+            beside = _Beside(session.machine, vcpu, session.symbols, session.extensions)
+            try:
+                named = {"event": events.of(event)}
+                return bool(expression.evaluate(Scope(beside, named)))
+            except ExpressionError as error:
+                self.tell(f"a condition of a catch: {error}")
+                return True
+
+        return holds
+
     def note(self, number: int, condition: str | None) -> None:
         """Keep the words of a condition, or that there is none."""
         if condition is None:
@@ -82,6 +118,21 @@ class Stops:
             self.commands[number] = lines
         else:
             self.commands.pop(number, None)
+
+    def display(self, text: str, form: str | None) -> None:
+        """Show an expression at every stop from now on; raise `CommandError`."""
+        if len(self.displays) >= MOST_DISPLAYS:
+            raise CommandError(f"display: {MOST_DISPLAYS} are the most")
+        Scope(self.session).expression(text)
+        self.displays[max(self.displays, default=0) + 1] = Display(text, form)
+
+    def undisplay(self, number: int | None) -> None:
+        """Show one no longer, or none; raise `CommandError`."""
+        if number is None:
+            self.displays.clear()
+        elif self.displays.pop(number, None) is None:
+            known = ", ".join(map(str, self.displays)) or "none"
+            raise CommandError(f"there is no display {number}; there are: {known}")
 
     def forget(self, number: int) -> None:
         """Forget what is known of one that is gone."""

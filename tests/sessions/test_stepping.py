@@ -129,3 +129,24 @@ def test_a_step_with_others_is_a_run_that_ends_there(number: int) -> None:
     done(found, f"goto {begun}")
     done(found, "step 408 --with-others")
     assert (vcpu.retired - before[number], digest(found)) == (408, here)
+
+
+def test_what_is_displayed_is_shown_at_every_stop(session: Session) -> None:
+    assert "display" not in done(session, "step")
+    assert session.execute("display").text == "nothing is displayed"
+    done(session, "display --format hex sp")
+    done(session, "display u8(0xfffffff0)")
+    assert not session.execute("display nothing_of_that_name").ok
+    for line in ("step 2", "next", f"until {BASE + 0x12:#x}", "run 3", "play"):
+        stop = session.execute(line)
+        first, second = stop.result["display"]
+        value = session.machine.vcpu(0).regs.gpr[4]
+        assert (first["number"], first["expression"]) == (1, "sp")
+        assert first["shown"] == f"{value:#x}"
+        assert "u8" in second["shown"]
+        assert f"1: sp = {value:#x}" in stop.text
+    done(session, "undisplay 1")
+    assert [row["number"] for row in done(session, "display")] == [2]
+    assert "there is no display 1; there are: 2" in session.execute("undisplay 1").error
+    done(session, "undisplay")
+    assert "display" not in done(session, "step")

@@ -105,6 +105,10 @@ class Catch:
     """Gone after the first stop."""
     hits: int = 0
     """Stops that it caused."""
+    when: Callable[[Event], bool] | None = None
+    """Asked about an event that meets all else whether it is to stop."""
+    condition: str | None = None
+    """What `when` asks, as the user wrote it."""
 
 
 CONDITIONS: Final[dict[str, frozenset[str]]] = {
@@ -118,6 +122,7 @@ CONDITIONS: Final[dict[str, frozenset[str]]] = {
     "text": frozenset({CONSOLE}),
     "port": frozenset({CONSOLE}),
     "vcpu": frozenset(EVENTS) - {CONSOLE},
+    "condition": frozenset(EVENTS) - {CONSOLE},
 }
 """Which events have what a condition is about."""
 MODES_OF: Final[dict[str, tuple[str, ...]]] = {
@@ -168,7 +173,9 @@ def matches(catch: Catch, event: Event) -> bool:
     )
     if any(value is not None and value != find() for value, find in wanted):
         return False
-    return catch.to is None or catch.to in getattr(event, "targets", ())
+    if catch.to is not None and catch.to not in getattr(event, "targets", ()):
+        return False
+    return catch.when is None or catch.when(event)
 
 
 def last(catch: Catch) -> int | None:

@@ -26,6 +26,7 @@ ARGUMENTS = (
     Argument("msr", "value", option=True),
     Argument("port", "word", option=True),
     Argument("once", "flag", option=True),
+    Argument("condition", "expression", after="if"),
 )
 
 
@@ -43,12 +44,16 @@ def catch(session: Session, bound: Bound) -> list[CatchView]:
     if "code" in bound:
         conditions["code"] = bound.word("code").upper()
     if "event" not in bound:
-        if conditions or "once" in bound:
+        if conditions or "once" in bound or "condition" in bound:
             raise CommandError(f"catch needs an event: {', '.join(EVENTS)}")
     else:
         for name in ("vcpu", "to"):
             if name in conditions:
                 session.machine.vcpu(conditions[name])
+        if "condition" in bound:
+            asked = bound.word("condition")
+            conditions["condition"] = asked
+            conditions["when"] = session.stops.event_condition(asked)
         catches.add(bound.word("event"), once="once" in bound, **conditions)
     return list(map(catches_view.of, catches.items))
 
@@ -65,7 +70,8 @@ COMMANDS = (
     Command(
         "catch",
         "stop right after an event, or list what is waited for; catch console TEXT "
-        "stops when a guest has printed TEXT, written as `type` takes it",
+        "stops when a guest has printed TEXT, written as `type` takes it; CONDITION "
+        "may speak of event.vector, event.kind and other fields of the event",
         "mutating", catch, catches_view.text, ARGUMENTS,
     ),
     Command(

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.explain.events import describe
 from lapis_engine.machine.catches import EVENTS, Catch, matches
+from lapis_sessions.commands import running
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.timeline import searches
+from lapis_sessions.views import displays
 from lapis_sessions.views import machine as views
 from lapis_sessions.views import timeline as places
 
@@ -30,7 +32,8 @@ ARGUMENTS = (
 
 def play(session: Session, bound: Bound) -> StopView:
     """Go along acts that were done."""
-    return views.stop(session.play(bound.number("count") if "count" in bound else None))
+    count = bound.number("count") if "count" in bound else None
+    return running.shown(session, session.play(count))
 
 
 def next_event(session: Session, bound: Bound) -> FoundView:
@@ -42,7 +45,7 @@ def next_event(session: Session, bound: Bound) -> FoundView:
     if not found:
         text = stop.text or stop.reason
         stop = replace(stop, text=f"no {_what(bound)} before this: {text}")
-    return views.found(stop, kind, found=found)
+    return views.found(stop, kind, displays.of(session), found=found)
 
 
 def previous_event(session: Session, bound: Bound) -> PlaceView:

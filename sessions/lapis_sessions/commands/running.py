@@ -10,12 +10,15 @@ from lapis_engine.machine.stop import Stop
 from lapis_engine.replay.entries import stopping_at
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.session import Outcome
+from lapis_sessions.views import displays
 from lapis_sessions.views import machine as views
 
 MOST_DONE: Final = 100
 """Of commands at stops, so many are told of."""
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lapis_sessions.session import Session
     from lapis_sessions.views.machine import ScheduleView, StopView, VcpuView
 
@@ -36,13 +39,18 @@ def run(session: Session, bound: Bound) -> StopView:
             break
         left, ran = left - stop.retired, ran + stop.retired
         stop = session.run(left)
-    return views.stop(replace(stop, retired=ran + stop.retired), done[-MOST_DONE:])
+    return shown(session, replace(stop, retired=ran + stop.retired), done)
+
+
+def shown(session: Session, stop: Stop, done: Sequence[Outcome] = ()) -> StopView:
+    """Tell of a stop, what was `done` there, and what is displayed at every stop."""
+    return views.stop(stop, done[-MOST_DONE:], displays.of(session))
 
 
 def told(session: Session, stop: Stop) -> StopView:
     """Do what is to be done at a stop, and tell of both."""
     lines = session.stops.commands.get(stop.point, ()) if stop.point else ()
-    return views.stop(stop, [session.execute(line) for line in lines][-MOST_DONE:])
+    return shown(session, stop, [session.execute(line) for line in lines])
 
 
 def step(session: Session, bound: Bound) -> StopView:
@@ -50,7 +58,7 @@ def step(session: Session, bound: Bound) -> StopView:
     count = bound.number("count", 1)
     if "with-others" in bound:
         return told(session, among_others(session, count))
-    return views.stop(session.step(count))
+    return shown(session, session.step(count))
 
 
 def among_others(session: Session, count: int) -> Stop:
@@ -90,8 +98,8 @@ def run_to(session: Session, bound: Bound) -> StopView:
 
     with stopping_at(machine, seq + 1):
         if "step" in bound:
-            return views.stop(session.step(until=has_happened))
-        return views.stop(session.run(until=has_happened, watched=True))
+            return shown(session, session.step(until=has_happened))
+        return shown(session, session.run(until=has_happened, watched=True))
 
 
 def vcpu(session: Session, bound: Bound) -> VcpuView:

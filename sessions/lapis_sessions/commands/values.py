@@ -10,11 +10,12 @@ from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.scope.scope import Scope
 from lapis_sessions.scope.targets import target
 from lapis_sessions.text.expressions import ExpressionError
-from lapis_sessions.views import values
+from lapis_sessions.views import displays, values
 from lapis_sessions.views.values import SetView
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
+    from lapis_sessions.views.displays import DisplayView
     from lapis_sessions.views.values import ValueView
 
 _ASSIGN: Final = re.compile(r"(?<![=<>!])=(?!=)")
@@ -63,6 +64,21 @@ def _present(scope: Scope, text: str) -> int | None:
     return int(value) if isinstance(value, int) else None
 
 
+def display(session: Session, bound: Bound) -> list[DisplayView]:
+    """Show an expression at every stop, if one is given; return what all come to."""
+    if "expression" in bound:
+        form = bound.word("format") if "format" in bound else None
+        session.stops.display(bound.word("expression"), form)
+    return list(displays.of(session))
+
+
+def undisplay(session: Session, bound: Bound) -> list[DisplayView]:
+    """Show one no longer, or none."""
+    session.stops.undisplay(bound.number("number") if "number" in bound else None)
+    return list(displays.of(session))
+
+
+FORMAT = Argument("format", "word", choices=values.FORMATS, option=True)
 COMMANDS = (
     Command(
         "set",
@@ -83,10 +99,16 @@ COMMANDS = (
         ", rflags.if), APICs (apic[1].irr, apic.lvt.timer.vector), devices, MSRs "
         "(msr[0x1b]), memory (u32(rsp+8), [rsp+8], phys(...)), symbols",
         "read-only", print_, values.text,
-        (
-            EXPRESSION,
-            Argument("format", "word", choices=values.FORMATS, option=True),
-        ),
-        ("p", "inspect", "calc"),
+        (EXPRESSION, FORMAT), ("p", "inspect", "calc"),
+    ),
+    Command(
+        "display",
+        "show EXPRESSION at every stop, or what all that are shown come to now",
+        "mutating", display, displays.text,
+        (Argument("expression", "expression"), FORMAT),
+    ),
+    Command(
+        "undisplay", "show expression NUMBER no longer, or none", "mutating",
+        undisplay, displays.text, (Argument("number", "count"),),
     ),
 )  # fmt: skip

@@ -42,6 +42,7 @@ class Again:
         """Where the machine is."""
         self.slice = LEAST * 100
         """Instructions of a slice: what takes a moment on this machine."""
+        self._longest = MOST
         self.on_way: Callable[[Way], None] | None = None
         """Told how a way to another point gets on; what it raises breaks that off."""
         self._course: Course | None = None
@@ -59,9 +60,20 @@ class Again:
     def _learn(self, seconds: float, retired: int) -> None:
         """Adapt the slice to how long the last one took."""
         if seconds < QUICK and retired >= self.slice:
-            self.slice = min(self.slice * 2, MOST)
+            self.slice = min(self.slice * 2, self._longest)
         elif seconds > SLOW:
-            self.slice = max(self.slice // 2, LEAST)
+            self.slice = min(max(self.slice // 2, LEAST), self._longest)
+
+    @contextmanager
+    def sliced(self, most: int) -> Iterator[None]:
+        """Have no slice within be longer than `most` instructions."""
+        before = self.slice
+        self.slice = min(before, most)
+        self._longest = most
+        try:
+            yield
+        finally:
+            self.slice, self._longest = before, MOST
 
     def forward(self, spot: Spot, hit: Hit | None = None) -> None:
         """Do again what was done, up to `spot`; `hit` is as for `replay.advance`."""

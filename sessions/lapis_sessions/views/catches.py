@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.catches import Catch
 
-OWN: Final = ("number", "event", "once", "hits")
+OWN: Final = ("number", "event", "once", "hits", "when")
 """Fields of a `Catch` that are no conditions."""
 
 
@@ -48,7 +48,10 @@ def text(rows: Sequence[CatchView]) -> str:
 
 def words(row: CatchView) -> str:
     """Return the event and its conditions as they would be typed."""
-    return " ".join([row.event, *(_word(n, v) for n, v in row.conditions.items())])
+    given = dict(row.conditions)
+    asked = given.pop("condition", None)
+    tail = [] if asked is None else [f"if {asked}"]
+    return " ".join([row.event, *(_word(n, v) for n, v in given.items()), *tail])
 
 
 def _word(name: str, value: int | str) -> str:

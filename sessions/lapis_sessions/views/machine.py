@@ -11,6 +11,7 @@ from lapis_engine.explain.events import run_state_text
 from lapis_engine.vmm import exits
 from lapis_sessions.plain import LEFT_OUT, Data
 from lapis_sessions.timeline.following import END_OF_BRANCH, PLAYED
+from lapis_sessions.views import displays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.stop import Stop
     from lapis_sessions.session import Outcome
     from lapis_sessions.symbols.book import Places
+    from lapis_sessions.views.displays import DisplayView
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class StopView:
     """What was done at the stop, as `lapis exec --json` tells of it."""
     told: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     """The same in words."""
+    display: tuple[DisplayView, ...] | UnsetType = UNSET
+    """What is shown at every stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +76,26 @@ class ScheduleView:
     """Instructions of a turn."""
 
 
-def stop(record: Stop, done: Sequence[Outcome] = ()) -> StopView:
-    """Return why a run or a step came back, and what was `done` at the stop."""
+def stop(
+    record: Stop, done: Sequence[Outcome] = (), display: Sequence[DisplayView] = ()
+) -> StopView:
+    """Return why a run or a step came back, and what was `done` and shown there."""
     out = UNSET if record.exit is None else exits.to_dict(record.exit)
     told = tuple(f"> {each.command}\n{each.text}" for each in done)
     return StopView(
         record.reason, record.retired, record.vcpu, record.text, out,
         tuple(each.to_dict() for each in done) or UNSET, told,
+        tuple(display) or UNSET,
     )  # fmt: skip
 
 
-def found(record: Stop, event: str, *, found: bool) -> FoundView:
+def found(
+    record: Stop, event: str, display: Sequence[DisplayView] = (), *, found: bool
+) -> FoundView:
     """Return what became of looking for an event."""
-    told = stop(record)
+    told = stop(record, display=display)
     return FoundView(
-        told.stop, told.retired, told.vcpu, told.text, told.exit,
+        told.stop, told.retired, told.vcpu, told.text, told.exit, display=told.display,
         event=event, found=found,
     )  # fmt: skip
 
@@ -118,7 +127,10 @@ def stop_text(view: StopView) -> str:
     known = {"", f"{view.retired} instructions"}
     text = "" if view.text in known else f": {view.text}"
     head = f"stopped ({view.stop}){where}{text}"
-    return "\n".join([head, f"{view.retired:,} instructions retired", *view.told])
+    shown = () if view.display is UNSET else map(displays.line, view.display)
+    return "\n".join(
+        [head, f"{view.retired:,} instructions retired", *view.told, *shown]
+    )
 
 
 def vcpus_text(rows: Sequence[VcpuView]) -> str:

@@ -1,0 +1,96 @@
+"""Going to where an expression came to hold, against looking at every instruction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rigs.session_files import digest
+
+from lapis_plugins.host import discover
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lapis_sessions.session import Session
+
+COUNT = bytes.fromhex("40 ff060005 a10005 ebf6")
+"""inc ax; inc word [0x500]; mov ax, [0x500]; jmp to it."""
+LENGTH = 1200
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    path = tmp_path / "count.bin"
+    path.write_bytes(COUNT)
+    return open_session(SessionOptions(str(path), cpus=1), discover().extensions)
+
+
+def done(session: Session, line: str) -> Any:
+    outcome = session.execute(line)
+    assert outcome.ok, outcome.error
+    return outcome.result
+
+
+def rising(session: Session, holds: Callable[[], bool]) -> list[int]:
+    """Every instruction count behind which it holds and did not before."""
+    found, held = [], holds()
+    for count in range(1, LENGTH + 1):
+        session.timeline.go(session.timeline.branch.spot_of(count))
+        now = holds()
+        if now and not held:
+            found.append(count)
+        held = now
+    return found
+
+
+@pytest.mark.parametrize(
+    "text", ["u16(0x500) >= 100", "u16(0x500) == 299", "ax > 7 and ax < 9000"]
+)
+def test_it_is_found_to_the_instruction(session: Session, text: str) -> None:
+    done(session, f"run {LENGTH}")
+    here = digest(session)
+    wanted = rising(session, lambda: bool(session.value(text)))
+    assert len(wanted) == 1
+    done(session, "goto end")
+    assert digest(session) == here
+    assert done(session, f"goto last {text}")["retired"] == wanted[0]
+    done(session, "goto 3")
+    assert done(session, f"goto first {text}")["retired"] == wanted[0]
+    assert done(session, "branches")[0]["name"] == "main"
+
+
+def test_what_holds_from_the_beginning_is_found_there(session: Session) -> None:
+    done(session, "run 10")
+    assert done(session, "goto first u16(0x500) < 50")["retired"] == 0
+
+
+def test_what_never_holds_moves_nothing(session: Session) -> None:
+    done(session, "run 500")
+    here = digest(session)
+    for which, where in (("first", "on this branch"), ("last", "before this")):
+        outcome = session.execute(f"goto {which} u8(0xfffffff0) == 1")
+        assert not outcome.ok
+        assert f"comes to hold nowhere {where}; nothing was moved" in outcome.error
+        assert digest(session) == here
+    assert "xyz" in session.execute("goto last xyz == 1").error
+
+
+def test_the_last_of_several_with_more_vcpus() -> None:
+    it = open_session(SessionOptions("ipi-ping", cpus=2), discover().extensions)
+    done(it, "quantum 20")
+    done(it, f"run {LENGTH}")
+    text = "vcpu[1].state == 'running'"
+    wanted = rising(it, lambda: bool(it.value(text)))
+    assert wanted
+    done(it, "goto end")
+    found = []
+    while (outcome := it.execute(f"goto last {text}")).ok:
+        found.append(outcome.result["retired"])
+    # A vCPU starts between two instructions, and the oracle looks behind the second.
+    assert found[::-1] == [count - 1 for count in wanted]
+    done(it, "goto end")
+    assert done(it, f"goto first {text}")["retired"] == wanted[0] - 1
