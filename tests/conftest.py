@@ -46,8 +46,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _apart(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the programs that tests start from the layout that the user has kept."""
+    """Keep the programs that tests start from what the user has kept and configured."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+    os.environ.pop("LAPIS_CONFIG", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -310,7 +310,9 @@ class LapisApp(TouringApp):
         """Show help."""
         if self.screen is self.main:
             self._opened("help")
-            self.push_screen(HelpScreen(self.session_topics, about(self.focused)))
+            self.push_screen(
+                HelpScreen(self.session_topics, about(self.focused), self.key_table)
+            )
 
     def choose_entry(self, entry: Entry) -> None:
         """Do an entry of the palette; one that needs an argument is typed so far."""

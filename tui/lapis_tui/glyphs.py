@@ -52,15 +52,19 @@ def _glyph(char: str) -> str:
     return "+" if ord(char) in FRAMES else UNKNOWN * cell_len(char)
 
 
+def is_chosen(environ: Mapping[str, str]) -> bool:
+    """Tell whether the environment says which it is to be."""
+    return environ.get(CHOICE) in {"0", "1"}
+
+
 def wants_ascii(environ: Mapping[str, str], encoding: str | None) -> bool:
     """Tell whether a terminal gets ASCII: by choice, else by encoding and locale.
 
     `encoding` is that of the stream which the terminal is behind; it alone does not
     tell, for Python takes UTF-8 where the locale is C (PEP 540).
     """
-    chosen = environ.get(CHOICE)
-    if chosen in {"0", "1"}:
-        return chosen == "1"
+    if is_chosen(environ):
+        return environ[CHOICE] == "1"
     named = (environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     locale = next(filter(None, named), "C")
     characters = locale.partition("@")[0].rpartition(".")[2]

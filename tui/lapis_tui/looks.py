@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from textual.app import App
 
 from lapis_sessions.errors import CommandError
-from lapis_tui import layouts, screenshot
+from lapis_tui import layouts, own, palette, screenshot
 from lapis_tui.filter import IN_ASCII, VISIBLE
-from lapis_tui.theme import DEFAULT, TERMINAL, THEMES
+from lapis_tui.theme import DEFAULT, TERMINAL, THEMES, recoloured
 from lapis_tui.travels import TravelsApp
 from lapis_tui.worn import Worn
 
@@ -42,13 +42,19 @@ class LooksApp(TravelsApp):
         super().__init__(session, ending, kept)
         worn = worn if worn is not None else Worn()
         self._is_ascii = worn.is_ascii
+        self._config = config = worn.config
+        self.map_keys(config.keys)
+        self.entries = palette.entries(session.registry, own.OWN, keys=config.keys)
+        if config.layout is not None:
+            self.main.layout_ = layouts.layout_of(config.layout)
         for name in (*self.available_themes, *THEMES):
             if name in THEMES:
-                self.register_theme(THEMES[name])
+                self.register_theme(recoloured(THEMES[name], config.colours))
             else:
                 self.unregister_theme(name)
         self.set_reactive(
-            App.theme, self._fit(worn.theme or self.kept.theme or worn.otherwise)
+            App.theme,
+            self._fit(worn.theme or config.theme or self.kept.theme or worn.otherwise),
         )
         self.stylesheet.set_variables(self.get_css_variables())
         self._refresh_truecolor_filter(self.ansi_theme)  # as a theme's change does
@@ -67,6 +73,9 @@ class LooksApp(TravelsApp):
         self.theme = self._fit(theme)
         if self.no_color:
             return f"theme {theme} is kept; NO_COLOR is set, so that nothing has colour"
+        if self._config.theme not in {None, theme}:
+            here = self._config.where("theme")
+            return f"theme {theme}, this time: {here} says {self._config.theme}"
         return f"theme {theme}"
 
     def worn(self) -> str:

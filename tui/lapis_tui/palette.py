@@ -16,11 +16,12 @@ from lapis_sessions.text.visible import visible
 from lapis_tui.bindings import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from textual.command import Hits
 
     from lapis_sessions.registry import Argument, Command, Registry
+    from lapis_tui.bindings import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,17 @@ class Chooser(Protocol):
         """Do an entry, or begin its line."""
 
 
-def entries(*registries: Registry) -> tuple[Entry, ...]:
+def entries(*registries: Registry, keys: Sequence[Key] = KEYS) -> tuple[Entry, ...]:
     """Return an entry for each command, for each of few choices, and for each key."""
-    by_line = {key.line: key.shown for key in KEYS if key.line is not None}
+    by_line = {key.line: key.shown for key in keys if key.line is not None}
     out = []
     for command in (c for registry in registries for c in registry.commands):
-        keys, choices = by_line.pop(command.name, None), [*_choices(command, by_line)]
+        shown = by_line.pop(command.name, None)
+        choices = [*_choices(command, by_line)]
         if command.usage not in {each.title for each in choices}:
-            out.append(_of_command(command, keys))
+            out.append(_of_command(command, shown))
         out += choices
-    for key in KEYS:
+    for key in keys:
         if key.line is None or key.line in by_line:
             out.append(Entry(key.twin, key.twin, key.help, key.shown))
     return tuple(out)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual.theme import BUILTIN_THEMES, Theme
 
+from lapis_tui.config.fields import ROLES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -63,6 +65,15 @@ def _fixed(name: str, *, dark: bool, **colours: str) -> Theme:
         },
         **rest,
     )  # fmt: skip
+
+
+def recoloured(theme: Theme, given: Mapping[str, Any]) -> Theme:
+    """Return a theme with other colours, by role; the terminal's has none to change."""
+    if not given or theme.ansi:
+        return theme
+    own = {role: theme.variables[f"lapis-{role}"] for role in OWN}
+    others = {role: getattr(theme, role) for role in ROLES if role not in OWN}
+    return _fixed(theme.name, dark=theme.dark, **{**own, **others, **given})
 
 
 DARK: Final = _fixed(

@@ -15,7 +15,7 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_tui import ending, output
 from lapis_tui.cli import compare as cli_compare
-from lapis_tui.cli import headless, plugged, screen
+from lapis_tui.cli import configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _open(recording: Recording, profile: str = "") -> Session:
 )
 @plugged.OPTION
 @cli_options.MEMORY_LIMIT
+@configured.OPTION
 @screen.looks
 @JSON
 def replay(  # noqa: PLR0913, PLR0917 - one argument per option
@@ -96,6 +97,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     if compare:
         return cli_compare.profiles(recording, profile, compare, as_json=as_json)
     session = _open(recording, profile)
+    configured.tell(session)
     cli_options.limit(session, memory_limit)
     taught = lesson.of_file(path, plugged.extensions().scenarios)
     if taught is not None:

@@ -8,11 +8,11 @@ import click
 
 from lapis_engine.errors import ConfigError
 from lapis_tui import ending
-from lapis_tui.cli import headless, plugged, screen
+from lapis_tui.cli import configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.session import Session
@@ -27,6 +27,7 @@ RECORD_OPTIONS: tuple[cli_options.Decorator, ...] = (
         is_flag=True,
         help="Do not put the image, or what comes with it, into the recording.",
     ),
+    configured.OPTION,
 )
 
 
@@ -35,14 +36,18 @@ def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return cli_options.decorated(function, cli_options.MACHINE_OPTIONS + RECORD_OPTIONS)
 
 
-def _open(options: dict[str, Any], extensions: Extensions) -> Session:
+def _open_only(options: Mapping[str, Any], extensions: Extensions) -> Session:
     from lapis_sessions.opening import open_session  # noqa: PLC0415 - loads the engine
     from lapis_sessions.origin import SessionOptions  # noqa: PLC0415 - the same
 
+    return open_session(SessionOptions(**options), extensions)
+
+
+def _open(options: dict[str, Any], extensions: Extensions) -> Session:
     record = options.pop("record")
     force, by_reference = options.pop("force"), options.pop("by_reference")
     size = options.pop("memory_limit")
-    session = open_session(SessionOptions(**options), extensions)
+    session = configured.opened(options, extensions, _open_only)
     cli_options.limit(session, size)
     if record:
         from lapis_sessions.recording.start import start_recording  # noqa: PLC0415 - the same

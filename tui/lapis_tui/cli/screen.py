@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lapis_engine.errors import ConfigError
+from lapis_tui.cli import configured
 from lapis_tui.config.fields import THEMES
 
 if TYPE_CHECKING:
@@ -59,4 +60,5 @@ def show(
     from lapis_tui.app import run_app  # noqa: PLC0415 - loads Textual
     from lapis_tui.worn import of_terminal  # noqa: PLC0415 - the same
 
-    return run_app(session, ending, of_terminal(theme, is_ascii=is_ascii))
+    worn = of_terminal(theme, is_ascii=is_ascii, config=configured.config())
+    return run_app(session, ending, worn)

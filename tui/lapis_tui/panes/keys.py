@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from lapis_tui.bindings import KEYS
 from lapis_tui.blocks.lines import Line, wrapped
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from textual import events
 
+    from lapis_tui.bindings import Key
     from lapis_tui.layouts import Layout
     from lapis_tui.view import View
 
@@ -32,11 +33,14 @@ class KeyHint:
     text: str
 
 
-def hints(view: View, own: Sequence[KeyHint], *, typing: bool) -> list[KeyHint]:
+def hints(
+    view: View, own: Sequence[KeyHint], table: Sequence[Key] = KEYS, *, typing: bool
+) -> list[KeyHint]:
     """Return the keys that make sense now, the most wanted first."""
     if view.running or view.busy is not None:
         text = "break; what is typed waits" if typing else "break"
-        return [KeyHint("ctrl+c", "Ctrl-C", text), KeyHint("q", "q", "quit")]
+        leave = next(_hint(key) for key in table if key.id == "quit")
+        return [KeyHint("ctrl+c", "Ctrl-C", text), leave]
     if typing:
         return [
             KeyHint("enter", "Enter", "send"), KeyHint("escape", "Esc", "back"),
@@ -44,20 +48,24 @@ def hints(view: View, own: Sequence[KeyHint], *, typing: bool) -> list[KeyHint]:
         ]  # fmt: skip
     is_past = view.now.ahead is not None
     out = list(own)
-    for key in KEYS:
+    for key in table:
         is_apt = bool(key.hint)
         is_apt &= key.id != "answer" or bool(view.now.pending)
         is_apt &= is_past or key.id not in {"fork", "play"}
         if is_apt:
-            out.append(KeyHint(key.keys.split(",")[0], key.shown.split()[0], key.hint))
+            out.append(_hint(key))
     return out
 
 
+def _hint(key: Key) -> KeyHint:
+    return KeyHint(key.keys.split(",")[0], key.shown.split()[0], key.hint)
+
+
 def render(
-    hints_: Sequence[KeyHint], layout: Layout, width: int
+    hints_: Sequence[KeyHint], layout: Layout, width: int, table: Sequence[Key] = KEYS
 ) -> list[tuple[Line, str]]:
     """Return the pieces of the row with the key that each stands for."""
-    tabs = _layouts(layout, width)
+    tabs = _layouts(layout, width, table)
     room = width - sum(piece.width for piece, _ in tabs)
     out: list[tuple[Line, str]] = []
     for hint in hints_:
@@ -68,12 +76,14 @@ def render(
     return [*out, (Line(" " * room), ""), *tabs]
 
 
-def _layouts(now: Layout, width: int) -> list[tuple[Line, str]]:
+def _layouts(now: Layout, width: int, table: Sequence[Key]) -> list[tuple[Line, str]]:
+    by_id = {key.id: _hint(key) for key in table}
     out = []
     for layout in LAYOUTS:
+        hint = by_id[f"layout-{layout.name}"]
         is_now = layout is now
-        text = f"{layout.key}{' ' + layout.name if is_now or width >= 160 else ''} "
-        out.append((Line(text, "title" if is_now else "dim"), layout.key))
+        text = f"{hint.shown}{' ' + layout.name if is_now or width >= 160 else ''} "
+        out.append((Line(text, "title" if is_now else "dim"), hint.key))
     return out
 
 
@@ -85,6 +95,15 @@ def complaint(why: str | None, width: int) -> list[Line]:
         Line(" ! " if not number else "   ", "bad").add(row, "warn").fit(width)
         for number, row in enumerate(wrapped(why, max(width - 4, 20))[:MOST_ROWS])
     ]
+
+
+class Keyboard(Protocol):
+    """What the row asks of the application."""
+
+    @property
+    def key_table(self) -> tuple[Key, ...]:
+        """Every action with the keys that do it."""
+        ...
 
 
 class KeysPane(LinePane):
@@ -118,7 +137,9 @@ class KeysPane(LinePane):
         if choices:
             self._pieces = [(Line("  ".join(["", *choices]), "held"), "")]
         else:
-            self._pieces = render(hints(view, own, typing=typing), layout, width)
+            table = cast("Keyboard", self.app).key_table
+            shown = hints(view, own, table, typing=typing)
+            self._pieces = render(shown, layout, width, table)
         line = Line()
         for piece, _ in self._pieces:
             line.extend(piece)

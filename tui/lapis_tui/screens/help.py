@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
 
+    from lapis_tui.bindings import Key
+
 Topic = tuple[str, str, str]
 """A command: how it is written, its other names, what it does."""
 
@@ -58,7 +60,10 @@ def _bindings(pane: object) -> Iterator[Binding]:
 
 
 def render(
-    topics: Sequence[Topic], pane: About | None, size: tuple[int, int]
+    topics: Sequence[Topic],
+    pane: About | None,
+    size: tuple[int, int],
+    keys: Sequence[Key] = KEYS,
 ) -> list[Line]:
     """Return the whole text, of the pane first; it scrolls where it does not fit."""
     width, _ = size
@@ -66,15 +71,15 @@ def render(
     if pane is not None:
         out.append(_heading(f"This pane: {pane.title}"))
         out += [Line(f"   {row}") for row in wrap(pane.text, max(width - 4, 20))]
-        for keys, text in pane.keys:
-            out += _entry(keys, text, 18, width)
+        for own, text in pane.keys:
+            out += _entry(own, text, 18, width)
         out.append(Line())
     out.append(_heading("Keys, while no field has the focus"))
-    for key in KEYS:
+    for key in keys:
         out += _entry(key.shown, key.help, 16, width)
     out += [Line(), _heading("Keys inside panes and fields")]
-    for keys, text in INSIDE:
-        out += _entry(keys, text, 18, width)
+    for inside, text in INSIDE:
+        out += _entry(inside, text, 18, width)
     out += [Line(), _heading("Marks")]
     for mark, text in MARKS:
         out += _entry(mark, text, 16, width)
@@ -165,11 +170,16 @@ class HelpScreen(SearchedScreen):
     ]
     KEYS = "/ search   n N   Esc goes back"
 
-    def __init__(self, topics: Sequence[Topic], pane: About | None = None) -> None:
-        """Show `topics` beside the keys, and first of all `pane`."""
+    def __init__(
+        self,
+        topics: Sequence[Topic],
+        pane: About | None,
+        keys: Sequence[Key],
+    ) -> None:
+        """Show `topics` beside the `keys` there are, and first of all `pane`."""
         super().__init__("help", "help")
-        self._topics, self._about = topics, pane
+        self._topics, self._about, self._keys = topics, pane, keys
 
     def rows(self, size: tuple[int, int]) -> Sequence[Line]:
         """Return the text, as wide as there is room."""
-        return render(self._topics, self._about, size)
+        return render(self._topics, self._about, size, self._keys)
