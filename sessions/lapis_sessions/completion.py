@@ -82,7 +82,7 @@ def _values(
     match argument.kind:
         case "vcpu":
             return [str(number) for number in range(cpus)]
-        case "address":
+        case "address" | "expression":
             return list(filter(str.isprintable, symbols.starting(last, MOST)))
         case _:
             return [c.name for c in registry.commands] * (argument.name == "command")

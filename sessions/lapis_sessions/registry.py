@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["count", "value", "address", "vcpu", "word", "flag", "expression"]
 Effect = Literal["read-only", "mutating", "time-moving"]
 MOST_COUNT = 10**15
+_SLASHED = re.compile(r"\s*(\w+/)(?=\S)", re.ASCII)
 _WORD = re.compile(r"\w*", re.ASCII)
 MOST_SHOWN = 48
 """Letters of choices in a usage line; more of them go by the argument's name."""
@@ -110,7 +111,8 @@ class Command:
     @property
     def usage(self) -> str:
         """The line in general."""
-        return " ".join([self.name, *(a.usage for a in self.arguments)])
+        words = " ".join([self.name, *(a.usage for a in self.arguments)])
+        return words.replace("/ ", "/", 1) if self.name.endswith("/") else words
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,17 +195,28 @@ class Registry:
 
     def find(self, words: Sequence[str]) -> tuple[Command, list[str]]:
         """Return the command that `words` begin with, and the rest of them."""
+        words = [*self._parted(words[0]).split(), *words[1:]]
         pair = " ".join(words[:2])
         if len(words) > 1 and pair in self._by_name:
             return self._by_name[pair], list(words[2:])
         return self.named(words[0]), list(words[1:])
+
+    def _parted(self, line: str) -> str:
+        """Part what a command of a name with a slash is given from its name.
+
+        Such are gdb's: `x/20i` is the command `x/` with 20i as its first argument.
+        """
+        begun = _SLASHED.match(line)
+        if begun is None or begun[1] not in self._by_name:
+            return line
+        return f"{begun[1]} {line[begun.end() :]}"
 
     def parse(self, line: str, names: Names) -> Call:
         """Understand a whole line, in our words or in another debugger's.
 
         Raises `CommandError` saying what is wrong.
         """
-        line = translated(line, self._by_name)
+        line = self._parted(translated(line, self._by_name))
         begun = line.split()[:2]
         if not begun:
             raise CommandError("the command is empty; try help")

@@ -154,8 +154,9 @@ def test_gdb_stops_looks_and_writes_as_it_says(session: Session) -> None:
     view = done(session, "p/x $rsp + 8")
     assert (view["value"], view["shown"]) == (rsp + 8, f"{rsp + 8:#x}")
     code = done(session, "x/4xw $pc")
-    assert (code["address"], len(code["bytes"]) // 2) == (0x10131, 16)
-    assert done(session, "x/2i $pc")[0]["linear"] == 0x10131
+    assert (code["address"], len(code["units"])) == (0x10131, 4)
+    rows = done(session, "x/2i $pc")["instructions"]
+    assert (rows[0]["linear"], len(rows)) == (0x10131, 2)
     done(session, "set {int}0x500 = 0x12345678")
     assert done(session, "mem 0x500 4")["bytes"] == "78563412"
 
@@ -179,7 +180,7 @@ def test_windbg_means_its_own_by_its_letters(session: Session) -> None:
 
 def test_bochs_watches_and_writes_physical_memory(session: Session) -> None:
     done(session, "setpmem 0x500 2 0x1234")
-    assert done(session, "xp /1xh 0x500")["bytes"] == "3412"
+    assert done(session, "xp /1xh 0x500")["units"][0]["value"] == 0x1234
     done(session, "watch r 0x500")
     assert [row["kind"] for row in done(session, "watch")] == ["read"]
     done(session, "rbx = 7")

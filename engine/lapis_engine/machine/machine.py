@@ -470,7 +470,13 @@ class Machine(Debugger):
         return guest_memory.read(self.vm.memory, self.vcpu(number), linear, size)
 
     def disassemble(
-        self, number: int, linear: int | None = None, count: int = 8
+        self,
+        number: int,
+        at: int | None = None,
+        count: int = 8,
+        *,
+        physical: bool = False,
     ) -> list[Line]:
         """Disassemble for vCPU `number` in its present mode, from RIP by default."""
-        return guest_memory.code(self.vm.memory, self.vcpu(number), linear, count)
+        vcpu = self.vcpu(number)
+        return guest_memory.code(self.vm.memory, vcpu, at, count, physical=physical)

@@ -139,15 +139,23 @@ def _goes_on(last: Extent, found: Extent) -> bool:
 
 
 def code(
-    memory: PhysicalMemory, vcpu: Vcpu, linear: int | None, count: int
+    memory: PhysicalMemory,
+    vcpu: Vcpu,
+    at: int | None,
+    count: int,
+    *,
+    physical: bool = False,
 ) -> list[Line]:
     """Disassemble up to `count` instructions in the present mode, from RIP if None.
 
     They end where there is no memory.
     """
     regs = vcpu.regs
-    start = regs.linear_rip if linear is None else linear
-    found = _readable(memory, vcpu, start, LONGEST * count)
+    start = regs.linear_rip if at is None else at
+    if physical:
+        found = memory.peek(start, LONGEST * count)
+    else:
+        found = _readable(memory, vcpu, start, LONGEST * count)
     return disassemble(found, start, regs.code_bits, count)
 
 

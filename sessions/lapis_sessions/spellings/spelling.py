@@ -27,6 +27,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "m": _NUMBER,
         "hex": "[0-9a-fA-F]+",
         "offset": "[0-9a-fA-F]+",
+        "format": "[0-9]*[a-z]+|[0-9]+",
         "word": r"[^\s/]\S*",
         "name": r"\$?[A-Za-z_][\w.]*",
         "register": r"\$?(?:[re]?(?:[abcd]x|[sb]p|[sd]i|ip|flags)|r[0-9]+|[abcd][lh])",

@@ -14,23 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Table = tuple[Spelling | Own, ...]
-UNITS: Final = {"b": 1, "h": 2, "w": 4, "g": 8}
-"""Bytes of gdb's letters."""
-
-
-def _dumps(name: str, tail: str) -> Table:
-    """Return `x` and `xp` with a count and a size, in any order of the letters."""
-    return tuple(
-        Spelling(
-            f"{name}/[{{n}}]{letters} {{address}}",
-            f"mem {{address}} {{n*{size}|{size}}}{tail}",
-            f"{name}/4{letters} 0x7c00",
-            is_over=name == "x ",
-        )
-        for unit, size in UNITS.items()
-        for letters in (f"x{unit}", f"{unit}x")
-    )
-
 
 GDB: Final[Table] = (
     Own("info registers", "regs"),
@@ -46,9 +29,9 @@ GDB: Final[Table] = (
     Spelling("p/c {expression}", "print --format char {expression}", "p/c 65"),
     Spelling("p/a {expression}", "print --format addr {expression}", "p/a $pc"),
     Spelling("output {expression}", "print {expression}", "output rax"),
-    Spelling("x/[{n}]i", "disas pc {n|1}", "x/3i"),
-    Spelling("x/[{n}]i {address}", "disas {address} {n|1}", "x/20i $pc"),
-    *_dumps("x", ""),
+    Own("x/20i $pc", "x/20i $pc"),
+    Own("x/4xw 0x7c00", "x/4xw 0x7c00"),
+    Own("x/s 0x7c00", "x/s 0x7c00"),
     Own("disassemble $pc", "disas $pc"),
     Own("b *0x1234", "break *0x1234"),
     Spelling("hbreak {expression}", "break {expression}", "hbreak *0x1234"),
@@ -98,8 +81,8 @@ BOCHS: Final[Table] = (
     Spelling("info eflags", "print rflags", "info eflags"),
     Own("calc rsp + 8", "print rsp + 8"),
     Spelling("{register} = {expression}", "set {register} = {expression}", "rbx = 7"),
-    *_dumps("x ", ""),
-    *_dumps("xp ", " --physical"),
+    over("x /{format}[ {expression}]", "x/{format}[ {expression}]", "x /4xb 0x7c00"),
+    Spelling("xp /{format} {expression}", "xp/{format} {expression}", "xp /4xw 0x7c00"),
     over("u /{n} {address}", "disas {address} {n}", "u /3 pc"),
     over("u /{n}", "disas pc {n}", "u /3"),
     Own("u", "disas"),
@@ -159,8 +142,8 @@ QEMU: Final[Table] = (
     Spelling("savevm {word}", "checkpoint {word}", "savevm before"),
     Spelling("loadvm {word}", "goto {word}", "loadvm start"),
     Spelling("replay_seek {n}", "goto {n}", "replay_seek 0"),
-    over("x /{n}i {address}", "disas {address} {n}", "x /3i $pc"),
-    Spelling("xp /{n}i {address}", "disas {address} {n}", "xp /3i $pc"),
+    over("x /{format}[ {expression}]", "x/{format}[ {expression}]", "x /3i $pc"),
+    Spelling("xp /{format} {expression}", "xp/{format} {expression}", "xp /3i 0x7c00"),
     Own("print $rsp + 8", "print $rsp + 8"),
     Own("p $rip", "print $rip"),
     Spelling("gva2gpa {address}", "page {address}", "gva2gpa 0x1000"),

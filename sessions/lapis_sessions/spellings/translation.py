@@ -17,8 +17,8 @@ def translated(line: str, names: Collection[str]) -> str:
     What begins with one of `names`, our commands, is as it is too, but where the table
     says that it goes before them.
 
-    >>> translated("x/20i $pc", ()), translated("events 3", ())
-    ('disas $pc 20', 'events 3')
+    >>> translated("x /20i $pc", ()), translated("events 3", ())
+    ('x/20i $pc', 'events 3')
     """
     if len(line) > MOST:
         return line
