@@ -32,7 +32,7 @@ MOST_LINES: Final = 10_000
 _FORMAT: Final = re.compile(r"([0-9]{0,9})([a-z]*)", re.ASCII)
 
 
-class Wanted(NamedTuple):
+class Format(NamedTuple):
     """What stands behind the slash."""
 
     number: int
@@ -40,11 +40,11 @@ class Wanted(NamedTuple):
     size: int | None
 
 
-def read_format(text: str, what: str) -> Wanted:
+def read_format(text: str, what: str) -> Format:
     """Read `20i` or `4xw`; raise `CommandError`.
 
     >>> read_format("4xw", "x")
-    Wanted(number=4, form='x', size=4)
+    Format(number=4, form='x', size=4)
     """
     parts = _FORMAT.fullmatch(text)
     letters = parts[2] if parts is not None else ""
@@ -61,7 +61,7 @@ def read_format(text: str, what: str) -> Wanted:
     count = int(parts[1] or 1)
     if not count:
         raise CommandError(f"{what}: format {text!r}: at least one")
-    return Wanted(count, form, SIZES[sizes[0]] if sizes else None)
+    return Format(count, form, SIZES[sizes[0]] if sizes else None)
 
 
 def examine(*, physical: bool) -> Callable[[Session, Bound], ExaminedView]:
@@ -111,7 +111,7 @@ def _code(session: Session, at: int, count: int, *, physical: bool) -> ExaminedV
 
 
 def _units(
-    session: Session, at: int, wanted: Wanted, *, physical: bool
+    session: Session, at: int, wanted: Format, *, physical: bool
 ) -> ExaminedView:
     form, size = wanted.form, wanted.size
     if size is None:
