@@ -27,6 +27,10 @@ KNOWN = (
         "bench", "bench", "bench",
         "Measure the engine against plain Unicorn, or with `peers` against others.",
     ),
+    Known(
+        "config", "config", "config",
+        "Show what is configured: what applies, and who says so.",
+    ),
     Known("exec", "running", "execute", "Do commands without a terminal."),
     Known(
         "explore", "exploring", "explore",

@@ -106,7 +106,7 @@ def _said(value: object) -> str:
     return said if len(said) <= LETTERS else f"{said[: LETTERS // 2]}..."
 
 
-FIELDS: Final = (
+SETTINGS: Final = (
     Setting("theme", "how the screen looks", "what `theme NAME` kept, or dark",
         '"dark"', _choice(THEMES)),
     Setting("layout", "the layout that the screen shows first", "the last one shown",

@@ -13,7 +13,7 @@ from lapis_sessions.regular import FileError, NoFileError
 from lapis_sessions.text.near import nearest
 from lapis_tui.bindings import KEYS
 from lapis_tui.config import keymaps
-from lapis_tui.config.fields import FIELDS, TABLES
+from lapis_tui.config.fields import SETTINGS, TABLES
 from lapis_tui.config.lines import fault, places
 from lapis_tui.config.record import Config, Console, Problem
 
@@ -113,7 +113,7 @@ class _Reading:
         """Return what the tables configure."""
         values = {}
         given: dict[str, object] = {}
-        known = {field.name: field.read for field in FIELDS}
+        known = {field.name: field.read for field in SETTINGS}
         for path, value in self._leaves(tables):
             name = ".".join(path)
             if path[0] == "keys" and len(path) == 2:
@@ -203,10 +203,10 @@ def _unknown(path: list[str]) -> str:
     if table == ["keys"]:
         near, what = nearest(key, IDS), "action"
     elif table:
-        own = [f.name for f in FIELDS if f.name.startswith(f"{table[0]}.")]
+        own = [f.name for f in SETTINGS if f.name.startswith(f"{table[0]}.")]
         near, what = nearest(key, [name.partition(".")[2] for name in own]), "key"
     else:
-        names = [f.name for f in FIELDS if "." not in f.name]
+        names = [f.name for f in SETTINGS if "." not in f.name]
         near, what = nearest(key, [*names, *TABLES]), "key"
         if key in TABLES:
             return f"this is a table: write [{key}]"
