@@ -36,6 +36,14 @@ CTRL_C = "\x03"
 class TerminalScreen(pyte.Screen):
     """What a terminal shows, and what it was told to be called."""
 
+    answer: Callable[[str], None] | None = None
+    """Takes what the terminal answers, as where its cursor is."""
+
+    def write_process_input(self, data: str) -> None:
+        """Answer, where somebody listens."""
+        if self.answer is not None:
+            self.answer(data)
+
     def select_graphic_rendition(self, *attrs: int, **kwargs: object) -> None:
         """Take colours; what is private is no colour, as XTMODKEYS."""
         if not kwargs:
@@ -52,10 +60,12 @@ class ProgramInTerminal:
         state: Path,
         program: tuple[str, ...] = ("-m", "lapis_tui"),
         environ: Mapping[str, str] = MappingProxyType({}),
+        answers: bool = False,
     ) -> None:
         """Start it; what it keeps goes below the folder `state`.
 
-        `environ` goes before what the terminal is else: UTF-8, and true colour.
+        `environ` goes before what the terminal is else: UTF-8, and true colour. One
+        that `answers` tells where its cursor is when it is asked.
         """
         self.arguments = arguments
         self.screen = TerminalScreen(*size)
@@ -63,6 +73,8 @@ class ProgramInTerminal:
         self.raw = bytearray()
         """All that was written to the terminal."""
         self._master, self._slave = os.openpty()
+        if answers:
+            self.screen.answer = self.keys
         self.resize(size)
         folders = {f"XDG_{each}_HOME": str(state) for each in ("STATE", "CONFIG")}
         told = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "COLORTERM": "truecolor"}

@@ -18,7 +18,7 @@ from lapis_sessions.gallery.catalog import ScenarioError
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named
 from lapis_sessions.rules import syntax
-from lapis_tui.cli import headless
+from lapis_tui import scripts
 
 READERS: dict[str, Callable[[str], Any]] = {
     "guest": guests.find,
@@ -26,7 +26,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "APIC file": lambda path: reading.read(path, reading.FORMATS),
     "recording": reader.read,
     "branch of a recording": named.find,
-    "script": headless.script,
+    "script": scripts.script,
     "rule": lambda path: syntax.parse(f"port 0xd000 in = file {path}", 1),
     "scenario": lambda path: catalog.read(Path(path)),
 }

@@ -6,8 +6,13 @@ import sys
 
 from rigs.screens import Driver, drive, spin
 
-from lapis_tui import worker
-from lapis_tui.worker import LARGEST_SLICE, SLICE_SECONDS, SMALLEST_SLICE, fitting
+from lapis_tui.slices import (
+    FIRST_SLICE,
+    LARGEST_SLICE,
+    SLICE_SECONDS,
+    SMALLEST_SLICE,
+    fitting,
+)
 
 
 def test_a_slice_that_was_too_long_becomes_short_at_once() -> None:
@@ -36,7 +41,7 @@ def test_a_run_begins_with_what_the_one_before_it_found() -> None:
         it.app._worker._pace = seen  # type: ignore[method-assign]
         await it.command("run 5000000")
         first, last = given[0], given[-1]
-        assert first == worker.FIRST_SLICE
+        assert first == FIRST_SLICE
         assert max(given) > first, "a guest that does not exit is run in long slices"
         given.clear()
         await it.command("run 5000000")

@@ -1,6 +1,6 @@
 """The one thread that owns the session: commands in by queue, messages out.
 
-A run is done in slices of about `SLICE_SECONDS`, between which the thread looks for a
+A run is done in slices (`lapis_tui.slices`), between which the thread looks for a
 break and shows how far the guest has come. How a run is sliced changes nothing in what
 the guest does (`lapis_engine.machine.machine`).
 """
@@ -25,6 +25,7 @@ from lapis_sessions.views.wanted import Wanted
 from lapis_tui import failure
 from lapis_tui.messages import Busy, Done, Failed, Noticed, Seen
 from lapis_tui.panes.terminal import PORT
+from lapis_tui.slices import FIRST_SLICE, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
     from lapis_sessions.timeline.timeline import Timeline
     from lapis_sessions.timeline.way import Way
 
-SLICE_SECONDS = 0.01
-"""What a slice should take; a break waits for one at most."""
-FIRST_SLICE, SMALLEST_SLICE, LARGEST_SLICE = 500, 100, 2_000_000
-"""Instructions: what they cost depends on how many of them exit. Where each one does a
-thousand take 30 ms, so the first slice of all is small; the next run begins with what
-the one before it has found."""
 GOODBYE_SECONDS = 5.0
 """How long to wait for a slice to end when the program does."""
 PANE_EVENTS = 200
@@ -285,18 +280,6 @@ class Worker:
         anew = here[:1] != self._history[:1]
         self._history = here
         return anew, timeline.ahead()
-
-
-def fitting(size: int, took: float) -> int:
-    """Return how large the next slice is to be, when one of `size` took so long.
-
-    It becomes shorter at once, and longer by and by.
-    """
-    if took > SLICE_SECONDS:
-        return max(int(size * SLICE_SECONDS / took), SMALLEST_SLICE)
-    if took < SLICE_SECONDS / 2:
-        return min(size * 2, LARGEST_SLICE)
-    return size
 
 
 def brief(outcome: Outcome) -> str:

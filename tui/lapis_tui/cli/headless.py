@@ -5,10 +5,8 @@ What is meant for people goes to standard error when the output is JSON.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from lapis_sessions.errors import SessionError
 from lapis_sessions.text.visible import visible
 from lapis_tui import output
 
@@ -18,41 +16,8 @@ if TYPE_CHECKING:
     from lapis_sessions.session import Outcome, Session
     from lapis_tui.ending import Ending
 
-MAX_SCRIPT = 1 << 20
-"""Bytes of the largest script."""
 OK, FAILED, USAGE, BROKEN_OFF, CLOSED = 0, 1, 2, 130, 141
 """Exit statuses of `lapis`."""
-
-
-def script(path: str) -> list[str]:
-    """Return the commands of a file, `-` for standard input; raise `SessionError`.
-
-    Empty lines and lines that begin with `#` are left out.
-    """
-    from lapis_sessions.guests import read_file  # noqa: PLC0415 - rarely wanted
-
-    data = _standard_input() if path == "-" else read_file(path, MAX_SCRIPT, "script")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise SessionError(f"script {path!r} is not text in UTF-8") from None
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def _standard_input() -> bytes:
-    """Return all of it, which is nothing when it is closed."""
-    if sys.stdin is None:
-        return b""
-    try:
-        data = sys.stdin.buffer.read(MAX_SCRIPT + 1)
-    except OSError as error:
-        why = f"standard input cannot be read: {error.strerror}"
-        raise SessionError(why) from None
-    if len(data) > MAX_SCRIPT:
-        why = f"standard input has more than {MAX_SCRIPT} bytes, the most of a script"
-        raise SessionError(why)
-    return data
 
 
 def perform(

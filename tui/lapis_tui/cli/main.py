@@ -31,6 +31,10 @@ KNOWN = (
         "config", "config", "config",
         "Show what is configured: what applies, and who says so.",
     ),
+    Known(
+        "console", "console", "console",
+        "Open a prompt for a guest: completion, history, and every command.",
+    ),
     Known("exec", "running", "execute", "Do commands without a terminal."),
     Known(
         "explore", "exploring", "explore",

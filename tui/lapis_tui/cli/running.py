@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_tui import ending
+from lapis_tui import ending, scripts
 from lapis_tui.cli import configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
@@ -43,7 +43,8 @@ def _open_only(options: Mapping[str, Any], extensions: Extensions) -> Session:
     return open_session(SessionOptions(**options), extensions)
 
 
-def _open(options: dict[str, Any], extensions: Extensions) -> Session:
+def opened(options: dict[str, Any], extensions: Extensions) -> Session:
+    """Open the session that the options of a machine describe; raise `LapisError`."""
     record = options.pop("record")
     force, by_reference = options.pop("force"), options.pop("by_reference")
     size = options.pop("memory_limit")
@@ -64,11 +65,11 @@ def tui(theme: str | None, is_ascii: bool | None, **options: Any) -> int:  # noq
     try:
         screen.need("use: lapis exec")
     except ConfigError:
-        _open(options | {"record": ""}, plugged.extensions())  # what else is wrong
+        opened(options | {"record": ""}, plugged.extensions())  # what else is wrong
         raise
     extensions = plugged.unheard().extensions
     with ending.listening() as end:
-        session = _open(options, extensions)
+        session = opened(options, extensions)
         return screen.show(session, end, theme, is_ascii=is_ascii)
 
 
@@ -103,7 +104,7 @@ def execute(
     nothing to do it on.
     """
     _check_console(console, script, as_json=as_json)
-    lines = [*commands, *(headless.script(script) if script else ())]
+    lines = [*commands, *(scripts.script(script) if script else ())]
     if not lines and not console:
         raise click.UsageError(
             "there is nothing to do: give -c CMD, --script FILE or --console stdio"
@@ -116,7 +117,7 @@ def execute(
         )
     extensions = plugged.extensions()
     with ending.listening() as end:
-        session = _open(options, extensions)
+        session = opened(options, extensions)
         with ending.closing(session, end):
             status = headless.perform(session, lines, end, as_json=as_json)
             if console and not end.asked:

@@ -1,0 +1,80 @@
+"""Lines of the session on the thread of the prompt: in slices, with Ctrl-C between."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from lapis_sessions.errors import LeftError
+from lapis_tui.console.printing import Printing
+from lapis_tui.slices import FIRST_SLICE, fitting
+
+if TYPE_CHECKING:
+    from lapis_sessions.session import Outcome, Session
+    from lapis_sessions.timeline.way import Way
+    from lapis_tui.console.face import Face
+    from lapis_tui.console.interrupts import Interrupts
+
+PATIENCE: Final = 0.5
+"""Seconds after which, and then how often, is said how something gets on."""
+
+
+class Doing:
+    """Does one line after the other."""
+
+    def __init__(self, session: Session, face: Face, interrupts: Interrupts) -> None:
+        """Show on `face` what the guest prints meanwhile, and how far it is."""
+        self._session, self._face = session, face
+        self._interrupts = interrupts
+        self._printing = Printing(session, face)
+        self._slice = FIRST_SLICE
+        self._is_begun = False
+        self._since = self._told = 0.0
+        self._ran = 0
+        self._asked = 0
+
+    def do(self, line: str) -> Outcome:
+        """Do a line; return what became of it."""
+        session, timeline = self._session, self._session.timeline
+        self._interrupts.begin()
+        self._is_begun, self._ran, self._asked = False, 0, 0
+        self._told = self._since = monotonic()
+        travels = timeline.travels
+        try:
+            outcome = session.execute(line, pace=self._pace, watch=self._watch)
+        finally:
+            self._face.status(None)
+        if timeline.travels == travels:
+            self._printing.show(is_all=True)
+        else:
+            self._printing.skip()
+        return outcome
+
+    def _pace(self, left: int) -> int:
+        """Say how much to run before asking again (`lapis_sessions.session.Pace`)."""
+        if self._interrupts.broken:
+            return 0
+        now = monotonic()
+        if self._is_begun:
+            self._slice = fitting(self._slice, now - self._since)
+            self._ran += self._asked
+        self._is_begun = True
+        self._printing.show(is_all=False)
+        if now - self._told >= PATIENCE:
+            self._told = now
+            self._face.status(f"running: {self._ran:,} instructions; Ctrl-C breaks in")
+        self._since = monotonic()
+        self._asked = min(self._slice, left)
+        return self._asked
+
+    def _watch(self, way: Way) -> bool:
+        """Tell how a way to another point gets on (`lapis_sessions.session.Watch`)."""
+        if self._interrupts.ending.asked:
+            raise LeftError(
+                f"broken off at instruction {way.at}; the machine is left on the way"
+            )
+        now = monotonic()
+        if now - self._told >= PATIENCE:
+            self._told = now
+            self._face.status(f"{way.percent} per cent of the way; Ctrl-C turns back")
+        return not self._interrupts.broken

@@ -1,0 +1,70 @@
+"""A console on a dumb terminal or a pipe: lines in, lines out, no escape codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from lapis_sessions.text.visible import visible
+from lapis_tui import output
+
+if TYPE_CHECKING:
+    from lapis_tui.console.interrupts import Interrupts
+    from lapis_tui.console.shell import Shell
+
+PROMPT: Final = "lapis> "
+MORE: Final = "> "
+"""Before a line of a command that is being made."""
+LONGEST: Final = 64 * 1024
+"""Letters of a line; a longer one is refused."""
+
+
+class PlainFace:
+    """Results on standard output; errors and all else on standard error."""
+
+    def __init__(self, *, is_interactive: bool) -> None:
+        """Ask only if it `is_interactive`."""
+        self.is_interactive = is_interactive
+
+    def show(self, text: str, *, ok: bool, is_paged: bool) -> None:  # noqa: ARG002 - nothing is paged here
+        """Show what came of a line."""
+        if text:
+            output.say(text if ok else f"error: {text}", err=not ok)
+
+    def tell(self, sentence: str) -> None:
+        """Say something that no line asked for."""
+        output.tell(sentence)
+
+    def guest(self, port: str, rows: list[str]) -> None:
+        """Show rows that the guest printed."""
+        for row in rows:
+            output.say(f"{port}| {visible(row)}")
+
+    def status(self, text: str | None) -> None:
+        """Say nothing of how a run gets on: a row could not be taken back."""
+
+    def ask(self, question: str) -> bool:
+        """Ask for a yes."""
+        output.say(f"{question} (y or n) ", end="")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def serve(shell: Shell, interrupts: Interrupts) -> None:
+    """Take lines until there are no more."""
+    is_asking = shell.face.is_interactive
+    while not shell.is_left:
+        if is_asking:
+            output.say(MORE if shell.definitions.is_open else PROMPT, end="")
+            sys.stdout.flush()
+        try:
+            with interrupts.waiting():
+                line = sys.stdin.readline(LONGEST) if sys.stdin is not None else ""
+        except KeyboardInterrupt:
+            output.say("")
+            shell.definitions.drop()
+            continue
+        if not line:
+            output.say("", end="\n" if is_asking else "")
+            shell.leave(ask=False)
+            return
+        shell.enter(line)
