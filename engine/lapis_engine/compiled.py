@@ -13,7 +13,10 @@ FOLDERS: Final = frozenset({
 """Where all are, but `LEFT`. A guest does not wait for the others, people do."""
 CTYPES: Final = ("cpu.answers", "cpu.blocks", "cpu.layout")
 WEAK: Final = ("memory.backing",)
-LOOKED_INTO: Final = ("machine.acts", "machine.machine", "machine.panel")
+LOOKED_INTO: Final = (
+    "machine.acts", "machine.debugger", "machine.editor", "machine.machine",
+    "machine.panel",
+)  # fmt: skip
 CLASS_CONSTANTS: Final = ("devices.device", "vmm.exits")
 AT_START: Final = (
     "cpu.blockcheck", "cpu.model", "cpu.probe", "cpu.selfcheck", "machine.act_schemas",
@@ -22,7 +25,8 @@ AT_START: Final = (
 )  # fmt: skip
 FOR_PEOPLE: Final = (
     "apic.titles", "cpu.disasm", "cpu.effects", "devices.virtio.names",
-    "machine.catches", "machine.requests", "machine.stop", "replay.roundtrip",
+    "machine.catches", "machine.points", "machine.requests", "machine.stop",
+    "machine.terms", "machine.watches", "replay.roundtrip", "vmm.editing",
     "vmm.guest_memory", "vmm.interference", "vmm.ioctls", "vmm.naming", "vmm.outside",
     "vmm.peeking", "vmm.traps",
 )  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - a compiled record wants it
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(slots=True, kw_only=True)

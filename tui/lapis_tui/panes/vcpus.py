@@ -29,6 +29,7 @@ STATES = {
     "never-started": (".", "dim"), "wait-for-sipi": ("~", "warn"),
 }  # fmt: skip
 """A glyph and a role for each state."""
+SET = "set "
 LEAST_CODE = 4
 """Rows of disassembly at least, even where the pane must scroll."""
 
@@ -180,6 +181,7 @@ class VcpusPane(LinePane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,up", "cursor(-1)", "cursor up in the code", show=False),
         Binding("j,down", "cursor(1)", "cursor down in the code", show=False),
+        Binding("e", "edit", "write a register: rax, rip, flags.if", show=False),
     ]
 
     class Clicked(Message):
@@ -211,6 +213,10 @@ class VcpusPane(LinePane):
         """Show `view`."""
         self._view = view
         self.draw(partial(render, view))
+
+    def action_edit(self) -> None:
+        """Begin the command that writes a register; its name is completed there."""
+        self.post_message(self.Begun(SET, len(SET)))
 
     def action_cursor(self, by: int) -> None:
         """Ask for the cursor to move."""
