@@ -115,11 +115,11 @@ def _descriptor(
     before = (
         _read(machine, vcpu, base + 8 * index - 8, 8) if index and is_long else None
     )
-    if before is not None and _is_double(before):
+    if before is not None and is_double(before):
         index, raw = index - 1, before  # its upper half
     if raw is None:
         return
-    if is_long and _is_double(raw):
+    if is_long and is_double(raw):
         raw |= (_read(machine, vcpu, base + 8 * index + 8, 8) or 0) << 64
     selector = 8 * index + (4 if table == "LDT" else 0)
     text = f"selector {selector:#06x}, entry {index} of the {table}: "
@@ -130,7 +130,7 @@ def _descriptor(
     yield allows("descriptor", text, table, index=index, selector=selector, raw=raw)
 
 
-def _is_double(raw: int) -> bool:
+def is_double(raw: int) -> bool:
     """Tell whether a descriptor has 16 bytes in long mode: LDT, TSS or call gate.
 
     A present one alone counts, for what follows zeros is no half of anything.
@@ -175,16 +175,26 @@ def _gate(machine: Machine, vcpu: Vcpu, at: int) -> Iterator[Reason]:
         return
     text = f"vector {vector:#04x}: "
     if is_real:
-        text += f"{raw >> 16:04x}:{raw & 0xFFFF:04x}"
+        text += gate(raw, is_real=True, is_long=False)
         yield allows("vector", text, "IVT", vector=vector, raw=raw)
         return
+    text += gate(raw, is_real=False, is_long=is_long)
+    yield allows("gate", text, "IDT", vector=vector, raw=raw)
+
+
+def gate(raw: int, *, is_real: bool, is_long: bool) -> str:
+    """Return what an entry of an IDT, or of the vectors of real mode, says in words.
+
+    SDM Vol. 3A "IDT Descriptors", "64-Bit Mode IDT".
+    """
+    if is_real:
+        return f"{raw >> 16:04x}:{raw & 0xFFFF:04x}"
     kind, dpl = raw >> 40 & 0xF, raw >> 45 & 3
     if raw >> 44 & 1 or kind not in GATES:
-        text += f"no gate (type {raw >> 40 & 0x1F:#x})"
+        text = f"no gate (type {raw >> 40 & 0x1F:#x})"
     else:
-        text += f"{_gate_text(raw, is_long=is_long)}, DPL {dpl}"
-    text += "" if raw & 1 << 47 else ", not present"
-    yield allows("gate", text, "IDT", vector=vector, raw=raw)
+        text = f"{_gate_text(raw, is_long=is_long)}, DPL {dpl}"
+    return text if raw & 1 << 47 else f"{text}, not present"
 
 
 def _gate_text(raw: int, *, is_long: bool = False) -> str:
@@ -275,7 +285,7 @@ def _linear_of_entry(vcpu: Vcpu, gpa: int) -> int | None:
     is_long = bool(regs.efer & EFER_LMA)
     last, linear = (1 << 48) - 1 if is_long else MASK32, 0
     for _ in range(WALKS):
-        steps = vcpu.linear.walk(_canonical(linear) if is_long else linear).steps
+        steps = vcpu.linear.walk(canonical(linear) if is_long else linear).steps
         for step in steps:
             table, bits = step.at & ~(PAGE - 1), 9 if step.size == 8 else 10
             if len(steps) > 1 and step is steps[0] and not is_long and step.size == 8:
@@ -284,7 +294,7 @@ def _linear_of_entry(vcpu: Vcpu, gpa: int) -> int | None:
                 index = (gpa - table) // step.size
                 mask = (1 << step.shift + bits) - 1
                 found = linear & ~mask | index << step.shift
-                return _canonical(found) if is_long else found
+                return canonical(found) if is_long else found
         end = steps[-1]
         shift = end.shift if end.shift > 12 else 12 + (9 if end.size == 8 else 10)
         linear = (linear | (1 << shift) - 1) + 1
@@ -293,5 +303,6 @@ def _linear_of_entry(vcpu: Vcpu, gpa: int) -> int | None:
     return None
 
 
-def _canonical(linear: int) -> int:
+def canonical(linear: int) -> int:
+    """Return an address of 48 bits with its sign in all higher ones."""
     return linear | UPPER if linear & CANONICAL_SIGN else linear

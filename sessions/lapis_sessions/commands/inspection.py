@@ -126,7 +126,7 @@ COMMANDS = (
     ),
     Command(
         "apic", "show the local APIC of a vCPU", "read-only",
-        apic, apic_view.text, (VCPU,), ("lapic", "info lapic"),
+        apic, apic_view.text, (VCPU,), ("lapic", "info lapic", "info apic"),
     ),
     Command(
         "cpuid",

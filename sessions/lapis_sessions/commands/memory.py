@@ -97,7 +97,7 @@ COMMANDS = (
             Argument("user", "flag", option=True),
             Argument("fetch", "flag", option=True),
         ),
-        ("pagewalk",),
+        ("pagewalk", "info page"),
     ),
     Command(
         "what",
