@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lapis_engine.errors import LapisError
 from lapis_plugins.host import discover
-from lapis_sessions import completion
+from lapis_sessions import completion, offered
 from lapis_sessions.errors import SymbolsError
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
@@ -349,7 +349,7 @@ def test_a_completion_of_many_names_is_bounded(session: Session) -> None:
     session.symbols = session.symbols.joined(Source("it", "nm", many))
     found = completion.complete(session, "break name1")
     assert found[0] == "break name10000"
-    assert len(found) == completion.MOST
+    assert len(found) == offered.MOST
 
 
 def test_a_guest_that_is_no_linux_has_no_kallsyms(session: Session) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Table = tuple[Spelling | Own, ...]
 
+LETTERS: Final = (("b", "b", 128), ("w", "h", 64), ("d", "w", 32), ("q", "g", 16))
+"""Of WinDbg: its unit, gdb's letter for it, and how many are shown."""
+
 GDB: Final[Table] = (
     Own("info registers", "regs"),
     Own("i r", "regs"),
@@ -49,6 +52,8 @@ GDB: Final[Table] = (
     ),
     Own("stepi 2", "step 2"),
     Own("continue", "run"),
+    Own("nexti", "next"),
+    Own("until bsp_main", "until bsp_main"),
     Own("reverse-stepi", "reverse-step"),
     Own("reverse-continue", "reverse-continue"),
     over(
@@ -87,6 +92,7 @@ BOCHS: Final[Table] = (
     over("u /{n}", "disas pc {n}", "u /3"),
     Own("u", "disas"),
     Own("s 2", "step 2"),
+    over("p", "next", "p"),
     Own("c", "run"),
     Spelling("lb {address}", "break {address}", "lb 0x1234"),
     Spelling("vb 0x{hex}:0x{offset}", "break {hex}:{offset}", "vb 0x1000:0x1234"),
@@ -173,6 +179,7 @@ WINDBG: Final[Table] = (
     Spelling("!tt {n}", "goto {n}%", "!tt 50"),
     Spelling("!positions", "where", "!positions"),
     Own("bp 0x1234", "break 0x1234"),
+    over("p", "next", "p"),
     over("bp /1 {address}", "tbreak {address}", "bp /1 0x1234"),
     Own("bl", "stops"),
     Own("bc 1", "delete 1"),
@@ -186,15 +193,14 @@ WINDBG: Final[Table] = (
     ),
     Spelling("ba e1 {address}", "break {address}", "ba e1 0x1234"),
     *(
-        Spelling(f"d{unit} {{address}}[ L{{n}}]",
-                 f"mem {{address}} {{n*{size}|{least}}}", f"d{unit} 0x7c00 L4")
-        for unit, size, least in (("b", 1, 128), ("w", 2, 128), ("d", 4, 128),
-                                  ("q", 8, 128))
+        Spelling(f"d{unit} {{expression}}[ L{{n}}]",
+                 f"x/{{n*1|{least}}}x{ours} {{expression}}", f"d{unit} 0x7c00 L4")
+        for unit, ours, least in LETTERS
     ),
     *(
-        Spelling(f"!d{unit} {{address}}[ L{{n}}]",
-                 f"mem {{address}} {{n*{size}|128}} --physical", f"!d{unit} 0x500 L4")
-        for unit, size in (("b", 1), ("d", 4), ("q", 8))
+        Spelling(f"!d{unit} {{expression}}[ L{{n}}]",
+                 f"xp/{{n*1|{least}}}x{ours} {{expression}}", f"!d{unit} 0x500 L4")
+        for unit, ours, least in LETTERS
     ),
     *(
         Spelling(f"e{unit} {{word}} {{m}}",
