@@ -77,6 +77,34 @@ def test_commands_are_done_at_each_stop(session: Session) -> None:
     assert len(values) > 3
 
 
+def test_what_commands_say_has_its_rows(session: Session) -> None:
+    done(session, "run 100")
+    done(session, "break pc")
+    done(session, "commands 1 print 5; registers")
+    rows = session.execute("run 1000").text.splitlines()
+    assert rows[2:4] == ["> print 5", "5"]
+    assert rows[4] == "> registers"
+    assert rows[5].startswith("vCPU 0")
+
+
+def test_a_register_that_is_set_at_a_breakpoint_does_not_stop_there_again(
+    session: Session,
+) -> None:
+    done(session, "run 100")
+    at = done(session, "print pc")["value"]
+    done(session, f"break {at:#x}")
+    assert done(session, "run 1000")["stop"] == "breakpoint"
+    done(session, "set r9 = 5")
+    assert done(session, "step 1")["retired"] == 1
+    done(session, "commands 1 set r9 = 6; continue")
+    assert done(session, "run 1000")["retired"] == 1000
+    assert done(session, "print r9")["value"] == 6
+    done(session, "commands 1 where")
+    assert done(session, "run 1000")["stop"] == "breakpoint"
+    done(session, "set rip = rip")  # as if it had come there anew
+    assert done(session, "run 10")["retired"] == 0
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [

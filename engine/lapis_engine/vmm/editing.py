@@ -91,7 +91,8 @@ def write_register(vm: Vm, vcpu: Vcpu, name: str, value: int, *, raw: bool) -> N
     else:
         _set(vm, vcpu, name, value, raw=raw)
     intercepted.see_mode(vm, vcpu)
-    vcpu.stopped_at = None
+    if name == "rip":
+        vcpu.stopped_at = None
 
 
 def _set(vm: Vm, vcpu: Vcpu, name: str, value: int, *, raw: bool) -> None:

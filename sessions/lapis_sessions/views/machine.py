@@ -37,7 +37,7 @@ class StopView:
     commands: tuple[Data, ...] | UnsetType = UNSET
     """What was done at the stop, as `lapis exec --json` tells of it."""
     told: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
-    """The same in words."""
+    """The same in words, row by row."""
     display: tuple[DisplayView, ...] | UnsetType = UNSET
     """What is shown at every stop."""
 
@@ -81,7 +81,9 @@ def stop(
 ) -> StopView:
     """Return why a run or a step came back, and what was `done` and shown there."""
     out = UNSET if record.exit is None else exits.to_dict(record.exit)
-    told = tuple(f"> {each.command}\n{each.text}" for each in done)
+    told = tuple(
+        row for each in done for row in (f"> {each.command}", *each.text.splitlines())
+    )
     return StopView(
         record.reason, record.retired, record.vcpu, record.text, out,
         tuple(each.to_dict() for each in done) or UNSET, told,
