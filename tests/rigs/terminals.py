@@ -138,6 +138,10 @@ class ProgramInTerminal:
     def has_ended(self) -> bool:
         return self._it.poll() is not None
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._it.send_signal(number)
+
     def _read(self, patience: float) -> bool:
         """Take what comes; tell whether anything did, or may."""
         wait = min(max(patience, 0), 0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from rigs.terminals import CTRL_C, ENTER, TAB, ProgramInTerminal
+
+from lapis_sessions.recording.format import reader
 
 GUESTS = Path(__file__).parents[1] / "guests"
 SIZE = (100, 30)
@@ -175,7 +178,7 @@ def test_ctrl_d_asks_nothing_when_nothing_is_lost(tmp_path: Path) -> None:
 
 def test_commands_can_be_made_and_a_prompt_says_so(tmp_path: Path) -> None:
     with console(tmp_path, "ap-bringup", "--vi") as it:
-        it.until("lapis>", "main  vi")
+        it.until("lapis>", "main  vi  start")
         it.keys("define twice", ENTER)
         it.until_so(lambda: ">" in it.rows, ">")
         it.keys("run $arg0", ENTER, "run $arg0", ENTER, "end", ENTER)
@@ -278,6 +281,38 @@ def _broke(it: ProgramInTerminal) -> bool:
         it.keys(CTRL_C)
         time.sleep(0.05)
     return "broken off" in it.text
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_prompt_and_the_recording_is_whole(
+    tmp_path: Path, term: str, name: str
+) -> None:
+    path = tmp_path / "it.lapis"
+    arguments = ("ap-bringup", "--record", str(path))
+    with console(tmp_path, *arguments, TERM=term) as it:
+        it.until("lapis>")
+        it.keys("run 5000\n")
+        it.until("5,000 instructions retired")
+        number = getattr(signal, name)
+        it.signal(number)
+        assert it.ended() in {-number, 128 + number}
+        assert f"{name}: recorded to" in it.text.replace("\n", "")
+    assert reader.read(str(path)).state == "whole"
+
+
+def test_a_pipe_loads_no_library_of_terminals(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lapis_tui.cli.main import main;"
+        "main(['console', 'ap-bringup', '--no-rc']); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input="run 5\nhelp\n",
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "lapis_tui" in loaded
+    assert not loaded & {"textual", "rich", "prompt_toolkit", "pygments"}
 
 
 def test_a_pipe_is_done_line_by_line(tmp_path: Path) -> None:

@@ -38,13 +38,14 @@ def stands(view: standing.Standing, editing: str) -> Parts:
     """Return the row that tells where a session stands."""
     texts = [
         ("class:state", f" {view.state} "),
-        ("", f" vCPU {view.vcpu} {view.mode} CPL {view.cpl}  {visible(view.place)} "),
+        ("", f" vCPU {view.vcpu} {view.mode} CPL {view.cpl} "),
         ("class:history", f" {visible(standing.history_text(view))} "),
     ]
-    if view.recording is not None:
-        texts.append(("class:rec", f" REC {visible(view.recording)} "))
     if view.pending:
         texts.append(("class:pending", f" {view.pending} pending "))
     if editing != "emacs":
         texts.append(("", f" {editing} "))
+    texts.append(("", f" {visible(view.place)} "))
+    if view.recording is not None:
+        texts.append(("class:rec", f" REC {visible(view.recording)} "))
     return texts
