@@ -41,6 +41,16 @@ def names() -> list[str]:
     return sorted(path.stem for path in found if path.suffix == ".bin")
 
 
+def summaries() -> dict[str, str]:
+    """Return what each embedded guest is about, by name: its source begins with it."""
+    folder = resources.files("lapis_sessions") / "guests"
+    found = {}
+    for name in names():
+        with (folder / f"{name}.asm").open(encoding="utf-8") as file:
+            found[name] = file.readline().removeprefix(f"; {name}: ").strip()
+    return found
+
+
 def find(argument: str) -> Image:
     """Return the embedded guest or the file `argument`; raise `GuestError`."""
     if argument in names():

@@ -15,7 +15,7 @@ from lapis_engine.errors import ConfigError
 from lapis_sessions import regular
 from lapis_sessions.text.visible import quoted_path, visible
 from lapis_tui import glyphs, kept, output
-from lapis_tui.cli import headless
+from lapis_tui.cli import completing, headless
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.numbers import NUMBER
 from lapis_tui.config import applying, reading
@@ -32,6 +32,7 @@ FILE_OPTION = click.option(
     "file",
     default=None,
     metavar="FILE",
+    shell_complete=completing.files,
     help="Of FILE, and not the user's.",
 )
 
@@ -133,7 +134,7 @@ def config_path(ctx: click.Context, file: str | None) -> int:
 
 
 @config.command("check")
-@click.argument("file", required=False)
+@click.argument("file", required=False, shell_complete=completing.files)
 @click.pass_context
 def config_check(ctx: click.Context, file: str | None) -> int:
     """Check FILE, or the user's: everything that is wrong, with its line.

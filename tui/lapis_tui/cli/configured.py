@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from lapis_engine.errors import LapisError
+from lapis_tui.cli import completing
 from lapis_tui.config import reading
 from lapis_tui.config.record import Config, Problem
 
@@ -34,6 +35,7 @@ OPTION: Final = click.option(
     "--config",
     default=None,
     metavar="FILE",
+    shell_complete=completing.files,
     is_eager=True,
     expose_value=False,
     callback=_read,

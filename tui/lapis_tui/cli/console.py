@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lapis_tui import ending
-from lapis_tui.cli import configured, headless, plugged, running, screen
+from lapis_tui import ending, recent
+from lapis_tui.cli import completing, configured, headless, plugged, running, screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     "files",
     multiple=True,
     metavar="FILE",
+    shell_complete=completing.files,
     help="Do the lines of FILE before the first prompt.",
 )
 @click.option("-c", "lines", multiple=True, metavar="LINE", help="Then do this line.")
@@ -70,6 +71,8 @@ def console(
     can_edit = os.environ.get("TERM", "dumb") not in screen.WITHOUT_CURSOR
     with ending.listening() as end:
         session = running.opened(options, extensions)
+        if options["guest"]:
+            recent.remember(options["guest"])
         with ending.closing(session, end):
             is_well = start.run(session, end, asked, can_edit=can_edit)
         if end.asked:

@@ -6,13 +6,15 @@ the engine nor a terminal library, and headless work takes no terminal library.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from lapis_engine.errors import LapisError
 from lapis_tui import output
-from lapis_tui.cli import headless, streams, version
+from lapis_tui.cli import completing, headless, streams, version
 from lapis_tui.cli.lazy import Known, LazyGroup
 
 if TYPE_CHECKING:
@@ -28,6 +30,14 @@ KNOWN = (
         "Measure the engine against plain Unicorn, or with `peers` against others.",
     ),
     Known(
+        "commands", "finding", "commands",
+        "List the commands of a session, or describe one.",
+    ),
+    Known(
+        "completion", "completion", "completion",
+        "Print the script by which bash, zsh or fish completes what is typed.",
+    ),
+    Known(
         "config", "config", "config",
         "Show what is configured: what applies, and who says so.",
     ),
@@ -40,18 +50,26 @@ KNOWN = (
         "explore", "exploring", "explore",
         "Run a guest many times, each under another interleaving of its vCPUs.",
     ),
+    Known(
+        "guests", "finding", "guests",
+        "List the guests that come with Lapis, and those that were opened last.",
+    ),
     Known("machines", "lists", "machines", "List the platforms that --machine takes."),
+    Known(
+        "man", "finding", "man",
+        "Show the manual page, or print it where there is no terminal.",
+    ),
     Known(
         "plugins", "lists", "plugins",
         "List the plug-ins: whence they come, what they implement, how they do.",
     ),
     Known("profiles", "lists", "profiles", "List the profiles."),
     Known(
-        "replay", "recordings", "replay",
+        "replay", "replaying", "replay",
         "Open a recording, or a scenario by its name: in the debugger, or without one.",
     ),
     Known(
-        "scenario", "scenarios", "scenario",
+        "scenario", "replaying", "scenario",
         "Walk through a scenario: what happens, and how the machine looks then.",
     ),
     Known("scenarios", "scenarios", "scenarios", "List the scenarios of the gallery."),
@@ -73,6 +91,16 @@ KNOWN = (
 
 class GuestGroup(LazyGroup):
     """A group whose first word may be a guest: then the subcommand is `tui`."""
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the subcommands that begin so, and the guests."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            return found
+        file = CompletionItem(incomplete, type="file")
+        return [file, *found, *completing.guest_names(incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `tui` before anything that names no subcommand."""
@@ -102,6 +130,8 @@ def lapis() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status. Says what is wrong in one sentence."""
+    if instruction := os.environ.get(completing.VARIABLE):
+        return completing.answer(lapis, instruction)
     with streams.told():
         try:
             with streams.output():

@@ -8,49 +8,56 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_sessions.text import numerals
-from lapis_tui.cli import plugged
+from lapis_tui.cli import completing, plugged
 from lapis_tui.cli.numbers import NUMBER
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
 
+ASKED = completing.words("ask", "float")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MACHINE_OPTIONS: tuple[Decorator, ...] = (
-    click.argument("guest", required=False, default=""),
+    click.argument(
+        "guest", required=False, default="", shell_complete=completing.guests
+    ),
     click.option("--cpus", type=NUMBER, default=2, show_default=True, help="vCPUs."),
     click.option(
         "--memory", default="", metavar="SIZE",
         help="RAM, as 64M or 1G; 64M on a bare machine, 256M on a PC.",
     ),
     click.option(
-        "--machine", default="", metavar="NAME",
+        "--machine", shell_complete=completing.words(*completing.MACHINES),
+        default="", metavar="NAME",
         help="Platform, see `lapis machines`: pc for firmware and real kernels, bare "
         "for embedded guests.",
     ),
     click.option(
-        "--profile", default="sdm", show_default=True,
+        "--profile", shell_complete=completing.words(*completing.PROFILES),
+        default="sdm", show_default=True,
         help="Whose behaviour; see `lapis profiles`.",
     ),
     click.option(
-        "--firmware", default="", metavar="FILE", help="ROM to start, no guest then."
+        "--firmware", default="", metavar="FILE",
+        shell_complete=completing.files, help="ROM to start, no guest then."
     ),
     click.option(
         "--append", default="", metavar="TEXT", help="Command line for a kernel."
     ),
     click.option(
-        "--initrd", default="", metavar="FILE", help="Initial RAM disk of a kernel."
+        "--initrd", default="", metavar="FILE",
+        shell_complete=completing.files, help="Initial RAM disk of a kernel."
     ),
     click.option(
         "--module", "modules", multiple=True, metavar="'FILE ARGS'",
         help="Module of a multiboot kernel; may be given again.",
     ),
     click.option(
-        "--disk", default="", metavar="FILE",
+        "--disk", default="", metavar="FILE", shell_complete=completing.files,
         help="What is on the disk at first; the file is never written.",
     ),
     click.option(
-        "--flash-vars", default="", metavar="FILE",
+        "--flash-vars", default="", metavar="FILE", shell_complete=completing.files,
         help="Variables of the firmware at first; the file is never written.",
     ),
     click.option(
@@ -58,7 +65,8 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         help="Instructions of a vCPU's turn.",
     ),
     click.option(
-        "--time", default="", metavar="fast|board",
+        "--time", shell_complete=completing.words("fast", "board"),
+        default="", metavar="fast|board",
         help="Named set of the next two; fast on a PC, where what is polled is dear.",
     ),
     click.option(
@@ -71,24 +79,29 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         help="TSC ticks in a second of virtual time; 1,000,000,000 on a bare machine.",
     ),
     click.option(
-        "--ports", default="", metavar="ask|float",
+        "--ports", shell_complete=ASKED,
+        default="", metavar="ask|float",
         help="What an unclaimed port does; firmware and kernels of a PC float, other "
         "guests ask.",
     ),
     click.option(
-        "--mmio", default="", metavar="ask|float",
+        "--mmio", shell_complete=ASKED,
+        default="", metavar="ask|float",
         help="What an unclaimed address does; on a PC as --ports, else it asks.",
     ),
     click.option(
-        "--cpu", default="lapis", show_default=True, metavar="NAME",
+        "--cpu", shell_complete=completing.words("lapis", "base"),
+        default="lapis", show_default=True, metavar="NAME",
         help="Model of the processor: lapis, or base for x86-64-v1.",
     ),
     click.option(
-        "--hypervisor", default="none", show_default=True, metavar="none|kvm|timing",
+        "--hypervisor", shell_complete=completing.words("none", "kvm", "timing"),
+        default="none", show_default=True, metavar="none|kvm|timing",
         help="What CPUID says of a hypervisor.",
     ),
     click.option(
-        "--on-reset", default="stop", metavar="stop|reboot", show_default=True,
+        "--on-reset", shell_complete=completing.words("stop", "reboot"),
+        default="stop", metavar="stop|reboot", show_default=True,
         help="What a reset or a triple fault does to the machine.",
     ),
     click.option(

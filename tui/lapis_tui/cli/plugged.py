@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lapis_tui import output
+from lapis_tui.cli import completing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ OPTION = click.option(
     "--plugin",
     multiple=True,
     metavar="FILE",
+    shell_complete=completing.files,
     expose_value=False,
     callback=_keep,
     help="Load the plug-in of a Python file; may be repeated.",

@@ -15,7 +15,7 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_tui import ending, output
 from lapis_tui.cli import compare as cli_compare
-from lapis_tui.cli import configured, headless, plugged, screen
+from lapis_tui.cli import completing, configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ STATUS = {
 """Exit status of `session verify`, `session info` and `replay --headless`; 2 is for
 what is no recording, or cannot be replayed here."""
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-FILE = click.argument("file")
+FILE = click.argument("file", shell_complete=completing.recordings)
 
 
 def _open(recording: Recording, profile: str = "") -> Session:
@@ -44,35 +44,6 @@ def _open(recording: Recording, profile: str = "") -> Session:
     return session
 
 
-@click.command()
-@FILE
-@click.option(
-    "--headless", "without", is_flag=True, help="Replay to the end and report."
-)
-@click.option("--verify", is_flag=True, help="The same; status 1 if anything differs.")
-@click.option(
-    "--to", default="", metavar="WHERE", help="Go there first: #EVENT, COUNT."
-)
-@click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
-@click.option(
-    "--recording",
-    "tape",
-    default="",
-    metavar="NAME",
-    help="Of a scenario with several recordings, this one; else the first.",
-)
-@click.option("--profile", default="", help="Replay under another profile.")
-@click.option(
-    "--compare",
-    default="",
-    metavar="PROFILE",
-    help="Show where that first differs from a replay under PROFILE.",
-)
-@plugged.OPTION
-@cli_options.MEMORY_LIMIT
-@configured.OPTION
-@screen.looks
-@JSON
 def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     file: str,
     without: bool,  # noqa: FBT001 - click passes it by name
@@ -87,11 +58,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     is_ascii: bool | None,  # noqa: FBT001 - click passes it by name
     as_json: bool,  # noqa: FBT001 - the same
 ) -> int:
-    """Open a recording, or a scenario by its name: in the debugger, or without one.
-
-    It stands at its beginning, or at --to; run, continue and step follow what was done
-    then, to its end. Anything else begins a branch; in the debugger only after fork.
-    """
+    """Do what `lapis replay` is told (`lapis_tui.cli.replaying` has its options)."""
     path = _file_of(file, tape)
     recording = reader.read(path)
     if compare:

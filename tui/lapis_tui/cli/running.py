@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_tui import ending, scripts
-from lapis_tui.cli import configured, headless, plugged, screen
+from lapis_tui import ending, recent, scripts
+from lapis_tui.cli import completing, configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 RECORD_OPTIONS: tuple[cli_options.Decorator, ...] = (
     cli_options.SEED,
-    click.option("--record", default="", metavar="FILE", help="Record to FILE."),
+    click.option(
+        "--record",
+        default="",
+        metavar="FILE",
+        shell_complete=completing.files,
+        help="Record to FILE.",
+    ),
     cli_options.MEMORY_LIMIT,
     click.option("--force", is_flag=True, help="Replace FILE if it is there."),
     click.option(
@@ -70,6 +76,8 @@ def tui(theme: str | None, is_ascii: bool | None, **options: Any) -> int:  # noq
     extensions = plugged.unheard().extensions
     with ending.listening() as end:
         session = opened(options, extensions)
+        if options["guest"]:
+            recent.remember(options["guest"])
         return screen.show(session, end, theme, is_ascii=is_ascii)
 
 
@@ -80,6 +88,7 @@ def tui(theme: str | None, is_ascii: bool | None, **options: Any) -> int:  # noq
     "--script",
     default="",
     metavar="FILE",
+    shell_complete=completing.files,
     help="Then do the lines of FILE, - is stdin.",
 )
 @click.option(

@@ -46,28 +46,13 @@ def scenarios(checks: bool, as_json: bool) -> int:  # noqa: FBT001 - click passe
     return headless.OK
 
 
-@click.command()
-@click.argument("name")
-@click.option(
-    "--lesson", is_flag=True, help="Ask what follows; answers are lines of stdin."
-)
-@click.option(
-    "--check", "checks", is_flag=True, help="Replay it; status 1 if anything differs."
-)
-@plugged.OPTION
-@JSON
 def scenario(
     name: str,
     lesson: bool,  # noqa: FBT001 - click passes it by name
     checks: bool,  # noqa: FBT001 - click passes it by name
     as_json: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
-    """Walk through a scenario: what happens, and how the machine looks then.
-
-    With --lesson it stops at each point where something can be predicted. With --json
-    there is an object for the scenario and one for each point, and questions go to
-    standard error.
-    """
+    """Do what `lapis scenario` is told (`lapis_tui.cli.replaying` has its options)."""
     if lesson and checks:
         raise click.UsageError("--lesson and --check exclude each other")
     extensions = plugged.extensions()
