@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine.points import Point
 from lapis_sessions.commands import running
+from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
+from lapis_sessions.views import frames
 from lapis_sessions.views import machine as views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.session import Session
+    from lapis_sessions.views.frames import BacktraceView
     from lapis_sessions.views.machine import StopView
 
 ARRIVED: Final = "arrived"
@@ -26,6 +29,8 @@ OURS: Final = 0
 """Number of the breakpoint that is there while we go: the user's begin with 1."""
 OVER: Final = ("call", "lcall", "int", "rep", "syscall", "vmcall")
 """What the mnemonics of instructions begin with that are stepped over as a whole."""
+USUAL: Final = 64
+MOST_FRAMES: Final = 1000
 ALONE: Final = Argument("alone", "flag", option=True)
 
 
@@ -48,6 +53,27 @@ def next_(session: Session, bound: Bound) -> StopView:
 def until(session: Session, bound: Bound) -> StopView:
     """Go on until the selected vCPU comes to an address."""
     return _go(session, bound, bound.number("address"), lambda _vcpu: True)
+
+
+def finish(session: Session, bound: Bound) -> StopView:
+    """Go on until the present function returns, or the interrupt is handled."""
+    view = frames.of(session, session.selected, 2)
+    if len(view.frames) < 2:
+        raise CommandError(f"finish: nobody is known to return to: {view.text}")
+    machine, caller = session.machine, view.frames[1]
+
+    def is_back(vcpu: int) -> bool:
+        return machine.vcpu(vcpu).regs.linear_rsp >= caller.stack
+
+    return _go(session, bound, caller.linear, is_back)
+
+
+def backtrace(session: Session, bound: Bound) -> BacktraceView:
+    """Return who called whom."""
+    count = bound.number("count", USUAL)
+    if not 1 <= count <= MOST_FRAMES:
+        raise CommandError(f"backtrace: {count} frames: 1 to {MOST_FRAMES}")
+    return frames.of(session, bound.number("vcpu", session.selected), count)
 
 
 def _go(
@@ -86,5 +112,20 @@ COMMANDS = (
         "unless it is --alone; in the past along what was done there",
         "time-moving", until, views.stop_text,
         (Argument("address", "address", required=True), ALONE), ("advance",),
+    ),
+    Command(
+        "finish",
+        "go on until the present function returns to who called it, or to what was "
+        "interrupted, as `backtrace` has it; everyone runs meanwhile, unless it is "
+        "--alone",
+        "time-moving", finish, views.stop_text, (ALONE,), ("fin", "gu"),
+    ),
+    Command(
+        "backtrace",
+        "show who called whom, COUNT (64) frames, by frame pointers: calls and "
+        "interrupts, and why there is no more",
+        "read-only", backtrace, frames.text,
+        (Argument("count", "count"), Argument("vcpu", "vcpu", option=True)),
+        ("bt", "k", "info stack"),
     ),
 )  # fmt: skip
