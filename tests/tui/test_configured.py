@@ -57,6 +57,19 @@ def test_a_map_and_single_keys_do_what_they_say_and_the_old_ones_nothing() -> No
     drive(bringup(), play, worn=worn("keymap = 'vim'\nkeys.step = 'x'"))
 
 
+def test_what_is_said_of_keys_is_said_of_those_that_there_are() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("f4")
+        assert "tour 1 of 10: press x   (F4 skips, F3 leaves)" in it.text
+        await it.press("ctrl+c")
+        assert "the guest does not run; Q quits" in it.text
+        await it.command("export svg e.svg memory")
+        assert "memory is not in view; F6 shows it" in it.text
+
+    keys = "step = 'x'\nquit = 'Q'\ntour = 'f4'\nlayout-memory = 'f6'"
+    drive(bringup(), play, worn=worn(f"[keys]\n{keys}"))
+
+
 def test_the_layouts_are_under_the_keys_that_they_have() -> None:
     async def play(it: Driver) -> None:
         assert it.app.main.layout_.name == "boot"

@@ -201,7 +201,7 @@ class LapisApp(TouringApp):
         elif self._waiting:
             self._worker.interrupt()
         elif not (isinstance(self.focused, EventsPane) and self.focused.break_off()):
-            self.main.tell("the guest does not run; q quits")
+            self.main.tell(f"the guest does not run; {self.key_of('quit')} quits")
 
     def action_turn(self, by: int) -> None:
         """Select the next vCPU, or the one before."""

@@ -8,8 +8,12 @@ are aliases only, for many terminals keep them to themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lapis_tui.layouts import LAYOUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,15 @@ NAMES = {
     "tilde": "~",
 }  # fmt: skip
 """How keys are written that Textual spells out."""
+
+
+def key_of(table: Iterable[Key], action: str) -> str:
+    """Return the first key of an action in a table, as it is written for people.
+
+    >>> key_of(KEYS, "quit"), key_of(KEYS, "jump")
+    ('q', "'")
+    """
+    return next(key.shown.split()[0] for key in table if key.id == action)
 
 
 def written(keys: str) -> str:

@@ -17,7 +17,7 @@ from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 
-from lapis_tui.bindings import KEYS
+from lapis_tui.bindings import KEYS, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -78,6 +78,10 @@ class KeyboardApp(App[None]):
         """What the next key is a choice among, and who takes it."""
         self.key_table: tuple[Action, ...] = KEYS
         """Every action with the keys that do it here."""
+
+    def key_of(self, action: str) -> str:
+        """Return the first key of an action, as it is written for people."""
+        return key_of(self.key_table, action)
 
     def map_keys(self, table: tuple[Action, ...]) -> None:
         """Have the keys of a table do what it says, and those of no other."""

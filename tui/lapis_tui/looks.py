@@ -104,8 +104,10 @@ class LooksApp(TravelsApp):
             return "no pane has the focus; name one"
         layout = layouts.holding(pane, self.main.layout_, *self.size)
         if layout is self.main.layout_:
-            return f"{pane} is not in view; ' goes there, or the number of its layout"
-        return f"{pane} is not in view; {layout.key} shows it"
+            jump = self.key_of("jump")
+            return f"{pane} is not in view; {jump} goes there, or the key of its layout"
+        key = self.key_of(f"layout-{layout.name}")
+        return f"{pane} is not in view; {key} shows it"
 
     async def _painted(self) -> None:
         """Wait until the screen is as it is to be, the field of this command gone."""

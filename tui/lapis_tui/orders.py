@@ -298,7 +298,9 @@ class OrdersApp(KeyboardApp):
         if view is None:
             return
         if self.failure is not None:
-            self._entered, why = None, "the session failed, and does no more: q quits"
+            leave = self.key_of("quit")
+            self._entered = None
+            why = f"the session failed, and does no more: {leave} quits"
             self.main.tell(why, ok=False)
             self.main.complain(why)
             return

@@ -34,7 +34,7 @@ class TouringApp(LooksApp):
         view = self.main.view
         if view is None or not has_tour(view.now):
             return f"the tour is of {GUEST}: it begins where `lapis {GUEST}` does"
-        self.main.query_one(TourPane).begin()
+        self.main.query_one(TourPane).begin(self.key_table)
         self.main.draw()
         return ""
 
@@ -42,10 +42,10 @@ class TouringApp(LooksApp):
         """Leave the tour; return what is to be said."""
         pane = self.main.query_one(TourPane)
         if pane.tour is None:
-            return "there is no tour to be left; F2 begins one"
+            return f"there is no tour to be left; {self.key_of('tour')} begins one"
         pane.tour = None
         self.main.draw()
-        return "left the tour; F2 begins it anew"
+        return f"left the tour; {self.key_of('tour')} begins it anew"
 
     def _opened(self, name: str) -> None:
         """Know that a box was opened over the panes."""

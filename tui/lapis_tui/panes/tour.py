@@ -9,6 +9,9 @@ from lapis_tui.panes.base import LinePane
 from lapis_tui.tour import Stage, Tour
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_tui.bindings import Key
     from lapis_tui.view import View
 
 ROWS: Final = 3
@@ -32,11 +35,14 @@ class TourPane(LinePane):
         """Rows that the panes have less."""
         return ROWS if self.tour is not None else 0
 
-    def begin(self) -> None:
-        """Begin a tour, or go on with the present one though a step is not done."""
+    def begin(self, table: Sequence[Key]) -> None:
+        """Begin a tour, or go on with the present one though a step is not done.
+
+        It names keys as `table` has them.
+        """
         self.opened = None
         if self.tour is None:
-            self.tour = Tour()
+            self.tour = Tour(table)
         else:
             self.tour.skip()
 
