@@ -125,3 +125,18 @@ def test_a_line_that_is_refused_for_no_fault_of_its_own_closes_the_field() -> No
         assert it.view.now.branch == "branch-1"
 
     drive(session, play)
+
+
+def test_names_are_completed_while_nobody_is_at_work() -> None:
+    async def play(it: Driver) -> None:
+        complete = it.app.main._complete
+        assert "print apic.lvt.timer" in complete("print apic.lvt.ti")
+        it.key("c")
+        await it.until(lambda: it.view.running)
+        assert complete("print apic.lvt.ti") == []
+        assert "vcpus" in complete("vcpu")
+        it.key("ctrl+c")
+        await it.until(lambda: it.app.idle)
+        assert "print rax" in complete("print ra")
+
+    drive(spin(), play)

@@ -72,7 +72,7 @@ def test_the_bar_has_the_usage_and_the_value_of_what_is_typed(tmp_path: Path) ->
         it.keys(CTRL_C, "break start if rax == 41")
         it.until("rax == 41 is true")
         it.keys(CTRL_C, "dd rsp L2")
-        it.until("is mem rsp 8")
+        it.until("is x/2xw rsp")
         it.keys(CTRL_C)
         left(it)
 

@@ -66,7 +66,7 @@ class OrdersApp(KeyboardApp):
         self.animation_level = "none"
         panes = tuple(session.extensions.panes.values())
         self.kept = kept if kept is not None else Kept()
-        self.main = MainScreen(partial(_complete, session), self.kept, panes)
+        self.main = MainScreen(partial(self._complete, session), self.kept, panes)
         self._player: Timer | None = None
         """While a recording is played."""
         self._painter = Painter(self.post_message)
@@ -315,8 +315,13 @@ class OrdersApp(KeyboardApp):
         )
         self.set_timer(PATIENCE_SECONDS, partial(self._is_slow, self._ordered))
 
+    def _complete(self, session: Session, line: str) -> list[str]:
+        """Complete a command line, be it the session's or the screen's own.
 
-def _complete(session: Session, line: str) -> list[str]:
-    """Complete a command line, be it the session's or the screen's own."""
-    found = completion.complete(session, line) + completion.within(own.OWN, line)
-    return list(dict.fromkeys(found))
+        While the worker is at work nobody else looks into the session: then only what
+        the commands are is known, and no names.
+        """
+        there = session if not self._waiting else None
+        found = completion.within(session.registry, line, there)
+        found += completion.within(own.OWN, line)
+        return list(dict.fromkeys(found))
