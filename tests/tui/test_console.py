@@ -141,6 +141,18 @@ def test_what_was_set_is_undone_by_going_back(tmp_path: Path) -> None:
         left(it)
 
 
+def test_events_are_followed_above_the_prompt(tmp_path: Path) -> None:
+    with console(tmp_path, "ap-bringup") as it:
+        it.until("lapis>")
+        entered(it, "follow on", "are shown as they happen")
+        entered(it, "run 28700", "IPI 0xc4500 (INIT", "28,700 instructions retired")
+        entered(it, "goto 0", "at instruction 0")
+        assert it.text.count("IPI 0xc4500 (INIT") == 1
+        left(it)
+    done = piped("ap-bringup", given="run 500\nfollow\n", state=tmp_path)
+    assert done.stdout.splitlines()[-1] == "events are not shown as they happen"
+
+
 def test_hostile_output_of_a_guest_stays_text(tmp_path: Path) -> None:
     guest = str(GUESTS / "evil-text.bin")
     with console(tmp_path, guest, "--machine", "pc") as it:

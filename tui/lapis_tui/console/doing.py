@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.errors import LeftError
+from lapis_tui.console.follower import Follower
 from lapis_tui.console.printing import Printing
 from lapis_tui.slices import FIRST_SLICE, fitting
 
@@ -27,26 +28,38 @@ class Doing:
         self._session, self._face = session, face
         self._interrupts = interrupts
         self._printing = Printing(session, face)
+        self._follower = Follower(session, face)
         self._slice = FIRST_SLICE
         self._is_begun = False
         self._since = self._told = 0.0
         self._ran = 0
         self._asked = 0
 
+    @property
+    def follows(self) -> bool:
+        """Whether events are shown as they happen."""
+        return self._follower.is_on
+
+    @follows.setter
+    def follows(self, on: bool) -> None:
+        self._follower.is_on = on
+
     def do(self, line: str) -> Outcome:
         """Do a line; return what became of it."""
         session, timeline = self._session, self._session.timeline
-        self._interrupts.begin()
         self._is_begun, self._ran, self._asked = False, 0, 0
         self._told = self._since = monotonic()
         travels = timeline.travels
+        self._follower.skip()
         try:
             outcome = session.execute(line, pace=self._pace, watch=self._watch)
         finally:
             self._face.status(None)
         if timeline.travels == travels:
             self._printing.show(is_all=True)
+            self._follower.show()
         else:
+            self._follower.skip()
             self._printing.skip()
         return outcome
 
@@ -60,6 +73,7 @@ class Doing:
             self._ran += self._asked
         self._is_begun = True
         self._printing.show(is_all=False)
+        self._follower.show()
         if now - self._told >= PATIENCE:
             self._told = now
             self._face.status(f"running: {self._ran:,} instructions; Ctrl-C breaks in")

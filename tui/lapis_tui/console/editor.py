@@ -82,6 +82,12 @@ class TerminalFace:
         for row in rows:
             output.guest(f"{self._in('36', f'{port}|')} {visible(row)}\n")
 
+    def events(self, rows: list[str]) -> None:
+        """Show what happened."""
+        self.status(None)
+        for row in rows:
+            output.guest(f"{self._in('34', visible(row))}\n")
+
     def status(self, text: str | None) -> None:
         """Say how a run gets on, over what was said before."""
         if text is not None:

@@ -20,6 +20,9 @@ class Face(Protocol):
     def guest(self, port: str, rows: list[str]) -> None:
         """Show rows that the guest printed, already fit for a terminal."""
 
+    def events(self, rows: list[str]) -> None:
+        """Show what happened, an event in a row."""
+
     def status(self, text: str | None) -> None:
         """Say how a run gets on, over what was said before; None takes it away."""
 

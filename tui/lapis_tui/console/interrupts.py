@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_tui.ending import SIGNALS, EndedError
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from lapis_tui.ending import Ending
+
+
+MOST: Final = 5
+"""Who presses Ctrl-C so often at one line, and nothing happens, wants to leave."""
 
 
 class Interrupts:
@@ -29,24 +33,25 @@ class Interrupts:
         """A line is waited for."""
         self.wake: Callable[[], None] | None = None
         """Has who waits for a line raise `EndedError`, where an exception will not."""
-        self._broken = False
+        self._presses = 0
+        """Of Ctrl-C, since the line was entered that is done."""
 
     @property
     def broken(self) -> bool:
         """Whether what is done is to be broken off."""
-        return self._broken or self.ending.asked
+        return self._presses > 0 or self.ending.asked
 
     def begin(self) -> None:
-        """Begin with something that was not broken into yet."""
-        self._broken = False
+        """Begin with a line that was not broken into yet."""
+        self._presses = 0
 
     def break_in(self, number: int, frame: FrameType | None) -> None:
         """Take Ctrl-C."""
         if self.is_waiting:
             raise KeyboardInterrupt
-        if self._broken:  # nothing looked at it in between
+        self._presses += 1
+        if self._presses == MOST:
             self._end(number, frame)
-        self._broken = True
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.ending.handle(number, frame)

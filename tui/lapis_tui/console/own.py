@@ -20,6 +20,7 @@ class Prompt(Protocol):
     definitions: Definitions
     is_paged: bool
     editing: str
+    follows: bool
 
     def do_all(self, lines: Iterable[str], what: str) -> bool:
         """Do lines in turn; return whether all went well."""
@@ -72,6 +73,12 @@ def _editing(prompt: Prompt, bound: Bound) -> str:
     return f"lines are edited as in {prompt.editing}"
 
 
+def _follow(prompt: Prompt, bound: Bound) -> str:
+    if "how" in bound:
+        prompt.follows = bound.word("how") == "on"
+    return f"events are {'shown' if prompt.follows else 'not shown'} as they happen"
+
+
 def _echo(_prompt: Prompt, bound: Bound) -> str:
     return bound.word("text")
 
@@ -99,6 +106,10 @@ OWN: Final = Registry((
     Command(
         "editing", "edit lines as emacs does, or vi", "read-only", _editing, str,
         (Argument("how", "word", choices=("emacs", "vi")),),
+    ),
+    Command(
+        "follow", "show events as they happen, above the prompt, or do not",
+        "read-only", _follow, str, (Argument("how", "word", choices=("on", "off")),),
     ),
     Command(
         "echo", "say TEXT", "read-only", _echo, str,

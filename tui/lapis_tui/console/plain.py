@@ -40,6 +40,11 @@ class PlainFace:
         for row in rows:
             output.say(f"{port}| {visible(row)}")
 
+    def events(self, rows: list[str]) -> None:
+        """Show what happened."""
+        for row in rows:
+            output.say(row)
+
     def status(self, text: str | None) -> None:
         """Say nothing of how a run gets on: a row could not be taken back."""
 

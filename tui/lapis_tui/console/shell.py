@@ -48,6 +48,15 @@ class Shell:
         self._depth = 0
         self._last = ""
 
+    @property
+    def follows(self) -> bool:
+        """Whether events are shown as they happen."""
+        return self._doing.follows
+
+    @follows.setter
+    def follows(self, on: bool) -> None:
+        self._doing.follows = on
+
     def _is_known(self, name: str) -> bool:
         names = {each.split()[0] for each in (*self.session.registry.names, *own.NAMES)}
         return name in names
@@ -60,6 +69,7 @@ class Shell:
         Returns whether all went well.
         """
         line = line.strip()
+        self.interrupts.begin()
         if line or self.definitions.is_open:
             self._last = line if self._may_repeat(line) else ""
         return self.do(line or self._last)
