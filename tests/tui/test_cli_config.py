@@ -103,6 +103,18 @@ def test_its_name_is_printed_whether_it_is_there_or_not(
     assert capsys.readouterr().out == "x.toml\n"
 
 
+def test_a_name_that_no_file_has_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAPIS_CONFIG", "x" * 5000)
+    assert main(["config"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0].endswith("(environment LAPIS_CONFIG, not there)")
+    assert said.err.startswith("lapis: xxx")
+    assert main(["config", "edit", "--config", "a\0b"]) == 2
+    assert "no file can have that name" in capsys.readouterr().err
+
+
 def test_a_check_tells_all_that_is_wrong(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 They are found in click's own tree, so that what is added is tried as well.
 """
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,8 @@ def test_no_argument_raises_and_each_is_refused_in_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(made(tmp_path))
+    monkeypatch.setenv("VISUAL", "true")  # an editor that leaves all as it is
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     recorded(tmp_path / "a.lapis", ["run 10"], "ipi-ping", memory="1M")
     for line in lines(name, COMMANDS[name]):
         assert main(line) in STATUSES, line

@@ -120,8 +120,15 @@ def _head(found: Config) -> str:
         "default": "where it is looked for", "option": "option --config",
         "environment": f"environment {reading.VARIABLE}",
     }[found.chosen]  # fmt: skip
-    there = "" if Path(file).exists() else ", not there"
+    there = "" if _is_there(file) else ", not there"
     return f"{visible(file)} ({who}{there})"
+
+
+def _is_there(file: str) -> bool:
+    try:
+        return Path(file).exists()
+    except OSError:  # no file can have that name
+        return False
 
 
 @config.command("path")
@@ -177,6 +184,8 @@ def config_edit(ctx: click.Context, file: str | None) -> int:
         failed = error.filename or name
         why = error.strerror or error
         raise ConfigError(f"{quoted_path(str(failed))}: {why}") from None
+    except ValueError:  # a NUL, or what no encoding of names has
+        raise ConfigError(f"{quoted_path(name)}: no file can have that name") from None
     if status:
         raise ConfigError(f"{quoted_path(editor[0])} ended with status {status}")
     return _check(name)
