@@ -122,8 +122,8 @@ COMMANDS = (
     ),
     Command(
         "backtrace",
-        "show who called whom, COUNT (64) frames, by frame pointers: calls and "
-        "interrupts, and why there is no more",
+        "show who called whom, COUNT (64) frames: calls and interrupts, by call frame "
+        "information of loaded symbols or by frame pointers, and why there is no more",
         "read-only", backtrace, frames.text,
         (Argument("count", "count"), Argument("vcpu", "vcpu", option=True)),
         ("bt", "k", "info stack"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from lapis_sessions.symbols.cfi import CallFrames, FrameRow
 from lapis_sessions.symbols.lines import Lines
 from lapis_sessions.symbols.table import Symbol, Table
 
@@ -33,6 +34,7 @@ class Source:
     lines: Lines = field(default_factory=Lines)
     offset: int = 0
     """What was added to every address."""
+    frames: CallFrames = field(default_factory=CallFrames)
 
 
 class Places(Mapping[int, str]):
@@ -104,6 +106,14 @@ class Symbols(Mapping[str, int]):
         """Return those that came with the image `name`, if any did."""
         table = Table(Symbol(label, at) for label, at in symbols)
         return cls([Source(name, GUEST, table)] if len(table) else [])
+
+    def frame(self, at: int) -> FrameRow | None:
+        """Return what is known of the frame of an instruction, or None."""
+        for source in reversed(self.sources):
+            found = source.frames.find(at)
+            if found is not None:
+                return found
+        return None
 
     def joined(self, source: Source) -> Symbols:
         """Return these and those of `source`, instead of what had its name and kind."""

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.errors import SymbolsError
-from lapis_sessions.symbols import dwarf
+from lapis_sessions.symbols import cfi, dwarf
+from lapis_sessions.symbols.cfi import CallFrames
 from lapis_sessions.symbols.kernel import apart
 from lapis_sessions.symbols.limits import MOST_BYTES, MOST_NAME, MOST_SYMBOLS
 from lapis_sessions.symbols.table import TOP, Symbol, Table
@@ -45,6 +46,7 @@ KINDS: Final = (0, 1, 2, 10)
 UNDEFINED: Final = 0
 ABSOLUTE: Final = 0xFFF1
 """st_shndx SHN_UNDEF, SHN_ABS."""
+FRAMES: Final = frozenset({b".eh_frame", b".debug_frame"})
 SECTION: Final = {1: "<10I", 2: "<IIQQQQIIQQ"}
 SYMBOL: Final = {1: "<IIIBBH", 2: "<IBBHQQ"}
 
@@ -85,6 +87,20 @@ def read(data: bytes, offset: int = 0) -> tuple[Table, Lines]:
     return Table(places, others), lines
 
 
+def call_frames(data: bytes, offset: int = 0) -> CallFrames:
+    """Return what .eh_frame and .debug_frame say; raise `SymbolsError`."""
+    try:
+        file = _File(data)
+        sections = [
+            (file.contents(each), each.at, name == b".eh_frame")
+            for each in file.sections
+            if (name := _string(file.names, each.name)) in FRAMES
+        ]
+    except (struct.error, IndexError, OverflowError):
+        return CallFrames()
+    return cfi.of(sections, wide=file.bits == 2, offset=offset)
+
+
 class _File:
     """An ELF file whose sections were found."""
 
@@ -111,7 +127,7 @@ class _File:
             self._read_sections(where, count)
         self.names = b""
         if names < len(self.sections):
-            self.names = self._contents(self.sections[names])
+            self.names = self.contents(self.sections[names])
 
     def _read_sections(self, where: int, count: int) -> None:
         layout = SECTION[self.bits]
@@ -123,7 +139,8 @@ class _File:
         rows = struct.iter_unpack(layout, self.data[where : where + count * size])
         self.sections = [Section(*row[:7]) for row in rows]
 
-    def _contents(self, section: Section) -> bytes:
+    def contents(self, section: Section) -> bytes:
+        """Return what a section holds; raise `SymbolsError`."""
         if section.kind == NOBITS:
             return b""
         end = section.offset + section.size
@@ -156,7 +173,7 @@ class _File:
         wanted = name.encode()
         for section in self.sections:
             if _string(self.names, section.name) == wanted:
-                return self._contents(section)
+                return self.contents(section)
         return b""
 
     def symbols(self) -> Iterator[tuple[Symbol, int]]:
@@ -174,8 +191,8 @@ class _File:
         for table in whole:
             if table.link >= len(self.sections):
                 raise SymbolsError("the ELF file's symbols have no names")
-            names = self._contents(self.sections[table.link])
-            data = self._contents(table)
+            names = self.contents(self.sections[table.link])
+            data = self.contents(table)
             rows = struct.iter_unpack(layout, data[: len(data) // step * step])
             yield from self._kept(rows, names)
 

@@ -27,7 +27,8 @@ def read(name: str, data: bytes, offset: int = 0) -> Source:
     """Return what the bytes of a file name; raise `SymbolsError`."""
     if elf.is_elf(data):
         table, lines = elf.read(data, offset)
-        return Source(name, "ELF", table, lines, offset)
+        frames = elf.call_frames(data, offset)
+        return Source(name, "ELF", table, lines, offset, frames)
     if nm.is_nm(data):
         return Source(name, "nm", nm.read(data, offset), offset=offset)
     raise SymbolsError(

@@ -1,4 +1,7 @@
-"""Who called whom: the frames of a vCPU, by frame pointers and what lies on the stack.
+"""Who called whom: the frames of a vCPU, by call frame information or frame pointers.
+
+Where loaded symbols describe frames that is taken at its word. Elsewhere frame pointers
+and what lies on the stack must do.
 
 A return address is taken for one when the instruction before it is a CALL, and an
 interrupt's frame when its CS, flags and RIP can be such. Nothing is touched, and a
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_sessions.session import Session
+    from lapis_sessions.symbols.cfi import FrameRow
 
 FEWEST_CALL, MOST_CALL = 2, 8
 """Bytes of a CALL, prefixes and all."""
@@ -26,6 +30,10 @@ CODE: Final = 0x18
 """S and bit 3 of the type: descriptors of code have both."""
 FLAGS_ONE, FLAGS_ZERO = 0x2, 0x8028
 """Bits of RFLAGS that are always 1, and always 0."""
+
+
+POINTERS: Final = {32: (4, 5), 64: (7, 6)}
+"""What DWARF calls RSP and RBP, by the bits of the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,9 @@ class _Stack:
 
     def _caller(self, at: _At) -> _At:
         """Return who goes on when this frame is left."""
+        described = self._described(at)
+        if described is not None:
+            return described
         if at.how != "call":
             # It may be anywhere in its function, also before there is a frame.
             early = self._without_frame(at)
@@ -144,6 +155,42 @@ class _Stack:
             f"what is at {framed[0]:#x} returns to nowhere: no CALL is before it, and "
             "it is no interrupt's frame",
         )
+
+    def _described(self, at: _At) -> _At | None:
+        """Return what call frame information says, or None where there is none."""
+        if self._bits not in POINTERS:
+            return None
+        # Behind a CALL that never returns there may be another function.
+        inside = at.linear - 1 if at.how == "call" else at.linear
+        row = self._session.symbols.frame(inside)
+        top, pointer = POINTERS[self._bits]
+        if row is None or row.cfa[0] not in {top, pointer}:
+            return None
+        cfa = (at.stack if row.cfa[0] == top else at.frame) + row.cfa[1] & self._mask
+        back = self._register(row, row.return_register, cfa, None)
+        if row.rules.get(row.return_register, ("", 0))[0] == "undefined":
+            raise _EndError("outermost", "its call frame information has no caller")
+        stack = self._register(row, top, cfa, cfa)
+        frame = self._register(row, pointer, cfa, at.frame)
+        if back is None or stack is None or frame is None:
+            return None
+        if not back:
+            raise _EndError("outermost", "its return address is 0: there is no more")
+        if stack <= at.stack:
+            raise _EndError("loop", f"its frame leads to {stack:#x}, not above it")
+        return _At(back, stack, frame, "interrupt" if row.is_signal else "call")
+
+    def _register(
+        self, row: FrameRow, number: int, cfa: int, same: int | None
+    ) -> int | None:
+        kind, offset = row.rules.get(number, ("same", 0))
+        match kind:
+            case "offset":
+                return self._read(cfa + offset & self._mask)
+            case "value":
+                return cfa + offset & self._mask
+            case _:
+                return same
 
     @property
     def _mask(self) -> int:
