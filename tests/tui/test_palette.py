@@ -47,7 +47,7 @@ def test_every_key_and_every_command_is_there_once() -> None:
 @pytest.mark.parametrize(
     ("title", "line", "argument", "keys"),
     [
-        ("step [COUNT]", "step", None, "s F11"),
+        ("step [COUNT] [--with-others]", "step", None, "s F11"),
         ("checkpoint NAME", "checkpoint NAME", "NAME", "m"),
         ("next-event EVENT [--vcpu VCPU]", "next-event EVENT", "EVENT", None),
         ("run [COUNT]", "run", None, "c F5"),
@@ -128,7 +128,7 @@ def test_what_needs_an_argument_is_on_the_command_line_to_be_typed_over() -> Non
 def test_optional_arguments_are_shown_as_they_are_and_help_is_searched() -> None:
     async def play(it: Driver) -> None:
         await _open(it, "step")
-        await it.until(lambda: "step [COUNT]   s F11" in it.text)
+        await it.until(lambda: "step [COUNT] [--with-others]   s F11" in it.text)
         await it.pilot.press("escape")
         await it.until(lambda: not isinstance(it.app.screen, CommandPalette))
         await _open(it, "give the whole screen")
