@@ -37,13 +37,13 @@ def record(body: bytes) -> bytes:
     return struct.pack("<I", len(padded)) + padded
 
 
-def eh_frame(base: int = FREE) -> bytes:
+def eh_frame(functions: tuple[tuple[int, int, str], ...] = FUNCTIONS) -> bytes:
     """A CIE (version 1, zR, factors 1 and -8, RA 16, pc-relative), and its FDEs."""
     common = bytes.fromhex("00000000 01 7a5200 01 78 10 01 1b 0c0708 9001")
     out = record(common)
-    for start, end, ops in FUNCTIONS:
+    for start, end, ops in functions:
         at = len(out)
-        where = base + start - (SECTION_AT + at + 8)
+        where = FREE + start - (SECTION_AT + at + 8)
         head = struct.pack("<IiI", at + 4, where, end - start)
         out += record(head + b"\0" + bytes.fromhex(ops))
     return out + bytes(4)
@@ -67,6 +67,14 @@ def test_each_address_has_its_row(at: int, cfa: int, rbx: int | None) -> None:
     if rbx is not None:
         rules[RBX] = ("offset", rbx)
     assert frames().find(FREE + at) == FrameRow((RSP, cfa), rules, RA, is_signal=False)
+
+
+def test_what_is_not_taken_is_unknown_until_it_is_restored() -> None:
+    # remember; +1: RA in RDX; +1: restore; +1: CFA by an expression (breg7 8).
+    odd = (0x17, 0x1C, "0a 41 091001 41 0b 41 0f027708")
+    found = frames(eh_frame((odd,)))
+    known = [found.find(FREE + at) is not None for at in range(0x17, 0x1B)]
+    assert known == [True, False, True, False]
 
 
 def test_what_is_not_described_has_no_row() -> None:

@@ -318,6 +318,9 @@ class _Machine:
                 pass
             case 0x2E:  # DW_CFA_GNU_args_size
                 it.uleb()
+            case 0x09:  # DW_CFA_register, which is not taken, as expressions are not
+                self.rules[it.uleb()] = None
+                it.uleb()
             case 0x0A if len(self._kept) < MOST_STATES:  # DW_CFA_remember_state
                 self._kept.append((self.cfa, dict(self.rules)))
             case 0x0B:  # DW_CFA_restore_state
