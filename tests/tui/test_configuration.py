@@ -143,6 +143,15 @@ def test_what_cannot_be_is_told_with_file_line_and_key(
     assert notice.startswith(f"a.toml:{said}; ")
 
 
+def test_a_line_ends_where_toml_has_it_end_and_a_dot_in_quotes_is_no_table() -> None:
+    assert told("theme = 'a\u2028b\u0085'\r\n\x0c= 1") == [
+        "a.toml:2: invalid statement"
+    ]
+    first, second = told("theme = 'a\u2028b\u0085'\r\n'open.cpus' = 3")
+    assert first.startswith("a.toml:1: theme: ")
+    assert second.startswith("a.toml:2: open.cpus: there is no such key")
+
+
 def test_what_is_wrong_takes_nothing_else_with_it() -> None:
     found = read('theme = "drak"\n[keys]\nstep = "F"\nzoom = "Z"\n[open]\ncpus = 3\n')
     assert [problem.line for problem in found.problems] == [1, 3]

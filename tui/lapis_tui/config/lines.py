@@ -29,7 +29,9 @@ def places(text: str) -> dict[Name, int]:
     """
     out: dict[Name, int] = {}
     table: Name = ()
-    for line, found, is_table in _statements(text.splitlines(keepends=True)):
+    # A text in a TOML has more that Python takes for the end of a line.
+    rows = [f"{row}\n" for row in text.split("\n")]
+    for line, found, is_table in _statements(rows):
         names = [*_names(found)]
         if is_table:
             table = names[-1]
@@ -44,7 +46,7 @@ def fault(text: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
     place = _PLACE.search(said)
     if place is None:
         return 1, said
-    last = max(len(text.splitlines()), 1)
+    last = text.removesuffix("\n").count("\n") + 1
     return int(place[1]) if place[1] else last, said[: place.start()]
 
 

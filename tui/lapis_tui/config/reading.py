@@ -90,7 +90,7 @@ def _reason(error: Exception) -> str:
 
 def _culprit(text: str) -> int:
     """Return the line that Python rather than TOML refuses."""
-    for number, row in enumerate(text.splitlines(), 1):
+    for number, row in enumerate(text.split("\n"), 1):
         try:
             tomllib.loads(row)
         except tomllib.TOMLDecodeError:
@@ -113,12 +113,14 @@ class _Reading:
         """Return what the tables configure."""
         values = {}
         given: dict[str, object] = {}
-        known = {field.name: field.read for field in SETTINGS}
+        known = {tuple(each.name.split(".")): each.read for each in SETTINGS}
         for path, value in self._leaves(tables):
             name = ".".join(path)
             if path[0] == "keys" and len(path) == 2:
                 given[path[1]] = value
-            elif (found := self._checked(path, value, known.get(name))) is not None:
+            elif (
+                found := self._checked(path, value, known.get(tuple(path)))
+            ) is not None:
                 values[name] = found
         chosen_map = str(values.get("keymap", "default"))
         keys = self._keys(chosen_map, given)
