@@ -53,6 +53,7 @@ def engine(modules: set[str]) -> set[str]:
     [
         ["--help"], ["-h"], ["exec", "--help"], ["tui", "--help"], ["exec"],
         ["session", "--help"], ["bench", "--help"], ["bench", "--nothing"],
+        ["serve", "--help"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -60,7 +61,8 @@ def test_help_loads_neither_the_engine_nor_a_terminal(arguments: list[str]) -> N
     modules = loaded(*arguments)
     assert "lapis_tui.cli.main" in modules
     assert not engine(modules)
-    assert not packages(modules) & {*TERMINAL, "unicorn", "capstone", "pluggy"}
+    heavy = {"unicorn", "capstone", "pluggy", "aiohttp"}
+    assert not packages(modules) & {*TERMINAL, *heavy}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from textual.widgets import Input
 from lapis_engine.errors import LapisError
 from lapis_tui import layouts, own
 from lapis_tui.blocks.asked import entered
+from lapis_tui.browser.driver import Page
 from lapis_tui.ending import HANG_UP, closing, tell
 from lapis_tui.garbage import seldom
 from lapis_tui.kept import Kept
@@ -76,7 +77,7 @@ class LapisApp(TouringApp):
         """Leave when somebody wants it, or when nobody can see this any more."""
         if self._ending is None:
             return
-        if isinstance(self._driver, Terminal) and self._driver.is_gone:
+        if isinstance(self._driver, Terminal | Page) and self._driver.is_gone:
             self._ending.ask(HANG_UP)
         if self._ending.asked or self.failures:
             self.exit()

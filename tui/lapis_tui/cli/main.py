@@ -74,6 +74,10 @@ KNOWN = (
     ),
     Known("scenarios", "scenarios", "scenarios", "List the scenarios of the gallery."),
     Known(
+        "serve", "serving", "serve",
+        "Serve the debugger to browsers on this machine, a session to each page.",
+    ),
+    Known(
         "session", "session", "session",
         "Look into recordings, prove them, and make others from them.",
     ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lapis_engine.errors import ConfigError
+from lapis_tui.browser import DRIVER
 from lapis_tui.cli import configured
 from lapis_tui.config.fields import THEMES
 
@@ -43,6 +44,8 @@ def looks(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def need(otherwise: str) -> None:
     """Raise `ConfigError` where there is no terminal to be on; say what to do then."""
+    if os.environ.get("TEXTUAL_DRIVER") == DRIVER:
+        return  # a page
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError(f"the debugger needs a terminal; without one {otherwise}")
     name = os.environ.get("TERM", "")
