@@ -33,13 +33,16 @@ ELSEWHERE = "http://evil.example"
 class Served:
     """`lapis serve` with some arguments, on any port that is free."""
 
-    def __init__(self, *arguments: str, state: Path) -> None:
-        """Start it; what it keeps goes below `state`. Return once it serves."""
+    def __init__(self, *arguments: str, state: Path, browser: str = "") -> None:
+        """Start it; what it keeps goes below `state`. Return once it serves.
+
+        `browser` is the command by which it opens one.
+        """
         folders = {f"XDG_{each}_HOME": str(state) for each in ("STATE", "CONFIG")}
         self.it = subprocess.Popen(
             [sys.executable, "-m", "lapis_tui", "serve", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=state,
-            env=os.environ | folders | {"LC_ALL": "C.UTF-8"},
+            env=os.environ | folders | {"LC_ALL": "C.UTF-8", "BROWSER": browser},
         )  # fmt: skip
         assert self.it.stdout is not None
         self.address = self.it.stdout.readline().strip()

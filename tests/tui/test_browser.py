@@ -374,6 +374,21 @@ def test_a_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(run())
 
 
+def test_a_browser_that_is_opened_finds_the_page(tmp_path: Path) -> None:
+    seen, browser = tmp_path / "seen", tmp_path / "browser.py"
+    os.mkfifo(seen)
+    browser.write_text(
+        "import http.client, sys, urllib.parse\n"
+        "at = urllib.parse.urlsplit(sys.argv[1])\n"
+        "it = http.client.HTTPConnection(at.netloc)\n"
+        "it.request('GET', f'{at.path}?{at.query}')\n"
+        f"open({str(seen)!r}, 'w').write(str(it.getresponse().status))\n"
+    )
+    command = f"{sys.executable} {browser} %s"
+    with Served("ap-bringup", "--open", state=tmp_path, browser=command):
+        assert seen.read_text() == "303"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

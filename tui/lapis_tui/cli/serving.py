@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -160,5 +161,10 @@ def _welcome(address: str, is_opened: bool) -> None:  # noqa: FBT001 - of a call
     output.say(address)
     sys.stdout.flush()
     output.tell("each page there is a session of its own; Ctrl-C ends them all")
-    if is_opened and not webbrowser.open(address):
+    if is_opened:  # apart, for it may last as long as the browser does
+        threading.Thread(target=_open, args=(address,), daemon=True).start()
+
+
+def _open(address: str) -> None:
+    if not webbrowser.open(address):
         output.tell("there is no browser to open")
