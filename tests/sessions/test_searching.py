@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rigs.session_files import digest
 
 from lapis_plugins.host import discover
 from lapis_sessions.commands import searching
@@ -129,6 +130,26 @@ def test_bytes_that_differ_are_shown_in_runs(session: Session) -> None:
     assert session.execute(f"compare {FREE:#x} {FREE:#x} 64 --physical").text == (
         "64 bytes, all alike"
     )
+
+
+def test_a_piece_is_compared_with_what_it_was() -> None:
+    it = open_session(SessionOptions("ap-bringup", cpus=2), discover().extensions)
+    done(it, "run 40")
+    done(it, "checkpoint before")
+    before = it.machine.read_physical(0x7_0000, 64)
+    done(it, "run 8000")
+    assert it.machine.read_physical(0x7_0020, 2) == before[0x20:0x22] == bytes(2)
+    done(it, "write-memory 0x70020 0102 --physical")
+    here = digest(it)
+    for point in ("before", "40", "50%", "start"):
+        view = done(it, f"compare 0x70000 64 --at {point} --physical")
+        assert {"offset": 0x20, "first": "0102", "second": "0000"} in view["runs"]
+        assert digest(it) == here
+    assert [each["name"] for each in done(it, "branches")] == ["main"]
+    assert "--at it is FIRST SIZE" in it.execute("compare 0 0 4 --at start").error
+    assert "needs SIZE" in it.execute("compare 0 4").error
+    assert not it.execute("compare 0 4 --at nowhere").ok
+    assert digest(it) == here
 
 
 @pytest.mark.parametrize(

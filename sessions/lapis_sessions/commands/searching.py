@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from lapis_engine.units import MASK64
 from lapis_engine.why.mappings import mappings
+from lapis_sessions.commands import places
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals, typed
@@ -50,7 +51,7 @@ def search(session: Session, bound: Bound) -> SearchView:
     first, size = _range(session, rest)
     last = MASK64 if size is None else first + size - 1
     physical = "physical" in bound
-    places = session.symbols.places
+    near_to = session.symbols.places.near
     found: list[FoundPlace] = []
     looked, ends = 0, None
     carry, following = b"", -1
@@ -61,7 +62,7 @@ def search(session: Session, bound: Bound) -> SearchView:
         kept = carry if at == following else b""
         whole, base = kept + data, at - len(kept)
         for offset in _all(needle, whole):
-            near = "" if physical else places.near(base + offset)
+            near = "" if physical else near_to(base + offset)
             found.append(FoundPlace(base + offset, near or UNSET))
             if len(found) == MOST_PLACES:
                 break
@@ -154,17 +155,24 @@ def _spans(session: Session, *, physical: bool) -> Iterable[tuple[int, int, int]
 
 
 def compare(session: Session, bound: Bound) -> CompareView:
-    """Compare two pieces of memory."""
+    """Compare two pieces of memory, or one with what it is at another point."""
     first, second = bound.number("first"), bound.number("second")
-    size, physical = bound.number("size"), "physical" in bound
+    physical = "physical" in bound
+    if "at" in bound:
+        if "size" in bound:
+            raise CommandError("compare: with --at it is FIRST SIZE, and no SECOND")
+        second, size = first, second
+    elif "size" not in bound:
+        raise CommandError("compare needs SIZE, or --at POINT")
+    else:
+        size = bound.number("size")
     if not 1 <= size <= MOST_COMPARED:
         raise CommandError(f"compare: {size} bytes: 1 to {MOST_COMPARED}")
-    one, other = (
-        session.machine.read_physical(at, size)
-        if physical
-        else session.machine.read_memory(session.selected, at, size)
-        for at in (first, second)
-    )
+    one = _piece(session, first, size, physical=physical)
+    if "at" in bound:
+        other = _then(session, bound.word("at"), first, size, physical=physical)
+    else:
+        other = _piece(session, second, size, physical=physical)
     differing = [n for n in range(size) if one[n] != other[n]] if one != other else []
     runs: list[list[int]] = []
     for n in differing:
@@ -183,6 +191,23 @@ def compare(session: Session, bound: Bound) -> CompareView:
     return CompareView(first, second, size, physical, len(differing), shown)
 
 
+def _piece(session: Session, at: int, size: int, *, physical: bool) -> bytes:
+    if physical:
+        return session.machine.read_physical(at, size)
+    return session.machine.read_memory(session.selected, at, size)
+
+
+def _then(session: Session, point: str, at: int, size: int, *, physical: bool) -> bytes:
+    """Return what memory is at another point of the history; the machine comes back."""
+    timeline = session.timeline
+    branch, spot = timeline.branch.name, timeline.spot
+    try:
+        places.goto(session, Bound({"where": point}))
+        return _piece(session, at, size, physical=physical)
+    finally:
+        timeline.go(spot, branch)
+
+
 PHYSICAL: Final = Argument("physical", "flag", option=True)
 COMMANDS = (
     Command(
@@ -194,12 +219,14 @@ COMMANDS = (
         (Argument("bytes", "expression", required=True), PHYSICAL), ("search",),
     ),
     Command(
-        "compare", "show which of SIZE bytes at FIRST and at SECOND differ",
-        "read-only", compare, searched.compare_text,
+        "compare",
+        "show which of SIZE bytes at FIRST and at SECOND differ; FIRST SIZE --at POINT "
+        "compares them with what is there at another point, named as for goto",
+        "time-moving", compare, searched.compare_text,
         (
             Argument("first", "address", required=True),
             Argument("second", "address", required=True),
-            Argument("size", "value", required=True), PHYSICAL,
+            Argument("size", "value"), PHYSICAL, Argument("at", "word", option=True),
         ),
     ),
 )  # fmt: skip
