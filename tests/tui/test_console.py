@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -266,6 +265,7 @@ def test_a_dumb_terminal_gets_lines_and_no_escapes(tmp_path: Path) -> None:
         it.keys("nonsense\n")
         it.until("error: there is no command 'nonsense'")
         it.keys("half a li", CTRL_C)
+        it.until("^C\nlapis>")
         it.keys("print 4321\n")
         it.until("4,321")
         it.keys("q\n")
@@ -275,24 +275,31 @@ def test_a_dumb_terminal_gets_lines_and_no_escapes(tmp_path: Path) -> None:
         assert b"\x1b" not in it.raw
 
 
-def test_ctrl_c_breaks_in_on_a_dumb_terminal(tmp_path: Path) -> None:
-    guest = str(GUESTS / "spin.bin")
-    with console(tmp_path, guest, "--cpus", "1", TERM="dumb") as it:
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_ctrl_d_asks_once_and_again_is_a_yes(tmp_path: Path, term: str) -> None:
+    with console(tmp_path, "ap-bringup", TERM=term) as it:
         it.until("lapis>")
-        it.keys("echo now\nrun\n")
-        it.until("\nnow")
-        time.sleep(0)
-        it.until_so(lambda: _broke(it), "broken off")
-        it.keys("quit!\n")
+        it.keys("run 10\n")
+        it.until("10 instructions retired\nlapis>")
+        it.keys(CTRL_D)
+        it.until("leave?")
+        it.keys("n\n")
+        it.until_so(lambda: it.text.count("lapis>") == 3, "a prompt")
+        it.keys(CTRL_D)
+        it.until_so(lambda: it.text.count("leave?") == 2, "asked again")
+        it.keys(CTRL_D)
         assert it.ended() == 0
 
 
-def _broke(it: ProgramInTerminal) -> bool:
-    """Press Ctrl-C until a run is broken off: nothing tells when one has begun."""
-    if "broken off" not in it.text:
+def test_ctrl_c_breaks_in_on_a_dumb_terminal(tmp_path: Path) -> None:
+    with console(tmp_path, "ipi-ping", TERM="dumb") as it:
+        it.until("lapis>")
+        it.keys("follow on\nrun\n")
+        it.until("events are left out")  # of a slice: it runs
         it.keys(CTRL_C)
-        time.sleep(0.05)
-    return "broken off" in it.text
+        it.until("broken off")
+        it.keys("quit!\n")
+        assert it.ended() == 0
 
 
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])

@@ -97,10 +97,12 @@ class TerminalFace:
         self._has_status = text is not None
 
     def ask(self, question: str) -> bool:
-        """Ask for a yes."""
+        """Ask for a yes; the end of what is typed is one, and Ctrl-C is none."""
         try:
             answer = PromptSession[str]().prompt(f"{question} (y or n) ")
-        except (EOFError, KeyboardInterrupt):
+        except EOFError:
+            return True
+        except KeyboardInterrupt:
             return False
         return answer.strip().lower() in {"y", "yes"}
 

@@ -27,5 +27,5 @@ class Face(Protocol):
         """Say how a run gets on, over what was said before; None takes it away."""
 
     def ask(self, question: str) -> bool:
-        """Ask for a yes; nothing is a no."""
+        """Ask for a yes, as the end of what is typed is one; all else is a no."""
         ...

@@ -49,9 +49,11 @@ class PlainFace:
         """Say nothing of how a run gets on: a row could not be taken back."""
 
     def ask(self, question: str) -> bool:
-        """Ask for a yes."""
+        """Ask for a yes; the end of what is typed is one."""
         output.say(f"{question} (y or n) ", end="")
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        sys.stdout.flush()
+        answer = sys.stdin.readline(LONGEST)
+        return not answer or answer.strip().lower() in {"y", "yes"}
 
 
 def serve(shell: Shell, interrupts: Interrupts) -> None:
@@ -70,6 +72,6 @@ def serve(shell: Shell, interrupts: Interrupts) -> None:
             continue
         if not line:
             output.say("", end="\n" if is_asking else "")
-            shell.leave(ask=False)
-            return
+            shell.leave(ask=True)
+            continue
         shell.enter(line)
