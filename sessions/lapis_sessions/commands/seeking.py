@@ -28,11 +28,12 @@ def seek(
 
     def perform(session: Session, bound: Bound) -> PlaceView:
         text = bound.word("expression")
-        expression = Scope(session).expression(text)
+        scope = Scope(session)  # whose values are made when they are asked for
+        expression = scope.expression(text)
 
         def holds() -> bool:
             try:
-                return bool(expression.evaluate(Scope(session)))
+                return bool(expression.evaluate(scope))
             except ExpressionError:  # it has no value there, as of unmapped memory
                 return False
 
