@@ -94,3 +94,14 @@ def test_the_last_of_several_with_more_vcpus() -> None:
     assert found[::-1] == [count - 1 for count in wanted]
     done(it, "goto end")
     assert done(it, f"goto first {text}")["retired"] == wanted[0] - 1
+
+
+def test_what_comes_with_an_event_is_found_to_the_instruction_too() -> None:
+    it = open_session(SessionOptions("ipi-ping", cpus=2), discover().extensions)
+    done(it, "run 120000")
+    for wanted in ("last", "first"):
+        done(it, "goto end")
+        at = done(it, f"goto {wanted} vcpu[1].retired > 3000")["retired"]
+        assert done(it, "print vcpu[1].retired")["value"] == 3001
+        done(it, f"goto {at - 1}")
+        assert done(it, "print vcpu[1].retired")["value"] == 3000

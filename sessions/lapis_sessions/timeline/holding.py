@@ -59,8 +59,8 @@ def last(timeline: Timeline, holds: Holds) -> bool:
                 timeline.go(here)
                 return False
             begun = timeline.spot
-            gap = gaps.get(begun.at.retired - 1) or gaps.get(begun.at.retired)
-            if gap is None or _refined(timeline, holds, gap, here, is_first=False):
+            gap = gaps[max(lower for lower in gaps if lower <= begun.at.retired)]
+            if _refined(timeline, holds, gap, here, is_first=False):
                 return True
             timeline.go(begun)
 
@@ -150,8 +150,10 @@ def _refined(
             timeline.go(branch.spot_of(middle))
             lower, upper = (lower, middle) if holds() else (middle, upper)
         found: Spot | None = None
-        held = False
-        for spot in (*map(branch.spot_of, range(lower + 1, upper)), gap.upper):
+        held = True  # the first one only tells what was before
+        # A look at an event is in the midst of an instruction, which may count already.
+        singles = range(max(lower - 2, branch.kept[0].spot.at.retired), upper + 1)
+        for spot in (*map(branch.spot_of, singles), gap.upper):
             if spot >= end and not is_first:
                 break
             timeline.go(spot)
