@@ -74,6 +74,17 @@ class Target:
     force: bool
 
 
+def is_name(path: str) -> bool:
+    """Tell whether a text can be the name of a file here, whatever there is.
+
+    Half a character, as a text can hold it, cannot.
+    """
+    try:
+        return bool(path) and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
 def look(path: str, *, force: bool) -> Target:
     """Return `path` as a target; raise `RecordingError` if it must not be written.
 
@@ -81,7 +92,7 @@ def look(path: str, *, force: bool) -> Target:
         path: Its name.
         force: Replace a regular file that is there; nothing else ever is.
     """
-    if not path or "\0" in path:
+    if not is_name(path):
         raise RecordingError(f"{quoted_path(path)} is not the name of a file")
     real = os.path.realpath(path)
     try:

@@ -244,5 +244,6 @@ def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> 
         with pytest.raises(RecordingError) as caught:
             files.write(str(path), [b"x"])
         assert repr(str(path)) in str(caught.value)
-    with pytest.raises(RecordingError, match="is not the name of a file"):
-        files.write("a\0b", [b"x"])
+    for name in ("", "a\0b", "a\ud800b"):
+        with pytest.raises(RecordingError, match="is not the name of a file"):
+            files.write(name, [b"x"])

@@ -57,7 +57,7 @@ def test_a_burst_of_keys_ends_in_the_first_pane_of_the_last(
             await it.press("1")
             for key in burst:
                 it.key("tab" if key == "t" else key)
-            await it.until(lambda: it.app.idle)
+            await it.until(lambda: it.app.idle and not it.app.message_queue_size)
             await it.press()
             assert it.app.main.layout_.name == "timeline", burst
             assert focused(it) == "events", burst

@@ -100,6 +100,8 @@ class OrdersApp(KeyboardApp):
     @property
     def holds_keys(self) -> bool:
         """Keys wait for what was asked for and for its picture, unless that is long."""
+        if not self.screen_stack:
+            return False  # the program ends, and nobody waits any more
         is_for_guest = isinstance(self.focused, TerminalPane)
         is_busy = self._waiting > 0 or self._stale
         return is_busy and not self._at_work and not is_for_guest
