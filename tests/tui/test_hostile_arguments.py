@@ -5,6 +5,7 @@ They are found in click's own tree, so that what is added is tried as well.
 
 import io
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def lines(name: str, command: click.Command) -> Iterator[list[str]]:
             yield out
 
 
+async def nobody(made: socket.socket, *_more: object) -> None:
+    """Serve nobody: `lapis serve` with good arguments would go on for ever."""
+    made.close()
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_argument_raises_and_each_is_refused_in_a_sentence(
     name: str,
@@ -79,6 +85,7 @@ def test_no_argument_raises_and_each_is_refused_in_a_sentence(
     monkeypatch.chdir(made(tmp_path))
     monkeypatch.setenv("VISUAL", "true")  # an editor that leaves all as it is
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("lapis_tui.browser.server.serve", nobody)
     recorded(tmp_path / "a.lapis", ["run 10"], "ipi-ping", memory="1M")
     for line in lines(name, COMMANDS[name]):
         assert main(line) in STATUSES, line

@@ -82,7 +82,7 @@ def serve(
     with ending.listening() as end:
         made = server.listening_on(port)
         asyncio.run(server.serve(made, offer, end, lambda at: _welcome(at, is_opened)))
-        return end.status
+        return end.status if end.asked else 0
 
 
 def _check(host: str, port: int, visitors: int) -> None:
