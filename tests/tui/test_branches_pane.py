@@ -79,10 +79,12 @@ def test_a_click_chooses_and_two_go_there() -> None:
     async def play(it: Driver) -> None:
         await it.press("7")
         await it.go("branches")
-        await it.pilot.click(BranchesPane, offset=(3, 6))
+        top = it.app.main.query_one(BranchesPane).region.y
+        row = next(y for y, row in enumerate(it.rows) if "└ mine" in row) - top
+        await it.pilot.click(BranchesPane, offset=(3, row))
         await it.press()
         assert it.view.now.branch == "branch-1"
-        await it.pilot.click(BranchesPane, offset=(3, 6), times=2)
+        await it.pilot.click(BranchesPane, offset=(3, row), times=2)
         await it.press()
         assert it.view.now.branch == "mine"
 

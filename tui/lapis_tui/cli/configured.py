@@ -70,7 +70,8 @@ def opened(
         session = open_(options, extensions)
     except LapisError as error:
         given = _defaults()
-        for names in (*((name,) for name in given), tuple(given)):
+        together = [tuple(given)] if len(given) > 1 else []
+        for names in [*((name,) for name in given), *together]:
             without = {name: given[name] for name in names}
             try:
                 session = open_({**options, **without}, extensions)
