@@ -7,6 +7,7 @@ one is tried without being named here.
 from __future__ import annotations
 
 import ast
+import io
 import json
 import shlex
 import sys
@@ -31,6 +32,7 @@ from lapis_tui.cli.main import lapis as program
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -209,6 +211,11 @@ def arguments(command: click.Command, file: str, evil: str) -> Iterator[list[str
             yield [*good, *needed, option.opts[0], evil]
 
 
+async def nobody(made: socket.socket, *_more: object) -> None:
+    """Serve nobody: `lapis serve` would go on for ever."""
+    made.close()
+
+
 @pytest.mark.parametrize(
     ("path", "command"),
     [pytest.param(path, it, id=" ".join(path)) for path, it in leaves(program)],
@@ -222,6 +229,9 @@ def test_no_sub_command_prints_what_a_terminal_would_obey(
     capsys: Captured,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VISUAL", "true")  # an editor that leaves all as it is
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("lapis_tui.browser.server.serve", nobody)
     for words in arguments(command, file, NAME):
         main([*path, *words])
         check(capsys, (path, words))
