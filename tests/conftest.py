@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from rigs import session_files
 
 from lapis_engine.cpu import selfcheck
@@ -18,6 +19,9 @@ from lapis_sessions.recording.play.named import Named
 from lapis_sessions.session import Session
 from lapis_tui import built
 
+settings.register_profile("lapis", settings(), deadline=None)
+"""How long one example takes says what machine it is, and nothing of what is held."""
+settings.load_profile("lapis")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
