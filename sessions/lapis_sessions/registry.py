@@ -391,7 +391,8 @@ def _value(text: str, what: str, names: Names, read: Callable[[str, str], int]) 
         return read(text, what)
     except CommandError as error:
         wrong = error
-    if text[:1].isdigit() or len(text) > numerals.MOST_DIGITS:
+    is_number = text[:1].isdigit() and _WORD.fullmatch(text)
+    if is_number or len(text) > numerals.MOST_DIGITS:
         raise wrong
     try:
         value = names.value(text)

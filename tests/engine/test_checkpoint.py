@@ -41,7 +41,7 @@ CORE = {
 LOG = {"_clock", "_events", "next_seq", "observers", "observers_of"}
 MACHINE = {
     "config", "plan", "log", "vm", "schedule", "points", "watches", "catches", "lints",
-    "before_act", "on_act", "on_turn", "_goal", "_hit", "_point",
+    "before_act", "on_act", "on_turn", "_goal",
 }  # fmt: skip
 
 

@@ -340,6 +340,14 @@ def test_what_is_wrong_is_named(looked_at: Session, line: str, words: str) -> No
     assert words in outcome.error
 
 
+def test_an_address_that_begins_with_a_number_may_be_an_expression(
+    looked_at: Session,
+) -> None:
+    for line in ("mem 0x11fff+1 8", "mem 0x12000+rcx-3 8"):
+        assert looked_at.execute(line).result["bytes"] == "1122334455667788", line
+    assert "is not a number" in looked_at.execute("mem 12zz 8").error
+
+
 def test_the_wrong_part_is_marked_under_the_line(looked_at: Session) -> None:
     text = looked_at.execute("print 5 + apic.irr").text
     assert text.splitlines()[1:] == ["  5 + apic.irr", "      ^^^^^^^^"]

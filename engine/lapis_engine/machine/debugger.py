@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.errors import EngineError
 from lapis_engine.machine.editor import Editor
 from lapis_engine.machine.points import Point, Points
-from lapis_engine.machine.watches import Hit, Watches
+from lapis_engine.machine.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,9 +28,6 @@ class Debugger(Editor):
         """Breakpoints on instructions."""
         self.watches = Watches(self.vm)
         """Watchpoints on memory."""
-        self._hit: Hit | None = None
-        self._point: Point | None = None
-        """What a vCPU has just stopped at."""
         self._goal: tuple[Vcpu, int] | None = None
         """A vCPU, and how many instructions it has retired where a run comes back."""
 
@@ -55,16 +52,6 @@ class Debugger(Editor):
 
     def _is_at_goal(self) -> bool:
         return self._goal is not None and self._goal[0].retired >= self._goal[1]
-
-    def _forgiven(self, vcpu: Vcpu) -> bool:
-        """Tell whether only watchpoints asked for a stop, and none of them wants it."""
-        if not self.watches.has_touched:
-            return False
-        self._hit = self.watches.judged(vcpu.id)
-        if self._hit is not None or self.catches.has_caught:
-            return False
-        self.vm.attention.forget_stop()
-        return True
 
     @property
     def breakpoints(self) -> list[int]:

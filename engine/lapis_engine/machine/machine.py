@@ -164,8 +164,9 @@ class Machine(Debugger):
             vcpu = self.schedule.choose()
             if vcpu is None:
                 return self._all_asleep(ran)
-            if attention.must_stop() and not self._forgiven(vcpu):
-                return self._asked(vcpu, ran)
+            asked = self._asked(vcpu, ran)
+            if asked is not None:
+                return asked
             budget, alone = self.schedule.budget(vcpu, limit - ran)
             budget = self._short_of_goal(vcpu, budget)
             done = vm_run(
@@ -177,12 +178,13 @@ class Machine(Debugger):
             self.schedule.charge(vcpu, done, alone=alone)
             out = done.exit
             goes_on = isinstance(out, QUIET)
-            if not (goes_on or self._goes_on(vcpu, out)):
-                stop = self._stop(vcpu, out, ran)
+            stop = None if goes_on else self._stop(vcpu, out, ran)
+            if stop is not None:
                 has_moved = done.ran or self.log.next_seq != seq
                 return stop if has_moved else replace(stop, turn=turn)
-            if attention.must_stop() and not self._forgiven(vcpu):
-                return self._asked(vcpu, ran)
+            asked = self._asked(vcpu, ran)
+            if asked is not None:
+                return asked
             if self._is_at_goal():
                 break
         current = self.schedule.current
@@ -210,10 +212,11 @@ class Machine(Debugger):
             if isinstance(out, (exits.Hlt, exits.RunState)):
                 text = sentence(self.why_not_runnable(number))
                 return self.catches.told(Stop("halted", ran, number, None, text))
-            if not isinstance(out, exits.Bogus) and not self._goes_on(vcpu, out):
-                return self._stop(vcpu, out, ran)
-            if self.vm.attention.must_stop() and not self._forgiven(vcpu):
-                return self._asked(vcpu, ran)
+            is_short = isinstance(out, exits.Bogus)
+            stop = None if is_short else self._stop(vcpu, out, ran)
+            stop = stop or self._asked(vcpu, ran)
+            if stop is not None:
+                return stop
         return Stop("budget", ran, number, None, f"{ran} instructions")
 
     def _begin(self) -> None:
@@ -224,16 +227,6 @@ class Machine(Debugger):
         watched = self.log.observers or vm.on_round
         is_seen = watched or not self.lints.can_wait
         vm.core.answers.table.may_note = not is_seen
-
-    def _goes_on(self, vcpu: Vcpu, out: Exit) -> bool:
-        """Tell whether an exit stops nobody: it is for bhyve's userspace, or is passed.
-
-        A breakpoint is passed whose condition does not hold.
-        """
-        if isinstance(out, exits.Debug):
-            self._point = self.points.judged(vcpu.id, out.linear)
-            return self._point is None
-        return self._for_userspace(vcpu, out)
 
     def _for_userspace(self, vcpu: Vcpu, out: Exit) -> bool:
         """Let bhyve's userspace deal with an exit that is for it; say if it is."""
@@ -251,22 +244,42 @@ class Machine(Debugger):
         stop = Stop("halted", ran, self.schedule.current, None, text)
         return self.catches.told(stop)
 
-    def _asked(self, vcpu: Vcpu, ran: int) -> Stop:
-        """Stop because a watchpoint or an observer of the events asked for it."""
-        hit, self._hit = self._hit, None
-        if hit is None:
-            stop = Stop("catch", ran, vcpu.id, None, "asked to stop at an event")
-        else:
+    def _asked(self, vcpu: Vcpu, ran: int) -> Stop | None:
+        """Stop if a watchpoint or an observer of the events asks for it.
+
+        Where only watchpoints asked and none of them wants it, the machine goes on.
+        """
+        attention = self.vm.attention
+        if not attention.must_stop():
+            return None
+        has_touched = self.watches.has_touched
+        hit = self.watches.judged(vcpu.id) if has_touched else None
+        if hit is not None:
             text, number = hit.text, hit.watch.number
             stop = Stop("watchpoint", ran, vcpu.id, None, text, point=number)
+        elif has_touched and not self.catches.has_caught:
+            attention.forget_stop()
+            return None
+        else:
+            stop = Stop("catch", ran, vcpu.id, None, "asked to stop at an event")
         return self.catches.told(stop)
 
-    def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop:
-        if not isinstance(out, exits.Debug):  # which is the debugger's doing
+    def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop | None:
+        """Stop at an exit, unless it is for bhyve's userspace, or is passed.
+
+        A breakpoint is passed whose condition does not hold.
+        """
+        number = None
+        if isinstance(out, exits.Debug):  # which is the debugger's doing
+            point = self.points.judged(vcpu.id, out.linear)
+            if point is None:
+                return None
+            number = point.number
+        elif self._for_userspace(vcpu, out):
+            return None
+        else:
             self.log.note(Exited(vcpu.id, out.code, out.text, vcpu.regs.rip))
         reason = REASONS.get(type(out), "exit")
-        point, self._point = self._point, None
-        number = point.number if point is not None else None
         stop = Stop(reason, ran, vcpu.id, out, out.text, point=number)
         return self.catches.told(stop)
 
