@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rigs import machines
+from rigs.counting import COUNT
 
 from lapis_engine.cpu.registers import RAX
 from lapis_engine.errors import EngineError
@@ -15,8 +16,6 @@ from lapis_engine.replay.digest import Digester
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
 
-COUNT = bytes.fromhex("40 ff060005 a10005 ebf6")
-"""inc ax; inc word [0x500]; mov ax, [0x500]; jmp to it: four instructions."""
 INC, STORE, LOAD, JUMP = 0, 1, 5, 8
 PUSHES = bytes.fromhex("bc0006 fb cd40 ebfc")
 """mov sp, 0x600; sti; int 0x40; jmp to that."""

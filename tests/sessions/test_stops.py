@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from rigs.counting import counting, done
 from rigs.session_files import digest
 
 from lapis_plugins.host import discover
@@ -16,21 +17,10 @@ if TYPE_CHECKING:
 
     from lapis_sessions.session import Session
 
-COUNT = bytes.fromhex("40 ff060005 a10005 ebf6")
-"""inc ax; inc word [0x500]; mov ax, [0x500]; jmp to it."""
-
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    path = tmp_path / "count.bin"
-    path.write_bytes(COUNT)
-    return open_session(SessionOptions(str(path), cpus=1), discover().extensions)
-
-
-def done(session: Session, line: str) -> Any:
-    outcome = session.execute(line)
-    assert outcome.ok, outcome.error
-    return outcome.result
+    return counting(tmp_path)
 
 
 def refused(session: Session, line: str) -> str:
