@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -23,12 +24,13 @@ from lapis_tui.cli import running, serving
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
     from pathlib import Path
 
 BEGUN = "eip 00000000"
 STEPPED = "eip*00000001"
 """`ap-bringup` begins with CLI, which is one byte."""
+BROKEN = aiohttp.WSCloseCode.ABNORMAL_CLOSURE
 FULL = "2 visitors are here, and no more are let in (--visitors)"
 
 
@@ -218,11 +220,27 @@ def test_what_no_page_says_ends_its_session_and_no_other(
     assert served.it.poll() is None
 
 
+async def cut_off(served: Served, page: Page, sent: Awaitable[object]) -> int | None:
+    """Send what the server does not read to its end; return the code of the end.
+
+    Who closes with something unread resets the line, and the farewell, which was on its
+    way, can be lost with it: then the code is that of a line that broke.
+    """
+    await page.until("stopped", BEGUN)
+    gone = [watched(each) for each in served.visitors]
+    with suppress(ConnectionError):
+        await sent
+    code = await page.ended()
+    assert await all_ended(*gone)
+    assert served.it.poll() is None
+    return code
+
+
 def test_a_message_that_is_too_long_is_not_kept(served: Served) -> None:
     async def run() -> None:
         async with served.page() as page:
-            await page.line.send_str("x" * (1 << 21))
-            assert await page.ended() == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+            code = await cut_off(served, page, page.line.send_str("x" * (1 << 21)))
+            assert code in {aiohttp.WSCloseCode.MESSAGE_TOO_BIG, BROKEN}
 
     asyncio.run(run())
 
@@ -234,8 +252,9 @@ def test_what_is_no_frame_ends_the_session(served: Served) -> None:
             loop = asyncio.get_running_loop()
             with socket.socket(fileno=os.dup(socket_.fileno())) as raw:
                 raw.setblocking(False)
-                await loop.sock_sendall(raw, bytes(range(255, 0, -1)) * 40)
-            assert await page.ended() == aiohttp.WSCloseCode.PROTOCOL_ERROR
+                sent = loop.sock_sendall(raw, bytes(range(255, 0, -1)) * 40)
+                code = await cut_off(served, page, sent)
+            assert code in {aiohttp.WSCloseCode.PROTOCOL_ERROR, BROKEN}
 
     asyncio.run(run())
 
