@@ -44,7 +44,7 @@ class ReadOnlyError(SessionError):
         """Say how to go on all the same."""
         super().__init__(
             "read only: that is not what was done here, and nothing was done; fork "
-            "(F) goes on from here on a branch"
+            "goes on from here on a branch"
         )
 
 

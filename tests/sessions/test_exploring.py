@@ -30,7 +30,7 @@ from lapis_sessions.origin import SessionOptions
 from lapis_sessions.platforms import origin_of
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named, replaying
-from lapis_tui.cli.exploring import extensions_here
+from lapis_tui.cli.explored import extensions_here
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:

@@ -282,7 +282,7 @@ def test_what_is_read_only_refuses_what_was_not_done_until_fork(
         done(past, place)
         before = past.timeline.spot, _digest(past), past.machine.log.next_seq
         for line in ("nmi 0", "ipi init --to 1", "sched lockstep"):
-            assert "fork (F) goes on from here" in refused(past, line)
+            assert "fork goes on from here" in refused(past, line)
             assert not past.execute(line, may_leave=False).leaves
             now = past.timeline.spot, _digest(past), past.machine.log.next_seq
             assert now == before

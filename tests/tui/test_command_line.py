@@ -120,7 +120,7 @@ def test_a_line_that_is_refused_for_no_fault_of_its_own_closes_the_field() -> No
 
     async def play(it: Driver) -> None:
         await it.command("nmi 0")
-        assert "fork (F) goes on from here" in it.rows[-2]
+        assert "fork goes on from here" in it.rows[-2]
         await it.press("F")
         assert it.view.now.branch == "branch-1"
 

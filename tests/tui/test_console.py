@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from rigs.terminals import CTRL_C, ENTER, TAB, ProgramInTerminal
 
+from lapis_sessions import gallery
 from lapis_sessions.recording.format import reader
 
+GALLERY = Path(gallery.__file__).parent
 GUESTS = Path(__file__).parents[1] / "guests"
 SIZE = (100, 30)
 CTRL_D, CTRL_R = "\x04", "\x12"
@@ -403,3 +405,17 @@ def test_help_knows_the_commands_of_the_console(tmp_path: Path) -> None:
     done = piped("ap-bringup", given="help\nhelp define\n", state=tmp_path)
     assert "source FILE" in done.stdout
     assert "$arg0 to $arg9 are its words" in done.stdout
+
+
+def test_a_recording_is_opened_at_a_prompt_and_stays_as_it_is(tmp_path: Path) -> None:
+    file = str(GALLERY / "freebsd-13.1-after.lapis")
+    lines = "set rax = 1\ncontinue\nfork\nset rax = 7\nprint rax\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "lapis_tui", "replay", file, "--console"],
+        input=lines, capture_output=True, text=True, check=False, cwd=tmp_path,
+        env=os.environ | {"XDG_STATE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1  # the first line is refused
+    assert "read only" in done.stderr
+    assert "end of main" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("7")

@@ -49,7 +49,7 @@ def test_followed_by_keys_it_ends_as_verify_says(tape: Path) -> None:
 
     async def follow(it: Driver) -> None:
         await it.command("nmi 0")
-        assert "fork (F) goes on from here" in it.text
+        assert "fork goes on from here" in it.text
         await it.command("play")
         assert it.view.now.ahead is None
         assert it.view.now.history.here.retired == verdict.retired

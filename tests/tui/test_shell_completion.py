@@ -17,8 +17,10 @@ import pytest
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_plugins.host import discover
 from lapis_sessions import guests
+from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
+from lapis_sessions.exploring.work import DEFAULT_LIMIT
 from lapis_tui import recent
-from lapis_tui.cli import completing
+from lapis_tui.cli import completing, explored, exploring
 from lapis_tui.cli.main import main
 
 SECONDS = 60
@@ -90,6 +92,8 @@ def test_guests_that_were_opened_are_completed(
     [
         "lapis ap", "lapis exec ap", "lapis tui --profile s", "lapis replay i",
         "lapis scenario i", "lapis config --c", "lapis completion b",
+        "lapis explore --sch", "lapis shrink x", "lapis session verify x",
+        "lapis session export --f",
     ],
 )  # fmt: skip
 def test_no_engine_is_loaded_for_it(words: str) -> None:
@@ -109,6 +113,12 @@ def test_no_engine_is_loaded_for_it(words: str) -> None:
     loaded = {name for name in modules if name.startswith("lapis_engine")}
     assert loaded <= {"lapis_engine", "lapis_engine.errors"}
     assert not {"textual", "unicorn", "pluggy"} & set(modules)
+
+
+def test_the_defaults_are_those_that_there_are() -> None:
+    assert exploring.LIMIT == DEFAULT_LIMIT
+    assert exploring.TRIES == DEFAULT_TRIES
+    assert tuple(explored.IPIS) == exploring.IPIS
 
 
 def test_the_names_are_those_that_there_are() -> None:

@@ -18,24 +18,14 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import Recording
 
 
-@click.command("diff")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="[B]", required=False, default="")
-@click.option(
-    "--branch", default="", metavar="NAME", help="Compare A with this branch of it."
-)
-@plugged.OPTION
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def difference(
+    *,
     first: str,
     second: str,
     branch: str,
-    as_json: bool,  # noqa: FBT001 - click passes it by name
+    as_json: bool,
 ) -> int:
-    """Show where two recordings first differ; the status is 1 if they do.
-
-    A and B are files, or FILE@BRANCH for another branch of it than the first.
-    """
+    """Do what `lapis session diff` is told."""
     if bool(second) == bool(branch):
         raise click.UsageError("diff compares A with B, or with --branch NAME of A")
     one = named.find(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,10 @@ from lapis_tui.cli import completing, configured, headless, plugged, running, sc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lapis_sessions.session import Session
+    from lapis_tui.console.start import ConsoleOptions
+    from lapis_tui.ending import Ending
 
 
 @click.command()
@@ -54,27 +59,43 @@ def console(
     configuration. From a pipe, or on a terminal that cannot move its cursor, it takes
     one line after the other.
     """
-    from lapis_tui.console import start  # noqa: PLC0415 - loads the engine
-
     extensions = plugged.unheard().extensions
-    wanted = configured.config().console
-    asked = start.ConsoleOptions(
-        files=files,
-        lines=lines,
-        stops_on_error=stop_on_error,
-        rc=None if no_rc else start.rc_file(),
-        history=start.history_file(),
-        is_vi=wanted.mode == "vi" if is_vi is None else is_vi,
-        has_colours=wanted.colours and not os.environ.get("NO_COLOR"),
+    asked = replace(
+        _configured(), files=files, lines=lines, stops_on_error=stop_on_error,
         is_paged=pager,
-    )
-    can_edit = os.environ.get("TERM", "dumb") not in screen.WITHOUT_CURSOR
+    )  # fmt: skip
+    if no_rc:
+        asked = replace(asked, rc=None)
+    if is_vi is not None:
+        asked = replace(asked, is_vi=is_vi)
     with ending.listening() as end:
         session = running.opened(options, extensions)
         if options["guest"]:
             recent.remember(options["guest"])
-        with ending.closing(session, end):
-            is_well = start.run(session, end, asked, can_edit=can_edit)
-        if end.asked:
-            return end.status
-        return headless.OK if is_well else headless.FAILED
+        return _served(session, end, asked)
+
+
+def show(session: Session, end: Ending) -> int:
+    """Open a prompt, as configured, for a session that is there; return the status."""
+    return _served(session, end, _configured())
+
+
+def _configured() -> ConsoleOptions:
+    from lapis_tui.console import start  # noqa: PLC0415 - loads the engine
+
+    wanted = configured.config().console
+    return start.ConsoleOptions(
+        rc=start.rc_file(), history=start.history_file(), is_vi=wanted.mode == "vi",
+        has_colours=wanted.colours and not os.environ.get("NO_COLOR"),
+    )  # fmt: skip
+
+
+def _served(session: Session, end: Ending, asked: ConsoleOptions) -> int:
+    from lapis_tui.console import start  # noqa: PLC0415 - loads the engine
+
+    can_edit = os.environ.get("TERM", "dumb") not in screen.WITHOUT_CURSOR
+    with ending.closing(session, end):
+        is_well = start.run(session, end, asked, can_edit=can_edit)
+    if end.asked:
+        return end.status
+    return headless.OK if is_well else headless.FAILED

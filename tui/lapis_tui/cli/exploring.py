@@ -1,43 +1,25 @@
-"""`lapis explore` and `lapis shrink`: many interleavings, and one reduced."""
+"""The options of `lapis explore` and `lapis shrink`.
+
+They are apart from what is done with them (`explored`), so that a shell completes them,
+and help lists them, without the engine.
+"""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from lapis_engine.errors import ConfigError
-from lapis_sessions import files
-from lapis_sessions.exploring import exploration, pool, reduction
-from lapis_sessions.exploring import view as views
-from lapis_sessions.exploring.exploration import Shelf
-from lapis_sessions.exploring.goals import Goal
-from lapis_sessions.exploring.plan import KINDS
-from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
-from lapis_sessions.exploring.work import DEFAULT_LIMIT, Job, explorer
-from lapis_sessions.origin import SessionOptions
-from lapis_sessions.platforms import origin_of
-from lapis_sessions.recording.play import named
-from lapis_tui import ending, output
-from lapis_tui.cli import headless, plugged
+from lapis_tui.cli import completing, plugged
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.numbers import NUMBER
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
-    from lapis_sessions.exploring.pool import Pool
-    from lapis_sessions.extensions import Extensions
-
+IPIS = ("any", "as-sent", "delay", "drop")
+"""What may be done to IPIs."""
+LIMIT = 1_000_000
+TRIES = 2_000
 FOLDER = "lapis-explore"
-IPIS = {"any": KINDS, "as-sent": (), "delay": ("delay",), "drop": ("drop",)}
-"""What may be done to IPIs, by what the user calls it."""
-MOST_RUNS = 10_000_000
+"""Here as well as where they belong, for help that loads no engine."""
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 UNTIL = click.option(
     "--until", default="", metavar="EXPR", help="Look for what makes EXPR true."
@@ -45,25 +27,6 @@ UNTIL = click.option(
 LINT = click.option(
     "--lint", default="", metavar="NAME", help="Look for a finding of this lint."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionsOf:
-    """Returns what the plug-ins offer that are found where this is called.
-
-    Two of the same files are equal, in whichever process.
-    """
-
-    files: tuple[str, ...] = ()
-    """Of plug-ins that are not installed."""
-
-    def __call__(self) -> Extensions:
-        """Load them."""
-        return plugged.quiet(self.files)
-
-
-extensions_here = ExtensionsOf()
-"""Those that are installed."""
 
 
 @click.command()
@@ -100,14 +63,14 @@ extensions_here = ExtensionsOf()
 @click.option(
     "--limit",
     type=NUMBER,
-    default=DEFAULT_LIMIT,
+    default=LIMIT,
     show_default=True,
     metavar="COUNT",
     help="Instructions of a run; each turn counts as one more.",
 )
 @click.option(
     "--ipis",
-    type=click.Choice(list(IPIS)),
+    type=click.Choice(IPIS),
     default="any",
     show_default=True,
     help="What is done to IPIs in every other run.",
@@ -127,7 +90,7 @@ extensions_here = ExtensionsOf()
     "--dask", default="", metavar="ADDRESS", help="Use the workers of a Dask scheduler."
 )
 @JSON
-def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passes it by name
+def explore(**options: Any) -> int:
     """Run a guest many times, each under another interleaving of its vCPUs.
 
     Each run draws the lengths of its turns, may switch at each IPI, and in every other
@@ -140,70 +103,13 @@ def explore(as_json: bool, **options: Any) -> int:  # noqa: FBT001 - click passe
     running, halted, waiting, lints, console, retired, now, vcpu[N].state, .mode, .rip,
     .rax, .apic.irr and so on, and u8(ADDRESS) to u64(ADDRESS).
     """
-    jobs = _jobs(options.pop("jobs"), options["dask"])
-    own = {name: options.pop(name) for name in OWN}
-    extensions = plugged.extensions()
-    job = _job(SessionOptions(**options), own, extensions)
-    shelf = Shelf(own["out"], force=own["force"])
-    with ending.listening() as end:
+    from lapis_tui.cli import explored  # noqa: PLC0415 - loads the engine
 
-        def stopped() -> bool:
-            return end.asked
-
-        begun = perf_counter()
-        with _pool(own["dask"], jobs, stopped) as workers:
-            found = exploration.explore(
-                job, own["schedules"], workers, shelf, go_on=own["go_on"]
-            )
-        seconds = perf_counter() - begun
-    view = views.explored(job, Goal(extensions, job.until, job.lint), found)
-    output.result(view, views.explored_text, as_json=as_json)
-    output.say(f"{found.runs / seconds:,.1f} runs a second", err=True)
-    if end.asked:
-        return end.status
-    return headless.FAILED if view.until and found.met is None else headless.OK
-
-
-OWN = (
-    "schedules", "seed", "until", "lint", "go_on", "limit", "ipis", "out", "force",
-    "dask", "answers",
-)  # fmt: skip
-"""Options of `explore` that do not describe the machine."""
-
-
-def _jobs(jobs: int, dask: str) -> int:
-    if jobs and dask:
-        raise ConfigError(f"-j {jobs} and --dask {dask} exclude each other")
-    return jobs or os.cpu_count() or 1
-
-
-def _job(options: SessionOptions, own: dict[str, Any], extensions: Extensions) -> Job:
-    """Return the job, once it is clear that it can be done; raise `LapisError`."""
-    runs, limit = own["schedules"], own["limit"]
-    if not 1 <= runs <= MOST_RUNS:
-        raise ConfigError(f"{runs} schedules: from 1 to {MOST_RUNS}")
-    if limit < 1:
-        raise ConfigError(f"a limit of {limit} instructions: at least 1")
-    goal = Goal(extensions, own["until"], own["lint"])
-    kinds = tuple(IPIS[own["ipis"]])
-    origin = origin_of(options, extensions)
-    makes = ExtensionsOf(plugged.files())
-    job = Job(
-        origin, makes, own["seed"], kinds, limit, own["until"], own["lint"],
-        tuple(own["answers"]),
-    )  # fmt: skip
-    goal.is_met(explorer(job).driver)  # or it could never be looked at
-    return job
-
-
-def _pool(
-    dask: str, jobs: int, stopped: Callable[[], bool]
-) -> AbstractContextManager[Pool]:
-    return pool.dask(dask, stopped) if dask else pool.processes(jobs, stopped)
+    return explored.explore(**options)
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", shell_complete=completing.recordings)
 @UNTIL
 @LINT
 @click.option(
@@ -213,47 +119,20 @@ def _pool(
 @click.option(
     "--tries",
     type=NUMBER,
-    default=DEFAULT_TRIES,
+    default=TRIES,
     show_default=True,
     metavar="N",
     help="Runs at most.",
 )
 @plugged.OPTION
 @JSON
-def shrink(
-    file: str,
-    until: str,
-    lint: str,
-    out: str,
-    force: bool,  # noqa: FBT001 - click passes it by name
-    tries: int,
-    as_json: bool,  # noqa: FBT001 - click passes it by name
-) -> int:
+def shrink(**options: Any) -> int:
     """Reduce a recording to the fewest switches between vCPUs that still do.
 
     EXPR is what has to come about in the end, as for `lapis explore`. What each vCPU
     does is moved and left out for as long as it does come about; the result is a new
     recording. FILE may be FILE@BRANCH.
     """
-    extensions = plugged.extensions()
-    goal = Goal(extensions, until, lint)
-    if not goal.text:
-        raise click.UsageError("shrink needs --until EXPR or --lint NAME")
-    if tries < 0:
-        raise ConfigError(f"{tries} tries: at least 0")
-    found = named.find(file)
-    target = out or _beside(found.recording.name)
-    place = files.check(target, force=force)
-    with ending.listening() as end:
-        done = reduction.reduce(
-            found, goal, extensions, tries=tries, stopped=lambda: end.asked
-        )
-    files.write(place, [done.file])
-    view = views.shrunk(done, found, goal, target)
-    output.result(view, views.shrunk_text, as_json=as_json)
-    return end.status if end.asked else headless.OK
+    from lapis_tui.cli import explored  # noqa: PLC0415 - loads the engine
 
-
-def _beside(file: str) -> str:
-    path = Path(file)
-    return str(path.with_name(f"{path.stem}-shrunk{exploration.SUFFIX}"))
+    return explored.shrink(**options)

@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from lapis_engine.errors import ConfigError
 from lapis_sessions.gallery import catalog, lesson
 from lapis_sessions.recording import view as views_recording
@@ -15,7 +13,7 @@ from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
 from lapis_tui import ending, output
 from lapis_tui.cli import compare as cli_compare
-from lapis_tui.cli import completing, configured, headless, plugged, screen
+from lapis_tui.cli import configured, console, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ STATUS = {
 }
 """Exit status of `session verify`, `session info` and `replay --headless`; 2 is for
 what is no recording, or cannot be replayed here."""
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-FILE = click.argument("file", shell_complete=completing.recordings)
 
 
 def _open(recording: Recording, profile: str = "") -> Session:
@@ -57,6 +53,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     theme: str | None,
     is_ascii: bool | None,  # noqa: FBT001 - click passes it by name
     as_json: bool,  # noqa: FBT001 - the same
+    at_prompt: bool,  # noqa: FBT001 - the same
 ) -> int:
     """Do what `lapis replay` is told (`lapis_tui.cli.replaying` has its options)."""
     path = _file_of(file, tape)
@@ -79,8 +76,11 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
         outcome = session.execute(line)
         if not outcome.ok:
             raise ConfigError(f"--to {to}: {outcome.error}")
-    screen.need("use --headless")
     session.read_only = True
+    if at_prompt:
+        with ending.listening() as end:
+            return console.show(session, end)
+    screen.need("use --headless or --console")
     with ending.listening() as end:
         return screen.show(session, end, theme, is_ascii=is_ascii)
 
@@ -118,27 +118,20 @@ def _verify(session: Session, recording: Recording, *, as_json: bool) -> int:
     return STATUS[view.state]
 
 
-@click.command()
-@FILE
-@JSON
-def info(file: str, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
-    """Describe a recording."""
+def info(*, file: str, as_json: bool) -> int:
+    """Do what `lapis session info` is told."""
     view = views_recording.info(reader.outline(file))
     output.result(view, views_recording.info_text, as_json=as_json)
     return STATUS[view.state]
 
 
-@click.command("verify")
-@FILE
-@plugged.OPTION
-@cli_options.MEMORY_LIMIT
-@JSON
 def verify_file(
+    *,
     file: str,
     memory_limit: str,
-    as_json: bool,  # noqa: FBT001 - click passes it by name
+    as_json: bool,
 ) -> int:
-    """Replay a recording and compare every hash; the status is 1 if one differs."""
+    """Do what `lapis session verify` is told."""
     recording = reader.read(file)
     session = _open(recording)
     cli_options.limit(session, memory_limit)

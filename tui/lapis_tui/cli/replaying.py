@@ -25,6 +25,9 @@ PROFILES = completing.words(*completing.PROFILES)
 @click.option(
     "--headless", "without", is_flag=True, help="Replay to the end and report."
 )
+@click.option(
+    "--console", "at_prompt", is_flag=True, help="Open it at a prompt instead."
+)
 @click.option("--verify", is_flag=True, help="The same; status 1 if anything differs.")
 @click.option(
     "--to", default="", metavar="WHERE", help="Go there first: #EVENT, COUNT."
@@ -59,7 +62,8 @@ def replay(**options: Any) -> int:
     """Open a recording, or a scenario by its name: in the debugger, or without one.
 
     It stands at its beginning, or at --to; run, continue and step follow what was done
-    then, to its end. Anything else begins a branch; in the debugger only after fork.
+    then, to its end. Anything else begins a branch; in the debugger, and
+    at a prompt, only after fork.
     """
     from lapis_tui.cli import recordings  # noqa: PLC0415 - loads the engine
 

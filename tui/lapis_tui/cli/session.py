@@ -8,32 +8,32 @@ from lapis_tui.cli.lazy import Known, LazyGroup
 
 KNOWN = (
     Known(
-        "annotate", "session_tools", "annotating",
+        "annotate", "session_options", "annotating",
         "Add TEXT to a recording, at an instruction count or after an act.",
     ),
     Known(
-        "cut", "session_tools", "cutting",
+        "cut", "session_options", "cutting",
         "Keep what was done up to B, and what is noted from A on.",
     ),
     Known(
-        "diff", "compare", "difference",
+        "diff", "session_options", "difference",
         "Show where two recordings first differ; the status is 1 if they do.",
     ),
     Known(
-        "dump", "session_tools", "dumped",
+        "dump", "session_options", "dumped",
         "Print what is in a recording: header, acts, hashes and annotations.",
     ),
     Known(
-        "export", "session_tools", "exporting",
+        "export", "session_options", "exporting",
         "Write a recording for another program; without FORM, list the forms.",
     ),
-    Known("info", "recordings", "info", "Describe a recording."),
+    Known("info", "session_options", "info", "Describe a recording."),
     Known(
-        "pack", "session_tools", "packing",
+        "pack", "session_options", "packing",
         "Make a recording ready to travel: the image within, runs in one piece.",
     ),
     Known(
-        "verify", "recordings", "verify_file",
+        "verify", "session_options", "verify_file",
         "Replay a recording and compare every hash; the status is 1 if one differs.",
     ),
 )  # fmt: skip

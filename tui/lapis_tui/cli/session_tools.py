@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.format.reader import Recording
     from lapis_sessions.recording.play.named import Named
 
-FILE = click.argument("file", metavar="FILE[@BRANCH]")
-OUT = click.option("-o", "--output", "out", required=True, metavar="OUT", help="File.")
-FORCE = click.option("--force", is_flag=True, help="Replace OUT if it is there.")
-
 
 def _warn(recording: Recording) -> None:
     for warning in view.warnings(recording):
@@ -63,21 +59,15 @@ def _written(
     return end.status if end.asked else headless.OK
 
 
-@click.command("dump")
-@click.argument("file")
-@click.option("--ndjson", is_flag=True, help="Print one JSON object per line.")
-@click.option("--events", is_flag=True, help="Replay, and print every event, too.")
-@plugged.OPTION
-@click.option("-o", "--output", "out", default="", metavar="OUT", help="To a file.")
-@FORCE
 def dumped(
+    *,
     file: str,
-    ndjson: bool,  # noqa: FBT001 - click passes it by name; so the next two
-    events: bool,  # noqa: FBT001
+    ndjson: bool,
+    events: bool,
     out: str,
-    force: bool,  # noqa: FBT001
+    force: bool,
 ) -> int:
-    """Print what is in a recording: header, acts, hashes and annotations."""
+    """Do what `lapis session dump` is told."""
     recording = reader.read(file)
     _warn(recording)
     rows = dump.rows(recording)
@@ -92,18 +82,8 @@ def dumped(
     return headless.OK
 
 
-@click.command("cut")
-@FILE
-@click.argument("piece", metavar="A:B")
-@OUT
-@FORCE
-@plugged.OPTION
-def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT001 - click
-    """Keep what was done up to B, and what is noted from A on.
-
-    A and B are instruction counts, #EVENT, actN, start or end. The acts before A stay,
-    since nothing after it can be computed without them.
-    """
+def cutting(*, file: str, piece: str, out: str, force: bool) -> int:
+    """Do what `lapis session cut` is told."""
     wanted = cut.piece(piece)
     found = _find(file)
     place = files.check(out, force=force)
@@ -112,37 +92,24 @@ def cutting(file: str, piece: str, out: str, force: bool) -> int:  # noqa: FBT00
     return _written(out, place, pieces)
 
 
-@click.command("pack")
-@click.argument("file")
-@OUT
-@FORCE
-def packing(file: str, out: str, force: bool) -> int:  # noqa: FBT001 - click
-    """Make a recording ready to travel: the image within, runs in one piece."""
+def packing(*, file: str, out: str, force: bool) -> int:
+    """Do what `lapis session pack` is told."""
     recording = reader.read(file)
     _warn(recording)
     return _written(out, out, pack.pack(recording), force=force)
 
 
-@click.command("annotate")
-@FILE
-@click.argument("text")
-@click.option("--at", required=True, metavar="WHERE", help="COUNT, actN, start, end.")
-@click.option("--ask", default="", metavar="TEXT", help="A question for the reader.")
-@click.option("--answer", default="", metavar="TEXT", help="The answer to it.")
-@click.option(
-    "-o", "--output", "out", default="", metavar="OUT", help="A copy; else FILE itself."
-)
-@FORCE
 def annotating(
+    *,
     file: str,
     text: str,
     at: str,
     ask: str,
     answer: str,
     out: str,
-    force: bool,  # noqa: FBT001 - click passes it by name
+    force: bool,
 ) -> int:
-    """Add TEXT to a recording, at an instruction count or after an act."""
+    """Do what `lapis session annotate` is told."""
     if not text:
         raise RecordingError("an annotation needs a text")
     # Before it is read: two who annotate at once do not lose each other's.
@@ -167,30 +134,16 @@ def _check_whole(recording: Recording) -> None:
         )
 
 
-@click.command("export")
-@FILE
-@click.argument("word", metavar="[FORM]", required=False, default="")
-@click.option("--form", default="", metavar="FORM", help="The same as the argument.")
-@click.option("-o", "--output", "out", default="", metavar="OUT", help="File.")
-@FORCE
-@plugged.OPTION
-@click.option(
-    "--by-reference", is_flag=True, help="A test names the recording, and holds none."
-)
 def exporting(
+    *,
     file: str,
     word: str,
     form: str,
     out: str,
-    force: bool,  # noqa: FBT001 - click passes it by name; so the next
-    by_reference: bool,  # noqa: FBT001
+    force: bool,
+    by_reference: bool,
 ) -> int:
-    """Write a recording for another program; without FORM, list the forms.
-
-    perfetto: a trace for ui.perfetto.dev; asciicast: a film for asciinema; script:
-    lines for lapis exec --script; pytest: a test that passes while the replay does the
-    same. Plug-ins may have more.
-    """
+    """Do what `lapis session export` is told."""
     extensions = plugged.extensions()
     if word and form:
         raise click.UsageError(f"{word} and --form {form} exclude each other")

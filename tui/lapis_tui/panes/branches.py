@@ -10,7 +10,7 @@ from textual.binding import Binding
 
 from lapis_tui.blocks import branch_tree
 from lapis_tui.panes.base import LinePane
-from lapis_tui.panes.keys import KeyHint
+from lapis_tui.panes.keys import ActionHint, KeyHint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +29,8 @@ class BranchesPane(LinePane):
     ABOUT = (
         "Each branch below the one that it left, named points where they are; `>` is "
         "the branch that the machine is on. Enter goes to the end of one, or to a "
-        "point; D tells what differs there from here; F begins a branch here, m gives "
-        "this point a name."
+        "point; D tells what differs there from here. `fork` begins a branch here, "
+        "and `checkpoint` gives this point a name."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,up", "choose(-1)", "the one above", show=False),
@@ -48,11 +48,11 @@ class BranchesPane(LinePane):
         """The key of the row under the cursor; None is the present branch."""
 
     @property
-    def hints(self) -> Sequence[KeyHint]:
+    def hints(self) -> Sequence[KeyHint | ActionHint]:
         """What this pane's keys do."""
         return (
             KeyHint("enter", "Enter", "go"), KeyHint("D", "D", "differs"),
-            KeyHint("F", "F", "fork"), KeyHint("m", "m", "name"),
+            ActionHint("fork", "fork"), ActionHint("name", "name"),
         )  # fmt: skip
 
     def update(self, view: View) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
 from lapis_tui.bindings import KEYS
@@ -33,8 +33,20 @@ class KeyHint:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ActionHint:
+    """An action of the whole screen, in the row by whatever key it has now."""
+
+    id: str
+    text: str
+
+
 def hints(
-    view: View, own: Sequence[KeyHint], table: Sequence[Key] = KEYS, *, typing: bool
+    view: View,
+    own: Sequence[KeyHint | ActionHint],
+    table: Sequence[Key] = KEYS,
+    *,
+    typing: bool,
 ) -> list[KeyHint]:
     """Return the keys that make sense now, the most wanted first."""
     if view.running or view.busy is not None:
@@ -47,7 +59,13 @@ def hints(
             KeyHint("tab", "Tab", "complete"),
         ]  # fmt: skip
     is_past = view.now.ahead is not None
-    out = list(own)
+    by_id = {key.id: _hint(key) for key in table}
+    out = [
+        replace(by_id[each.id], text=each.text)
+        if isinstance(each, ActionHint)
+        else each
+        for each in own
+    ]
     for key in table:
         is_apt = bool(key.hint)
         is_apt &= key.id != "answer" or bool(view.now.pending)
@@ -124,7 +142,7 @@ class KeysPane(LinePane):
 
     def update(
         self, view: View, layout: Layout, choices: Sequence[str],
-        own: Sequence[KeyHint], *, typing: bool,
+        own: Sequence[KeyHint | ActionHint], *, typing: bool,
     ) -> None:  # fmt: skip
         """Show the keys of `view`, or instead of them the `choices` of Tab."""
         width = self.size.width

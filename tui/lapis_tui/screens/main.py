@@ -22,7 +22,7 @@ from lapis_tui.panes import status
 from lapis_tui.panes.base import LinePane, fixed
 from lapis_tui.panes.body import Body
 from lapis_tui.panes.command import CommandInput, CommandLine
-from lapis_tui.panes.keys import KeyHint, KeysPane
+from lapis_tui.panes.keys import ActionHint, KeyHint, KeysPane
 from lapis_tui.panes.memory import MemoryPane
 from lapis_tui.panes.ours import PANES
 from lapis_tui.panes.plugged import PluggedPane
@@ -260,7 +260,7 @@ class MainScreen(TypingScreen, inherit_bindings=False):
         keys.complaint = self.query_one(CommandInput).complaint
         keys.update(view, self.layout_, choices, self._hints(), typing=typing)
 
-    def _hints(self) -> Sequence[KeyHint]:
+    def _hints(self) -> Sequence[KeyHint | ActionHint]:
         """Return the keys that the pane in focus wants in the row."""
         return getattr(self.focused, "hints", ())
 
