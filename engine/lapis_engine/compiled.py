@@ -25,10 +25,11 @@ AT_START: Final = (
 )  # fmt: skip
 FOR_PEOPLE: Final = (
     "apic.titles", "cpu.disasm", "cpu.effects", "devices.virtio.names",
-    "machine.catches", "machine.points", "machine.requests", "machine.stop",
-    "machine.terms", "machine.watches", "replay.roundtrip", "vmm.editing",
+    "machine.catches", "machine.io_watches", "machine.points", "machine.requests",
+    "machine.stop", "machine.terms", "machine.watches", "replay.roundtrip",
+    "vmm.editing",
     "vmm.guest_memory", "vmm.interference", "vmm.ioctls", "vmm.naming", "vmm.outside",
-    "vmm.peeking", "vmm.traps",
+    "vmm.overheard", "vmm.peeking", "vmm.traps",
 )  # fmt: skip
 SELDOM: Final = (
     "apic.regs", "cpu.breach", "cpu.guest_stops", "cpu.restart", "cpu.strict",

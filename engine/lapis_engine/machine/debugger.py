@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.errors import EngineError
 from lapis_engine.machine.editor import Editor
 from lapis_engine.machine.points import Point, Points
+from lapis_engine.machine.stop import Stop
 from lapis_engine.machine.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lapis_engine.machine.catches import Catches
+    from lapis_engine.machine.log import EventLog
     from lapis_engine.vmm.vcpu import Vcpu
 
 
@@ -21,13 +24,14 @@ class Debugger(Editor):
     """What stops a machine on the user's behalf; a `Machine` has it."""
 
     catches: Catches
+    log: EventLog
 
     def _attend_stops(self) -> None:
         """Begin with none."""
         self.points = Points(self.vm.core.set_breakpoints)
         """Breakpoints on instructions."""
-        self.watches = Watches(self.vm)
-        """Watchpoints on memory."""
+        self.watches = Watches(self.vm, self.log.observers)
+        """Watchpoints on memory, ports and MSRs."""
         self._goal: tuple[Vcpu, int] | None = None
         """A vCPU, and how many instructions it has retired where a run comes back."""
 
@@ -52,6 +56,39 @@ class Debugger(Editor):
 
     def _is_at_goal(self) -> bool:
         return self._goal is not None and self._goal[0].retired >= self._goal[1]
+
+    def asked(self, number: int, ran: int) -> Stop | None:
+        """Return the stop at what vCPU `number` has just done, `ran` instructions long.
+
+        Where nobody asked for one, or only watchpoints and none of them wants it, there
+        is none: the machine goes on.
+        """
+        attention = self.vm.attention
+        if not attention.must_stop():
+            return None
+        has_touched = self.watches.has_touched
+        stop = Stop("catch", ran, number, None, "asked to stop at an event")
+        told = self._told(stop)
+        if has_touched and told is stop:
+            attention.forget_stop()
+            return None
+        return told
+
+    def _told(self, stop: Stop) -> Stop:
+        """Return `stop`, or the stop at what was watched or caught in its place."""
+        watched = self.watched(stop.vcpu) if self.watches.has_touched else None
+        if watched is not None:
+            text, number = watched.text, watched.point
+            stop = replace(stop, reason="watchpoint", text=text, point=number)
+        return self.catches.told(stop)
+
+    def watched(self, number: int) -> Stop | None:
+        """Return the stop of a watchpoint at what vCPU `number` has done, if any."""
+        hit = self.watches.judged(number)
+        if hit is None:
+            return None
+        point = hit.watch.number
+        return Stop("watchpoint", 0, number, None, hit.text, point=point)
 
     @property
     def breakpoints(self) -> list[int]:

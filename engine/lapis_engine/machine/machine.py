@@ -164,7 +164,7 @@ class Machine(Debugger):
             vcpu = self.schedule.choose()
             if vcpu is None:
                 return self._all_asleep(ran)
-            asked = self._asked(vcpu, ran)
+            asked = self.asked(vcpu.id, ran)
             if asked is not None:
                 return asked
             budget, alone = self.schedule.budget(vcpu, limit - ran)
@@ -182,7 +182,7 @@ class Machine(Debugger):
             if stop is not None:
                 has_moved = done.ran or self.log.next_seq != seq
                 return stop if has_moved else replace(stop, turn=turn)
-            asked = self._asked(vcpu, ran)
+            asked = self.asked(vcpu.id, ran)
             if asked is not None:
                 return asked
             if self._is_at_goal():
@@ -214,7 +214,7 @@ class Machine(Debugger):
                 return self.catches.told(Stop("halted", ran, number, None, text))
             is_short = isinstance(out, exits.Bogus)
             stop = None if is_short else self._stop(vcpu, out, ran)
-            stop = stop or self._asked(vcpu, ran)
+            stop = stop or self.asked(vcpu.id, ran)
             if stop is not None:
                 return stop
         return Stop("budget", ran, number, None, f"{ran} instructions")
@@ -244,26 +244,6 @@ class Machine(Debugger):
         stop = Stop("halted", ran, self.schedule.current, None, text)
         return self.catches.told(stop)
 
-    def _asked(self, vcpu: Vcpu, ran: int) -> Stop | None:
-        """Stop if a watchpoint or an observer of the events asks for it.
-
-        Where only watchpoints asked and none of them wants it, the machine goes on.
-        """
-        attention = self.vm.attention
-        if not attention.must_stop():
-            return None
-        has_touched = self.watches.has_touched
-        hit = self.watches.judged(vcpu.id) if has_touched else None
-        if hit is not None:
-            text, number = hit.text, hit.watch.number
-            stop = Stop("watchpoint", ran, vcpu.id, None, text, point=number)
-        elif has_touched and not self.catches.has_caught:
-            attention.forget_stop()
-            return None
-        else:
-            stop = Stop("catch", ran, vcpu.id, None, "asked to stop at an event")
-        return self.catches.told(stop)
-
     def _stop(self, vcpu: Vcpu, out: Exit, ran: int) -> Stop | None:
         """Stop at an exit, unless it is for bhyve's userspace, or is passed.
 
@@ -280,8 +260,7 @@ class Machine(Debugger):
         else:
             self.log.note(Exited(vcpu.id, out.code, out.text, vcpu.regs.rip))
         reason = REASONS.get(type(out), "exit")
-        stop = Stop(reason, ran, vcpu.id, out, out.text, point=number)
-        return self.catches.told(stop)
+        return self._told(Stop(reason, ran, vcpu.id, out, out.text, point=number))
 
     # Requests.
 

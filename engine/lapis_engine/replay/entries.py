@@ -32,6 +32,8 @@ NEVER: Final = 1 << 63
 WRITTEN: Final = {"watchpoint": "catch"}
 """Reasons that are recorded by another name, which readers of all versions know: it
 tells that the run ended behind an instruction, and not why the user wanted that."""
+ANSWERS: Final = frozenset({"answer", "answer_by_device"})
+"""Verbs by which an access of the guest is made that waited for the user."""
 AT_ONCE: Final = frozenset({"budget", "breakpoint", "catch"})
 """Reasons of a stop that lies where instructions and events say; the others are met
 only by going on from there."""
@@ -101,10 +103,23 @@ def perform(machine: Machine, again: Entry, hit: Hit | None = None) -> None:
         if again.reason == "breakpoint" and is_there:
             _turn(machine, again)
     else:
+        machine.watches.forget_touched()
         acts.perform(machine, again.act)
     here = position(machine)
     if here != again.end:
         raise DivergedError(again.act, again.end, here)
+    if hit is not None and behind(machine, again) is not None:
+        hit(here)
+
+
+def behind(machine: Machine, again: Entry) -> Stop | None:
+    """Return the stop of a watchpoint at an access that an answer has just ended.
+
+    What else the user does stops nothing.
+    """
+    if again.act.verb not in ANSWERS or not machine.watches.has_touched:
+        return None
+    return machine.watched(again.act.args["number"])
 
 
 def advance(

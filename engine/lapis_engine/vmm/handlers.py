@@ -169,6 +169,8 @@ def _msr(run: Run, hw: Intercepted) -> exits.Exit | None:
 
 def serve_msr(run: Run, number: int, value: int | None) -> exits.Exit | None:
     """Do a RDMSR, or a WRMSR of `value`, as the engine does, past all traps."""
+    if run.vm.on_msr is not None:
+        run.vm.on_msr(run.vcpu, number)
     if value is not None:
         return _wrmsr(run, number, value)
     _rdmsr(run, number)

@@ -156,7 +156,7 @@ def _port(vm: Vm, place: Place) -> Answer | None:
     profile = vm.profile
     if profile.inout_sizes == "doubled" or not profile.in_keeps_upper_rax:
         return None
-    if hits(vm.traps.port, port, size):
+    if hits(vm.traps.port, port, size) or _is_heard(vm, port, size):
         return None
     device = vm.ports.find(port)
     if device is None:
@@ -170,6 +170,13 @@ def _port(vm: Vm, place: Place) -> Answer | None:
     if device.plain is None:
         return None
     return device.plain(device.state, port, size, vm.now)
+
+
+def _is_heard(vm: Vm, port: int, size: int) -> bool:
+    return any(
+        port < first + length and first < port + size
+        for first, length in vm.heard_ports
+    )
 
 
 def _unwatched(vm: Vm, answer: PlainWrite | None) -> PlainWrite | None:

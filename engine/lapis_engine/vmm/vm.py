@@ -149,6 +149,12 @@ class Vm:
     acts. For observers of events, whom no argument reaches."""
     printing: list[Printing] = field(default_factory=list)
     """Each is told what a port prints, as it does; they change nothing."""
+    heard_ports: tuple[tuple[int, int], ...] = ()
+    """Ports, first and bytes, of which each access is to be heard: none is answered
+    where it runs."""
+    on_msr: Callable[[Vcpu, int], None] | None = None
+    """Told a vCPU and an MSR before the engine serves a RDMSR or WRMSR; it changes
+    nothing."""
     on_watch: Callable[[], None] | None = None
     on_round: Callable[[], None] | None = None
     """Called after each round of a run."""

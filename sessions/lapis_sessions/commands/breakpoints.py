@@ -49,7 +49,7 @@ def _set(session: Session, bound: Bound, *, once: bool) -> None:
     machine = session.machine
     rip = machine.vcpu(session.selected).regs.linear_rip
     at = bound.number("address", rip)
-    vcpu, when, condition = _conditions(session, bound)
+    vcpu, when, condition = conditions(session, bound)
     plain = vcpu is None and condition is None and not once and "skip" not in bound
     if plain and at in machine.breakpoints:
         return
@@ -58,7 +58,7 @@ def _set(session: Session, bound: Bound, *, once: bool) -> None:
     session.stops.note(point.number, condition)
 
 
-def _conditions(
+def conditions(
     session: Session, bound: Bound
 ) -> tuple[int | None, Callable[[int], bool] | None, str | None]:
     """Return the vCPU, the question and its words, of those that were given."""
@@ -79,7 +79,7 @@ def watch(kind: str) -> Callable[[Session, Bound], list[StopPointView]]:
         if not 1 <= size <= MOST:
             raise CommandError(f"{kind} of {size} bytes: 1 to {MOST}")
         found = _places(session, at, size, physical="physical" in bound)
-        vcpu, when, condition = _conditions(session, bound)
+        vcpu, when, condition = conditions(session, bound)
         wanted = "change" if "change" in bound else kind
         machine = session.machine
         number = machine.points.take_number()
@@ -176,7 +176,7 @@ def switch(*, on: bool) -> Callable[[Session, Bound], list[StopPointView]]:
 def condition(session: Session, bound: Bound) -> list[StopPointView]:
     """Give one a condition, or take it away."""
     item = session.stops.found(bound.number("number"))
-    _, when, text = _conditions(session, bound)
+    _, when, text = conditions(session, bound)
     item.when = when
     session.stops.note(item.number, text)
     return views.of(session)

@@ -64,6 +64,7 @@ class Rules:
         rule was disabled, or vCPU `about` still waits; else "budget": there is no stop.
         """
         before, vcpus = self._retired(), set() if about is None else {about}
+        self._machine.watches.forget_touched()
         answered = 0
         while answered < AT_ONCE:
             turn = self._turn()
@@ -75,11 +76,9 @@ class Rules:
             if said:
                 return self._exit(request.vcpu, self._retired() - before, said)
             answered += 1
-            if self._machine.vm.attention.must_stop():
-                ran = self._retired() - before
-                text = "asked to stop at an event"
-                stop = Stop("catch", ran, request.vcpu, None, text)
-                return self._machine.catches.told(stop)
+            stop = self._machine.asked(request.vcpu, self._retired() - before)
+            if stop is not None:
+                return stop
         if not answered:
             return None
         ran = self._retired() - before

@@ -193,6 +193,11 @@ WINDBG: Final[Table] = (
                  f"ba {how}{size} 0x500")
         for how, ours in (("w", "watch"), ("r", "awatch")) for size in (1, 2, 4, 8)
     ),
+    *(
+        Spelling(f"ba i{size} {{word}}", f"awatch port {{word}} {size}",
+                 f"ba i{size} 0x3f8")
+        for size in (1, 2, 4)
+    ),
     Spelling("ba e1 {address}", "break {address}", "ba e1 0x1234"),
     *(
         Spelling(f"d{unit} {{expression}}[ L{{n}}]",

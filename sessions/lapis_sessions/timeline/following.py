@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.machine.stop import Stop
 from lapis_engine.replay.capture import Position
-from lapis_engine.replay.entries import HITS
+from lapis_engine.replay.entries import HITS, behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,13 +195,14 @@ class _Walk:
         to = Position(goal, 0, 0) if entry.moves and goal < last else entry.end
         with timeline.following(self._heard):
             try:
-                timeline.through(entry, to, self._hit)
+                timeline.through(entry, to, self._hit if entry.moves else None)
             except _Came:
                 came = True
         if came:
             timeline.end_entry()
         if not entry.moves:
             self._acts.append(entry.act.verb)
+            return behind(timeline.machine, entry)
         if not self._stops or self._stops[-1].reason not in HITS:
             return None
         stop = self._stops[-1]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
+from lapis_engine.why.msrs import NAMES
 from lapis_sessions.views import catches
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class StopPointView:
     once: bool
     address: int | UnsetType = UNSET
     size: int | UnsetType = UNSET
-    """Bytes."""
+    """Bytes; of ports and MSRs how many."""
     vcpu: int | UnsetType = UNSET
     condition: str | UnsetType = UNSET
     skip: int | UnsetType = UNSET
@@ -59,7 +60,18 @@ def _point(session: Session, point: Point) -> StopPointView:
 def _watch(session: Session, watch: Watch) -> StopPointView:
     size = sum(length for _, length in watch.places)
     what = f"{size} bytes at {watch.address:#x}"
+    if watch.space != "memory":
+        what = _io_place(watch.space, watch.address, size)
     return _row(session, watch, watch.kind, what, watch.address, size)
+
+
+def _io_place(space: str, first: int, size: int) -> str:
+    """Return which ports or MSRs are watched, with the name of one that has one."""
+    word = "MSR" if space == "msr" else "port"
+    if size > 1:
+        return f"{word}s {first:#x} to {first + size - 1:#x}"
+    name = NAMES.get(first) if space == "msr" else None
+    return f"{word} {first:#x}{f' {name}' if name else ''}"
 
 
 def _catch(row: CatchView) -> StopPointView:
