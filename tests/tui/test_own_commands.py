@@ -143,6 +143,9 @@ def test_a_pane_is_exported_at_its_size(tmp_path: Path) -> None:
         ("screenshot .", "ends neither"),
         ("export svg e.svg memory", "memory is not in view; 6 shows it"),
         ("export svg e.svg nosuch", "pane 'nosuch' is not one of"),
+        ("screnshot s.svg", "did you mean screenshot?"),
+        ("layuot memory", "did you mean layout?"),
+        ("stpe", "did you mean step?"),
         ("export png e.png", "there is no command 'export'"),
     ],
 )

@@ -88,6 +88,8 @@ class LapisApp(TouringApp):
         if own.knows(message.line):
             self.main.leave()
             await self._do_own(message.line)
+        elif own.is_meant(message.line, self.session_names):
+            await self._do_own(message.line)  # which says what was meant
         elif not self._at_work:
             self._entered = message.line
             self._do(message.line, quiet=False)

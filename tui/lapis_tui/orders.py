@@ -72,6 +72,8 @@ class OrdersApp(KeyboardApp):
         self._painter = Painter(self.post_message)
         self.session_topics = session.topics() + own.topics()
         """(usage, aliases, help) of every command, of the screen's own last."""
+        self.session_names = tuple(session.registry.names)
+        """Of the session's commands."""
         self.entries = palette.entries(session.registry, own.OWN)
         """What the palette offers."""
         self._worker = Worker(session, self.post_message)

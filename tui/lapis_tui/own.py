@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lapis_sessions.registry import Argument, Command, NoNames, Registry
+from lapis_sessions.text.near import nearest
 from lapis_tui.bindings import KEYS
 from lapis_tui.layouts import LAYOUTS, NEEDS
 from lapis_tui.theme import THEMES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lapis_sessions.registry import Bound
 
 
@@ -139,6 +142,17 @@ def knows(line: str) -> bool:
     words = line.split()
     firsts = {name.split()[0] for name in OWN.names}
     return bool(words) and words[0] in firsts
+
+
+def is_meant(line: str, others: Iterable[str]) -> bool:
+    """Tell whether a line that is nobody's is most like one of these.
+
+    `others` are the names of the session's commands.
+    """
+    word, *_ = line.split() or [""]
+    names = [name for name in OWN.names if " " not in name]
+    is_others = any(each.split()[0] == word for each in others)
+    return not is_others and nearest(word, [*names, *others]) in names
 
 
 def topics() -> list[tuple[str, str, str]]:

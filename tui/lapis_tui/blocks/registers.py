@@ -21,6 +21,14 @@ LONG = (("rax", "r8"), ("rbx", "r9"), ("rcx", "r10"), ("rdx", "r11"),
         ("rip", "rflags"))  # fmt: skip
 LEGACY = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp")
 SEGMENTS = ("cs", "ss", "ds", "es", "fs", "gs")
+Grid = tuple[tuple[str, ...], ...]
+LONG_GRID: Grid = (*LONG, ("cr2", "cr0"), ("cr3", "cr4", "efer"), SEGMENTS)
+LEGACY_GRID: Grid = (
+    *((name, segment) for name, segment in zip(LEGACY, SEGMENTS, strict=False)),
+    *((name,) for name in LEGACY[len(SEGMENTS) :]),
+    ("rip", "rflags"), ("cr0", "cr2"), ("cr3", "cr4", "efer"),
+)  # fmt: skip
+"""What the cursor goes through, row by row as the block has it."""
 FLAGS = (
     (11, "of"), (10, "df"), (9, "if"), (8, "tf"), (7, "sf"), (6, "zf"), (4, "af"),
     (2, "pf"), (0, "cf"), (14, "nt"), (16, "rf"), (17, "vm"), (18, "ac"),
@@ -36,13 +44,16 @@ class Registers:
 
     now: Mapping[str, int]
     before: Mapping[str, int]
+    chosen: str | None = None
+    """The register under the cursor."""
 
     def cell(self, name: str, digits: int, label: str = "") -> Line:
         """Return `name value`, marked when it has changed."""
         line = Line()
         label = label or f"{name:<3}"
         value = self.now.get(name, 0)
-        return line.extend(_cell(label, value, digits, is_changed=self.changed(name)))
+        cell = _cell(label, value, digits, is_changed=self.changed(name))
+        return line.extend(_marked(cell) if name == self.chosen else cell)
 
     def changed(self, name: str) -> bool:
         """Tell whether it differs from the stop before."""
@@ -52,6 +63,31 @@ class Registers:
 @lru_cache(4096)
 def _cell(label: str, value: int, digits: int, *, is_changed: bool) -> Line:
     return Line(label, "label").extend(number(value, digits, mark=is_changed))
+
+
+def _marked(cell: Line) -> Line:
+    """Return a cell with the cursor on its value, which comes after its label."""
+    (label, role), *_ = cell.spans
+    return Line(label, role).add(cell.plain[len(label) :], "caret")
+
+
+def grid(*, long: bool) -> Grid:
+    """Return the registers that the cursor goes through, as they stand in the block."""
+    return LONG_GRID if long else LEGACY_GRID
+
+
+def moved(name: str, by: tuple[int, int], within: Grid) -> str:
+    """Return the register so many rows down and columns to the right, at most.
+
+    >>> moved("rax", (1, 1), LONG_GRID), moved("cr2", (9, -1), LONG_GRID)
+    ('r9', 'es')
+    """
+    row = next((at for at, names in enumerate(within) if name in names), 0)
+    column = within[row].index(name) if name in within[row] else 0
+    row = min(max(row + by[0], 0), len(within) - 1)
+    names = within[row]
+    column = min(column, len(names) - 1) + by[1]
+    return names[min(max(column, 0), len(names) - 1)]
 
 
 def render(regs: Registers, *, long: bool) -> list[Line]:

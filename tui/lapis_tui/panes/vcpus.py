@@ -15,8 +15,11 @@ from lapis_tui.blocks.lines import Line
 from lapis_tui.blocks.registers import Registers
 from lapis_tui.blocks.vcpu_columns import BESIDE, COLUMN, columns, split
 from lapis_tui.panes.base import LinePane
+from lapis_tui.panes.keys import KeyHint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.binding import BindingType
 
@@ -29,7 +32,8 @@ STATES = {
     "never-started": (".", "dim"), "wait-for-sipi": ("~", "warn"),
 }  # fmt: skip
 """A glyph and a role for each state."""
-SET = "set "
+IN_REGISTERS = frozenset({"point", "edit", "unchoose"})
+"""Actions of keys that are the screen's while no register has the cursor."""
 LEAST_CODE = 4
 """Rows of disassembly at least, even where the pane must scroll."""
 
@@ -40,13 +44,16 @@ def shown(view: View, width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return columns(count, view.selected, len(view.now.vcpus)), split(width, count)
 
 
-def render(view: View, size: tuple[int, int]) -> list[Line]:
-    """Return the pane: a row of all vCPUs if some have no column, then the columns."""
+def render(view: View, size: tuple[int, int], chosen: str | None = None) -> list[Line]:
+    """Return the pane: a row of all vCPUs if some have no column, then the columns.
+
+    `chosen` is the register of the selected vCPU that has the cursor.
+    """
     width, height = size
     ids, widths = shown(view, width)
     out = [strip(view, width)] if len(ids) < len(view.now.vcpus) else []
     blocks = [
-        column(view, number, cells, height - len(out))
+        column(view, number, cells, height - len(out), chosen)
         for number, cells in zip(ids, widths, strict=True)
     ]
     return out + lines.columns(blocks, widths)
@@ -83,12 +90,14 @@ def _state(view: View, vcpu: VcpuSnapshot) -> tuple[str, str, str]:
     return *STATES[vcpu.state], vcpu.state
 
 
-def column(view: View, number: int, width: int, height: int) -> list[Line]:
+def column(
+    view: View, number: int, width: int, height: int, chosen: str | None = None
+) -> list[Line]:
     """Return one vCPU's column."""
     vcpu = view.now.vcpus[number]
-    block = registers.render(
-        Registers(vcpu.regs, view.before.vcpus[number].regs), long=vcpu.mode == "long"
-    )
+    mine = chosen if number == view.selected else None
+    regs = Registers(vcpu.regs, view.before.vcpus[number].regs, mine)
+    block = registers.render(regs, long=vcpu.mode == "long")
     head = [header(view, vcpu, width)]
     if width >= BESIDE:
         return head + _beside(view, vcpu, block, width, height - 1)
@@ -176,12 +185,19 @@ class VcpusPane(LinePane):
     ABOUT = (
         "Registers and code of the vCPUs, as many side by side as fit; `>` is the "
         "next instruction, `*` what has changed since the stop before. The row above "
-        "the code says where RIP is, and why a vCPU does not run."
+        "the code says where RIP is, and why a vCPU does not run. e goes to a register "
+        "of the selected vCPU, arrows to others, Enter takes its new value, Esc is out."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,up", "cursor(-1)", "cursor up in the code", show=False),
         Binding("j,down", "cursor(1)", "cursor down in the code", show=False),
-        Binding("e", "edit", "write a register: rax, rip, flags.if", show=False),
+        Binding("e", "choose", "go to the registers, to write one", show=False),
+        Binding("k,up", "point(-1, 0)", "the register above", show=False),
+        Binding("j,down", "point(1, 0)", "the register below", show=False),
+        Binding("left", "point(0, -1)", "the register to the left", show=False),
+        Binding("right", "point(0, 1)", "the register to the right", show=False),
+        Binding("enter", "edit", "write the register", show=False),
+        Binding("escape", "unchoose", "leave the registers", show=False),
     ]
 
     class Clicked(Message):
@@ -191,6 +207,9 @@ class VcpusPane(LinePane):
             """Carry its number."""
             super().__init__()
             self.vcpu = vcpu
+
+    class RegisterChosen(Message):
+        """The cursor is on another register, or on none."""
 
     class CursorMoved(Message):
         """The cursor is to go up or down in the disassembly."""
@@ -204,6 +223,21 @@ class VcpusPane(LinePane):
         """Start empty."""
         super().__init__(id="vcpus")
         self._view: View | None = None
+        self._chosen: str | None = None
+        """The register under the cursor, while there is one."""
+
+    @property
+    def hints(self) -> Sequence[KeyHint]:
+        """What this pane's keys do."""
+        if self._chosen is None:
+            return (KeyHint("e", "e", "edit"),)
+        return KeyHint("enter", "Enter", "write"), KeyHint("escape", "Esc", "leave")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """Have one cursor at a time: in the code, or in the registers."""
+        if self._chosen is None:
+            return action not in IN_REGISTERS
+        return action != "cursor"
 
     def want(self, so_far: Wanted) -> Wanted:
         """Ask for as many instructions as there may be room for."""
@@ -212,11 +246,35 @@ class VcpusPane(LinePane):
     def update(self, view: View) -> None:
         """Show `view`."""
         self._view = view
-        self.draw(partial(render, view))
+        self.draw(partial(render, view, chosen=self._chosen))
+
+    def _choose(self, name: str | None) -> None:
+        self._chosen = name
+        self.post_message(self.RegisterChosen())
+
+    def action_choose(self) -> None:
+        """Put the cursor on the first register, or take its new value."""
+        if self._chosen is None:
+            self._choose("rax")
+        else:
+            self.action_edit()
+
+    def action_unchoose(self) -> None:
+        """Take the cursor away."""
+        self._choose(None)
+
+    def action_point(self, rows: int, columns: int) -> None:
+        """Move the cursor among the registers."""
+        if self._view is not None and self._chosen is not None:
+            within = registers.grid(long=self._view.vcpu.mode == "long")
+            self._choose(registers.moved(self._chosen, (rows, columns), within))
 
     def action_edit(self) -> None:
-        """Begin the command that writes a register; its name is completed there."""
-        self.post_message(self.Begun(SET, len(SET)))
+        """Begin the command that writes the register; its value is what is typed."""
+        view, name = self._view, self._chosen
+        if view is not None and name is not None:
+            head, value = f"set {name} = ", f"{view.vcpu.regs[name]:#x}"
+            self.post_message(self.Begun(head + value, len(head), len(value)))
 
     def action_cursor(self, by: int) -> None:
         """Ask for the cursor to move."""

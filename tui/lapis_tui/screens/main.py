@@ -474,6 +474,10 @@ class MainScreen(TypingScreen, inherit_bindings=False):
             self.view = self.view.moved(message.by)
             self.draw()
 
+    def on_vcpus_pane_register_chosen(self) -> None:
+        """Show the cursor, and its keys."""
+        self.draw()
+
     def on_line_pane_turned(self) -> None:
         """Have the next pictures hold what the pane has turned to."""
         self._look()
