@@ -12,6 +12,7 @@ from lapis_engine.boot import (
     flat,
     foreign,
     linux,
+    machine_image,
     multiboot,
     pvh,
 )
@@ -46,6 +47,7 @@ LOADERS: Final = (
     Loader("PVH", pvh.takes, pvh.load, PC),
     Loader("elf", lambda data: data.startswith(elf_format.MAGIC), elf.load),
     Loader("Linux", linux.takes, linux.load, PC),
+    Loader("machine image", machine_image.takes, machine_image.load, PC),
 )
 """Asked in this order. A flat binary is none: it has nothing to be known by."""
 

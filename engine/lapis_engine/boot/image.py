@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lapis_engine.boot.machine_state import MachineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,14 @@ class LongEntry:
     """First address above the stack, aligned to 16."""
 
 
-EntryPoint = ResetEntry | RealEntry | ProtectedEntry | LongEntry
+@dataclass(frozen=True, slots=True)
+class SavedEntry:
+    """Every vCPU where it was, with its APIC: see `saved.resumption`."""
+
+    state: MachineState
+
+
+EntryPoint = ResetEntry | RealEntry | ProtectedEntry | LongEntry | SavedEntry
 """The closed union: a consumer matches on it and ends with `assert_never`."""
 
 

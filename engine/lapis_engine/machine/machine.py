@@ -12,6 +12,7 @@ from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import icr_rules, lvt
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.regs import ESR_SEND_ILLEGAL
+from lapis_engine.boot.image import SavedEntry
 from lapis_engine.cause import sentence
 from lapis_engine.cpu.intercepts import CR3_WRITE
 from lapis_engine.cpu.model.catalog import cpu_named
@@ -26,6 +27,7 @@ from lapis_engine.machine.debugger import Debugger
 from lapis_engine.machine.log import EventLog
 from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.stop import NotRunnableError, Stop
+from lapis_engine.saved import resumption
 from lapis_engine.saved import transfer as saved_state
 from lapis_engine.vmm import (
     address_map,
@@ -106,6 +108,8 @@ class Machine(Debugger):
             # Differs from the SDM: LVT entries are masked at reset. As QEMU
             # (`apic_reset_common`), on whose word the BIOS of Bochs takes IRQ 0.
             self.vm.vcpus[0].apic.lvt_lint0 = LINT0_EXTINT
+        if isinstance(plan.entry, SavedEntry):
+            resumption.put(self.vm, plan.entry.state)
         if config.on_reset == "reboot":
             self.vm.power_on = power_on.keep(self.vm, plan)
         self.schedule = Schedule(self.vm, config.quantum)

@@ -17,6 +17,7 @@ from lapis_engine.boot.image import (
     ProtectedEntry,
     RealEntry,
     ResetEntry,
+    SavedEntry,
 )
 from lapis_engine.cpu.context import FCW_RESET, MXCSR_RESET, XCR0_RESET
 from lapis_engine.cpu.model import instructions
@@ -55,6 +56,7 @@ from lapis_engine.vmm.vm import Vm
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from lapis_engine.boot.image import EntryPoint
     from lapis_engine.cpu.core import Core
     from lapis_engine.cpu.model.catalog import Cpu
     from lapis_engine.cpu.registers import Registers
@@ -228,11 +230,9 @@ def place(memory: PhysicalMemory, plan: BootPlan, blob: Blob, size: int) -> None
         ) from error
 
 
-def _enter(
-    regs: Registers, entry: ResetEntry | RealEntry | ProtectedEntry | LongEntry
-) -> None:
+def _enter(regs: Registers, entry: EntryPoint) -> None:
     match entry:
-        case ResetEntry():
+        case ResetEntry() | SavedEntry():
             return
         case RealEntry():
             reset.real_entry(regs, entry.cs, entry.ip)

@@ -69,7 +69,7 @@ def load(processor: Processor, run: Run, mark: Mark) -> HwExit | None:
     _gather(context)
     result = processor(run)
     if isinstance(result, Budget):
-        _spread(context)
+        spread(context)
     return result
 
 
@@ -97,7 +97,7 @@ def _gather(context: Context) -> None:
     floats.mxcsr |= raised & SHOWN | (UE | PE if raised & FLUSHED else 0)
 
 
-def _spread(context: Context) -> None:
+def spread(context: Context) -> None:
     """Have SSE do as MXCSR says. FTZ counts while underflow is masked only."""
     floats = context.floats
     floats.sse.flags = floats.mxcsr & SHOWN
