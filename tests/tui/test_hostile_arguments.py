@@ -25,7 +25,7 @@ USUAL = {
     "file": "a.lapis", "first": "a.lapis", "second": "a.lapis", "guest": "ipi-ping",
     "name": "lost-sipi", "piece": "start:end", "text": "note", "out": "out",
     "at": "end", "commands": "where", "until": "1", "answers": "any = 1",
-    "word": "script", "memory": "1M",
+    "word": "script", "memory": "1M", "qmp": "no.sock",
 }  # fmt: skip
 """What an argument is while another one is the hostile one."""
 NEEDED = {

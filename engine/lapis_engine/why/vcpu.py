@@ -10,7 +10,7 @@ from lapis_engine.events import InitReceived, Interfered, SipiReceived
 from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm import arbitration, fabric, unreached
 from lapis_engine.vmm import run_state as runstate
-from lapis_engine.why import gates, wakes
+from lapis_engine.why import gates, last_command, wakes
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _text(
     return f"vCPU {it.id} does not run: {'; '.join(told)}{end}"
 
 
-BESIDE: Final = frozenset({"unreached", "interfered"})
+BESIDE: Final = frozenset({"unreached", "interfered", "icr"})
 """Reasons that `Machine.why_not_runnable` does not give."""
 
 
@@ -125,6 +125,8 @@ def _missed(machine: Machine, it: Vcpu) -> Iterator[Reason]:
         found = told.get(mode)
         if found is not None:
             yield found
+    if "sipi" not in told:
+        yield from last_command.missed(machine, it)
 
 
 def _halted(it: Vcpu) -> Reason:

@@ -54,6 +54,7 @@ KNOWN = (
         "guests", "finding", "guests",
         "List the guests that come with Lapis, and those that were opened last.",
     ),
+    Known("import", "importing", "import_group", "Open machines that run elsewhere."),
     Known("machines", "lists", "machines", "List the platforms that --machine takes."),
     Known(
         "man", "finding", "man",

@@ -1,0 +1,242 @@
+"""A guest that is stuck under QEMU is read by its monitor, and goes on here.
+
+Where QEMU is installed it runs, and steps beside; else, and also, what it answered once
+is played. To record that anew: `python tests/sessions/test_monitor.py`.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from rigs import fake_qmp
+from rigs.fake_qmp import Conversation, digest, serving
+from rigs.qemu_machine import QEMU, stuck
+from rigs.remote_protocol import GPRS, Registers
+
+from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
+from lapis_engine.machine.machine import Machine
+from lapis_engine.replay.digest import Digester
+from lapis_plugins.host import discover
+from lapis_sessions.monitor import opening, reading
+from lapis_sessions.monitor.channel import Channel, address
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.session import Session
+from lapis_tui.cli.main import main
+
+STEPS = 1000
+CASES = {
+    "stuck-sipi": ("why vcpu 1", "icr", "which goes to nobody"),
+    "stuck-tpr": ("irq why 0x41 0", "class", "PPR is 0x50 because TPR is 0x50"),
+    "stuck-lvt": ("irq why 0x40 0", "lvt-mask", "LVT timer (0x30040) names it and is"),
+}
+"""Guest -> what is asked, the rule that is the cause, and some of its sentence."""
+needs_qemu = pytest.mark.skipif(QEMU is None, reason="QEMU is not installed")
+
+
+def read(path: str) -> Session:
+    found = reading.read(path, 30, pause=False, cpu="lapis")
+    return opening.opened(found, SessionOptions(), discover().extensions)
+
+
+@pytest.fixture
+def played(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
+    """A session of what QEMU answered once of a guest."""
+    with serving(tmp_path / "qmp", fake_qmp.load(request.param)) as fake:
+        session = read(fake.path)
+    yield session
+    session.release()
+
+
+def registers(machine: Machine, number: int) -> Registers:
+    """The registers of a vCPU as a stub has them."""
+    regs = machine.vcpu(number).regs
+    gpr = dict(zip(GPR_NAMES, regs.gpr, strict=True))
+    selectors = {name: regs.selector(index) for index, name in enumerate(SEGMENT_NAMES)}
+    order = ("cs", "ss", "ds", "es", "fs", "gs")
+    return Registers(
+        tuple(gpr[name] for name in GPRS),
+        regs.rip,
+        regs.rflags,
+        tuple(selectors[name] for name in order),
+    )
+
+
+# With QEMU.
+
+
+@needs_qemu
+@pytest.mark.parametrize("machine", ["pc", "q35"])
+@pytest.mark.parametrize("guest", CASES)
+def test_a_thousand_instructions_give_qemus_registers(
+    guest: str, machine: str, tmp_path: Path
+) -> None:
+    with stuck(guest, tmp_path, machine) as it:
+        session = read(it.qmp)
+        assert registers(session.machine, 0) == it.stub.registers(0)
+        for count in range(STEPS):
+            assert session.step(1).retired == 1
+            wanted = it.stub.step(0)
+            assert registers(session.machine, 0) == wanted, (count, hex(wanted.rip))
+        assert registers(session.machine, 1) == it.stub.registers(1)
+        after = read(it.qmp)
+    assert vectors_and_memory(session) == vectors_and_memory(after)
+
+
+def vectors_and_memory(session: Session) -> dict[str, str]:
+    """Every register, x87 and SSE with them, and every page of memory."""
+    fields = Digester(session.machine).fields()
+    wanted = ("vcpu0.", "vcpu1.", "memory ")
+    few = (".retired", ".tsc", ".msr", ".dr", ".vie", ".apic")
+    return {
+        name: value
+        for name, value in fields.items()
+        if name.startswith(wanted) and not any(each in name for each in few)
+    }
+
+
+@needs_qemu
+def test_qemu_is_left_as_it_was(tmp_path: Path) -> None:
+    with stuck("stuck-tpr", tmp_path) as it:
+        before = [it.stub.registers(number) for number in (0, 1)]
+        read(it.qmp)
+        with Channel(address(it.qmp), 30) as channel:
+            status = channel.command("query-status")
+        assert [it.stub.registers(number) for number in (0, 1)] == before
+    assert (status["status"], status["running"]) == ("debug", False)
+
+
+# Without.
+
+
+@pytest.mark.parametrize("guest", CASES)
+def test_the_cause_is_told(
+    guest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line, rule, words = CASES[guest]
+    with serving(tmp_path / "qmp", fake_qmp.load(guest)) as fake:
+        assert main(["import", "qemu", "--qmp", fake.path, "-c", line, "--json"]) == 0
+    told = capsys.readouterr()
+    result = json.loads(told.out)["result"]
+    found = {each["rule"]: each["text"] for each in result["reasons"]}
+    assert words in found[rule]
+    assert words in result["text"]
+    assert "2 vCPUs, 4 MiB of RAM" not in told.out
+
+
+@pytest.mark.parametrize("played", CASES, indirect=True)
+def test_a_thousand_instructions_give_what_qemu_gave(
+    played: Session, request: pytest.FixtureRequest
+) -> None:
+    name = request.node.callspec.params["played"]
+    trace = fake_qmp.load(name).trace
+    assert len(trace) == STEPS
+    for count, wanted in enumerate(trace):
+        played.step(1)
+        assert digest(registers(played.machine, 0)) == wanted, count
+
+
+@pytest.mark.parametrize("played", ["stuck-lvt"], indirect=True)
+def test_what_was_imported_is_gone_back_to(played: Session) -> None:
+    digester = Digester(played.machine)
+    beginning = digester.digest()
+    played.execute("step 700")
+    middle = digester.digest()
+    played.execute("run 30000")
+    assert played.execute("goto 700").ok
+    assert digester.digest() == middle
+    assert played.execute("reverse-step 700").ok
+    assert digester.digest() == beginning
+
+
+def test_a_recording_of_it_replays_without_qemu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = str(tmp_path / "a.lapis")
+    with serving(tmp_path / "qmp", fake_qmp.load("stuck-sipi")) as fake:
+        done = ["-c", "step 500", "-c", "ipi init --to 1", "-c", "run 900"]
+        line = ["import", "qemu", "--qmp", fake.path, "--record", recording]
+        assert main([*line, *done]) == 0
+    assert main(["session", "verify", recording]) == 0
+    capsys.readouterr()
+    assert main(["replay", recording, "-c", "goto start", "-c", "print rip"]) == 0
+    assert "0x100f6" in capsys.readouterr().out
+
+
+def test_json_alone_lists_what_was_read_and_what_was_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(tmp_path / "qmp", fake_qmp.load("stuck-sipi")) as fake:
+        assert main(["import", "qemu", "--qmp", fake.path, "--json"]) == 0
+        assert "stop" not in fake.asked
+        assert "cont" not in fake.asked
+    found = json.loads(capsys.readouterr().out)
+    assert [each["state"] for each in found["processors"]] == [
+        "running", "wait-for-sipi",
+    ]  # fmt: skip
+    assert found["memory"] == 4 << 20
+    assert found["held"] < 1 << 20
+    assert any("LSTAR" in each for each in found["left_out"])
+
+
+def test_a_machine_that_runs_is_paused_only_where_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = fake_qmp.load("stuck-sipi")
+    paused = said.answers[fake_qmp.key("query-status", {})]
+    said.answers["stop {}"] = {"return": {}}
+
+    def runs(command: str, reply: fake_qmp.Reply) -> bytes:
+        if command == "query-status" and "stop" not in fake.asked:
+            reply = {**reply, "return": {"status": "running", "running": True}}
+        elif command == "query-status":
+            reply = {**reply, **paused}
+        return fake_qmp.honest(command, reply)
+
+    with serving(tmp_path / "a", said, runs) as fake:
+        assert main(["import", "qemu", "--qmp", fake.path, "--json"]) == 2
+        assert "stop" not in fake.asked
+    assert "the machine runs: pause it" in capsys.readouterr().err
+    with serving(tmp_path / "b", said, runs) as fake:
+        assert main(["import", "qemu", "--qmp", fake.path, "--pause", "--json"]) == 0
+        assert "cont" not in fake.asked
+
+
+# The fixtures.
+
+
+def write(guest: str) -> None:
+    """Have QEMU answer, and keep that."""
+    said = Conversation()
+
+    class Heard(Channel):
+        def command(self, name: str, **arguments: Any) -> Any:
+            found = super().command(name, **arguments)
+            if name == "pmemsave":
+                data = Path(arguments["filename"]).read_bytes()
+                for at in range(0, len(data), fake_qmp.PAGE):
+                    page = data[at : at + fake_qmp.PAGE]
+                    if any(page):
+                        said.pages[arguments["val"] + at] = page
+            else:
+                said.answers[fake_qmp.key(name, arguments)] = {"return": found}
+            return found
+
+    with TemporaryDirectory() as folder, stuck(guest, Path(folder)) as it:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "Channel", Heard)
+            reading.read(it.qmp, 30, pause=False, cpu="lapis")
+        said.trace = [digest(it.stub.step(0)) for _ in range(STEPS)]
+    said.save(guest)
+
+
+if __name__ == "__main__":
+    for each in CASES:
+        write(each)
