@@ -19,6 +19,19 @@ class Cause:
         return self.text
 
 
+@record
+class Undelivered:
+    """The exception that kept another event from its handler."""
+
+    vector: int
+    error: int | None
+    cr2: int | None
+    rule: str | None
+    """Code of the rule that was broken; None where it is not known."""
+    values: tuple[int, ...]
+    """What broke it."""
+
+
 def sentence(cause: Cause | None) -> str:
     """Return the sentence as outputs have it: of no cause, the empty string."""
     return "" if cause is None else cause.text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lapis_engine.frozen import record
 
 if TYPE_CHECKING:
-    from lapis_engine.cause import Cause
+    from lapis_engine.cause import Cause, Undelivered
 
 
 @record
@@ -312,6 +312,8 @@ class ExceptionRaised:
     """Code of the rule of the manual that the instruction broke, if it is known."""
     values: tuple[int, ...] = ()
     """What broke it: numbers for the sentence of that rule; none in older events."""
+    failed: Undelivered | None = None
+    """What kept it from its handler; the next exception, or a shutdown, is of that."""
 
 
 @record

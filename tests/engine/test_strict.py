@@ -156,7 +156,8 @@ def real(code: str) -> tuple[Rig, Registers]:
     return found, regs
 
 
-LIMIT = (GP, 0, "segment")
+LIMIT = (GP, 0, "segment-limit")
+TYPE, NULL = (GP, 0, "segment-type"), (GP, 0, "segment-null")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ LIMIT = (GP, 0, "segment")
         ("a0ffff", 0, None),
         ("8b1effff", 0, LIMIT),
         ("67a100000100", 0, LIMIT),
-        ("8b4601", 0, (SS_FAULT, 0, "segment")),
+        ("8b4601", 0, (SS_FAULT, 0, "segment-limit")),
     ],
 )
 def test_64_kib_in_real_mode(
@@ -200,11 +201,11 @@ def test_real_mode_with_segments_of_4_gib() -> None:
     [
         (Segment(0x18, 0x1000, 0xFFF, 0x40_9300), "8b03", 0xFFC, None),
         (Segment(0x18, 0x1000, 0xFFF, 0x40_9300), "8b03", 0xFFD, LIMIT),
-        (Segment(0x18, 0x1000, 0xFFF, 0x40_9100), "8903", 0, LIMIT),
+        (Segment(0x18, 0x1000, 0xFFF, 0x40_9100), "8903", 0, TYPE),
         (Segment(0x18, 0x1000, 0xFFF, 0x40_9100), "8b03", 0, None),
         (Segment(0x18, 0, 0xFFF, 0x40_9700), "8b03", 0xFFF, LIMIT),
         (Segment(0x18, 0, 0xFFF, 0x40_9700), "8b03", 0x1000, None),
-        (Segment(0, 0, 0, 0), "8b03", 0, LIMIT),
+        (Segment(0, 0, 0, 0), "8b03", 0, NULL),
         (Segment(0, 0, 0, 0), "8d03", 0, None),
         (Segment(0, 0, 0, 0), "89c3", 0, None),
     ],
@@ -252,7 +253,7 @@ def test_how_a_run_is_cut_changes_nothing(cut: int) -> None:
     assert states[0][3] == bytes(n * 13 & 0xFF for n in range(16))
 
 
-SS_LIMIT = (SS_FAULT, 0, "segment")
+SS_LIMIT = (SS_FAULT, 0, "segment-limit")
 IMPLIED = [
     # Strings: bx in SI and DI; "Limit Checking": an element lies within, or it is #GP.
     ("a5", 0xFFFE, None), ("a5", 0xFFFF, LIMIT), ("a4", 0xFFFF, None),
@@ -353,7 +354,7 @@ def test_the_stack_in_protected_mode(
 
 
 def test_a_string_by_a_null_segment() -> None:
-    for code, came in (("ac", LIMIT), ("36ac", None), ("aa", None)):
+    for code, came in (("ac", NULL), ("36ac", None), ("aa", None)):
         found, regs = rig(code, wide=False)
         regs.set_segment(DS, Segment(0, 0, 0, 0))
         regs.gpr[6] = regs.gpr[7] = 0x2000
@@ -369,6 +370,6 @@ def test_a_checked_string_goes_on_however_it_is_cut(cut: int) -> None:
     while done < 60 and not found.events(0):
         done += run(found.vm, found.vcpu(0), budget=min(cut, 60 - done)).ran
     raised = next(e for e in found.events(0) if isinstance(e, ExceptionRaised))
-    assert (raised.vector, raised.rule) == (GP, "segment")
+    assert (raised.vector, raised.rule) == (GP, "segment-limit")
     assert regs.gpr[1] & 0xFFFF == 1
     assert regs.gpr[6] & 0xFFFF == 0xFFFF

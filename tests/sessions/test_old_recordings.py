@@ -59,5 +59,16 @@ def test_an_old_recording_comes_to_what_it_came_to_then(path: Path) -> None:
     assert {branch.name for branch in recording.branches} == set(expected["branches"])
     for name, wanted in expected["branches"].items():
         found = come_to(session, name)
+        found["events"] = [
+            as_told(*pair)
+            for pair in zip(found["events"], wanted["events"], strict=True)
+        ]
         for key, value in wanted.items():
             assert found[key] == value, (name, key)
+
+
+def as_told(found: list[Any], wanted: list[Any]) -> list[Any]:
+    """An exception has a reason by now: what was told then is how it begins."""
+    *facts, text = found
+    is_longer = facts[2] == "exception" and text.startswith(wanted[3])
+    return [*facts, wanted[3] if is_longer else text]

@@ -6,9 +6,10 @@ delivery could not be undone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import delivery_long, delivery_protected, gates, tasks
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.delivery_protected import Stack
 from lapis_engine.cpu.fault import DB, DE, DF_, GP, NP, PF_, SS_, TS, GuestFault
 from lapis_engine.cpu.gates import Delivery, Pending, TaskGate
@@ -66,7 +67,8 @@ def combine(first: Pending, second: GuestFault) -> Pending | None:
             first.vector in PAGE_FAULTS and second.vector in serious
         )
         if double:
-            return Pending(DF_, "exception", 0)
+            pair = first.vector, second.vector
+            return Pending(DF_, "exception", 0, rule=Breach.DOUBLE, values=pair)
     return pending(second)
 
 
@@ -82,15 +84,20 @@ def pending(fault: GuestFault) -> Pending:
     )
 
 
-def deliver_all(
-    regs: Registers, linear: Linear, event: Pending
-) -> tuple[tuple[Pending, ...], bool]:
-    """Deliver `event`, or what becomes of it.
+class Attempts(NamedTuple):
+    """What became of an event that was to be delivered."""
 
-    Returns the events tried, in order, and whether it ended in a triple fault; if not,
-    the last of them took effect.
-    """
-    tried = []
+    events: tuple[Pending, ...]
+    """In order; if it was no triple fault, the last of them took effect."""
+    faults: tuple[GuestFault | None, ...]
+    """What the delivery of each of them raised."""
+    is_triple: bool
+
+
+def deliver_all(regs: Registers, linear: Linear, event: Pending) -> Attempts:
+    """Deliver `event`, or what becomes of it."""
+    tried: list[Pending] = []
+    faults: list[GuestFault | None] = []
     following: Pending | None = event
     while following is not None:
         tried.append(following)
@@ -98,12 +105,14 @@ def deliver_all(
             trap = _take(regs, linear, following)
         except GuestFault as fault:
             _keep_cr2(regs, following, fault)
+            faults.append(fault)
             following = combine(following, fault)
         else:
+            faults.append(None)
             if not trap:
-                return tuple(tried), False
+                return Attempts(tuple(tried), tuple(faults), is_triple=False)
             following = Pending(DB, "exception", None)
-    return tuple(tried), True
+    return Attempts(tuple(tried), tuple(faults), is_triple=True)
 
 
 def _take(regs: Registers, linear: Linear, event: Pending) -> bool:
@@ -127,7 +136,8 @@ def _deliver_real(d: Delivery) -> None:
     """SDM Vol. 3B "Interrupt and Exception Handling" in real-address mode."""
     regs, at = d.regs, d.event.vector * 4
     if at + 3 > regs.idtr.limit:
-        raise GuestFault(GP)
+        values = d.event.vector, regs.idtr.limit
+        raise GuestFault(GP, rule=Breach.VECTOR_TABLE, values=values)
     target = d.bus.read(regs.idtr.base + at, 4)
     stack = Stack(regs.segment(SS), regs.gpr[RSP], user=False, error=0)
     frame = (d.flags, regs.segment(CS).selector, d.return_rip)

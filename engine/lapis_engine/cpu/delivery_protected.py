@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.cpu import descriptors, gates
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.descriptors import fits, is_expand_down, stack_mask
-from lapis_engine.cpu.fault import GP, SS_, TS
+from lapis_engine.cpu.fault import GP, SS_, TS, GuestFault
 from lapis_engine.cpu.registers import CS, DS, ES, FS, GS, RSP, SS, VM, Segment
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def deliver(d: Delivery) -> None:
     inner = not code.conforming and code.dpl < d.cpl
     v86 = bool(d.flags & VM)
     if v86 and (not inner or code.dpl != 0):
-        raise d.fault(GP, gate.selector)
+        raise d.fault(GP, gate.selector, Breach.HANDLER_V86, code.dpl)
     cpl = code.dpl if inner else d.cpl
     if inner:
         stack = _inner_stack(d, cpl)
@@ -48,7 +49,8 @@ def deliver(d: Delivery) -> None:
         stack = Stack(regs.segment(SS), regs.gpr[RSP], user=cpl == 3, error=0)
     pointer = push(d, stack, _frame(d, inner=inner, v86=v86), 4 if gate.wide else 2)
     if gate.offset > code.segment.limit:
-        raise d.fault(GP)
+        values = gate.selector, gate.offset, code.segment.limit
+        raise GuestFault(GP, d.ext, rule=Breach.CODE_LIMIT, values=values)
     cs = gates.load_code(d, code, cpl)
     ss = stack.segment if inner else None
     gates.commit(d, gates.GateEntry(gate, cs, gate.offset, pointer, ss))
@@ -64,7 +66,9 @@ def push(d: Delivery, stack: Stack, words: Sequence[int], size: int) -> int:
     flat = segment.limit == mask and not is_expand_down(segment)
     inside = flat and stack.pointer & mask >= size * len(words)  # nearly always
     if not inside and not all(fits(segment, offset, size) for offset in offsets):
-        raise d.fault(SS_, stack.error)
+        room = segment.selector, stack.pointer & mask, size * len(words), segment.limit
+        error = (stack.error & 0xFFFC) | d.ext
+        raise GuestFault(SS_, error, rule=Breach.STACK_LIMIT, values=room)
     base = segment.base & 0xFFFF_FFFF
     linear = [(base + offset) & 0xFFFF_FFFF for offset in offsets]
     gates.push(d, linear, words, size, user=stack.user)
@@ -86,12 +90,16 @@ def _inner_stack(d: Delivery, cpl: int) -> Stack:
     """Return the stack for `cpl` that the TSS names, checked."""
     selector, pointer = _from_tss(d, cpl)
     if descriptors.is_null(selector):
-        raise d.fault(TS)
+        raise d.fault(TS, 0, Breach.RING_STACK_NULL, cpl)
     found = descriptors.find(d.regs, d.bus, selector)
-    if found is None or selector & 3 != cpl or found.dpl != cpl or not found.stack:
-        raise d.fault(TS, selector)
+    if found is None:
+        raise d.fault(TS, selector, *descriptors.missing(d.regs, selector))
+    if selector & 3 != cpl or found.dpl != cpl:
+        raise d.fault(TS, selector, Breach.RING_STACK_PRIVILEGE, found.dpl, cpl)
+    if not found.stack:
+        raise d.fault(TS, selector, Breach.RING_STACK_TYPE, found.kind)
     if not found.present:
-        raise d.fault(SS_, selector)
+        raise d.fault(SS_, selector, Breach.SEGMENT_ABSENT)
     found.mark_accessed(d.bus)
     return Stack(found.segment, pointer, user=False, error=selector)
 
@@ -102,9 +110,9 @@ def _from_tss(d: Delivery, cpl: int) -> tuple[int, int]:
     if tr.flags & TSS_32BIT:
         at = cpl * 8 + 4
         if at + 5 > tr.limit:
-            raise d.fault(TS, tr.selector)
+            raise d.fault(TS, tr.selector, Breach.TSS_LIMIT, at, 6, tr.limit)
         return bus.read(tr.base + at + 4, 2), bus.read(tr.base + at, 4)
     at = cpl * 4 + 2
     if at + 3 > tr.limit:
-        raise d.fault(TS, tr.selector)
+        raise d.fault(TS, tr.selector, Breach.TSS_LIMIT, at, 4, tr.limit)
     return bus.read(tr.base + at + 2, 2), bus.read(tr.base + at, 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import (
     SEG_ACCESSED,
@@ -94,6 +95,11 @@ class Descriptor(NamedTuple):
         return (self.high >> 13) & 3
 
     @property
+    def kind(self) -> int:
+        """S and type, bits 12:8 of the high dword."""
+        return (self.high >> 8) & 0x1F
+
+    @property
     def present(self) -> bool:
         """P."""
         return bool(self.high & SEG_P)
@@ -148,6 +154,15 @@ def find(regs: Registers, bus: OpenBus, selector: int) -> Descriptor | None:
         return None
     at = table.base + offset
     return _descriptor(selector, at, bus.read(at, 8))
+
+
+def missing(regs: Registers, selector: int) -> tuple[Breach, int]:
+    """Return why `find` found nothing: the rule, and its value beside the selector."""
+    if not selector & TABLE_LDT:
+        return Breach.DESCRIPTOR_LIMIT, regs.gdtr.limit
+    if not regs.ldtr.flags & SEG_P:
+        return Breach.NO_LDT, regs.ldtr.selector
+    return Breach.DESCRIPTOR_LIMIT, regs.ldtr.limit
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from lapis_engine.cpu import descriptors
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.debug_registers import DR7_GD
 from lapis_engine.cpu.descriptors import Descriptor, OpenBus
 from lapis_engine.cpu.fault import DB, GP, NP, PF_, GuestFault
@@ -31,7 +32,6 @@ from lapis_engine.units import PAGE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.cpu.breach import Breach
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Segment
 
@@ -127,16 +127,20 @@ class Delivery:
         self.cpl = 3 if self.flags & VM else regs.cpl
 
     def fault(
-        self, vector: int, selector: int = 0, rule: Breach | None = None
+        self, vector: int, selector: int, rule: Breach, *values: int
     ) -> GuestFault:
-        """Return a fault that names a selector, or 0, and the rule that it broke."""
-        values = () if rule is None else (selector,)
-        error = (selector & 0xFFFC) | self.ext
-        return GuestFault(vector, error, rule=rule, values=values)
+        """Return a fault that names a selector, or 0, and the rule that it broke.
 
-    def gate_fault(self, vector: int) -> GuestFault:
-        """Return a fault that names the gate."""
-        return GuestFault(vector, (self.event.vector << 3) | ERROR_IDT | self.ext)
+        The selector is the first value of the rule, before `values`.
+        """
+        error = (selector & 0xFFFC) | self.ext
+        return GuestFault(vector, error, rule=rule, values=(selector, *values))
+
+    def gate_fault(self, vector: int, rule: Breach, *values: int) -> GuestFault:
+        """Return a fault that names the gate; its vector is the first value."""
+        number = self.event.vector
+        error = (number << 3) | ERROR_IDT | self.ext
+        return GuestFault(vector, error, rule=rule, values=(number, *values))
 
     @property
     def return_rip(self) -> int:
@@ -169,17 +173,17 @@ def read_gate(d: Delivery, *, long: bool) -> Gate:
     regs, bus, size = d.regs, d.bus, 16 if long else 8
     idtr, offset = regs.idtr, d.event.vector * size
     if offset + size - 1 > idtr.limit:
-        raise d.gate_fault(GP)
+        raise d.gate_fault(GP, Breach.GATE_LIMIT, idtr.limit)
     at = idtr.base + offset
     raw = bus.read(at, 8)
     low, high = raw & 0xFFFF_FFFF, raw >> 32
     kind = (high >> 8) & 0x1F  # S, bit 12, is 0 in a gate
     if kind not in (GATES_LONG if long else GATES_PROTECTED):
-        raise d.gate_fault(GP)
+        raise d.gate_fault(GP, Breach.GATE_TYPE, kind)
     if d.event.kind == "software" and (high >> 13) & 3 < d.cpl:
-        raise d.gate_fault(GP)
+        raise d.gate_fault(GP, Breach.GATE_DPL, (high >> 13) & 3, d.cpl)
     if not high & SEG_P:
-        raise d.gate_fault(NP)
+        raise d.gate_fault(NP, Breach.GATE_ABSENT)
     if kind == TASK_GATE:
         raise TaskGate(low >> 16)
     return _gate(low, high, bus.read(at + 8, 4) if long else None)
@@ -197,12 +201,16 @@ def _gate(low: int, high: int, top: int | None) -> Gate:
 def find_code(d: Delivery, selector: int) -> Descriptor:
     """Return the code segment that a gate names, checked."""
     if descriptors.is_null(selector):
-        raise d.fault(GP)
+        raise d.fault(GP, 0, Breach.HANDLER_NULL, d.event.vector)
     code = descriptors.find(d.regs, d.bus, selector)
-    if code is None or not code.code or code.dpl > d.cpl:
-        raise d.fault(GP, selector)
+    if code is None:
+        raise d.fault(GP, selector, *descriptors.missing(d.regs, selector))
+    if not code.code:
+        raise d.fault(GP, selector, Breach.HANDLER_TYPE, code.kind)
+    if code.dpl > d.cpl:
+        raise d.fault(GP, selector, Breach.HANDLER_DPL, code.dpl, d.cpl)
     if not code.high & SEG_P:
-        raise d.fault(NP, selector)
+        raise d.fault(NP, selector, Breach.SEGMENT_ABSENT)
     return code
 
 

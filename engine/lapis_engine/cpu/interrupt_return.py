@@ -117,10 +117,24 @@ class Return:
         else:
             inside = all(fits(self.stack, each, size) for each in offsets)
         if not inside:
-            raise GuestFault(SS_, 0)
+            raise GuestFault(
+                SS_, 0, rule=self._stack_rule(), values=self._room(offsets)
+            )
         aligned = self.regs.rflags & AC and self.regs.cr0 & CR0_AM and self.cpl == 3
         if aligned and offsets[0] & size - 1:
-            raise GuestFault(AC_, 0)
+            values = offsets[0], size
+            raise GuestFault(AC_, 0, rule=Breach.ALIGNMENT_CHECK, values=values)
+
+    def _stack_rule(self) -> Breach:
+        is_flat = self.bits == 64
+        return Breach.STACK_CANONICAL if is_flat else Breach.STACK_LIMIT
+
+    def _room(self, offsets: list[int]) -> tuple[int, ...]:
+        """Return what did not fit, as the rule of the stack wants it told."""
+        stack, size = self.stack, self.size * len(offsets)
+        if self.bits == 64:
+            return 0, offsets[0]
+        return stack.selector, offsets[0], size, stack.limit
 
 
 def perform(regs: Registers, linear: Linear, size: int) -> None:
@@ -185,7 +199,8 @@ def _code(it: Return, selector: int) -> Descriptor:
     if found.dpl > rpl if found.conforming else found.dpl != rpl:
         raise _refused(Breach.RETURN_CODE, selector)
     if not found.present:
-        raise GuestFault(NP, error)
+        rule = Breach.SEGMENT_ABSENT
+        raise GuestFault(NP, error, rule=rule, values=(selector,))
     return found
 
 
@@ -199,7 +214,8 @@ def _stack(it: Return, selector: int, code: Descriptor, rpl: int) -> Segment:
     if found is None or not found.stack or not selector & 3 == rpl == found.dpl:
         raise _refused(Breach.RETURN_STACK, selector)
     if not found.present:
-        raise GuestFault(SS_, error)
+        rule = Breach.SEGMENT_ABSENT
+        raise GuestFault(SS_, error, rule=rule, values=(selector,))
     found.mark_accessed(it.bus)
     return _loaded(found)
 

@@ -6,8 +6,9 @@ canonical addresses are checked by who makes the access.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import PF_, PF_I, PF_P, PF_RSVD, PF_U, PF_W, GuestFault
 from lapis_engine.cpu.page_formats import (
     ACCESSED,
@@ -50,6 +51,18 @@ class LinearHole(Exception):  # noqa: N818 - neither the guest's fault nor our e
         self.gpa = gpa
         self.size = size
         self.write = write
+
+
+RULES: Final = {
+    "not-present": Breach.PAGE_ABSENT,
+    "reserved": Breach.PAGE_RESERVED,
+    "read-only": Breach.PAGE_READ_ONLY,
+    "supervisor-page": Breach.PAGE_SUPERVISOR,
+    "no-execute": Breach.PAGE_NO_EXECUTE,
+    "smep": Breach.PAGE_SMEP,
+    "smap": Breach.PAGE_SMAP,
+}
+"""What a walk says of a refusal -> the rule."""
 
 
 class Leaf(NamedTuple):
@@ -132,10 +145,11 @@ class Linear:
         leaf = self._walk(linear, touch=True)
         if isinstance(leaf, int):
             error = leaf | self._kind(write=write, user=user, fetch=fetch)
-            raise GuestFault(PF_, error, linear)
-        if self.denied(leaf.rights, write=write, user=user, fetch=fetch) is not None:
+            raise self._fault("reserved" if leaf else "not-present", error, linear)
+        denied = self.denied(leaf.rights, write=write, user=user, fetch=fetch)
+        if denied is not None:
             error = PF_P | self._kind(write=write, user=user, fetch=fetch)
-            raise GuestFault(PF_, error, linear)
+            raise self._fault(denied, error, linear)
         self._mark(leaf.at, leaf.entry, ACCESSED | (DIRTY if write else 0))
         return leaf.gpa
 
@@ -297,6 +311,11 @@ class Linear:
         # Differs from the SDM: RFLAGS.AC also covers implicit accesses (to descriptor
         # tables and the TSS) at CPL 0 to 2, as it does in the processor underneath.
         return self._regs.cpl < 3 and bool(self._regs.rflags & AC)
+
+    @staticmethod
+    def _fault(refusal: str, error: int, linear: int) -> GuestFault:
+        rule, values = RULES[refusal], (linear, error)
+        return GuestFault(PF_, error, linear, rule=rule, values=values)
 
     def _kind(self, *, write: bool, user: bool, fetch: bool) -> int:
         """Return the bits of an error code that say what the access was."""

@@ -148,7 +148,7 @@ def named_by_gate(d: Delivery, found: Descriptor, selector: int) -> int:
     if found.high >> 8 & 0x1F != gates.TASK_GATE:
         return selector
     if not found.present:
-        raise d.fault(NP, selector)
+        raise d.fault(NP, selector, Breach.SEGMENT_ABSENT)
     return found.low >> 16
 
 
@@ -168,7 +168,7 @@ def _find(d: Delivery, selector: int, way: Way) -> Descriptor:
         rule = Breach.TASK_LINK if returns else Breach.TASK_BUSY
         raise d.fault(wrong, selector, rule)
     if not found.present:
-        raise d.fault(NP, selector)
+        raise d.fault(NP, selector, Breach.SEGMENT_ABSENT)
     return found
 
 
@@ -285,7 +285,7 @@ def _named(d: Delivery, selector: int, rule: Breach) -> Descriptor:
 
 def _take(d: Delivery, index: int, found: Descriptor, absent: int) -> None:
     if not found.present:
-        raise d.fault(absent, found.selector)
+        raise d.fault(absent, found.selector, Breach.SEGMENT_ABSENT)
     found.mark_accessed(d.bus)
     d.regs.set_segment(index, found.segment)
 

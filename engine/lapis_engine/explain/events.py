@@ -46,13 +46,7 @@ from lapis_engine.events import (
     Woken,
 )
 from lapis_engine.explain.rules import rule_text
-
-VECTOR_NAMES: Final = {
-    0: "#DE", 1: "#DB", 2: "NMI", 3: "#BP", 4: "#OF", 5: "#BR", 6: "#UD", 7: "#NM",
-    8: "#DF", 10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 16: "#MF",
-    17: "#AC", 18: "#MC", 19: "#XM", 20: "#VE", 21: "#CP",
-}  # fmt: skip
-"""SDM Vol. 3A "Exceptions and Interrupts", table of vectors."""
+from lapis_engine.explain.vectors import vector_name
 
 RUN_STATE_BITS: Final = (
     (1 << 1, "RUN"), (1 << 0, "INIT"), (1 << 14, "PEND_INIT"), (1 << 15, "PEND_SIPI"),
@@ -200,15 +194,24 @@ def _processor(event: ProcessorEvent) -> str:  # noqa: C901, PLR0912 - one arm a
 
 
 def _exception(event: ExceptionRaised) -> str:
-    name = VECTOR_NAMES.get(event.vector, f"vector {event.vector:#04x}")
-    if event.software:
-        return f"INT {event.vector:#04x} at {event.rip:#x}"
+    name, failed = vector_name(event.vector), event.failed
     error = "" if event.error is None else f"({event.error:#x})"
+    head = f"INT {event.vector:#04x}" if event.software else f"{name}{error}"
     at = "" if event.cr2 is None else f", CR2 {event.cr2:#x}"
     rule = "" if event.rule is None else f": {rule_text(event.rule, event.values)}"
-    return f"{name}{error} at {event.rip:#x}{at}{rule}"
+    text = f"{head} at {event.rip:#x}{at}{rule}"
+    if failed is None:
+        return text
+    error = "" if failed.error is None else f"({failed.error:#x})"
+    text += f"; not delivered: {vector_name(failed.vector)}{error}"
+    if failed.rule is None or event.vector not in DOUBLING:
+        return text  # the next event is the other fault itself, and tells
+    return f"{text}, {rule_text(failed.rule, failed.values)}"
 
 
+DOUBLING: Final = frozenset({0, 8, 10, 11, 12, 13, 14})
+"""Exceptions of which another one makes a #DF, or a shutdown (SDM Vol. 3A "Conditions
+for Generating a Double Fault")."""
 DEBUG: Final = {
     "execute": "reached",
     "write": "wrote",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.bits import bit, bits
-from lapis_engine.explain.events import VECTOR_NAMES, run_state_text
+from lapis_engine.explain.events import run_state_text
 from lapis_engine.explain.fields import explained, set_if
+from lapis_engine.explain.vectors import VECTOR_NAMES
 from lapis_engine.vmm import run_state as runstate
 
 if TYPE_CHECKING:

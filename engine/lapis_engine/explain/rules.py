@@ -1,4 +1,4 @@
-"""The rules of the manual that an instruction can break, in words."""
+"""The rules of the manual that an instruction can break, in words, with sections."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Final
 
 from lapis_engine.apic import regs
 from lapis_engine.cpu.breach import Breach
+from lapis_engine.explain import fault_rules, sections
+from lapis_engine.explain.rule_values import RuleValue
 
 X2APIC: Final = 0x800
 """The MSR of the first register of the page."""
@@ -79,6 +81,7 @@ SENTENCES: Final = {
     Breach.XCR0_BITS: "a bit of XCR0 that CPUID does not offer, or x87 off",
     Breach.RDPMC_PCE: "RDPMC is for CPL 0 alone while CR4.PCE is 0",
     Breach.RDPMC_COUNTER: "there is no performance counter",
+    **{rule: words.alone for rule, words in fault_rules.WORDS.items()},
 }
 
 ACCESS: Final = frozenset({
@@ -162,26 +165,9 @@ NUMBERED: Final = {
     Breach.RDPMC_PCE: "CPL {0}: RDPMC is for CPL 0 alone while CR4.PCE is 0, and CR4 "
     "is {1:#x}",
     Breach.RDPMC_COUNTER: "ECX {0:#x}: there is no performance counter",
+    **{rule: words.told for rule, words in fault_rules.WORDS.items()},
 }
 """The same with the values that broke them."""
-SEGMENTS: Final = ("ES", "CS", "SS", "DS", "FS", "GS")
-
-
-class _Value(int):
-    """A number that can say which bits of it are set, or what it stands for."""
-
-    def __format__(self, spec: str) -> str:
-        match spec:
-            case "bits":
-                return _bits(self)
-            case "mode":
-                return "in xAPIC mode" if self else "disabled"
-            case "code":
-                return self.to_bytes((self.bit_length() + 7) // 8, "big").hex(" ")
-            case "segment":
-                return SEGMENTS[self]
-            case _:
-                return super().__format__(spec)
 
 
 def rule_text(code: str, values: tuple[int, ...] = ()) -> str:
@@ -201,14 +187,26 @@ def rule_text(code: str, values: tuple[int, ...] = ()) -> str:
         return SENTENCES[rule]
 
 
+def section_of(code: str, values: tuple[int, ...] = ()) -> str | None:
+    """Return where a rule stands, by volume and title, or None if none is known."""
+    try:
+        rule = Breach(code)
+        words = fault_rules.WORDS.get(rule)
+        if words is None:
+            return sections.SECTIONS[rule]
+        return words.section.format(*map(RuleValue, values))
+    except (IndexError, ValueError):
+        return None
+
+
 def _numbered(rule: Breach, values: tuple[int, ...]) -> str:
     if rule not in ACCESS:
-        return NUMBERED[rule].format(*map(_Value, values))
+        return NUMBERED[rule].format(*map(RuleValue, values))
     number, is_write, value, *more = values
     access = f"WRMSR {number:#x} of {value:#x}" if is_write else f"RDMSR {number:#x}"
     done = "written" if is_write else "read"
     text = NUMBERED[rule].format(
-        *map(_Value, more), register=_register(number), done=done
+        *map(RuleValue, more), register=_register(number), done=done
     )
     return f"{access}: {text}"
 
@@ -219,11 +217,3 @@ def _register(number: int) -> str:
     if found is None:
         return "no register of the x2APIC"
     return f"x2APIC {found.name.upper().replace('_', ' ')}"
-
-
-def _bits(value: int) -> str:
-    """Return which bits are set, and the verb: bit 23 is, bits 23 and 24 are."""
-    found = [str(n) for n in reversed(range(value.bit_length())) if value >> n & 1]
-    if len(found) == 1:
-        return f"bit {found[0]} is"
-    return f"bits {', '.join(found[:-1])} and {found[-1]} are"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import AC_, GP, SS_, GuestFault
 from lapis_engine.cpu.registers import (
     AC,
@@ -60,9 +61,27 @@ def check(regs: Registers, operand: Operand, size: int, *, write: bool) -> None:
         if regs.cr0 & CR0_PE and not regs.rflags & VM:
             allowed &= _permits(segment.flags, write=write)
     if not allowed:
-        raise GuestFault(SS_ if operand.segment == SS else GP, 0)
+        vector = SS_ if operand.segment == SS else GP
+        if regs.code_bits == 64:
+            place = linear, operand.segment
+            raise GuestFault(vector, 0, rule=Breach.NOT_CANONICAL, values=place)
+        rule = _broken(regs, operand, size)
+        values = operand.segment, operand.offset, size, segment.selector, segment.limit
+        raise GuestFault(vector, 0, rule=rule, values=values)
     if linear & (size - 1) and is_aligned_mode(regs):
-        raise GuestFault(AC_, 0)
+        rule = Breach.ALIGNMENT_CHECK
+        raise GuestFault(AC_, 0, rule=rule, values=(linear, size))
+
+
+def _broken(regs: Registers, operand: Operand, size: int) -> Breach:
+    """Return which rule a segment's operand breaks that is not allowed."""
+    segment = regs.segment(operand.segment)
+    is_protected = regs.cr0 & CR0_PE and not regs.rflags & VM
+    if is_protected and not segment.flags & SEG_P:
+        return Breach.SEGMENT_NULL
+    if not _within(segment, operand.offset, size):
+        return Breach.SEGMENT_LIMIT
+    return Breach.SEGMENT_TYPE
 
 
 def is_writable(regs: Registers, operand: Operand) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
+from lapis_engine.cause import Undelivered
 from lapis_engine.cpu.delivery import Pending, deliver_all
 from lapis_engine.cpu.fault import NMI_VECTOR, PF_
 from lapis_engine.cpu.intercepts import IRET
@@ -25,6 +26,7 @@ from lapis_engine.vmm import fabric, run_state
 from lapis_engine.vmm.startup import init_sipi, reset
 
 if TYPE_CHECKING:
+    from lapis_engine.cpu.fault import GuestFault
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
 
@@ -140,12 +142,18 @@ def _acknowledge(vm: Vm, vcpu: Vcpu) -> int:
 
 def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> None:
     rip = vcpu.regs.rip
-    tried, triple = deliver_all(vcpu.regs, vcpu.linear, event)
-    for item in tried:
+    tried = deliver_all(vcpu.regs, vcpu.linear, event)
+    for item, fault in zip(tried.events, tried.faults, strict=True):
         if item.kind in {"exception", "software"}:
             cr2 = item.cr2 if item.vector == PF_ else None
             software = item.kind == "software"
             what = vcpu.id, item.vector, item.error, rip, cr2, software
-            vm.note(ExceptionRaised(*what, item.rule, item.values))
-    if triple:
+            why = item.rule, item.values, None if fault is None else _undelivered(fault)
+            vm.note(ExceptionRaised(*what, *why))
+    if tried.is_triple:
         vm.triple_fault(vcpu)
+
+
+def _undelivered(fault: GuestFault) -> Undelivered:
+    cr2 = fault.cr2 if fault.vector == PF_ else None
+    return Undelivered(fault.vector, fault.error, cr2, fault.rule, fault.values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.intercepts import PortAccess
 from lapis_engine.cpu.registers import RAX, RDX, TF
@@ -223,7 +224,10 @@ def enter(run: Run, entry: Entry, by: str) -> exits.Exit | None:
             if asked is None:
                 raise EntryError("EINVAL", "no instruction is pending")
             context.discard(vcpu.vie)
-            vm.raise_fault(vcpu, GuestFault(entry.vector, entry.error, entry.cr2))
+            fault = GuestFault(
+                entry.vector, entry.error, entry.cr2, rule=Breach.INJECTED
+            )
+            vm.raise_fault(vcpu, fault)
         case FulfillMmio():
             answer = MmioRequest(entry.read, entry.gpa, entry.bytes, entry.data)
             context.fulfill_mmio(vcpu.vie, answer)

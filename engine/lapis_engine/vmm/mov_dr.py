@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu import intercepts
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.debug_registers import (
     CR4_DE,
     DR6_FIXED,
@@ -41,7 +42,9 @@ def carry_out(run: Run, hw: Intercepted) -> None:
     number, write = hw.code & 7, hw.code >= intercepts.DR_WRITE
     if number in ALIASES:
         if regs.cr4 & CR4_DE:
-            vm.raise_fault(vcpu, GuestFault(faults.UD))
+            values = number, regs.cr4
+            fault = GuestFault(faults.UD, rule=Breach.CR4_DE, values=values)
+            vm.raise_fault(vcpu, fault)
             return
         number = ALIASES[number]
     if debug.is_guarded(run):
@@ -56,7 +59,9 @@ def carry_out(run: Run, hw: Intercepted) -> None:
         if regs.code_bits != 64:
             value &= MASK32
         elif number in {6, 7} and value >> 32:
-            vm.raise_fault(vcpu, GuestFault(faults.GP, 0))
+            values = number, value
+            fault = GuestFault(faults.GP, 0, rule=Breach.DR_HIGH, values=values)
+            vm.raise_fault(vcpu, fault)
             return
         _set(run, number, value)
     intercepted.skip(run)

@@ -70,21 +70,7 @@ def _check_segments(
         named = [OperandAccess(operand, size, write)]
     others = list(implied.accesses(regs, code))
     for access in [*others, *named] if code[at] == POP_MODRM else [*named, *others]:
-        _check_segment(regs, access)
-
-
-def _check_segment(regs: Registers, access: OperandAccess) -> None:
-    operand, size, write = access
-    try:
-        checks.check(regs, operand, size, write=write)
-    except GuestFault as fault:
-        if fault.vector != faults.AC_:
-            segment = regs.segment(operand.segment)
-            fault.rule = Breach.SEGMENT
-            fault.values = (
-                operand.segment, operand.offset, size, segment.selector, segment.limit
-            )  # fmt: skip
-        raise
+        checks.check(regs, access.operand, access.size, write=access.write)
 
 
 def _is_sse_on(regs: Registers) -> bool:

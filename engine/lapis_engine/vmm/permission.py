@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import GP, GuestFault
 from lapis_engine.cpu.paging import LinearHole
 from lapis_engine.cpu.registers import CR0_PE, IOPL, VM
@@ -34,7 +35,9 @@ def check_port(vcpu: Vcpu, port: int, size: int) -> None:
     if regs.cpl <= (rflags & IOPL) >> IOPL_SHIFT and not rflags & VM:
         return
     if not _bitmap_allows(vcpu, port, size):
-        raise GuestFault(GP, 0)
+        iopl = (rflags & IOPL) >> IOPL_SHIFT
+        values = port, size, regs.cpl, iopl, regs.tr.selector
+        raise GuestFault(GP, 0, rule=Breach.PORT_CLOSED, values=values)
 
 
 def _bitmap_allows(vcpu: Vcpu, port: int, size: int) -> bool:

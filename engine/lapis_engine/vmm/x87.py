@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import MF, GuestFault
 from lapis_engine.cpu.registers import CR0_EM, CR0_NE, CR0_TS, CS
 from lapis_engine.vmm import intercepted
@@ -35,7 +36,9 @@ def perform(run: Run, mark: Mark) -> bool:
         return False
     fpu = regs.context.x87
     if fpu.fsw & PENDING and regs.cr0 & CR0_NE:
-        run.vm.raise_fault(run.vcpu, GuestFault(MF))
+        values = fpu.fsw, fpu.fcw
+        fault = GuestFault(MF, rule=Breach.X87_ERROR, values=values)
+        run.vm.raise_fault(run.vcpu, fault)
         return True
     unit.carry_out(fpu, mark.code[mark.opcode_at + 1])
     fpu.fip, fpu.fcs = regs.rip, regs.selector(CS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.machine.schedule import POLICIES
 from lapis_engine.machine.stop import Stop
 from lapis_engine.replay.entries import stopping_at
+from lapis_engine.why import fault as why_fault
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.session import Outcome
 from lapis_sessions.views import displays
@@ -44,7 +45,9 @@ def run(session: Session, bound: Bound) -> StopView:
 
 def shown(session: Session, stop: Stop, done: Sequence[Outcome] = ()) -> StopView:
     """Tell of a stop, what was `done` there, and what is displayed at every stop."""
-    return views.stop(stop, done[-MOST_DONE:], displays.of(session))
+    is_over = stop.reason == "suspended"
+    fault = why_fault.shutdown(session.machine) if is_over else None
+    return views.stop(stop, done[-MOST_DONE:], displays.of(session), fault)
 
 
 def told(session: Session, stop: Stop) -> StopView:

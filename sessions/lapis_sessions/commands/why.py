@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.why import fault as why_fault
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
+from lapis_sessions.views import fault as fault_view
 from lapis_sessions.views import why
 
 if TYPE_CHECKING:
+    from lapis_engine.why.fault import FaultAnswer
     from lapis_engine.why.vcpu import VcpuAnswer
     from lapis_engine.why.vector import VectorAnswer
     from lapis_sessions.session import Session
@@ -37,6 +40,14 @@ def vcpu(session: Session, bound: Bound) -> VcpuAnswer:
     return why_vcpu.vcpu(session.machine, number)
 
 
+def fault(session: Session, bound: Bound) -> FaultAnswer:
+    """Say which rule a fault broke, and what came of it."""
+    if "event" in bound:
+        return why_fault.at_event(session.machine, bound.number("event"))
+    number = bound.number("vcpu", session.selected)
+    return why_fault.fault(session.machine, number, bound.number("back", 1))
+
+
 COMMANDS = (
     Command(
         "irq why",
@@ -47,5 +58,15 @@ COMMANDS = (
     Command(
         "why vcpu", "say why a vCPU does not run, and what would make it run",
         "read-only", vcpu, why.vcpu_text, (VCPU,), ("why",),
+    ),
+    Command(
+        "why fault",
+        "say which rule the last fault of a vCPU broke, the one BACK faults ago, or "
+        "that of event --event, and the chain to a shutdown",
+        "read-only", fault, fault_view.text,
+        (
+            Argument("back", "count"), Argument("vcpu", "vcpu", option=True),
+            Argument("event", "count", option=True),
+        ),
     ),
 )  # fmt: skip

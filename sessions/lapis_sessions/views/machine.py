@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
+    from lapis_engine.why.fault import FaultAnswer
     from lapis_sessions.session import Outcome
     from lapis_sessions.symbols.book import Places
     from lapis_sessions.views.displays import DisplayView
@@ -40,6 +41,8 @@ class StopView:
     """The same in words, row by row."""
     display: tuple[DisplayView, ...] | UnsetType = UNSET
     """What is shown at every stop."""
+    fault: FaultAnswer | UnsetType = UNSET
+    """How it came to a triple fault, if it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ class ScheduleView:
 
 
 def stop(
-    record: Stop, done: Sequence[Outcome] = (), display: Sequence[DisplayView] = ()
+    record: Stop,
+    done: Sequence[Outcome] = (),
+    display: Sequence[DisplayView] = (),
+    fault: FaultAnswer | None = None,
 ) -> StopView:
     """Return why a run or a step came back, and what was `done` and shown there."""
     out = UNSET if record.exit is None else exits.to_dict(record.exit)
@@ -87,7 +93,7 @@ def stop(
     return StopView(
         record.reason, record.retired, record.vcpu, record.text, out,
         tuple(each.to_dict() for each in done) or UNSET, told,
-        tuple(display) or UNSET,
+        tuple(display) or UNSET, UNSET if fault is None else fault,
     )  # fmt: skip
 
 
@@ -130,8 +136,9 @@ def stop_text(view: StopView) -> str:
     text = "" if view.text in known else f": {view.text}"
     head = f"stopped ({view.stop}){where}{text}"
     shown = () if view.display is UNSET else map(displays.line, view.display)
+    why = () if view.fault is UNSET else (f"why: {view.fault.text}",)
     return "\n".join(
-        [head, f"{view.retired:,} instructions retired", *view.told, *shown]
+        [head, *why, f"{view.retired:,} instructions retired", *view.told, *shown]
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from lapis_engine.events import IpiSent
+from lapis_engine.events import ExceptionRaised, IpiSent
 from lapis_engine.explain.events import describe
 from lapis_sessions.errors import CommandError
 from lapis_tui.blocks import event_filter
@@ -107,7 +107,7 @@ class EventsPane(LinePane):
         "is known to come. The last 65,536 are kept. A filter is made of terms that "
         "all hold: vcpu:1, kind:ipi,exit, vector:0x31, a kind, a word, and ! for not. "
         "O folds what repeats into one row that counts it, o opens one and closes it. "
-        "Esc breaks off a search."
+        "Esc breaks off a search. w on an exception tells which rule was broken."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,up", "point(-1)", "the event before", show=False),
@@ -117,6 +117,7 @@ class EventsPane(LinePane):
         Binding("g", "point(-1_000_000)", "the first that is kept", show=False),
         Binding("G", "now", "the last that has happened", show=False),
         Binding("enter", "goto", "go there", show=False),
+        Binding("w", "why", "why this fault came", show=False),
         Binding("f", "filter", "show some of them only", show=False),
         Binding("n", "hit(1)", "the next one found", show=False),
         Binding("N", "hit(-1)", "the one found before", show=False),
@@ -283,6 +284,14 @@ class EventsPane(LinePane):
             self.post_message(self.Hint("the cursor is on no event: j goes to one"))
         else:
             self.post_message(self.Wish(f"goto #{self._cursor}"))
+
+    def action_why(self) -> None:
+        """Say which rule the fault under the cursor broke, and what came of it."""
+        logged = self._rows.at(self._rows.index(self._cursor))
+        if logged is None or not isinstance(logged.event, ExceptionRaised):
+            self.post_message(self.Hint("the cursor is on no exception: w tells why"))
+        else:
+            self.post_message(self.Sheet(f"why fault --event {logged.seq}"))
 
     def action_copy(self) -> None:
         """Copy the event under the cursor."""
