@@ -89,7 +89,8 @@ class Stops:
         that is told, and the machine stops.
         """
         session = self.session
-        expression = Scope(session, {"event": events.NONE}).expression(text)
+        known = {"event": events.NONE}
+        expression = Scope(session, known).expression(text, parts=known)
 
         def holds(event: Event) -> bool:
             vcpu = event.vcpu if event.vcpu >= 0 else session.selected

@@ -99,3 +99,23 @@ def test_what_is_wrong_is_refused_or_told(
         return
     session.execute("run")
     assert not said or any(said in each for each in session.notices)
+
+
+@pytest.mark.parametrize(
+    ("field", "near"),
+    [
+        ("nothing", ""),
+        ("vectr", "; did you mean vector?"),
+        ("Kind", "; did you mean kind?"),
+    ],
+)
+def test_a_field_that_no_event_has_is_refused_at_once(
+    session: Session, field: str, near: str
+) -> None:
+    outcome = session.execute(f"catch ipi if 1 == 2 and event.{field} == 3")
+    assert not outcome.ok
+    assert outcome.error.endswith(f"there is no event.{field}{near}")
+    assert f"{'^' * len(f'event.{field}')}" in outcome.text
+    assert done(session, "catch") == []
+    # What some event has is None of the others, and no mistake.
+    done(session, "catch ipi if event.ppr == 3")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapis_engine.errors import EngineError
 from lapis_sessions.scope import apics, devices, registers
 from lapis_sessions.scope.lazy import ByNumber, Lazy
-from lapis_sessions.text.expressions import Expression
+from lapis_sessions.text.expressions import NO_PARTS, Expression
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -183,9 +183,14 @@ class Scope(Mapping[str, Any]):
         """The functions that there are beside those of every expression."""
         return self.viewpoint.extensions.functions
 
-    def expression(self, text: str) -> Expression:
-        """Return an expression in these names; raise `ExpressionError`."""
-        return Expression(text, self, self.functions)
+    def expression(
+        self, text: str, parts: Mapping[str, Collection[str]] = NO_PARTS
+    ) -> Expression:
+        """Return an expression in these names; raise `ExpressionError`.
+
+        `parts` are as for `Expression`.
+        """
+        return Expression(text, self, self.functions, parts=parts)
 
     def value(self, text: str) -> Any:
         """Return what an expression comes to; raise `ExpressionError`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from lapis_sessions.errors import CommandError
@@ -62,6 +63,7 @@ class Kind:
     """There is nothing else: no texts, lists and items."""
 
 
+NO_PARTS: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 CONDITION: Final = Kind("a condition", letters=2000, levels=50, bits=256)
 
 
@@ -96,15 +98,17 @@ class Expression:
         functions: Collection[str] = (),
         kind: Kind = CONDITION,
         part: Part | None = None,
+        parts: Mapping[str, Collection[str]] = NO_PARTS,
     ) -> None:
         """Check `text`, in which `names` and `functions` may be used.
 
-        `part` is the part of it that is meant, where that is not all. Raises
+        `part` is the part of it that is meant, where that is not all; `parts` are all
+        that a name has, of those of which that is known beforehand. Raises
         `ExpressionError` for what is not an expression or is none of ours.
         """
         tree = _parsed(text, kind) if part is None else part
         self._written = _Written(text.strip(), kind)
-        self._value = _Check(self._written, names, functions).part(tree)
+        self._value = _Check(self._written, names, functions, parts).part(tree)
         self.text = self._written.part(tree)
         """As it was written."""
 
@@ -203,12 +207,17 @@ class _Check:
     """Makes functions of the parts of a tree, and refuses those that are not taken."""
 
     def __init__(
-        self, written: _Written, names: Collection[str], functions: Collection[str]
+        self,
+        written: _Written,
+        names: Collection[str],
+        functions: Collection[str],
+        parts: Mapping[str, Collection[str]],
     ) -> None:
         self.written = written
         self.kind = written.kind
         self.names = names
         self.functions = {*written.kind.functions, *functions}
+        self.parts = parts
 
     def part(self, part: Part) -> Value:
         """Return what computes a part; raise `ExpressionError`."""
@@ -258,6 +267,9 @@ class _Check:
             case Brackets(items=items) | Items(items=items):
                 return _listed([self.part(item) for item in items])
             case Attribute(whole=of, name=name):
+                if isinstance(of, Name) and name not in self.parts.get(of.name, {name}):
+                    what = f"{of.name}."
+                    raise self._unknown(part, what, name, self.parts[of.name])
                 whole = self.part(of)
                 return lambda names: operators.attribute(whole(names), name)
             case Item(whole=of, index=index):
@@ -286,7 +298,8 @@ class _Check:
         self, part: Part, what: str, name: str, known: Collection[str]
     ) -> ExpressionError:
         """Say that there is nothing of a name, and what there is."""
-        sentence = f"there is no {what}{clipped(name)!r}"
+        said = f"{what}{clipped(name)}" if what.endswith(".") else None
+        sentence = f"there is no {said or f'{what}{clipped(name)!r}'}"
         if len(known) > MOST_NAMES:
             near = nearest(name, known)
             hint = f"; did you mean {near}?" if near is not None else ""
