@@ -262,6 +262,16 @@ class Linted:
     """The vCPU it is about, or -1."""
     name: str
     text: str
+    place: str = ""
+    """Findings of one lint about one vCPU at one place are one, and counted."""
+    about: int | None = None
+    """Number of the event at which it was found; None at a look, between events."""
+    ran: int | None = None
+    """The vCPU that ran then; None by the user's hand, or while time passed."""
+    rip: int | None = None
+    """RIP of that vCPU."""
+    values: tuple[tuple[str, int], ...] = ()
+    """What it was found by: name and number."""
 
 
 @record

@@ -45,9 +45,13 @@ def test_a_guest_that_does_everything_wrong_has_a_finding_for_each() -> None:
         ("eoi-empty-isr", 0),
         ("icr-reserved-bits", 0),
         ("ipi-absent", 0),
+        ("icr-busy", 0),
+        ("icr-busy", 0),
         ("sipi-ignored", 1),
+        ("icr-busy", 0),
         ("empty-trampoline", 1),
         ("sipi-ignored", 1),
+        ("icr-busy", 0),
         ("level-no-eoi", 0),
     ]
 
@@ -70,7 +74,7 @@ def test_places_are_told_apart_up_to_a_thousand_and_counted_beyond() -> None:
 
 
 def test_a_finding_says_what_where() -> None:
-    texts = said(sinner())
+    texts = [text for text in said(sinner()) if "delivery status" not in text]
     assert texts[0].startswith("EOI with nothing in service, by RIP 0x100")
     assert texts[1].startswith("ICR 0x46035 has reserved bits 0x2000 set, by RIP")
     assert "to APIC id 0x9): no APIC has that destination, by RIP" in texts[2]

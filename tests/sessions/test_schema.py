@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from lapis_engine.errors import ConfigError
+from lapis_engine.lints.catalog import LINTS
 from lapis_engine.machine import act_schemas
 from lapis_engine.machine.acts import VERBS
 from lapis_engine.machine.machine import Machine
@@ -77,6 +78,14 @@ def state_listing() -> list[str]:
     return [f"schema {schema.STATE_SCHEMA}", *sorted(found)]
 
 
+def lint_listing() -> list[str]:
+    """Every lint of ours: recordings name those whose findings are among the events.
+
+    One whose findings change needs a new name, as an older recording's would differ.
+    """
+    return sorted(LINTS)
+
+
 def switch_listing() -> list[str]:
     """Every switch with its type, and what recordings without it are taken to have."""
     return sorted(
@@ -92,6 +101,7 @@ LISTS: dict[str, Callable[[], list[str]]] = {
     "state": state_listing,
     "acts": act_schemas.listing,
     "switches": switch_listing,
+    "lints": lint_listing,
     "rows": lambda: rows.schema_text().splitlines(),
 }
 

@@ -306,6 +306,11 @@ class Registers:
         _put(self._head.tr, value)
 
     @property
+    def tr_base(self) -> int:
+        """The base of TR, and nothing else of it."""
+        return int(self._head.tr.base)
+
+    @property
     def gdtr(self) -> Segment:
         """GDTR; only base and limit mean something."""
         return _get(self._head.gdt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lapis_engine.lints.state import Finding
 
@@ -16,6 +16,24 @@ Rule = Callable[["Vm", Any, Any], Finding | Iterable[Finding] | None]
 
 The memory is a dict of plain data that belongs to this lint and goes back in time with
 the machine. A rule changes nothing else."""
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: Final = ("error", "warning", "note")
+"""The guest fails by it; it fails elsewhere, or by bad luck; one should know of it.
+The words are SARIF's (`level`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What there is to read about a lint, each part a paragraph or two."""
+
+    what: str
+    """What it finds, and by what; what it does not."""
+    why: str
+    """Why it matters, with the section of the manual."""
+    where: str
+    """Where it bites: hypervisors, boards, kernels."""
+    fix: str
+    """What to do about it, and when to leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +52,9 @@ class Lint:
     after the instructions that came behind, in order."""
     plugin: str | None = None
     """The plug-in that it is of, which is noted in recordings; None for ours."""
+    severity: Severity = "warning"
+    page: Page | None = None
+    """What `lint --explain NAME` shows beside `text`."""
 
 
 class LintFailedError(Exception):

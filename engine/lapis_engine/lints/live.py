@@ -9,7 +9,7 @@ from lapis_engine.events import Linted, MsrAccessed, Oddity, VectorEnded
 from lapis_engine.lints import boot, traffic
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.lints.lint import LintFailedError
-from lapis_engine.lints.state import Finding, LintState
+from lapis_engine.lints.state import Finding, FoundAt, LintState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -58,7 +58,7 @@ class Lints:
         for lint, rule in self._rules[type(logged.event)]:
             try:
                 for finding in self._found(lint, rule, logged):
-                    self._report(finding)
+                    self._report(finding, logged.seq)
             except LintFailedError as failed:
                 state = self.state
                 state.off = tuple(sorted({*state.off, lint.name}))
@@ -104,8 +104,11 @@ class Lints:
         if state.served or state.spin.on:
             self._vm.watch_at = self._vm.now + TICK
 
-    def _report(self, finding: Finding) -> None:
-        """Note a finding when its place is new; count it always."""
+    def _report(self, finding: Finding, about: int | None = None) -> None:
+        """Note a finding when its place is new; count it always.
+
+        `about` is the event at which it was found; None at a look.
+        """
         state = self.state
         if finding.name in state.off:
             return
@@ -115,7 +118,20 @@ class Lints:
             key, new = (finding.name, -1, "elsewhere"), False
         state.found[key] = state.found.get(key, 0) + 1
         if new:
-            self._vm.note(Linted(finding.vcpu, finding.name, finding.text))
+            told = self._told(finding, about)
+            state.told[key] = told
+            self._vm.note(
+                Linted(
+                    finding.vcpu, finding.name, finding.text, finding.place,
+                    about, told.ran, told.rip, finding.values,
+                )
+            )  # fmt: skip
+
+    def _told(self, finding: Finding, about: int | None) -> FoundAt:
+        vm = self._vm
+        ran = None if about is None else vm.entered
+        rip = None if ran is None else vm.vcpus[ran].regs.rip
+        return FoundAt(about, vm.now, ran, rip, finding.values, finding.text)
 
     def switch(self, name: str, *, on: bool) -> None:
         """Switch one lint, or `all`; raise `EngineError` when there is no such one."""

@@ -15,6 +15,24 @@ class Finding(NamedTuple):
     place: str
     """Findings of one lint about one vCPU at one place are one finding."""
     text: str
+    values: tuple[tuple[str, int], ...] = ()
+    """What it was found by, each with its name: numbers for who does not read."""
+
+
+@dataclass(slots=True)
+class FoundAt:
+    """Where a finding was told, which is where it was found first."""
+
+    seq: int | None
+    """Number of the event at which it was found; None at a look, between events."""
+    at: int
+    """ns of virtual time."""
+    ran: int | None
+    """The vCPU that ran then; None by the user's hand, or while time passed."""
+    rip: int | None
+    """RIP of that vCPU."""
+    values: tuple[tuple[str, int], ...]
+    text: str
 
 
 @dataclass(slots=True)
@@ -42,4 +60,8 @@ class LintState:
     """(vCPU, level vector in service) -> ticks since its delivery."""
     spin: Spin = field(default_factory=Spin)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What lints of plug-ins remember, by lint; none that remembers nothing."""
+    """What lints remember that have a memory of their own; none that remembers
+    nothing."""
+    told: dict[tuple[str, int, str], FoundAt] = field(default_factory=dict)
+    """Where each of `found` was told. No hash is over it: it says in other words what
+    the events say, and stays when they are forgotten."""

@@ -33,9 +33,10 @@ runs, or follow from the others."""
 SCHEDULE: Final = ("policy", "only", "quantum", "current", "_left")
 VCPU_ELSEWHERE: Final = ("id", "regs", "linear", "apic", "vie", "stopped_at")
 """`stopped_at` is the debugger's."""
-RAW: Final = frozenset({"kept"})
-"""Fields of parts that hold the processor's raw bytes. They follow from the others, and
-mean nothing on another host."""
+RAW: Final = frozenset({"kept", "told"})
+"""Fields of parts that no hash is over, as they follow from the others: `kept` holds
+the processor's raw bytes, which mean nothing on another host; `told` says of what the
+lints found what the events said."""
 
 
 class Part(NamedTuple):

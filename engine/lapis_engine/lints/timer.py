@@ -1,0 +1,93 @@
+"""Lints about the APIC timer: what disarms it, and what makes it count wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lapis_engine.apic import timer
+from lapis_engine.apic.regs import LVT_MASKED, SVR_ENABLED
+from lapis_engine.lints.state import Finding
+from lapis_engine.lints.traffic import where
+from lapis_engine.vmm.msr import TSC_DEADLINE
+
+if TYPE_CHECKING:
+    from lapis_engine.events import (
+        ExtIntDelivered,
+        MsrAccessed,
+        TimerArmed,
+        VectorDelivered,
+    )
+    from lapis_engine.vmm.vm import Vm
+
+LONG: Final = 0x8000_0000
+"""Least initial count of a stretch that is to be measured and not waited for."""
+TICKS: Final = 3
+"""Interrupts of one vector within it that are the clock it is measured by."""
+
+
+def armed(vm: Vm, memory: dict[str, Any], event: TimerArmed) -> Finding | None:
+    """Find a running count that a write of LVT TIMER drops, by changing its mode."""
+    apic, key = vm.vcpus[event.vcpu].apic, str(event.vcpu)
+    by_deadline = timer.is_tsc_deadline(apic, vm.profile)
+    if event.deadline is not None:
+        memory[key] = by_deadline
+        return None
+    was = memory.pop(key, by_deadline)
+    if was == by_deadline or not apic.svr & SVR_ENABLED or apic.lvt_timer & LVT_MASKED:
+        return None
+    count, place = apic.timer_initial, where(vm, event.vcpu)
+    what = "deadline" if was else f"count {count:#x}"
+    into = "TSC-deadline mode" if by_deadline else "a mode that counts"
+    text = f"LVT TIMER, written after the {what}, drops it: it goes to {into}, by "
+    values = (("count", count), ("lvt", apic.lvt_timer))
+    return Finding("timer-dropped", event.vcpu, place, text + place, values)
+
+
+def deadline(vm: Vm, _memory: dict[str, Any], event: MsrAccessed) -> Finding | None:
+    """Find a deadline that is written while the timer is in another mode."""
+    if event.msr != TSC_DEADLINE or not event.write or not event.value or event.fault:
+        return None
+    if timer.is_tsc_deadline(vm.vcpus[event.vcpu].apic, vm.profile):
+        return None
+    place = where(vm, event.vcpu)
+    text = f"IA32_TSC_DEADLINE {event.value:#x} is dropped: LVT TIMER is not in "
+    text += f"TSC-deadline mode, by {place}"
+    return Finding(
+        "timer-dropped", event.vcpu, place, text, (("deadline", event.value),)
+    )
+
+
+# Calibration.
+
+
+def measured(vm: Vm, memory: dict[str, Any], event: TimerArmed) -> Finding | None:
+    """Begin or end a stretch that is measured; find interrupts that lengthen it."""
+    apic, key = vm.vcpus[event.vcpu].apic, str(event.vcpu)
+    seen: dict[int, int] | None = memory.pop(key, None)
+    counts = not timer.is_tsc_deadline(apic, vm.profile) and event.deadline is not None
+    if counts and apic.timer_initial >= LONG:
+        memory[key] = {}
+    if not seen:
+        return None
+    clock = max(seen, key=lambda vector: (seen[vector], -vector))
+    others = sum(seen.values()) - (seen[clock] if seen[clock] >= TICKS else 0)
+    if not others:
+        return None
+    place = where(vm, event.vcpu)
+    names = ", ".join(f"{vector:#04x}" for vector in sorted(seen))
+    text = (
+        f"{others} interrupts (of vectors {names}) within a count from "
+        f"{LONG:#x} or above, which measures the timer; ended by {place}"
+    )
+    return Finding(
+        "calibration-interrupted", event.vcpu, place, text, (("interrupts", others),)
+    )
+
+
+def interrupted(
+    _vm: Vm, memory: dict[str, Any], event: VectorDelivered | ExtIntDelivered
+) -> None:
+    """Count the interrupts within a stretch that is measured."""
+    seen = memory.get(str(event.vcpu))
+    if seen is not None:
+        seen[event.vector] = seen.get(event.vector, 0) + 1
