@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from conformance.rig import Rig
 from rigs.machines import ROOT
+from rigs.why_fates import ROWS
 from rigs.why_rules import rules_of
 from rigs.why_states import (
     BIT,
@@ -483,6 +484,7 @@ CASES = tuple(Case(*row) for row in (
      {"index": 0, "linear": 0}, lambda: at(None)),
     ("apic-register", False, "SVR of the APIC of vCPU 0, offset 0xf0",
      {"offset": 0xF0}, lambda: at(0xFEE0_00F0)),
+    *ROWS,
 ))  # fmt: skip
 
 

@@ -68,11 +68,11 @@ def test_the_mask_of_input_2_is_no_matter_of_the_master() -> None:
 def test_all_that_holds_a_vector_back_is_in_the_sentence() -> None:
     found = why_vector.irq(no_if(rig(irr=BIT[0x31] | BIT[0x51], tpr=0x60)), 0x31, 0)
     assert found.text == (
-        "vector 0x31 is in the IRR of vCPU 0 and waits: vector 0x51 is in the IRR too, "
-        "and higher: it goes first; vector 0x31 is class 3; PPR is 0x60 because TPR is "
-        "0x60: class 3 is not above class 6; RFLAGS is 0x2: IF (bit 9) is 0"
+        "vector 0x31 is in the IRR of vCPU 0 and waits: vector 0x31 is class 3; PPR is "
+        "0x60 because TPR is 0x60: class 3 is not above class 6; RFLAGS is 0x2: IF "
+        "(bit 9) is 0; vector 0x51 is in the IRR too, and higher: it goes first"
     )
-    assert [reason.rule for reason in found.reasons] == ["higher-vector", "class", "if"]
+    assert [reason.rule for reason in found.reasons] == ["class", "if", "higher-vector"]
 
 
 @pytest.mark.parametrize("vector", [-1, 0x100])

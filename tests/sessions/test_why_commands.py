@@ -24,7 +24,9 @@ def test_a_vector_that_waits_is_data_and_a_sentence(opened: Open, done: Do) -> N
     done(session, "run 5000000")
     done(session, "ipi fixed 0x31 --to 1")
     view = done(session, "irq why 0x31 1")
-    assert view.keys() == {"vcpu", "vector", "where", "verdict", "text", "reasons"}
+    assert view.keys() == {
+        "vcpu", "vector", "where", "verdict", "text", "reasons", "more",
+    }  # fmt: skip
     assert (view["vcpu"], view["vector"], view["where"]) == (1, 0x31, "irr")
     assert view["verdict"] == "blocked"
     assert view["text"].startswith("vector 0x31 is in the IRR of vCPU 1 and waits: ")
@@ -46,6 +48,30 @@ def test_the_words_are_a_sentence_and_a_line_a_reason(opened: Open) -> None:
             "and no message carried it"
         ),
     ]
+
+
+def test_three_reasons_are_told_and_the_rest_is_asked_for(
+    opened: Open, done: Do
+) -> None:
+    """Vector 0 is in every entry that nobody has written."""
+    session = opened()
+    view = done(session, "irq why 0")
+    assert [reason["rule"] for reason in view["reasons"][:2]] == [
+        "svr", "illegal-vector",
+    ]  # fmt: skip
+    assert len(view["reasons"]) == 3
+    lines = session.execute("irq why 0").text.splitlines()
+    assert lines[0] == (
+        "vector 0x00 is neither in the IRR nor in the ISR of vCPU 0: SVR is 0xff: bit "
+        "8 is 0, so new interrupts are refused"
+    )
+    assert len(lines) == 5
+    assert lines[-1] == f"  {view['more']} more reasons: `irq why 0x00 0 --all`"
+    whole = done(session, "irq why 0x00 0 --all")
+    assert whole["more"] == 0
+    assert len(whole["reasons"]) == 3 + view["more"]
+    assert whole["reasons"][:3] == view["reasons"]
+    assert whole["text"] == view["text"]
 
 
 def test_the_nmi_is_asked_for_by_name_or_number(opened: Open, done: Do) -> None:

@@ -10,9 +10,12 @@ from lapis_engine.replay import pages
 from lapis_engine.replay.parts import parts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.pages import Pages
+    from lapis_engine.vmm.written import Written
 
 EVENTS: Final = 4096
 """Events that a checkpoint keeps, for those who look back from it."""
@@ -50,6 +53,8 @@ class Checkpoint:
     """The last ones, oldest first."""
     printed: int
     """Bytes of what the guest printed."""
+    writes: Mapping[str, tuple[Written, ...]]
+    """The last ones to what makes interrupts; no state."""
 
 
 def position(machine: Machine) -> Position:
@@ -72,6 +77,7 @@ def take(machine: Machine, base: Checkpoint | None = None) -> Checkpoint:
         pages.take(machine.vm.memory, base.pages if base is not None else None),
         tuple(machine.log.last(EVENTS)),
         sum(map(len, machine.consoles.values())),
+        dict(machine.vm.writes),
     )
 
 
@@ -84,6 +90,7 @@ def put(machine: Machine, checkpoint: Checkpoint) -> None:
         vcpu.regs.context.load_bytes(raw)
         vcpu.stopped_at = None
     machine.log.restore(checkpoint.events, checkpoint.at.seq)
+    machine.vm.writes = dict(checkpoint.writes)
     machine.vm.core.answers.forget()
     machine.vm.timers.moved = True
     pages.put(machine.vm.memory, checkpoint.pages)

@@ -11,7 +11,7 @@ from lapis_engine.apic import access as apic
 from lapis_engine.apic import state as apic_state
 from lapis_engine.devices.device import Device, Refused
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import address_map, fabric
+from lapis_engine.vmm import address_map, fabric, written
 from lapis_engine.vmm.traps import TrapState, hits
 
 if TYPE_CHECKING:
@@ -57,7 +57,11 @@ class Bus:
         vm, state = self._vm, self._vcpu.apic
         if apic_state.mode(state) != "xapic":
             return
+        name = written.REGISTERS.get(offset) if size == 4 else None
+        was = written.before(state)
         outcome = apic.write_mmio(state, offset, size, value, vm.now, vm.profile)
+        if name is not None:
+            vm.wrote(self._vcpu, written.timer(state.vcpu), name, value, was)
         refused = fabric.route(vm, outcome, self._context)
         if refused is not None:
             raise HandlerRefused(refused.text)
@@ -85,7 +89,12 @@ class Bus:
 
     def _write(self, device: Device, address: int, size: int, value: int) -> None:
         vm = self._vm
+        pin = written.selected(vm.ioapic, device, address)
+        was = 0 if pin is None else pin[1].entry
         signals = device.access.write(device.state, address, size, value, vm.now)
+        if pin is not None:
+            key, now = written.pin(pin[0]), pin[1].entry
+            vm.wrote(self._vcpu, key, written.ENTRY, now, (was, False))
         for item in signals:
             if isinstance(item, Refused):
                 raise HandlerRefused(f"{device.name}: {item.why}")

@@ -29,7 +29,7 @@ from lapis_engine.cpu.registers import (
 from lapis_engine.errors import EngineError
 from lapis_engine.events import MsrAccessed
 from lapis_engine.units import MASK32, MASK64
-from lapis_engine.vmm import clock, fabric, intercepted, msr
+from lapis_engine.vmm import clock, fabric, intercepted, msr, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -257,12 +257,14 @@ def write_msr(vm: Vm, vcpu: Vcpu, number: int, value: int) -> None:
     """Write an MSR as WRMSR does, traps aside; raise `EngineError` or `RuleError`."""
     if not 0 <= value <= MASK64:
         raise EngineError(f"MSR {number:#x} {value:#x}: it has 64 bits")
-    time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
+    time, was = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz), written.before(vcpu.apic)
     broken = msr.broken_by(vcpu, number, value, vm.cpu.model)
     outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
     if isinstance(outcome, Breach):
         values = number, 1, value, *broken
         raise RuleError(outcome, values)
     vm.note(MsrAccessed(vcpu.id, number, write=True, value=value, fault=False))
+    if number in written.MSRS:
+        vm.wrote(vcpu, written.timer(vcpu.id), written.MSRS[number], value, was)
     fabric.route(vm, outcome, "outside")
     intercepted.see_mode(vm, vcpu)

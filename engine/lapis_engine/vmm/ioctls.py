@@ -22,7 +22,7 @@ from lapis_engine.events import (
     RunStateChanged,
 )
 from lapis_engine.vie.world import HandlerRefused
-from lapis_engine.vmm import address_map, fabric, run_state
+from lapis_engine.vmm import address_map, fabric, run_state, written
 from lapis_engine.vmm.bus import untrapped
 
 if TYPE_CHECKING:
@@ -100,8 +100,11 @@ def write_apic(vm: Vm, vcpu: Vcpu, name: str, value: int) -> None:
         kernemu_write(vm, vcpu, gpa, 4, value)
         return
     msr = access.MSR_BASE + (register.offset >> 4)
+    was = written.before(state)
     outcome = access.write_msr(state, msr, value, vm.now, vm.profile)
     assert outcome is not None, (name, value)
+    if msr in written.MSRS:
+        vm.wrote(vcpu, written.timer(vcpu.id), written.MSRS[msr], value, was)
     vm.note(MsrAccessed(vcpu.id, msr, write=True, value=value, fault=False))
     fabric.route(vm, outcome, "outside")
 

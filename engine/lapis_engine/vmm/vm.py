@@ -18,7 +18,7 @@ from lapis_engine.memory.iospace import IoSpace  # noqa: TC001
 from lapis_engine.memory.physical import PhysicalMemory  # noqa: TC001
 from lapis_engine.profiles.switches import Profile  # noqa: TC001
 from lapis_engine.units import NS
-from lapis_engine.vmm import exits
+from lapis_engine.vmm import exits, written
 from lapis_engine.vmm.costs import FREE, Costs
 from lapis_engine.vmm.interference import InterferenceState
 from lapis_engine.vmm.power import RESETS
@@ -26,6 +26,7 @@ from lapis_engine.vmm.printing import Printing  # noqa: TC001
 from lapis_engine.vmm.run_state import SpinupState
 from lapis_engine.vmm.traps import TrapState
 from lapis_engine.vmm.vcpu import Vcpu  # noqa: TC001
+from lapis_engine.vmm.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +142,8 @@ class Vm:
 
     tally: dict[str, int] = field(default_factory=dict)
     """How many exits of each kind there were since the machine was made; no state."""
+    writes: dict[str, tuple[Written, ...]] = field(default_factory=dict)
+    """The last ones to what makes interrupts, oldest first (`written`); no state."""
 
     attention: Attention = field(default_factory=Attention)
     timers: Timers = field(default_factory=Timers)
@@ -179,6 +182,14 @@ class Vm:
                 for where in device.hides(device.state)
             ]
         )
+
+    def wrote(
+        self, vcpu: Vcpu, key: str, what: str, value: int, was: tuple[int, bool]
+    ) -> None:
+        """Remember a write to what makes interrupts; fields of `Written`."""
+        rip = None if self.entered is None else vcpu.regs.rip
+        item = Written(what, value, *was, self.now, vcpu.id, rip)
+        self.writes[key] = written.kept(self.writes.get(key, ()), item)
 
     def raise_fault(self, vcpu: Vcpu, fault: GuestFault) -> None:
         """Owe the guest an exception at the next entry."""

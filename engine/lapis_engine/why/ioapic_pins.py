@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.devices.device import InterruptMessage
+from lapis_engine.devices.ioapic import pins
+from lapis_engine.vmm import fabric, written
 from lapis_engine.why import recipients
-from lapis_engine.why.reason import blocks
+from lapis_engine.why.reason import Reason, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.devices.ioapic.pins import Pin, Redirection
+    from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vm import Vm
+    from lapis_engine.vmm.written import Written
+    from lapis_engine.why.history import History
     from lapis_engine.why.recipients import Reach
 
 
@@ -58,6 +63,46 @@ def standing(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
             f"{head}, is asserted already (count {pin.count}), and only an edge sends"
         )
         yield "edge", text
+
+
+def lost_edges(machine: Machine, it: History, pin: Pin, head: str) -> Iterator[Reason]:
+    """Yield the edges of a pin that came while its entry was masked, and are lost."""
+    writes = machine.vm.writes.get(written.pin(pin.number), ())
+    lost = [
+        each for each in it.rises.get(pin.number, ()) if _was_masked(pin, writes, each)
+    ]
+    if not lost or lost[-1] is not it.raised.get(pin.number):
+        return
+    often = "" if len(lost) == 1 else f" ({len(lost)} times, the last)"
+    since = writes[-1] if writes and writes[-1].at > lost[-1].at else None
+    tail = "" if since is None else f"; it was unmasked only at {since.at:,} ns"
+    if pin.redirection.masked:
+        tail = ""
+    text = (
+        f"{head}, and it rose{often} at {lost[-1].at:,} ns while it was masked: an "
+        f"edge on a masked pin is lost{tail}"
+    )
+    values = {"pin": pin.number, "at": lost[-1].at, "count": len(lost)}
+    yield blocks("edge-lost", text, f"ioapic pin {pin.number}", **values)
+
+
+def _was_masked(pin: Pin, writes: tuple[Written, ...], rise: Logged) -> bool:
+    """Tell whether an edge came to nothing for the mask alone."""
+    later = (each.before for each in writes if each.at > rise.at)
+    entry = pins.decode(next(later, pin.entry))
+    return entry.masked and not entry.level
+
+
+def wrong_pin(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
+    """Yield that ISA line 0 is not where one may look for it."""
+    entry = pin.redirection
+    if pin.number or vm.pic is None or entry.masked:
+        return
+    text = (
+        f"{head}, but ISA line 0 (the 8254) is led to pin {fabric.PIN_OF_IRQ_0}: pin 0 "
+        f"is INTR of the 8259 pair"
+    )
+    yield "isa-line-0", text
 
 
 def _remote_irr(vm: Vm, head: str) -> str:

@@ -22,9 +22,16 @@ from lapis_engine.apic.regs import (
     SVR_ENABLED,
     VERSION_MAX_LVT,
 )
-from lapis_engine.devices.ioapic import pins
+from lapis_engine.devices.ioapic import pins, regs
 from lapis_engine.vmm import fabric
-from lapis_engine.why import ioapic_pins, pic_inputs, traffic
+from lapis_engine.why import (
+    apic_timer,
+    eoi,
+    fates,
+    ioapic_pins,
+    pic_inputs,
+    traffic,
+)
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
@@ -35,35 +42,44 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
+    from lapis_engine.why.history import History
 
 FIXED_MODES: Final = frozenset({"fixed", "lowest"})
 LINTS: Final = frozenset({"lvt_lint0", "lvt_lint1"})
 
 
-def sources(
-    machine: Machine, vcpu: Vcpu, vector: int, *, nmi: bool
-) -> Iterator[Reason]:
-    """Yield what refuses `vector`, then everyone who names it; with `nmi`, the NMI."""
-    vm = machine.vm
+def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
+    """Yield what refuses a vector that is nowhere, then everyone who names it."""
+    vm, vector, nmi = machine.vm, it.vector, it.nmi
     if nmi:
         if vcpu.nmi_blocked:
             yield allows("nmi-blocking", "an NMI handler runs until its IRET")
     else:
         yield from _refusals(vcpu.apic, vector, vm.profile)
     named = [
-        *_lvt(machine, vcpu.apic, vector, nmi=nmi),
-        *_pins(vm, vcpu, vector, nmi=nmi),
-        *pic_inputs.inputs(vm, vcpu, vector),
+        *_lvt(machine, vcpu, it),
+        *_pins(machine, vcpu, it),
+        *(() if nmi else pic_inputs.inputs(vm, vcpu, it)),
         *_elsewhere(vm, vcpu, vector),
-        *traffic.sent(machine, vcpu, vector, nmi=nmi),
+        *fates.fates(it),
+        *traffic.sent(machine, vcpu, it),
     ]
     yield from named
     if not named:
-        what = "an NMI" if nmi else f"vector {vector:#04x}"
+        if not nmi and not it.is_imported:
+            yield from pic_inputs.asleep(vm)
+        yield from _nobody(it)
+
+
+def _nobody(it: History) -> Iterator[Reason]:
+    what = "an NMI" if it.nmi else f"vector {it.vector:#04x}"
+    if it.is_imported:
+        text = f"no LVT entry and no ICR that was imported names {what}"
+    else:
         text = (
             f"no LVT entry, IOAPIC pin or ICR names {what}, and no message carried it"
         )
-        yield blocks("no-source", text, vector=vector)
+    yield blocks("no-source", text, vector=it.vector)
 
 
 def _refusals(apic: ApicState, vector: int, profile: Profile) -> Iterator[Reason]:
@@ -81,25 +97,25 @@ def _refusals(apic: ApicState, vector: int, profile: Profile) -> Iterator[Reason
 # The local vector table.
 
 
-def _lvt(
-    machine: Machine, apic: ApicState, vector: int, *, nmi: bool
-) -> Iterator[Reason]:
-    profile = machine.vm.profile
+def _lvt(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
+    profile, apic = machine.vm.profile, vcpu.apic
     has_cmci = VERSION_MAX_LVT.get(profile.apic_version) >= CMCI_INDEX
     for name in LVTS:
         entry: int = getattr(apic, name)
         if name == "lvt_cmci" and not has_cmci:
             continue
         mode = lvt.mode(entry, name)
-        if nmi and mode != lvt.NMI:
+        if it.nmi and mode != lvt.NMI:
             continue
-        if not nmi and (mode != lvt.FIXED or entry & LVT_VECTOR != vector):
+        if not it.nmi and (mode != lvt.FIXED or entry & LVT_VECTOR != it.vector):
             continue
-        yield _entry(machine, apic, name, entry)
+        yield _entry(machine, vcpu, name, it)
 
 
-def _entry(machine: Machine, apic: ApicState, name: str, entry: int) -> Reason:
+def _entry(machine: Machine, vcpu: Vcpu, name: str, it: History) -> Reason:
     """Say of an LVT entry that names the vector what it waits for."""
+    apic = vcpu.apic
+    entry: int = getattr(apic, name)
     short = name.removeprefix("lvt_")
     about, head = f"lvt {short}", f"LVT {short} ({entry:#x}) names it"
     if entry & LVT_MASKED:
@@ -108,7 +124,7 @@ def _entry(machine: Machine, apic: ApicState, name: str, entry: int) -> Reason:
         text = f"{head} and is masked (bit 16){tail}"
         return blocks("lvt-mask", text, about, lvt=entry)
     if name == "lvt_timer":
-        return _timer(machine, apic, head, entry)
+        return apic_timer.reason(machine, vcpu, head, it)
     level = name == "lvt_lint0" and entry & LVT_LEVEL
     if level and entry & LVT_REMOTE_IRR:
         text = f"{head}, and its remote IRR (bit 14) is set: it waits for an EOI"
@@ -119,37 +135,30 @@ def _entry(machine: Machine, apic: ApicState, name: str, entry: int) -> Reason:
     return allows("lvt", f"{head} and waits {waits}", about, lvt=entry)
 
 
-def _timer(machine: Machine, apic: ApicState, head: str, entry: int) -> Reason:
-    deadline = apic.timer_deadline
-    if deadline is None:
-        text = (
-            f"{head}, but the timer is stopped (initial count {apic.timer_initial:#x})"
-        )
-        return blocks("timer-stopped", text, "lvt timer", lvt=entry)
-    left = max(deadline - machine.now, 0)
-    text = f"{head} and the timer fires at {deadline} ns, in {left} ns"
-    return allows("timer", text, "lvt timer", lvt=entry, deadline=deadline, left=left)
-
-
 # The IOAPIC.
 
 
-def _pins(vm: Vm, vcpu: Vcpu, vector: int, *, nmi: bool) -> Iterator[Reason]:
-    if vm.ioapic is None:
-        return
-    for pin in pins.peek(vm.ioapic):
-        entry = pin.redirection
-        by_vector = entry.mode in FIXED_MODES and entry.vector == vector and not nmi
-        if by_vector or (nmi and entry.mode == "nmi"):
-            yield from _pin(vm, vcpu, pin)
+def _pins(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
+    state = machine.vm.ioapic
+    for pin in pins.peek(state) if state is not None else ():
+        entry, count = pin.redirection, pin.count
+        if it.is_imported and (pin.entry, count) == (regs.MASKED, 0):
+            continue  # as after reset: the file has none of it
+        has_it = entry.mode in FIXED_MODES and entry.vector == it.vector
+        if entry.mode == "nmi" if it.nmi else has_it:
+            yield from _pin(machine, vcpu, it, pin)
 
 
-def _pin(vm: Vm, vcpu: Vcpu, pin: pins.Pin) -> Iterator[Reason]:
+def _pin(machine: Machine, vcpu: Vcpu, it: History, pin: pins.Pin) -> Iterator[Reason]:
     """Say of a pin that names the vector why it sends nothing to this vCPU."""
-    entry, about = pin.redirection, f"ioapic pin {pin.number}"
+    vm, entry, about = machine.vm, pin.redirection, f"ioapic pin {pin.number}"
     head = f"IOAPIC pin {pin.number} ({pin.entry:#x}) names it"
     values = {"pin": pin.number, "entry": pin.entry, "count": pin.count}
-    found = list(ioapic_pins.standing(vm, pin, head))
+    if entry.level and entry.remote_irr:
+        yield from eoi.as_edge(it, pin)
+    yield from ioapic_pins.lost_edges(machine, it, pin, head)
+    found = [*ioapic_pins.wrong_pin(vm, pin, head)]
+    found += ioapic_pins.standing(vm, pin, head)
     if entry.mode == "nmi" and not vm.profile.messages_of_all_modes:
         found.append(("not-implemented", f"{head}, and NMI messages are dropped here"))
     found += _misses(vm, vcpu, entry, head)
@@ -178,12 +187,13 @@ def _misses(
         yield "elsewhere", f"{where}, which is {names}"
 
 
-def waiting_pins(machine: Machine, vector: int) -> Iterator[Reason]:
+def waiting_pins(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
     """Yield the pins that wait for an EOI of a vector that is under way."""
     state = machine.vm.ioapic
     for pin in pins.peek(state) if state is not None else ():
         entry = pin.redirection
-        if entry.level and entry.remote_irr and entry.vector == vector:
+        if entry.level and entry.remote_irr and entry.vector == it.vector:
+            yield from eoi.will_be_edge(it, vcpu.apic, pin)
             head = f"IOAPIC pin {pin.number} ({pin.entry:#x})"
             text = (
                 f"{head} has remote IRR (bit 14) set: it sends no more before the EOI"

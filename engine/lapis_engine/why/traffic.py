@@ -8,7 +8,6 @@ from lapis_engine.apic import icr as apic_icr
 from lapis_engine.apic import icr_rules
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import icr_text
-from lapis_engine.apic.regs import VECTORED
 from lapis_engine.events import (
     Interfered,
     IpiSent,
@@ -16,58 +15,47 @@ from lapis_engine.events import (
     VectorAccepted,
     VectorRefused,
 )
-from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm import fabric
+from lapis_engine.why import fates, history
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapis_engine.events import Event
+    from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
+    from lapis_engine.why.history import History
 
 
-def sent(machine: Machine, vcpu: Vcpu, vector: int, *, nmi: bool) -> Iterator[Reason]:
+def sent(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
     """Yield the fate of the last IPI and the last message with it, and the ICRs."""
-    history = [logged.event for logged in machine.log.last(KEPT)]
-    history.reverse()
-    refused = _refused(history, vcpu.id, vector)
-    if refused is not None:
-        text = f"it was refused when it came from {refused.source}: {refused.why}"
-        yield blocks("refused", text, vector=vector)
-    known = -1
-    for at, event in enumerate(history):
-        if isinstance(event, IpiSent) and _carries(
-            event.mode, event.icr & 0xFF, vector, nmi=nmi
-        ):
-            head = f"the last IPI with it, of vCPU {event.vcpu} (ICR {event.icr:#x}),"
-            known, about = event.icr, f"vcpu {event.vcpu}"
-            met = _interfered(history[at - 1 :: -1] if at else [], vcpu.id)
-            if met is not None:
-                text = f"{head} met a rule: {met.action}: {met.text}"
-                yield blocks("interfered", text, about)
-            else:
-                yield from _fate(head, about, event, vcpu.id, refused)
+    known, vm = -1, machine.vm
+    ipi = next((e for e in reversed(it.sent) if isinstance(e.event, IpiSent)), None)
+    if ipi is not None and isinstance(ipi.event, IpiSent):
+        known, about = ipi.event.icr, f"vcpu {ipi.event.vcpu}"
+        head = f"the last IPI with it, of vCPU {ipi.event.vcpu} (ICR {known:#x}),"
+        met = _interfered(machine, ipi, vcpu.id)
+        if met is not None:
+            text = f"{head} met a rule: {met.action}: {met.text}"
+            yield blocks("interfered", text, about, at=ipi.at)
+        else:
+            yield from _fate(vm, it, ipi, ipi.event, head, about)
+    for logged in reversed(it.sent):
+        if isinstance(logged.event, MessageSent):
+            source = logged.event.source
+            head = f"the last message with it, of {source},"
+            yield from _fate(vm, it, logged, logged.event, head, source)
             break
-    for event in history:
-        if isinstance(event, MessageSent) and _carries(
-            event.mode, event.vector, vector, nmi=nmi
-        ):
-            head = f"the last message with it, of {event.source},"
-            yield from _fate(head, event.source, event, vcpu.id, refused)
-            break
-    yield from _icrs(machine.vm, vcpu, vector, known, nmi=nmi)
+    yield from _icrs(vm, vcpu, it, known)
 
 
-def _carries(mode: str, carried: int, vector: int, *, nmi: bool) -> bool:
-    return mode == "nmi" if nmi else mode in VECTORED and carried == vector
-
-
-def _interfered(later: list[Event], number: int) -> Interfered | None:
-    """Return how a rule kept an IPI from this target; `later` begins after it."""
-    for event in later:
+def _interfered(machine: Machine, ipi: Logged, number: int) -> Interfered | None:
+    """Return how a rule kept an IPI from this target."""
+    most = 4 * len(machine.vcpus)
+    for logged in machine.log.between(ipi.seq + 1, ipi.seq + 1 + most):
+        event = logged.event
         if not isinstance(event, (Interfered, VectorAccepted, VectorRefused)):
             return None
         if isinstance(event, Interfered) and event.vcpu == number:
@@ -75,42 +63,55 @@ def _interfered(later: list[Event], number: int) -> Interfered | None:
     return None
 
 
-def _refused(history: list[Event], number: int, vector: int) -> VectorRefused | None:
-    """Return the refusal of the vector, if nothing was accepted after it."""
-    kinds = (VectorAccepted, VectorRefused)
-    for event in history:
-        if isinstance(event, kinds) and (event.vcpu, event.vector) == (number, vector):
-            return event if isinstance(event, VectorRefused) else None
-    return None
-
-
 def _fate(
+    vm: Vm,
+    it: History,
+    logged: Logged,
+    event: IpiSent | MessageSent,
     head: str,
     about: str,
-    event: IpiSent | MessageSent,
-    number: int,
-    refused: VectorRefused | None,
 ) -> Iterator[Reason]:
+    at = logged.at
     if event.dropped is not None:
         is_absent = event.dropped.code == fabric.ABSENT.code
         rule = fabric.ABSENT.code if is_absent else "dropped"
-        yield blocks(rule, f"{head} was dropped: {event.dropped}", about)
-    elif number not in event.targets:
+        tail = _whom(vm, event) if is_absent else ""
+        text = f"{head} was dropped: {event.dropped} (at {at:,} ns{tail})"
+        yield blocks(rule, text, about, at=at)
+    elif it.vcpu not in event.targets:
         names = ", ".join(f"vCPU {target}" for target in event.targets)
-        yield blocks("elsewhere", f"{head} reached {names}", about)
-    elif refused is None:
-        yield allows("arrived", f"{head} arrived, and is over", about)
+        yield blocks("elsewhere", f"{head} reached {names} at {at:,} ns", about, at=at)
+    elif it.last(VectorRefused, *fates.DELIVERED) is None and at >= it.since:
+        text = f"{head} arrived, and is over (at {at:,} ns)"
+        yield allows("arrived", text, about, at=at)
 
 
-def _icrs(
-    vm: Vm, vcpu: Vcpu, vector: int, known: int, *, nmi: bool
-) -> Iterator[Reason]:
+def _whom(vm: Vm, event: IpiSent | MessageSent) -> str:
+    """Say whom it named, and who there is."""
+    if isinstance(event, IpiSent):
+        named = event.text.rpartition("to ")[2]
+    else:
+        named = event.destination
+    if named.startswith("logical"):
+        kind, ids = "logical ids", [_logical(v) for v in vm.vcpus]
+    else:
+        kind, ids = "APIC ids", [apic_state.apic_id(v.apic) for v in vm.vcpus]
+    return f", to {named}; the {kind} are {', '.join(f'{each:#x}' for each in ids)}"
+
+
+def _logical(vcpu: Vcpu) -> int:
+    """Return its logical id as a destination would name it."""
+    wide = apic_state.mode(vcpu.apic) == "x2apic"
+    return apic_state.logical_id(vcpu.apic) >> (0 if wide else 24)
+
+
+def _icrs(vm: Vm, vcpu: Vcpu, it: History, known: int) -> Iterator[Reason]:
     """Yield the ICRs that hold it as last written and would not bring it here."""
     for sender in vm.vcpus:
         icr = sender.apic.icr
         x2apic = apic_state.mode(sender.apic) == "x2apic"
         ipi = apic_icr.decode(icr, x2apic=x2apic, sender=sender.id)
-        if icr == known or not _carries(ipi.mode, ipi.vector, vector, nmi=nmi):
+        if icr == known or not history.carries(it, ipi.mode, ipi.vector):
             continue
         head = f"the ICR of vCPU {sender.id} ({icr:#x}) names it"
         about, words = f"vcpu {sender.id}", icr_text(icr, x2apic=x2apic)

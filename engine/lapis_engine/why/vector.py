@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.apic import priority
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.errors import EngineError
-from lapis_engine.why import gates, ppr, sources
+from lapis_engine.why import (
+    eoi,
+    fates,
+    gates,
+    history,
+    pic_inputs,
+    ppr,
+    ranking,
+    sources,
+)
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
+    from lapis_engine.why.history import History
 
 NMI: Final = 2
 PLACES: Final = {
@@ -45,7 +55,8 @@ class VectorAnswer:
     text: str
     """One sentence."""
     reasons: tuple[Reason, ...]
-    """What blocks it and what bears on it; for an absent vector, who could send it."""
+    """What blocks it and what bears on it; for an absent vector, what became of it and
+    who could send it. What tells most comes first."""
 
 
 def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
@@ -54,21 +65,26 @@ def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
         raise EngineError(f"vector {vector:#x}: vectors are 8 bits, 0 to 0xff")
     vcpu = machine.vcpu(number)
     where = _where(machine, vcpu, vector)
-    found = tuple(_reasons(machine, vcpu, vector, where))
-    stuck = sentence(found)
+    story = history.told(machine, number, vector, nmi=vector == NMI)
+    story.is_imported = story.is_imported and not vcpu.retired
     name = "the NMI" if vector == NMI else f"vector {vector:#04x}"
     head = f"{name} is {PLACES[where]} vCPU {number}"
+    if where == "nowhere":
+        rows = ranking.absent(sources.sources(machine, vcpu, story))
+        head = f"no NMI is pending on vCPU {number}" if vector == NMI else head
+        text = f"{head}: {rows[0].text}" if rows else head
+        return VectorAnswer(number, vector, where, "absent", text, rows)
+    rows = ranking.waiting(_reasons(machine, vcpu, story, where))
+    stuck = sentence(rows[: ranking.TOLD])
     if where == "isr":
         verdict, text = "in-service", f"{head}: {stuck}"
-    elif where == "nowhere":
-        head = f"no NMI is pending on vCPU {number}" if vector == NMI else head
-        told = stuck or "; ".join(reason.text for reason in found)
-        verdict, text = "absent", f"{head}: {told}"
     elif stuck:
         verdict, text = "blocked", f"{head} and waits: {stuck}"
     else:
-        verdict, text = "deliverable", f"{head} and goes in at its next entry"
-    return VectorAnswer(number, vector, where, verdict, text, found)
+        also = [f"; {row.text}" for row in rows if row.rule == "pic-spurious"]
+        verdict = "deliverable"
+        text = f"{head} and goes in at its next entry{''.join(also)}"
+    return VectorAnswer(number, vector, where, verdict, text, rows)
 
 
 def _where(machine: Machine, vcpu: Vcpu, vector: int) -> str:
@@ -85,16 +101,16 @@ def _where(machine: Machine, vcpu: Vcpu, vector: int) -> str:
     return "isr" if in_service else "nowhere"
 
 
-def _reasons(machine: Machine, vcpu: Vcpu, vector: int, where: str) -> Iterator[Reason]:
-    vm = machine.vm
-    if where == "nowhere":
-        yield from sources.sources(machine, vcpu, vector, nmi=vector == NMI)
-        return
+def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[Reason]:
+    """Yield what holds back one that is somewhere."""
+    vm, vector = machine.vm, it.vector
     if where == "isr":
-        yield from _in_service(vcpu, vector)
-        yield from sources.waiting_pins(machine, vector)
+        yield from eoi.in_service(vcpu.apic, vector)
+        yield from fates.no_eoi(it)
+        yield from sources.waiting_pins(machine, vcpu, it)
         return
-    yield from gates.gates(machine, vcpu)
+    if not it.is_imported:  # else nobody said what the vCPU itself does
+        yield from gates.gates(machine, vcpu)
     if vcpu.halted:
         yield allows("halted", "the vCPU is halted, and what is delivered wakes it")
     yield from gates.stack(vcpu)
@@ -104,17 +120,23 @@ def _reasons(machine: Machine, vcpu: Vcpu, vector: int, where: str) -> Iterator[
     if where == "pending":
         yield from _nmi_blocking(vcpu)
         yield from gates.shadow(vcpu)
+        yield from fates.merged(it)
         return
     yield from gates.nmi_first(vcpu)
     if where == "pic":
         yield allows("extint", "an ExtINT goes past TPR and PPR", ppr=vcpu.apic.ppr)
+        spurious = pic_inputs.spurious(vm)
+        if spurious is not None:
+            yield spurious
     else:
         yield from gates.extint_first(vm, vcpu)
-        yield from _by_priority(vcpu.apic, vector)
-    yield from gates.masks(vcpu)
+        yield from _by_priority(machine, vcpu, vector)
+    if not it.is_imported:
+        yield from gates.masks(vcpu)
     if where != "pic":
+        yield from fates.merged(it)
         yield from _beside(vcpu.apic)
-        yield from sources.waiting_pins(machine, vector)
+        yield from sources.waiting_pins(machine, vcpu, it)
 
 
 def _nmi_blocking(vcpu: Vcpu) -> Iterator[Reason]:
@@ -123,23 +145,20 @@ def _nmi_blocking(vcpu: Vcpu) -> Iterator[Reason]:
         yield blocks("nmi-blocking", text)
 
 
-def _by_priority(apic: ApicState, vector: int) -> Iterator[Reason]:
+def _by_priority(machine: Machine, vcpu: Vcpu, vector: int) -> Iterator[Reason]:
     """Yield a higher vector, and the PPR if its class is too high."""
+    apic = vcpu.apic
     highest = priority.highest(apic.irr)
     if highest > vector:
         text = f"vector {highest:#04x} is in the IRR too, and higher: it goes first"
         yield blocks("higher-vector", text, vector=vector, highest=highest)
-    if vector >> 4 <= apic.ppr >> 4:
-        yield ppr.class_reason(apic, vector)
-
-
-def _in_service(vcpu: Vcpu, vector: int) -> Iterator[Reason]:
-    text = "it is in service and waits for its EOI"
-    yield blocks("in-service", text, vector=vector)
-    highest = priority.highest(vcpu.apic.isr)
-    if highest > vector:
-        text = f"the next EOI ends {highest:#04x}, which is higher"
-        yield blocks("eoi-order", text, vector=vector, highest=highest)
+    if vector >> 4 > apic.ppr >> 4:
+        return
+    reason = ppr.class_reason(apic, vector)
+    yield reason
+    serving = reason.values["isrv"]
+    if serving and apic.tpr >> 4 < serving >> 4:
+        yield from fates.no_eoi(history.told(machine, vcpu.id, serving, nmi=False))
 
 
 def _beside(apic: ApicState) -> Iterator[Reason]:

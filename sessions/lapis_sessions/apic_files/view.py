@@ -10,8 +10,8 @@ from msgspec import UNSET, UnsetType
 from lapis_sessions.views import apic, why
 
 if TYPE_CHECKING:
-    from lapis_engine.why.vector import VectorAnswer
     from lapis_sessions.views.apic import ApicView
+    from lapis_sessions.views.why import VectorView
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ImportedView:
     format: str
     remarks: tuple[str, ...]
     apic: ApicView
-    why: tuple[VectorAnswer, ...] | UnsetType = UNSET
+    why: tuple[VectorView, ...] | UnsetType = UNSET
     """For each pending vector why it is where it is, if that was asked."""
 
 

@@ -16,13 +16,14 @@ from lapis_sessions.views import why
 if TYPE_CHECKING:
     from lapis_engine.why.fault import FaultAnswer
     from lapis_engine.why.vcpu import VcpuAnswer
-    from lapis_engine.why.vector import VectorAnswer
     from lapis_sessions.session import Session
+    from lapis_sessions.views.why import VectorView
 
 VCPU = Argument("vcpu", "vcpu")
+ALL = Argument("all", "flag", option=True)
 
 
-def irq(session: Session, bound: Bound) -> VectorAnswer:
+def irq(session: Session, bound: Bound) -> VectorView:
     """Say where a vector is on a vCPU and what keeps it."""
     word = bound.word("vector")
     what = "irq why: vector"
@@ -31,7 +32,8 @@ def irq(session: Session, bound: Bound) -> VectorAnswer:
     if vector > 0xFF:
         raise CommandError(f"{what} {word}: vectors are 8 bits, 0 to 0xff")
     number = bound.number("vcpu", session.selected)
-    return why_vector.irq(session.machine, vector, number)
+    found = why_vector.irq(session.machine, vector, number)
+    return why.vector(found, whole="all" in bound)
 
 
 def vcpu(session: Session, bound: Bound) -> VcpuAnswer:
@@ -51,9 +53,11 @@ def fault(session: Session, bound: Bound) -> FaultAnswer:
 COMMANDS = (
     Command(
         "irq why",
-        "say where VECTOR (or nmi) is on a vCPU, and what keeps it from its handler",
+        "say what became of VECTOR (or nmi) on a vCPU, and what keeps it from its "
+        "handler",
         "read-only", irq, why.vector_text,
-        (Argument("vector", "word", required=True), VCPU), ("why irq", "why vector"),
+        (Argument("vector", "word", required=True), VCPU, ALL),
+        ("why irq", "why vector"),
     ),
     Command(
         "why vcpu", "say why a vCPU does not run, and what would make it run",

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.cause import sentence
+from lapis_engine.why import ranking
+from lapis_engine.why.vector import NMI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +41,30 @@ class DryRunView:
     verdicts: tuple[Fate, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class VectorView:
+    """Why a vector is, or is not, delivered: what tells most, and how much else."""
+
+    vcpu: int
+    vector: int
+    where: str
+    verdict: str
+    text: str
+    """One sentence, which names the cause."""
+    reasons: tuple[Reason, ...]
+    """What tells most comes first."""
+    more: int
+    """Reasons that are not among them; `--all` gives them."""
+
+
+def vector(found: VectorAnswer, *, whole: bool = False) -> VectorView:
+    """Return an answer with its first reasons, or all of them."""
+    rows = found.reasons if whole else found.reasons[: ranking.TOLD]
+    more = len(found.reasons) - len(rows)
+    what = found.vcpu, found.vector, found.where, found.verdict, found.text
+    return VectorView(*what, rows, more)
+
+
 def dry_run(found: DryRun, forbidden: Cause | None) -> DryRunView:
     """Return what would become of an IPI."""
     return DryRunView(
@@ -65,9 +91,14 @@ def _reasons(rows: Sequence[Reason]) -> list[str]:
     return [f"  {'-' if row.blocks else '+'} {row.rule:<16} {row.text}" for row in rows]
 
 
-def vector_text(view: VectorAnswer) -> str:
+def vector_text(view: VectorView) -> str:
     """Say where a vector is and what keeps it."""
-    return "\n".join([view.text, *_reasons(view.reasons)])
+    out = [view.text, *_reasons(view.reasons)]
+    if view.more:
+        name = "nmi" if view.vector == NMI else f"{view.vector:#04x}"
+        word = "reason" if view.more == 1 else "reasons"
+        out.append(f"  {view.more} more {word}: `irq why {name} {view.vcpu} --all`")
+    return "\n".join(out)
 
 
 def vcpu_text(view: VcpuAnswer) -> str:

@@ -13,6 +13,7 @@ from lapis_sessions.apic_files import placing, reading
 from lapis_sessions.apic_files.view import imported_text
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
+from lapis_sessions.views import why
 from lapis_tui import ending, output
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli.numbers import NUMBER
@@ -20,8 +21,8 @@ from lapis_tui.cli.numbers import NUMBER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.why.vector import VectorAnswer
     from lapis_sessions.session import Session
+    from lapis_sessions.views.why import VectorView
 
 GUEST = "ipi-ping"
 """The smallest embedded guest: a machine wants one, and it is not run."""
@@ -99,7 +100,8 @@ def import_file(
 
 def _why(
     session: Session, number: int, pending: Sequence[int]
-) -> tuple[VectorAnswer, ...]:
+) -> tuple[VectorView, ...]:
     machine = session.machine
     highest = sorted(pending, reverse=True)[:MOST_WHY]
-    return tuple(why_vector.irq(machine, vector, number) for vector in highest)
+    found = (why_vector.irq(machine, vector, number) for vector in highest)
+    return tuple(map(why.vector, found))

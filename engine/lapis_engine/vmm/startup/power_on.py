@@ -67,6 +67,7 @@ def again(vm: Vm) -> None:
             setattr(holder, name, value)
     for name, value in kept.vm.items():
         setattr(vm, name, value)
+    vm.writes.clear()
     vm.spinup.request = None
     vm.spinup.running = SpinupState().running
     vm.interference.held.clear()

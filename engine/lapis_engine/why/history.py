@@ -1,0 +1,181 @@
+"""What became of a vector at a vCPU: the events that bear on it, in one pass.
+
+What lies before a reset of the machine, an INIT of the vCPU or an import of its APIC
+is of another life, and is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lapis_engine.apic.regs import VECTORED
+from lapis_engine.events import (
+    ApicImported,
+    ExtIntDelivered,
+    IpiSent,
+    LvtFired,
+    MessageSent,
+    NmiDelivered,
+    NmiReceived,
+    PinChanged,
+    Rebooted,
+    RunStateChanged,
+    TimerFired,
+    VectorAccepted,
+    VectorDelivered,
+    VectorEnded,
+    VectorRefused,
+)
+from lapis_engine.machine.log import KEPT
+from lapis_engine.vmm import run_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.events import Logged
+    from lapis_engine.machine.machine import Machine
+
+NMI_KINDS = (NmiReceived, NmiDelivered)
+OWN = (VectorAccepted, VectorRefused, VectorDelivered, VectorEnded)
+
+
+@dataclass(slots=True)
+class History:
+    """The events about one vector at one vCPU, oldest first."""
+
+    vcpu: int
+    vector: int
+    nmi: bool
+    own: list[Logged] = field(default_factory=list)
+    """Accepted, refused, delivered, ended; NMIs that came and went in; ExtINTs."""
+    sent: list[Logged] = field(default_factory=list)
+    """IPIs and messages that carried it, whoever was named."""
+    fired: list[Logged] = field(default_factory=list)
+    """Entries of the LVT that had it when they fired."""
+    timer: Logged | None = None
+    """When the APIC timer last fired, with whatever vector."""
+    rises: dict[int, list[Logged]] = field(default_factory=dict)
+    """Rising edges of the pins of the IOAPIC that sent nothing."""
+    raised: dict[int, Logged] = field(default_factory=dict)
+    """When a pin last rose."""
+    lost: tuple[Logged, Logged] | None = None
+    """It was accepted, and an INIT came before it was delivered."""
+    since: int = 0
+    """ns of virtual time at which the present life of the APIC began."""
+    is_imported: bool = False
+    """The APIC is from a file, and nothing has been told of it since."""
+
+    def last(self, *kinds: type) -> Logged | None:
+        """Return the last of these among what happened to it here."""
+        found = (it for it in reversed(self.own) if isinstance(it.event, kinds))
+        return next(found, None)
+
+    def count(self, *kinds: type) -> int:
+        """Return how many of these there are."""
+        return sum(isinstance(it.event, kinds) for it in self.own)
+
+
+def told(machine: Machine, number: int, vector: int, *, nmi: bool) -> History:
+    """Return what the history has about a vector (with `nmi`, the NMI)."""
+    found = History(number, vector, nmi)
+    takes: dict[type, Callable[[History, Logged, Any], None]] = dict(_TAKES)
+    for logged in machine.log.last(KEPT):
+        take = takes.get(type(logged.event))
+        if take is not None:
+            take(found, logged, logged.event)
+    return found
+
+
+def _own(it: History, logged: Logged, event: Any) -> None:
+    if event.vcpu == it.vcpu and event.vector == it.vector and not it.nmi:
+        it.own.append(logged)
+
+
+def _nmi(it: History, logged: Logged, event: Any) -> None:
+    if it.nmi and event.vcpu == it.vcpu:
+        it.own.append(logged)
+
+
+def _sent(it: History, logged: Logged, event: IpiSent) -> None:
+    if carries(it, event.mode, event.icr & 0xFF):
+        it.sent.append(logged)
+
+
+def _message(it: History, logged: Logged, event: MessageSent) -> None:
+    if event.source.startswith("ioapic pin "):
+        rises = it.rises.get(int(event.source[11:]))
+        if rises and rises[-1].at == logged.at:
+            rises.pop()
+    if carries(it, event.mode, event.vector):
+        it.sent.append(logged)
+
+
+def carries(it: History, mode: str, vector: int) -> bool:
+    """Tell whether a message of this delivery mode brings what was asked about."""
+    if it.nmi:
+        return mode == "nmi"
+    return vector == it.vector and mode in VECTORED
+
+
+def _timer(it: History, logged: Logged, event: TimerFired) -> None:
+    if event.vcpu != it.vcpu:
+        return
+    it.timer = logged
+    if event.vector == it.vector and not it.nmi:
+        it.fired.append(logged)
+
+
+def _lvt(it: History, logged: Logged, event: LvtFired) -> None:
+    has_it = event.mode == "nmi" if it.nmi else event.vector == it.vector
+    if event.vcpu == it.vcpu and has_it:
+        it.fired.append(logged)
+
+
+def _pin(it: History, logged: Logged, event: PinChanged) -> None:
+    if event.asserted and event.count == 1:
+        it.rises.setdefault(event.pin, []).append(logged)
+        it.raised[event.pin] = logged
+
+
+def _reset(it: History, logged: Logged, _event: Rebooted) -> None:
+    fresh = History(it.vcpu, it.vector, it.nmi, since=logged.at)
+    for name in History.__slots__:
+        setattr(it, name, getattr(fresh, name))
+
+
+def _run_state(it: History, logged: Logged, event: RunStateChanged) -> None:
+    pending = run_state.PEND_INIT
+    if event.vcpu == it.vcpu and event.before & ~event.after & pending:
+        _begin(it, logged)
+
+
+def _import(it: History, logged: Logged, event: ApicImported) -> None:
+    if event.vcpu == it.vcpu:
+        _begin(it, logged)
+        it.lost, it.is_imported = None, True
+
+
+def _begin(it: History, logged: Logged) -> None:
+    """Begin another life of this vCPU's APIC."""
+    was = it.own[-1] if it.own else None
+    if was is not None and isinstance(was.event, VectorAccepted):
+        it.lost = was, logged
+    elif it.own:
+        it.lost = None
+    it.own, it.fired, it.timer, it.since = [], [], None, logged.at
+
+
+_TAKES: dict[type, Callable[[History, Logged, Any], None]] = {
+    **dict.fromkeys(OWN, _own),
+    **dict.fromkeys(NMI_KINDS, _nmi),
+    ExtIntDelivered: _own,
+    IpiSent: _sent,
+    MessageSent: _message,
+    TimerFired: _timer,
+    LvtFired: _lvt,
+    PinChanged: _pin,
+    Rebooted: _reset,
+    RunStateChanged: _run_state,
+    ApicImported: _import,
+}
