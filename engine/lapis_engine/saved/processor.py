@@ -22,6 +22,7 @@ from lapis_engine.cpu.registers import (
     EFER_LME,
     SEG_CODE,
     SEG_FLAGS,
+    SEG_L,
     SEG_P,
     SEG_S,
     SEGMENT_NAMES,
@@ -130,6 +131,8 @@ def _check_mode(state: ProcessorState) -> None:
     flags = state.cs[3]
     if flags & (SEG_P | SEG_S | SEG_CODE) != SEG_P | SEG_S | SEG_CODE:
         _refuse("cs", flags, "these are not the flags of a code segment")
+    if flags & SEG_L and not is_long:
+        _refuse("cs", flags, "64-bit code is for long mode")
     if not is_canonical(state.rip) or (not is_long and state.rip >> 32):
         _refuse("rip", state.rip, "no instruction can be there")
 

@@ -139,10 +139,11 @@ class Channel:
             if isinstance(found.get("event"), str):
                 self.events.add(found["event"])
                 continue
+            is_answer = "error" in found or "return" in found
+            if not is_answer or found.get("id") != number:
+                raise self._bad(name, f"has answered {quoted(str(found), 60)}")
             if "error" in found:
                 raise self._refused(name, found["error"])
-            if "return" not in found or found.get("id") != number:
-                raise self._bad(name, f"has answered {quoted(str(found), 60)}")
             return found["return"]
         raise self._bad(name, f"has sent {MOST_EVENTS:,} events and no answer")
 

@@ -15,9 +15,8 @@ from lapis_sessions.text.visible import quoted
 VIEW: Final = re.compile(r"^FlatView #\d+$", re.MULTILINE)
 SPACE: Final = re.compile(r'^ AS "memory", root: ', re.MULTILINE)
 ROW: Final = re.compile(
-    r"^ +([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, ([a-z/-]{1,10})\): ([^\n@]*?)"
-    r"(?: @[0-9a-f]{16})?(?: KVM)? *$",
-    re.MULTILINE,
+    r" +([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, ([a-z/-]{1,10})\): ([^\n@]*?)"
+    r"(?: @[0-9a-f]{16})?(?: KVM)? *"
 )
 RAM: Final = frozenset({"ram", "nv-ram"})
 ROM: Final = frozenset({"rom", "romd", "nv-rom", "nv-romd"})
@@ -56,7 +55,7 @@ class Layout:
     memory: int
     """Bytes of RAM of a machine of ours that has it all."""
     told: int
-    """Bytes of RAM that there are."""
+    """Bytes of RAM that there are, apart from what is hidden below 1 MiB."""
     ram: tuple[Stretch, ...]
     roms: tuple[Stretch, ...]
     left_out: tuple[str, ...]
@@ -87,8 +86,7 @@ def layout(text: str) -> Layout:
         )
     memory = (ram.HOLE if high else end) + high
     pieces = tuple(_joined([*taken, *below, *above]))
-    told = sum(each.size for each in pieces)
-    return Layout(memory, told, pieces, tuple(roms), tuple(said))
+    return Layout(memory, end + high, pieces, tuple(roms), tuple(said))
 
 
 def _check(end: int, *, has_more: bool) -> None:
@@ -111,7 +109,12 @@ def _rows(text: str) -> list[Stretch]:
     if len(views) != 1:
         raise MonitorError(f"info mtree has {len(views)} views of memory, and not one")
     found: list[Stretch] = []
-    for first, last, kind, name in ROW.findall(views[0]):
+    _, _, rows = views[0].partition("Root memory region: ")
+    for line in rows.partition("\n\n")[0].splitlines()[1:]:
+        row = ROW.fullmatch(line)
+        if row is None:
+            raise MonitorError(f"info mtree has the line {quoted(line)}")
+        first, last, kind, name = row.groups()
         at, size = int(first, 16), int(last, 16) + 1 - int(first, 16)
         if size <= 0 or (found and at < found[-1].end):
             raise MonitorError(f"info mtree: {first}-{last} is out of order")

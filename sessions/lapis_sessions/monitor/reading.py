@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lapis_sessions.apic_files.contents import Contents
+    from lapis_sessions.monitor.memory_map import Layout
 
 PAUSED: Final = frozenset({
     "debug", "guest-panicked", "internal-error", "io-error", "paused", "prelaunch",
@@ -85,6 +86,7 @@ def read(text: str, timeout: float, *, pause: bool, cpu: str) -> Read:
         source = f"{channel.version}, {_machine(channel)}"
         count = _cpus(channel)
         layout = memory_map.layout(channel.human("info mtree -f"))
+        _check_size(channel, layout)
         memory.check_room(layout, room)
         found = _state(channel, source, count)
         state, dropped = resumption.fitted(found.state, cpu)
@@ -125,6 +127,23 @@ def _check_still(channel: Channel) -> None:
     if moved:
         raise MonitorError(
             f"the machine did not stay paused while it was read ({', '.join(moved)})"
+        )
+
+
+def _check_size(channel: Channel, layout: Layout) -> None:
+    """Raise `MonitorError` unless the map has all the RAM that there is."""
+    try:
+        found = channel.command("query-memory-size-summary")
+    except RefusedError:  # before QEMU 2.11
+        return
+    base, more = (
+        found.get(each) if isinstance(found, dict) else None
+        for each in ("base-memory", "plugged-memory")
+    )
+    if more not in (0, None) or base != layout.told:
+        raise MonitorError(
+            f"QEMU has {short(str(base))} bytes of RAM, {short(str(more))} plugged in, "
+            f"and its map has {layout.told}"
         )
 
 

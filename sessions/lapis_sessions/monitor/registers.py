@@ -6,6 +6,7 @@ It has the hidden parts of segments, x87 and SSE, and no MSR but EFER.
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.boot.machine_state import ProcessorState
@@ -29,15 +30,22 @@ TABLES: Final = {"GDT": "gdtr", "IDT": "idtr"}
 DEBUG: Final = (0, 1, 2, 3, 6, 7)
 FLOATS: Final = ("FCW", "FSW", "FTW", "MXCSR")
 HEAD: Final = re.compile(r"^CPU#(\d{1,6})\s*$", re.MULTILINE)
-VALUE: Final = r"(?<![0-9A-Za-z]){} *=([0-9a-fA-F]{{1,16}})(?![0-9a-fA-F])"
+VALUE: Final = r"(?<!\S){} *=([0-9a-fA-F]{{1,16}})(?!\S)"
+WIDTHS: Final[Mapping[str, frozenset[int]]] = MappingProxyType({
+    **dict.fromkeys(("A20", "SMM", "HLT", "II"), frozenset({1})),
+    **dict.fromkeys(("FCW", "FSW"), frozenset({4})),
+    "FTW": frozenset({2}),
+})  # fmt: skip
+"""Digits of a value, where they are not 8 or 16."""
+WORD: Final = frozenset({8, 16})
 SEGMENT: Final = (
     r"^{} *=([0-9a-fA-F]{{4}}) ([0-9a-fA-F]{{8,16}}) ([0-9a-fA-F]{{8}}) "
-    r"([0-9a-fA-F]{{8}})\b"
+    r"([0-9a-fA-F]{{8}})(?!\S)"
 )
-TABLE: Final = r"^{}= *([0-9a-fA-F]{{8,16}}) ([0-9a-fA-F]{{8}})\b"
-X87: Final = re.compile(r"\bFPR([0-7])=([0-9a-fA-F]{16}) ([0-9a-fA-F]{4})\b")
+TABLE: Final = r"^{}= *([0-9a-fA-F]{{8,16}}) ([0-9a-fA-F]{{8}})(?!\S)"
+X87: Final = re.compile(r"(?<!\S)FPR([0-7])=([0-9a-fA-F]{16}) ([0-9a-fA-F]{4})(?!\S)")
 VECTOR: Final = re.compile(
-    r"\b([XYZ])MM(\d\d)=([0-9a-fA-F]{16}(?: ?[0-9a-fA-F]{16}){1,7})(?![0-9a-fA-F])"
+    r"(?<!\S)([XYZ])MM(\d\d)=([0-9a-fA-F]{16}(?: ?[0-9a-fA-F]{16}){1,7})(?!\S)"
 )
 WORDS: Final = {"X": 2, "Y": 4, "Z": 8}
 """Words of 64 bits, the highest first."""
@@ -53,7 +61,7 @@ def read(text: str, number: int) -> tuple[ProcessorState, tuple[str, ...]]:
     heads = [int(each) for each in HEAD.findall(text)]
     if heads not in ([], [number]):
         raise _bad(number, f"it is of processor {heads[0]}")
-    is_wide = re.search(r"(?<![0-9A-Za-z])RAX=", text) is not None
+    is_wide = re.search(r"(?<!\S)RAX=", text) is not None
     names = WIDE if is_wide else NARROW
     gpr = [_value(text, name, number) for name in names]
     flags = {name: _value(text, name, number) for name in ("A20", "SMM", "HLT", "II")}
@@ -67,7 +75,7 @@ def read(text: str, number: int) -> tuple[ProcessorState, tuple[str, ...]]:
         field: _row(SEGMENT, text, name, number) for name, field in SEGMENTS.items()
     }
     rip = _value(text, "RIP" if is_wide else "EIP", number)
-    xmm, remarks = _vectors(text, number)
+    xmm, remarks = _vectors(text, number, 16 if is_wide else 8)
     waits = number > 0 and flags["HLT"] and (rip, segments["cs"][1]) == RESET_VECTOR
     fcw, fsw, ftw, mxcsr = (_value(text, name, number) for name in FLOATS)
     state = ProcessorState(
@@ -99,6 +107,8 @@ def _value(text: str, name: str, number: int) -> int:
     found = re.findall(VALUE.format(name), text)
     if len(found) != 1:
         raise _bad(number, f"{name} is there {len(found)} times")
+    if len(found[0]) not in WIDTHS.get(name, WORD):
+        raise _bad(number, f"{name} has {len(found[0])} digits")
     return int(found[0], 16)
 
 
@@ -119,8 +129,10 @@ def _x87(text: str, number: int) -> tuple[int, ...]:
     return tuple(found[index] for index in range(8))
 
 
-def _vectors(text: str, number: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Return XMM0 to XMM15, and what is said of the rest."""
+def _vectors(
+    text: str, number: int, count: int
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return XMM0 to XMM15, of which `count` are there, and what of them is not."""
     found: dict[int, int] = {}
     upper = False
     for kind, index, digits in VECTOR.findall(text):
@@ -129,12 +141,12 @@ def _vectors(text: str, number: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
             raise _bad(number, f"{kind}MM{index} has {len(value)} digits")
         found[int(index)] = int(value[-32:], 16)
         upper |= int(value[:-32] or "0", 16) != 0
-    if any(index not in found for index in range(8)):
-        raise _bad(number, "XMM0 to XMM7 are not all there")
+    if sorted(found) != list(range(count)):
+        raise _bad(number, f"XMM0 to XMM{count - 1} are not all there")
     said = []
     if upper:
         said.append(f"vCPU {number}: what is above bit 127 of a YMM or ZMM register")
-    if len(found) < 16:
+    if count < 16:
         said.append(f"vCPU {number}: XMM8 to XMM15, which are not told in this mode")
     return tuple(found.get(index, 0) for index in range(16)), tuple(said)
 
