@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lapis_engine.errors import ConfigError, LapisError
 from lapis_engine.machine.stop import Stop
-from lapis_engine.replay.entries import HITS
+from lapis_engine.replay.entries import HITS, DivergedError
 from lapis_sessions import footprint
 from lapis_sessions.errors import (
     LeavesBranchError,
@@ -32,14 +32,13 @@ from lapis_sessions.timeline.timeline import Timeline
 from lapis_sessions.timeline.way import Course, Way
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lapis_engine.cause import Cause
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.replay.capture import Position
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.origin import Origin
+    from lapis_sessions.recorder import Recorder
     from lapis_sessions.registry import Call
 
 Pace = Callable[[int], int]
@@ -102,43 +101,6 @@ def sentence(error: LapisError) -> str:
     return f"{said[:BEGINNING]}... ({left_out:,} more) ...{said[-END:]}"
 
 
-class Recorder(Protocol):
-    """What a session asks of the recording that is being made of it."""
-
-    @property
-    def path(self) -> Path:
-        """The file, once it is complete."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What the file is called for now."""
-        ...
-
-    @property
-    def acts(self) -> int:
-        """Acts that are on disk of the present branch."""
-        ...
-
-    @property
-    def failed(self) -> str:
-        """Why it ended before it was closed, or nothing."""
-        ...
-
-    def annotate(self, text: str, ask: str = "", answer: str = "") -> None:
-        """Add a text at this point."""
-
-    def checkpoint(self) -> None:
-        """Add every field of the state."""
-
-    def close(self, *, intact: bool = True) -> None:
-        """Finish the file and give it its name; raise `RecordingError`.
-
-        A machine that is not `intact` is not what its acts made of it: no state of it
-        goes into the file.
-        """
-
-
 class Session:
     """A machine and its user."""
 
@@ -179,6 +141,11 @@ class Session:
         self.pace: Pace = whole
         self.watch: Watch | None = None
         """Asked on a way to another point; else `pace` is."""
+        self.recorded_by: int | None = None
+        """Number of the engine's behaviours that its past was recorded with; None is
+        this engine's."""
+        self.divergence: DivergedError | None = None
+        """What was done again last and came to something else."""
         self.stops = Stops(self, self.notices.append)
         """What is known of breakpoints and watchpoints beside where they are."""
         self.symbols = Symbols.of_guest(guest, machine.plan.symbols)
@@ -213,6 +180,8 @@ class Session:
             result = call.command.perform(self, call.bound)
             text = call.command.render(shown(result))
         except LapisError as error:
+            if isinstance(error, DivergedError):
+                self.divergence = error
             why = sentence(error)
             place = error.place if isinstance(error, ExpressionError) else ""
             said = "\n  ".join([why, *place.splitlines()])

@@ -42,9 +42,11 @@ def image(code: str) -> bytes:
     return head.ljust(0x50, b"\0") + bytes.fromhex(FLAT + code) + b"\xf4"
 
 
-def asking(code: str, *lines: str, machine: str = "bare", cpus: int = 1) -> Session:
+def asking(
+    code: str, *lines: str, machine: str = "bare", cpus: int = 1, profile: str = "sdm"
+) -> Session:
     """Return a session whose guest has run until it asks, after `lines`."""
-    options = SessionOptions(cpus=cpus, memory="16M", machine=machine)
+    options = SessionOptions(cpus=cpus, memory="16M", machine=machine, profile=profile)
     origin = Origin(options, Image("asks.bin", image(code), is_flat=True))
     session = build(origin, discover().extensions)
     for line in (*lines, "run 1000"):

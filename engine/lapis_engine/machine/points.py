@@ -98,6 +98,7 @@ class Points:
             if not point.enabled or point.linear != linear:
                 continue
             if point.vcpu not in {None, vcpu}:
+                point.others += 1
                 continue
             if not point.meets(vcpu):
                 continue

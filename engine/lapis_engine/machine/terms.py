@@ -24,10 +24,15 @@ class Terms:
     enabled: bool = True
     hits: int = 0
     """How often it was met."""
+    unmet: int = 0
+    """How often its condition did not hold."""
+    others: int = 0
+    """How often a vCPU came that it does not stop."""
 
     def meets(self, vcpu: int) -> bool:
         """Tell whether this hit by `vcpu`, which is counted, is to stop it."""
         if self.when is not None and not self.when(vcpu):
+            self.unmet += 1
             return False
         self.hits += 1
         if self.skip:

@@ -47,6 +47,7 @@ class DivergedError(EngineError):
     def __init__(self, act: Act, wanted: Position, came: Position) -> None:
         """Say that `act` ended at `came` and not at `wanted`."""
         super().__init__(f"{act.text} ended at {came.text} and not at {wanted.text}")
+        self.act = act
         self.wanted = wanted
         self.came = came
 

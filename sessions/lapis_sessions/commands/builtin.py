@@ -37,6 +37,7 @@ from lapis_sessions.commands import (
     traps,
     values,
     why,
+    why_stops,
 )
 
 COMMANDS = (
@@ -59,6 +60,7 @@ COMMANDS = (
     *devices.COMMANDS,
     *panel.COMMANDS,
     *why.COMMANDS,
+    *why_stops.COMMANDS,
     *boot.COMMANDS,
     *apic_files.COMMANDS,
     *breakpoints.COMMANDS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.symbols.cfi import CallFrames, FrameRow
@@ -74,14 +75,20 @@ class Places(Mapping[int, str]):
 
     def near(self, at: int) -> str:
         """Return the name of an address as `start` or `start+0x5`, or nothing."""
-        best: tuple[str, int] | None = None
-        for table in self._tables:
-            found = table.find(at)
-            if found is not None and (best is None or found[1] > best[1]):
-                best = found
+        best = self._nearest(at)
         if best is None:
             return ""
         return best[0] + (f"+{at - best[1]:#x}" if at > best[1] else "")
+
+    def start(self, at: int) -> int | None:
+        """Return where that begins which an address lies in, or None."""
+        best = self._nearest(at)
+        return None if best is None else best[1]
+
+    def _nearest(self, at: int) -> tuple[str, int] | None:
+        found = [table.find(at) for table in self._tables]
+        # Of two that begin at one place the first table's.
+        return max((f for f in found if f is not None), key=itemgetter(1), default=None)
 
     def line(self, at: int) -> str:
         """Return `file:line` of an instruction, or nothing."""

@@ -6,7 +6,7 @@ The answers are records of the engine, which is why their fields are a contract 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lapis_engine.cause import sentence
 from lapis_engine.why import ranking
@@ -89,6 +89,25 @@ def bars(rows: Sequence[Reason]) -> list[str]:
 
 def _reasons(rows: Sequence[Reason]) -> list[str]:
     return [f"  {'-' if row.blocks else '+'} {row.rule:<16} {row.text}" for row in rows]
+
+
+class Reasoned(Protocol):
+    """A sentence, and what it rests on."""
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        ...
+
+    @property
+    def reasons(self) -> Sequence[Reason]:
+        """What it rests on."""
+        ...
+
+
+def answer_text(view: Reasoned) -> str:
+    """Say the sentence, then a row for each reason."""
+    return "\n".join([view.text, *_reasons(view.reasons)])
 
 
 def vector_text(view: VectorView) -> str:

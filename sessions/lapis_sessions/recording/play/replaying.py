@@ -9,7 +9,7 @@ from lapis_engine.explain.events import describe
 from lapis_engine.profiles.recorded import changes
 from lapis_engine.replay.digest import AT_RESET, Digester, telling
 from lapis_engine.replay.entries import DivergedError
-from lapis_engine.replay.schema import STATE_SCHEMA, repairs_since
+from lapis_engine.replay.schema import ENGINE, STATE_SCHEMA, repairs_since
 from lapis_sessions.errors import RecordingError
 from lapis_sessions.recording.format.schema import HashRow
 from lapis_sessions.recording.play.rebuild import rebuild
@@ -83,6 +83,8 @@ def session_of(
     `RecordingError`, or what building a machine raises.
     """
     session = rebuild(recording.header, extensions, profile)
+    if recording.header.engine != ENGINE:
+        session.recorded_by = recording.header.engine
     timeline = session.timeline
     begin = timeline.spot.at
     if not profile:
