@@ -26,8 +26,15 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer to run all of it on the processor that needs nothing compiled."""
-    parser.addoption("--core", choices=["blocks", "count"], default="blocks")
+    """Offer another processor for all of it, and which planted faults are chosen."""
+    parser.addoption(
+        "--core", choices=["blocks", "count"], default="blocks",
+        help="count: all of it on the processor that needs nothing compiled",
+    )  # fmt: skip
+    parser.addoption(
+        "--fault-seed", type=int, default=None, metavar="SEED",
+        help="choose the variants of tests/faults as the run did that named SEED",
+    )  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:

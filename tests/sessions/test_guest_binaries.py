@@ -5,40 +5,24 @@ keeps them honest. To rewrite them all after a change to a source:
 `python tests/sessions/test_guest_binaries.py`.
 """
 
-import re
-import shutil
-import subprocess
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
+from rigs import assembling
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "sessions" / "lapis_sessions" / "guests"
 FOLDERS = (SHIPPED, ROOT / "tests" / "guests")
 SOURCES = sorted(path for folder in FOLDERS for path in folder.glob("*.asm"))
-NASM = shutil.which("nasm")
-
-# A line of the map: a label's place in the file, its address, its name. The
-# constants, without a section, have one number only.
-LABEL = re.compile(r"^ +[0-9A-F]+ +([0-9A-F]+)  (\S+)$", re.MULTILINE)
 
 
 def assemble(source: Path) -> tuple[bytes, str]:
     """The binary of a guest, and its labels as lines of "address name"."""
-    assert NASM is not None
-    with TemporaryDirectory() as folder:
-        binary, listing = Path(folder, "bin"), Path(folder, "map")
-        command = [NASM, "-f", "bin", "-o", str(binary), source.name]
-        command += ["--before", f"[map symbols {listing}]"]
-        subprocess.run(command, cwd=source.parent, check=True)
-        labels = LABEL.findall(listing.read_text())
-        places = sorted((int(address, 16), name) for address, name in labels)
-        lines = [f"{address:08x} {name}\n" for address, name in places]
-        return binary.read_bytes(), "".join(lines)
+    binary, labels = assembling.assemble(source)
+    return binary, "".join(f"{address:08x} {name}\n" for address, name in labels)
 
 
-needs_nasm = pytest.mark.skipif(NASM is None, reason="nasm is not installed")
+needs_nasm = pytest.mark.skipif(assembling.NASM is None, reason="nasm is not installed")
 
 
 def name_of(path: Path) -> str:
