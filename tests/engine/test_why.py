@@ -433,6 +433,8 @@ CASES = tuple(Case(*row) for row in (
      lambda: why(scheduled())),
     ("unreached", True, "the INIT of vCPU 0 (ICR 0xc4500) went to an inactive vCPU", {},
      lambda: why(broken_bring_up(), 1)),
+    ("icr", True, "the last command of vCPU 0 was a SIPI (STARTUP vector 0x08", {},
+     lambda: why(rig(icr=IDS[3] | 0x4608), 1)),
     ("interfered", True, "drop: INIT from the user to vCPU 1, rule 1: drop number 1 of",
      {}, lambda: why(interfered("drop", 0xC_4500), 1)),
     ("delayed", False, "the INIT of the user that rule 1 holds back until 500 ns",

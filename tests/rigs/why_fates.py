@@ -158,8 +158,8 @@ ROWS: tuple[Row, ...] = (
      {"value": 3000, "at": 1000},
      lambda: irq(timer((LVT_TIMER, DEADLINE), (COUNT, 3000)), 0x31)),
     ("timer-count-ignored", True,
-     "; the mode has changed since (LVT timer 0x20031, written by the user at 2,000 ns,"
-     , {"lvt": PERIODIC},
+     "; the mode has changed since (LVT timer 0x20031, written by the user at 2,000",
+     {"lvt": PERIODIC},
      lambda: irq(timer((LVT_TIMER, DEADLINE), (COUNT, 3000), (LVT_TIMER, PERIODIC)),
                  0x31)),
     ("timer-disarmed", True,

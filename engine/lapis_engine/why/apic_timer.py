@@ -83,7 +83,7 @@ def _by_write(
             return None
         into = "out of" if in_deadline else "into"
         text = (
-            f"{stopped}: {_wrote('LVT timer', it)} changed its mode {into} "
+            f"{stopped}: {_wrote('LVT timer', it)}, changed its mode {into} "
             f"TSC-deadline, which disarms it"
         )
         return blocks("timer-disarmed", text, ABOUT, **values)
@@ -91,12 +91,12 @@ def _by_write(
         return _by_count(apic, it, stopped, later)
     if not in_deadline:
         text = (
-            f"{stopped}: {_wrote(ARMS, it)} was ignored, as LVT timer ({it.before:#x}) "
-            f"was not in TSC-deadline mode{_mode_since(later)}"
+            f"{stopped}: {_wrote(ARMS, it)}, was ignored, as LVT timer "
+            f"({it.before:#x}) was not in TSC-deadline mode{_mode_since(later)}"
         )
         return blocks("timer-deadline-ignored", text, ABOUT, **values)
     if it.value == 0:
-        text = f"{stopped}: {_wrote(ARMS, it)} disarmed it"
+        text = f"{stopped}: {_wrote(ARMS, it)}, disarmed it"
         return blocks("timer-disarmed", text, ABOUT, **values)
     return None
 
@@ -108,12 +108,12 @@ def _by_count(
     wrote = _wrote("the initial count", it)
     if _is_deadline(it.before):
         text = (
-            f"{stopped}: {wrote} was ignored, as LVT timer ({it.before:#x}) was in "
+            f"{stopped}: {wrote}, was ignored, as LVT timer ({it.before:#x}) was in "
             f"TSC-deadline mode, where {ARMS} arms it{_mode_since(later)}"
         )
         return blocks("timer-count-ignored", text, ABOUT, **values)
     if it.value & 0xFFFF_FFFF == 0:
-        text = f"{stopped}: {wrote} stops it"
+        text = f"{stopped}: {wrote}, stops it"
         return blocks("timer-count-0", text, ABOUT, **values)
     return None
 
@@ -133,7 +133,7 @@ def _is_deadline(entry: int) -> bool:
 def _wrote(what: str, it: Written) -> str:
     """Name a write: what, its value, when, and where in the code."""
     where = "by the user" if it.rip is None else f"at RIP {it.rip:#x}"
-    return f"{what} {it.value:#x}, written {where} at {it.at:,} ns,"
+    return f"{what} {it.value:#x}, written {where} at {it.at:,} ns"
 
 
 def _expired(apic: ApicState, head: str, at: int) -> Reason:

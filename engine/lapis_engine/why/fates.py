@@ -93,6 +93,10 @@ def delivered(it: History) -> Iterator[Reason]:
     count = it.count(*DELIVERED)
     often = "once" if count == 1 else f"{count} times, the last"
     text = f"it was delivered {often} at {last.at:,} ns"
+    came = it.count(NmiReceived if it.nmi else VectorAccepted)
+    if came > count and not isinstance(last.event, ExtIntDelivered):
+        bit = "one NMI can be pending" if it.nmi else "the IRR has one bit for it"
+        text += f", though it had come {came} times: they were merged, as {bit}"
     if isinstance(last.event, VectorDelivered):
         text += _ended(it, last)
     yield allows("delivered", text, vector=it.vector, at=last.at, count=count)
@@ -133,4 +137,7 @@ def no_eoi(it: History) -> Iterator[Reason]:
         f"vector {it.vector:#04x} was delivered at {last.at:,} ns, and no EOI has come "
         f"since"
     )
+    early = [each for each in it.empty if each.seq < last.seq]
+    if early and (ended is None or early[-1].seq > ended.seq):
+        text += f"; one came before, at {early[-1].at:,} ns, with nothing in service"
     yield blocks("no-eoi", text, vector=it.vector, at=last.at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lapis_engine.apic.priority import GRATUITOUS_EOI
 from lapis_engine.apic.regs import VECTORED
 from lapis_engine.events import (
     ApicImported,
@@ -18,6 +19,7 @@ from lapis_engine.events import (
     MessageSent,
     NmiDelivered,
     NmiReceived,
+    Oddity,
     PinChanged,
     Rebooted,
     RunStateChanged,
@@ -59,12 +61,16 @@ class History:
     """Rising edges of the pins of the IOAPIC that sent nothing."""
     raised: dict[int, Logged] = field(default_factory=dict)
     """When a pin last rose."""
+    empty: list[Logged] = field(default_factory=list)
+    """EOIs of this vCPU that found nothing in service."""
     lost: tuple[Logged, Logged] | None = None
     """It was accepted, and an INIT came before it was delivered."""
     since: int = 0
     """ns of virtual time at which the present life of the APIC began."""
     is_imported: bool = False
-    """The APIC is from a file, and nothing has been told of it since."""
+    """The APIC is from elsewhere, and its vCPU has not run since."""
+    is_alone: bool = False
+    """And so nothing is known of that vCPU itself, nor of devices as after reset."""
 
     def last(self, *kinds: type) -> Logged | None:
         """Return the last of these among what happened to it here."""
@@ -115,7 +121,8 @@ def carries(it: History, mode: str, vector: int) -> bool:
     """Tell whether a message of this delivery mode brings what was asked about."""
     if it.nmi:
         return mode == "nmi"
-    return vector == it.vector and mode in VECTORED
+    # What has a reserved mode was meant to bring its vector, as like as not.
+    return vector == it.vector and (mode in VECTORED or mode == "reserved")
 
 
 def _timer(it: History, logged: Logged, event: TimerFired) -> None:
@@ -136,6 +143,11 @@ def _pin(it: History, logged: Logged, event: PinChanged) -> None:
     if event.asserted and event.count == 1:
         it.rises.setdefault(event.pin, []).append(logged)
         it.raised[event.pin] = logged
+
+
+def _odd(it: History, logged: Logged, event: Oddity) -> None:
+    if event.vcpu == it.vcpu and event.name == GRATUITOUS_EOI:
+        it.empty.append(logged)
 
 
 def _reset(it: History, logged: Logged, _event: Rebooted) -> None:
@@ -175,6 +187,7 @@ _TAKES: dict[type, Callable[[History, Logged, Any], None]] = {
     TimerFired: _timer,
     LvtFired: _lvt,
     PinChanged: _pin,
+    Oddity: _odd,
     Rebooted: _reset,
     RunStateChanged: _run_state,
     ApicImported: _import,

@@ -66,14 +66,14 @@ def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
     ]
     yield from named
     if not named:
-        if not nmi and not it.is_imported:
+        if not nmi and not it.is_alone:
             yield from pic_inputs.asleep(vm)
         yield from _nobody(it)
 
 
 def _nobody(it: History) -> Iterator[Reason]:
     what = "an NMI" if it.nmi else f"vector {it.vector:#04x}"
-    if it.is_imported:
+    if it.is_alone:
         text = f"no LVT entry and no ICR that was imported names {what}"
     else:
         text = (
@@ -142,7 +142,7 @@ def _pins(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
     state = machine.vm.ioapic
     for pin in pins.peek(state) if state is not None else ():
         entry, count = pin.redirection, pin.count
-        if it.is_imported and (pin.entry, count) == (regs.MASKED, 0):
+        if it.is_alone and (pin.entry, count) == (regs.MASKED, 0):
             continue  # as after reset: the file has none of it
         has_it = entry.mode in FIXED_MODES and entry.vector == it.vector
         if entry.mode == "nmi" if it.nmi else has_it:

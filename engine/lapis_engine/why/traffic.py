@@ -16,7 +16,7 @@ from lapis_engine.events import (
     VectorRefused,
 )
 from lapis_engine.vmm import fabric
-from lapis_engine.why import fates, history
+from lapis_engine.why import destination, fates, history
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
@@ -75,34 +75,32 @@ def _fate(
     if event.dropped is not None:
         is_absent = event.dropped.code == fabric.ABSENT.code
         rule = fabric.ABSENT.code if is_absent else "dropped"
-        tail = _whom(vm, event) if is_absent else ""
-        text = f"{head} was dropped: {event.dropped} (at {at:,} ns{tail})"
+        tail = _way(vm, it, event) if is_absent else ""
+        text = f"{head} was dropped: {event.dropped}{tail} (at {at:,} ns)"
         yield blocks(rule, text, about, at=at)
     elif it.vcpu not in event.targets:
         names = ", ".join(f"vCPU {target}" for target in event.targets)
-        yield blocks("elsewhere", f"{head} reached {names} at {at:,} ns", about, at=at)
+        text = f"{head} reached {names} at {at:,} ns{_way(vm, it, event)}"
+        yield blocks("elsewhere", text, about, at=at)
     elif it.last(VectorRefused, *fates.DELIVERED) is None and at >= it.since:
         text = f"{head} arrived, and is over (at {at:,} ns)"
         yield allows("arrived", text, about, at=at)
 
 
-def _whom(vm: Vm, event: IpiSent | MessageSent) -> str:
-    """Say whom it named, and who there is."""
-    if isinstance(event, IpiSent):
-        named = event.text.rpartition("to ")[2]
-    else:
-        named = event.destination
-    if named.startswith("logical"):
-        kind, ids = "logical ids", [_logical(v) for v in vm.vcpus]
-    else:
-        kind, ids = "APIC ids", [apic_state.apic_id(v.apic) for v in vm.vcpus]
-    return f", to {named}; the {kind} are {', '.join(f'{each:#x}' for each in ids)}"
-
-
-def _logical(vcpu: Vcpu) -> int:
-    """Return its logical id as a destination would name it."""
-    wide = apic_state.mode(vcpu.apic) == "x2apic"
-    return apic_state.logical_id(vcpu.apic) >> (0 if wide else 24)
+def _way(vm: Vm, it: History, event: IpiSent | MessageSent) -> str:
+    """Say why this vCPU was not reached, as its APIC is now."""
+    if isinstance(event, MessageSent):
+        return f", to {event.destination}"
+    x2apic = apic_state.mode(vm.vcpus[event.vcpu].apic) == "x2apic"
+    ipi = apic_icr.decode(event.icr, x2apic=x2apic, sender=event.vcpu)
+    if it.vcpu in fabric.destinations(vm, ipi):
+        return ", where it was not to be found then"
+    rule = destination.way(vm, vm.vcpus[it.vcpu], ipi, reached=False)
+    whom = "" if ipi.shorthand != "none" else f", {event.text.rpartition(', ')[2]}"
+    if rule.rule != "physical-id":
+        return f"{whom} ({rule.text})"
+    ids = ", ".join(f"{apic_state.apic_id(v.apic):#x}" for v in vm.vcpus)
+    return f"{whom} (the APIC ids are {ids})"
 
 
 def _icrs(vm: Vm, vcpu: Vcpu, it: History, known: int) -> Iterator[Reason]:

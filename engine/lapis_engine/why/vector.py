@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.apic.regs import SVR_ENABLED
+from lapis_engine.boot.image import SavedEntry
 from lapis_engine.errors import EngineError
 from lapis_engine.why import (
     eoi,
@@ -66,9 +67,14 @@ def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
     vcpu = machine.vcpu(number)
     where = _where(machine, vcpu, vector)
     story = history.told(machine, number, vector, nmi=vector == NMI)
-    story.is_imported = story.is_imported and not vcpu.retired
+    story.is_imported &= not vcpu.retired
+    is_whole = isinstance(machine.plan.entry, SavedEntry)
+    story.is_alone = story.is_imported and not is_whole
     name = "the NMI" if vector == NMI else f"vector {vector:#04x}"
     head = f"{name} is {PLACES[where]} vCPU {number}"
+    if where == "pic" and pic_inputs.spurious(machine.vm) is not None:
+        head = f"{name}, spurious as the 8259 has nothing to serve, is the next ExtINT"
+        head = f"{head} of vCPU {number}"
     if where == "nowhere":
         rows = ranking.absent(sources.sources(machine, vcpu, story))
         head = f"no NMI is pending on vCPU {number}" if vector == NMI else head
@@ -80,10 +86,11 @@ def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
         verdict, text = "in-service", f"{head}: {stuck}"
     elif stuck:
         verdict, text = "blocked", f"{head} and waits: {stuck}"
-    else:
-        also = [f"; {row.text}" for row in rows if row.rule == "pic-spurious"]
+    elif story.is_alone:
         verdict = "deliverable"
-        text = f"{head} and goes in at its next entry{''.join(also)}"
+        text = f"{head}, and nothing in its APIC keeps it; nothing else was imported"
+    else:
+        verdict, text = "deliverable", f"{head} and goes in at its next entry"
     return VectorAnswer(number, vector, where, verdict, text, rows)
 
 
@@ -109,7 +116,7 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
         yield from fates.no_eoi(it)
         yield from sources.waiting_pins(machine, vcpu, it)
         return
-    if not it.is_imported:  # else nobody said what the vCPU itself does
+    if not it.is_alone:
         yield from gates.gates(machine, vcpu)
     if vcpu.halted:
         yield allows("halted", "the vCPU is halted, and what is delivered wakes it")
@@ -131,7 +138,7 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
     else:
         yield from gates.extint_first(vm, vcpu)
         yield from _by_priority(machine, vcpu, vector)
-    if not it.is_imported:
+    if not it.is_alone:
         yield from gates.masks(vcpu)
     if where != "pic":
         yield from fates.merged(it)
