@@ -169,8 +169,8 @@ def _say(seen: MachineReadView, *, as_json: bool) -> None:
 
 def _notice(session: Session, seen: MachineReadView) -> None:
     """Have the debugger say what it shows, and what is missing."""
-    session.notices.append(
+    session.notices += seen.remarks
+    session.notices.append(  # the last one stays
         f"{seen.source}: {len(seen.left_out)} things could not be read and are as "
         f"after reset (--json lists them)"
     )
-    session.notices += seen.remarks
