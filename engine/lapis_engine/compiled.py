@@ -24,12 +24,12 @@ AT_START: Final = (
     "vmm.startup.power_on",
 )  # fmt: skip
 FOR_PEOPLE: Final = (
-    "apic.titles", "cpu.disasm", "cpu.effects", "devices.virtio.names",
+    "apic.titles", "cpu.disasm", "cpu.effects", "cpu.spinning", "devices.virtio.names",
     "machine.catches", "machine.io_watches", "machine.points", "machine.requests",
-    "machine.stop", "machine.terms", "machine.watches", "replay.roundtrip",
-    "vmm.editing",
-    "vmm.guest_memory", "vmm.interference", "vmm.ioctls", "vmm.naming", "vmm.outside",
-    "vmm.overheard", "vmm.peeking", "vmm.traps",
+    "machine.start_pages", "machine.stop", "machine.terms", "machine.watches",
+    "replay.roundtrip", "vmm.editing", "vmm.guest_memory", "vmm.interference",
+    "vmm.ioctls", "vmm.naming", "vmm.outside", "vmm.overheard", "vmm.peeking",
+    "vmm.traps",
 )  # fmt: skip
 SELDOM: Final = (
     "apic.regs", "cpu.breach", "cpu.guest_stops", "cpu.restart", "cpu.strict",

@@ -42,6 +42,8 @@ LOG = {"_clock", "_events", "next_seq", "observers", "observers_of"}
 MACHINE = {
     "config", "plan", "log", "vm", "schedule", "points", "watches", "catches", "lints",
     "before_act", "on_act", "on_turn", "_goal",
+    # What was seen of the pages that SIPIs name: told by `why`, and no state.
+    "starts",
 }  # fmt: skip
 
 

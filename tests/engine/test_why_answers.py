@@ -109,17 +109,30 @@ def test_a_vcpu_runs_waits_or_is_stuck(
     found = why_vcpu.vcpu(m, number)
     assert (found.verdict, found.state) == (verdict, state)
     assert found.run_state == m.vcpus[number].run_state
-    assert (found.next is not None) is (verdict == "runs") is (not found.reasons)
+    assert (found.next is not None) is (verdict == "runs")
+    assert found.reasons or verdict == "runs"
+    assert all(reason.blocks for reason in found.reasons) is (verdict != "runs")
     assert (m.why_not_runnable(number) is not None) <= (verdict != "runs")
 
 
 def test_the_init_that_went_to_an_inactive_vcpu_is_named() -> None:
     found = why_vcpu.vcpu(broken_bring_up(), 1)
-    assert found.text.startswith(
-        "vCPU 1 does not run: it was never started and waits for INIT and SIPI; the "
-        "INIT of vCPU 0 (ICR 0xc4500) went to an inactive vCPU and was dropped; the "
-        "SIPI of vCPU 0 (ICR 0xc4608) went to an inactive vCPU and was dropped"
+    first, second = found.reasons[:2]
+    assert (first.rule, second.rule) == ("inactive", "inactive")
+    assert first.text.startswith("INIT at ")
+    assert first.text.endswith(
+        " from vCPU 0 did not come to vCPU 1, which is not active"
     )
+    assert second.text.startswith("SIPI 0x08 at ")
+    assert found.text == f"vCPU 1 does not run: {first.text}"
+
+
+def test_what_is_no_longer_in_the_history_is_told_from_the_state() -> None:
+    m = broken_bring_up()
+    m.log.restore((), m.log.next_seq)
+    found = why_vcpu.vcpu(m, 1)
+    assert found.reasons[0].rule == "unreached"
+    assert "the INIT of vCPU 0 (ICR 0xc4500) went to an inactive vCPU" in found.text
 
 
 def test_whom_an_ipi_did_not_reach_is_a_code_and_hashes_as_it_always_has() -> None:
@@ -147,15 +160,16 @@ def test_a_boot_ipi_that_came_after_one_that_was_dropped_ends_the_reason() -> No
     assert "interfered" in [r.rule for r in why_vcpu.vcpu(m, 1).reasons]
     m.send_ipi(0, 0xC_4500)
     m.set_run_state(1, 0)
-    assert [r.rule for r in why_vcpu.vcpu(m, 1).reasons] == ["not-running"]
+    rules = [r.rule for r in why_vcpu.vcpu(m, 1).reasons]
+    assert rules == ["set-by-hand", "not-running"]
 
 
 def test_a_sipi_that_comes_alone_does_not_hide_the_init_that_was_dropped() -> None:
     m = interfered("drop", 0xC_4500)
     m.send_ipi(0, 0xC_4608)
     found = why_vcpu.vcpu(m, 1)
-    assert [r.rule for r in found.reasons] == ["not-running", "interfered"]
-    assert "drop: INIT from the user to vCPU 1" in found.text
+    assert [r.rule for r in found.reasons] == ["interfered", "no-init", "not-running"]
+    assert "dropped by a rule of yours (INIT from the user to vCPU 1" in found.text
 
 
 def test_a_dry_run_does_not_count_for_the_rules_on_ipis() -> None:

@@ -98,13 +98,12 @@ def test_why_a_vcpu_does_not_run_and_what_would_wake_it(opened: Open, done: Do) 
     view = done(session, "why vcpu 1")
     assert view.keys() == {
         "vcpu", "state", "run_state", "verdict", "text", "reasons", "wakes", "next",
+        "sent", "did", "whole",
     }  # fmt: skip
     assert (view["state"], view["run_state"]) == ("never-started", 0)
     assert (view["verdict"], view["next"]) == ("waits", None)
-    assert view["text"] == (
-        "vCPU 1 does not run: it was never started and waits for INIT and SIPI; it "
-        "would run after: INIT and then a SIPI, of any vCPU"
-    )
+    assert view["text"] == "vCPU 1 does not run: no INIT has been sent to it"
+    assert (view["sent"], view["did"], view["whole"]) == ([], [], False)
     assert [wake["rule"] for wake in view["wakes"]] == ["init"]
     runs = done(session, "why vcpu 0")
     assert (runs["verdict"], runs["reasons"], runs["wakes"]) == ("runs", [], [])
@@ -119,13 +118,16 @@ def test_the_init_of_the_broken_freebsd_went_to_an_inactive_vcpu(
     done(session, "run 200000")
     outcome = session.execute("why vcpu 1")
     assert outcome.result["verdict"] == "stuck"
-    assert {"inactive", "not-running", "unreached"} == {
+    assert {"inactive", "not-running"} == {
         reason["rule"] for reason in outcome.result["reasons"]
     }
     lines = outcome.text.splitlines()
-    assert "INIT of vCPU 0 (ICR 0xc4500) went to an inactive vCPU" in lines[0]
-    assert "what would make it run:" in lines
-    assert "nothing makes it active" in lines[-1]
+    assert "vCPU 1 does not run: INIT at " in lines[0]
+    assert "did not come to vCPU 1, which is not active" in lines[0]
+    whole = session.execute("why vcpu 1 --all").text.splitlines()
+    assert whole[0] == lines[0]
+    assert "what would make it run:" in whole
+    assert "nothing makes it active" in whole[-1]
 
 
 def test_a_pending_request_is_why_and_an_answer_ends_it(opened: Open, done: Do) -> None:

@@ -15,6 +15,16 @@ KEPT: Final = 65_536
 """Events kept; older ones are forgotten, their numbers are not used again."""
 
 
+Observers = dict[type, "tuple[Callable[[Logged], None], ...]"]
+"""Who is to be told which events."""
+
+
+def both(first: Observers, second: Observers) -> Observers:
+    """Return them together; of one event those of `first` are told first."""
+    kinds = {**first, **second}
+    return {kind: first.get(kind, ()) + second.get(kind, ()) for kind in kinds}
+
+
 class EventLog:
     """The last events of a machine."""
 

@@ -24,8 +24,9 @@ from lapis_engine.machine import asleep, requests
 from lapis_engine.machine.acts import act
 from lapis_engine.machine.catches import Catches
 from lapis_engine.machine.debugger import Debugger
-from lapis_engine.machine.log import EventLog
+from lapis_engine.machine.log import EventLog, both
 from lapis_engine.machine.schedule import POLICIES, Schedule
+from lapis_engine.machine.start_pages import StartPages
 from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.saved import resumption
 from lapis_engine.saved import transfer as saved_state
@@ -119,7 +120,9 @@ class Machine(Debugger):
         """Event breakpoints."""
         self._attend_stops()
         self.lints = Lints(self.vm, lints)
-        self.log.observers_of = self.lints.observers()
+        self.starts = StartPages(self.vm)
+        """The pages that SIPIs named, as they were then; no state of the machine."""
+        self.log.observers_of = both(self.lints.observers(), self.starts.observers())
         self.on_act: Callable[[Act, object], None] | None = None
         """Told every act when it is done, with what it returned."""
         self.before_act: Callable[[], None] | None = None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
-from lapis_engine.events import InitReceived, Interfered, SipiReceived
-from lapis_engine.machine.log import KEPT
-from lapis_engine.vmm import arbitration, fabric, unreached
+from lapis_engine.vmm import arbitration, fabric
 from lapis_engine.vmm import run_state as runstate
-from lapis_engine.why import gates, last_command, wakes
-from lapis_engine.why.reason import Reason, allows, blocks, sentence
+from lapis_engine.why import gates, wakes
+from lapis_engine.why.causes import cause, deeds, fates
+from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
+    from lapis_engine.why.causes.deeds import Deed
+    from lapis_engine.why.causes.fates import MessageFate
+    from lapis_engine.why.causes.spins import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,101 +34,74 @@ class VcpuAnswer:
     verdict: str
     """runs; waits: something can make it run; stuck: nothing can."""
     text: str
-    """One sentence."""
+    """One sentence, of the cause."""
     reasons: tuple[Reason, ...]
-    """Why it does not run."""
+    """Why it does not run, or gets nowhere: the cause first."""
     wakes: tuple[Reason, ...]
     """What would make it run, and of what one might expect it, why not."""
     next: Reason | None
     """What it does first at its next entry, when it runs."""
+    sent: tuple[MessageFate, ...]
+    """The last INIT, SIPI and NMI that came to it and that did not, as sent."""
+    did: tuple[Deed, ...]
+    """The last things that it did, oldest first."""
+    whole: bool = False
+    """All of it is wanted in words; else the cause, and no more than three reasons."""
 
 
-def vcpu(machine: Machine, number: int) -> VcpuAnswer:
-    """Answer for vCPU `number`; raise `EngineError` when there is none."""
+def vcpu(
+    machine: Machine, number: int, place: Place = hex, *, whole: bool = False
+) -> VcpuAnswer:
+    """Answer for vCPU `number`; raise `EngineError` when there is none.
+
+    `place` puts linear addresses into words.
+    """
     it = machine.vcpu(number)
-    found = tuple(_reasons(machine, it))
-    following = None if found else _next(machine, it)
+    state = tuple(_state(machine, it))
+    following = None if state else _next(machine, it)
+    known = fates.fates(machine, it)
+    if following is None:
+        found = cause.stands(machine, it, known, place, state)
+    else:
+        found = cause.runs(machine, it, known, place) if _goes_on(following) else []
     sources = () if following else tuple(wakes.wakes(machine, it))
     is_stuck = all(reason.blocks for reason in sources)
     verdict = "runs" if following else "stuck" if is_stuck else "waits"
+    first = found[0] if found else following
+    assert first is not None, number
+    does = "runs" if following else "does not run"
     return VcpuAnswer(
         vcpu=number,
         state=machine.vcpu_state(number),
         run_state=it.run_state,
         verdict=verdict,
-        text=_text(machine, it, found, sources, following),
-        reasons=found,
-        wakes=sources,
+        text=f"vCPU {number} {does}: {first.text}",
+        reasons=tuple(found),
+        wakes=tuple(way for way in sources if way not in found),
         next=following,
+        sent=known.all,
+        did=deeds.deeds(machine, number),
+        whole=whole,
     )
 
 
-def _text(
-    machine: Machine,
-    it: Vcpu,
-    found: tuple[Reason, ...],
-    sources: tuple[Reason, ...],
-    following: Reason | None,
-) -> str:
-    if following is not None:
-        return f"vCPU {it.id} runs: {following.text}"
-    why = machine.why_not_runnable(it.id)
-    told = [
-        sentence(found) if why is None else why.text,
-        *(reason.text for reason in found if reason.rule in BESIDE),
-    ]
-    ways = [reason.text for reason in sources if not reason.blocks]
-    end = f"; it would run after: {', or '.join(ways)}" if ways else ""
-    return f"vCPU {it.id} does not run: {'; '.join(told)}{end}"
+def _goes_on(following: Reason) -> bool:
+    """Tell whether it goes on where it is, and not somewhere else first."""
+    return following.rule == "instruction"
 
 
-BESIDE: Final = frozenset({"unreached", "interfered", "icr"})
-"""Reasons that `Machine.why_not_runnable` does not give."""
-
-
-def _reasons(machine: Machine, it: Vcpu) -> Iterator[Reason]:
+def _state(machine: Machine, it: Vcpu) -> Iterator[Reason]:
+    """Yield what keeps it now."""
     for reason in gates.gates(machine, it):
         if reason.rule not in gates.FIRST:
             yield reason
-    if not runstate.can_run(it.run_state):
-        yield from _missed(machine, it)
-    elif it.halted and not arbitration.wake_reason(machine.vm, it):
+    is_able = runstate.can_run(it.run_state)
+    if is_able and it.halted and not arbitration.wake_reason(machine.vm, it):
         yield _halted(it)
     schedule = machine.schedule
     if schedule.policy == "only" and schedule.only != it.id:
         text = f"the schedule runs vCPU {schedule.only} only"
         yield blocks("schedule", text, only=schedule.only)
-
-
-def _missed(machine: Machine, it: Vcpu) -> Iterator[Reason]:
-    """Yield what became of the INIT or SIPI that it waits for."""
-    if it.unreached is not None:
-        yield blocks("unreached", unreached.text(it.unreached))
-    told: dict[str, Reason | None] = {}
-    for logged in reversed(machine.log.last(KEPT)):
-        if len(told) == 2:
-            break
-        match logged.event:
-            case InitReceived(vcpu=it.id):
-                told.setdefault("init", None)
-            case SipiReceived(vcpu=it.id):
-                told.setdefault("sipi", None)
-            case (
-                Interfered(
-                    vcpu=it.id, action="drop" | "delay", mode="init" | "sipi"
-                ) as event
-            ):
-                text = f"{event.action}: {event.text}"
-                reason = blocks("interfered", text, at=logged.at)
-                told.setdefault(event.mode, reason)
-            case _:
-                pass
-    for mode in ("init", "sipi"):
-        found = told.get(mode)
-        if found is not None:
-            yield found
-    if "sipi" not in told:
-        yield from last_command.missed(machine, it)
 
 
 def _halted(it: Vcpu) -> Reason:

@@ -39,7 +39,8 @@ def irq(session: Session, bound: Bound) -> VectorView:
 def vcpu(session: Session, bound: Bound) -> VcpuAnswer:
     """Say why a vCPU does not run and what would wake it."""
     number = bound.number("vcpu", session.selected)
-    return why_vcpu.vcpu(session.machine, number)
+    whole = "all" in bound
+    return why_vcpu.vcpu(session.machine, number, why.placed(session), whole=whole)
 
 
 def fault(session: Session, bound: Bound) -> FaultAnswer:
@@ -60,8 +61,10 @@ COMMANDS = (
         ("why irq", "why vector"),
     ),
     Command(
-        "why vcpu", "say why a vCPU does not run, and what would make it run",
-        "read-only", vcpu, why.vcpu_text, (VCPU,), ("why",),
+        "why vcpu",
+        "say why a vCPU does not run, or gets nowhere: the cause, and with --all what "
+        "was sent to it, what it did, and what would make it run",
+        "read-only", vcpu, why.vcpu_text, (VCPU, ALL), ("why",),
     ),
     Command(
         "why fault",

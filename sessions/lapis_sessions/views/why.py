@@ -5,21 +5,23 @@ The answers are records of the engine, which is why their fields are a contract 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from lapis_engine.cause import sentence
+from lapis_engine.explain.moments import moment
 from lapis_engine.why import ranking
 from lapis_engine.why.vector import NMI
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lapis_engine.cause import Cause
     from lapis_engine.why.ipi import DryRun, Fate
     from lapis_engine.why.reason import Reason
     from lapis_engine.why.vcpu import VcpuAnswer
     from lapis_engine.why.vector import VectorAnswer
+    from lapis_sessions.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +122,52 @@ def vector_text(view: VectorView) -> str:
     return "\n".join(out)
 
 
+def placed(session: Session) -> Callable[[int], str]:
+    """Return what puts a linear address into words, with the name that is near."""
+    places = session.symbols.places
+
+    def place(at: int) -> str:
+        name = places.near(at)
+        return f"{at:#x} ({name})" if name else f"{at:#x}"
+
+    return place
+
+
+MOST_TOLD = 3
+"""Reasons beside the cause that are told unasked."""
+
+
 def vcpu_text(view: VcpuAnswer) -> str:
-    """Say why a vCPU does not run and what would wake it."""
-    out = [view.text, *_reasons(view.reasons)]
+    """Say why a vCPU does not run: the cause and three reasons, or all there is."""
+    beside = view.reasons[1:]
+    if view.whole:
+        return "\n".join([view.text, *_reasons(beside), *_rest(view)])
+    ways = [
+        replace(way, text=f"it would run after: {way.text}")
+        for way in view.wakes
+        if not way.blocks
+    ][:1]
+    shown = [*beside[: MOST_TOLD - len(ways)], *ways]
+    out = [view.text, *_reasons(shown)]
+    if view.sent or view.did or len(shown) < len(beside) + len(view.wakes):
+        out.append(f"  (`why vcpu {view.vcpu} --all` has the rest)")
+    return "\n".join(out)
+
+
+def _rest(view: VcpuAnswer) -> list[str]:
+    """Return what was sent to it, what it did, and what would make it run."""
+    out = []
+    if view.sent:
+        out.append("sent to it, or near it:")
+        out += [f"  #{fate.event:<6} {fate.text}" for fate in view.sent]
+    if view.did:
+        out.append("what it did last:")
+        out += [
+            f"  #{deed.event:<6} {moment(deed.at):>9} {deed.text}" for deed in view.did
+        ]
     if view.wakes:
         out += ["what would make it run:", *_reasons(view.wakes)]
-    return "\n".join(out)
+    return out
 
 
 def dry_run_text(view: DryRunView) -> str:

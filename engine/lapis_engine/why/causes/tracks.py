@@ -1,0 +1,325 @@
+"""Every INIT, SIPI and NMI of the history that was for a vCPU, followed to its end.
+
+SDM Vol. 3A "MP Initialization Protocol Algorithm", "Nonmaskable Interrupt (NMI)". Only
+the last one that came to the vCPU and the last that did not are kept, of each kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.apic import icr
+from lapis_engine.apic import state as apic_state
+from lapis_engine.events import (
+    Answered,
+    ApicModeChanged,
+    Halted,
+    InitReceived,
+    Interfered,
+    IpiSent,
+    MsrAccessed,
+    NmiDelivered,
+    NmiReceived,
+    Oddity,
+    Rebooted,
+    RunStateChanged,
+    SipiReceived,
+    VectorAccepted,
+    VectorRefused,
+)
+from lapis_engine.lints.traffic import X2APIC_ICR
+from lapis_engine.machine.log import KEPT
+from lapis_engine.vmm.run_state import INIT, PEND_INIT, PEND_SIPI, RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lapis_engine.events import Logged
+    from lapis_engine.machine.machine import Machine
+    from lapis_engine.vmm.vcpu import Vcpu
+
+XAPIC_ICR: Final = 0x300
+"""Offset in the page of the registers."""
+BOOT_AND_NMI: Final = ("init", "sipi", "nmi")
+VECTORS: Final = ("fixed", "lowest")
+
+
+@dataclass(slots=True)
+class Track:
+    """One message on its way to a vCPU, and how far it came."""
+
+    mode: str
+    """init, sipi, nmi; fixed for any vector."""
+    seq: int
+    """Of the event that sent it."""
+    at: int
+    """ns."""
+    source: str
+    sender: int | None = None
+    """vCPU."""
+    vector: int = 0
+    icr: int | None = None
+    sent: IpiSent | None = None
+    """The write to the ICR, if it was one and went out."""
+    x2apic: bool = False
+    """How its destination is read."""
+    fate: str = "sent"
+    """A short name for how it ended."""
+    why: str = ""
+    """What the event said of its end, for the sentence."""
+    until: int | None = None
+    """ns at which it ended."""
+
+
+@dataclass(slots=True)
+class Tracks:
+    """What was sent to one vCPU, or near it."""
+
+    vcpu: int
+    since: int
+    """The first event that is known."""
+    x2apic: dict[int, bool]
+    """Whether each APIC is in x2APIC mode, as far as the walk has come."""
+    came: dict[str, Track] = field(default_factory=dict)
+    """By mode, the last one that came to it."""
+    missed: dict[str, Track] = field(default_factory=dict)
+    """By mode, the last one that did not."""
+    refused: Track | None = None
+    """The last vector that its APIC did not take, if none was taken after."""
+    due: dict[str, Track] = field(default_factory=dict)
+    """Those that wait in it."""
+    held: dict[str, Track] = field(default_factory=dict)
+    """Those that a rule of the user's holds back."""
+    here: Track | None = None
+    """That of the ICR write under way, when it names this vCPU."""
+    timely: Track | None = None
+    """The SIPI under way."""
+    starter: Track | None = None
+    """The SIPI that it runs by, if that is known."""
+    started: Logged | None = None
+    """When it last began to run."""
+    stopped: Track | None = None
+    """The INIT that ended that."""
+
+    # Each takes an event of the type that `TAKERS` names.
+
+    def _ipi(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, IpiSent)
+        self.here = None
+        mode = "fixed" if event.mode in VECTORS else event.mode
+        if mode != "fixed" and mode not in BOOT_AND_NMI:
+            return
+        wide, reaches = self.x2apic[event.vcpu], self.vcpu in event.targets
+        if reaches and mode == "fixed":
+            self.missed.pop("fixed", None)
+            return
+        track = Track(
+            mode, logged.seq, logged.at, f"vCPU {event.vcpu}", event.vcpu,
+            event.icr & 0xFF, event.icr, event, wide,
+        )  # fmt: skip
+        if reaches:
+            self.here = self.came[mode] = track
+        elif not _is_de_assert(event) or "init" not in self.came:
+            track.fate = "missed"
+            self.missed[mode] = track
+
+    def _init(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, InitReceived)
+        if event.vcpu == self.vcpu:
+            track = self._arrived("init", logged, event.source)
+            is_second = self.due.setdefault("init", track) is not track
+            track.fate = "merged" if is_second else "pending"
+
+    def _sipi(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, SipiReceived)
+        if event.vcpu == self.vcpu:
+            track = self._arrived("sipi", logged, event.source, event.vector)
+            track.fate, track.why = "pending", ""
+            if event.latched is not None:
+                track.fate, track.why = event.latched.code, event.latched.text
+            self.timely = track
+
+    def _nmi(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, NmiReceived)
+        if event.vcpu == self.vcpu:
+            track = self._arrived("nmi", logged, event.source)
+            is_second = self.due.setdefault("nmi", track) is not track
+            track.fate = "merged" if is_second else "pending"
+
+    def _arrived(
+        self, mode: str, logged: Logged, source: str, vector: int = 0
+    ) -> Track:
+        """Return the track of what has just come to the vCPU; of a pin it is new."""
+        here = self.here
+        if here is not None and (here.mode, here.at) == (mode, logged.at):
+            here.source = source
+            return here
+        held = self.held.pop(mode, None)
+        if held is not None:
+            held.until, held.source = logged.at, source
+            self.came[mode] = held
+            return held
+        track = Track(mode, logged.seq, logged.at, source, vector=vector)
+        self.came[mode] = track
+        return track
+
+    def _nmi_delivered(self, logged: Logged) -> None:
+        if logged.event.vcpu == self.vcpu:
+            self._end("nmi", "delivered", logged.at)
+
+    def _run_state(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, RunStateChanged)
+        if event.vcpu != self.vcpu:
+            return
+        set_, gone = event.after & ~event.before, event.before & ~event.after
+        timely, self.timely = self.timely, None
+        if event.after & PEND_SIPI and timely is not None:
+            before = self.due.get("sipi")
+            if before is not None and before is not timely:
+                before.fate = "overwritten"
+            self.due["sipi"] = timely
+            timely.fate = "latched" if timely.why else "pending"
+        if set_ & RUN or gone & RUN:
+            self._moved(logged, runs=bool(set_ & RUN))
+        if gone & PEND_INIT:
+            self._end("init", "restarted" if event.after & RUN else "taken", logged.at)
+            self._end("nmi", "cleared", logged.at)
+        elif set_ & INIT and not event.after & PEND_INIT and self.here is not None:
+            self._instead("init", "taken", logged.at)
+        if gone & PEND_SIPI:
+            self._end("sipi", "started" if set_ & RUN else "cleared", logged.at)
+        elif set_ & RUN and not gone & PEND_INIT:
+            self._instead("sipi", "started", logged.at)
+
+    def _moved(self, logged: Logged, *, runs: bool) -> None:
+        """Note what made it run, or what ended that."""
+        self.started = logged if runs else None
+        if runs:
+            self.starter = self.due.get("sipi") or self.came.get("sipi")
+            self.stopped = None
+        else:
+            self.stopped = self.due.get("init") or self.came.get("init")
+
+    def _end(self, mode: str, fate: str, at: int) -> None:
+        track = self.due.pop(mode, None)
+        if track is not None:
+            track.fate, track.until = fate, at
+
+    def _instead(self, mode: str, fate: str, at: int) -> None:
+        """End the last one where it is not the run-state that makes it pending."""
+        track = self.came.get(mode)
+        if track is not None and track.fate == "sent":
+            track.fate, track.until = fate, at
+
+    def _interfered(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, Interfered)
+        here = self.here
+        if event.vcpu != self.vcpu or here is None or event.action == "duplicate":
+            return
+        here.fate, here.why = f"rule-{event.action}", event.text
+        if event.action == "delay":
+            self.held[here.mode] = here
+
+    def _oddity(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, Oddity)
+        here = self.here
+        if event.vcpu == self.vcpu and here is not None and here.fate == "sent":
+            here.fate, here.why = "ignored", event.text
+
+    def _mode(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, ApicModeChanged)
+        self.x2apic[event.vcpu] = event.after == "x2apic"
+
+    def _msr(self, logged: Logged) -> None:
+        event = logged.event
+        assert isinstance(event, MsrAccessed)
+        if event.msr == X2APIC_ICR and event.write and event.fault:
+            self._no_icr(logged, event.value, "no-x2apic")
+
+    def _answered(self, logged: Logged) -> None:
+        """Take an access that went to the user in place of an ICR."""
+        event = logged.event
+        assert isinstance(event, Answered)
+        is_icr = event.address & 0xFFFF_FFFF_F000_0FFF == 0xF000_0000 | XAPIC_ICR
+        if event.what == "mmio" and not event.read and is_icr:
+            self._no_icr(logged, event.data, "no-xapic")
+
+    def _no_icr(self, logged: Logged, value: int, fate: str) -> None:
+        """Keep a write that was meant for an ICR, and was none."""
+        sender = logged.event.vcpu
+        mode = icr.decode(value, x2apic=True, sender=sender).mode
+        if mode in BOOT_AND_NMI:
+            self.missed[mode] = Track(
+                mode, logged.seq, logged.at, f"vCPU {sender}", sender, value & 0xFF,
+                value, fate=fate,
+            )  # fmt: skip
+
+    def _halted(self, logged: Logged) -> None:
+        if logged.event.vcpu == self.vcpu:
+            self.missed.pop("fixed", None)
+
+    def _vector(self, logged: Logged) -> None:
+        event = logged.event
+        if event.vcpu != self.vcpu:
+            return
+        self.refused = None
+        if isinstance(event, VectorRefused):
+            self.refused = Track(
+                "fixed", logged.seq, logged.at, event.source, vector=event.vector,
+                fate="refused", why=event.why,
+            )  # fmt: skip
+
+    def _rebooted(self, _logged: Logged) -> None:
+        """Forget: it is another life."""
+        for found in (self.came, self.missed, self.due, self.held):
+            found.clear()
+        self.here = self.timely = self.refused = None
+        self.starter = self.started = self.stopped = None
+
+
+TAKERS: Final[Mapping[type, Callable[[Tracks, Logged], None]]] = {
+    IpiSent: Tracks._ipi,  # noqa: SLF001 - a table of the class
+    InitReceived: Tracks._init,  # noqa: SLF001
+    SipiReceived: Tracks._sipi,  # noqa: SLF001
+    NmiReceived: Tracks._nmi,  # noqa: SLF001
+    NmiDelivered: Tracks._nmi_delivered,  # noqa: SLF001
+    RunStateChanged: Tracks._run_state,  # noqa: SLF001
+    Interfered: Tracks._interfered,  # noqa: SLF001
+    Oddity: Tracks._oddity,  # noqa: SLF001
+    ApicModeChanged: Tracks._mode,  # noqa: SLF001
+    MsrAccessed: Tracks._msr,  # noqa: SLF001
+    Answered: Tracks._answered,  # noqa: SLF001
+    Halted: Tracks._halted,  # noqa: SLF001
+    VectorAccepted: Tracks._vector,  # noqa: SLF001
+    VectorRefused: Tracks._vector,  # noqa: SLF001
+    Rebooted: Tracks._rebooted,  # noqa: SLF001
+}
+"""Kinds of events that are looked at, and by whom."""
+
+
+def tracks(machine: Machine, it: Vcpu) -> Tracks:
+    """Walk through the history that is known, once, oldest event first."""
+    history = machine.log.last(KEPT)
+    told = [logged for logged in history if type(logged.event) in TAKERS]
+    wide = {v.id: apic_state.mode(v.apic) == "x2apic" for v in machine.vcpus}
+    for logged in reversed(told):
+        if type(logged.event) is ApicModeChanged:
+            wide[logged.event.vcpu] = logged.event.before == "x2apic"
+    found = Tracks(it.id, machine.log.first_seq, wide)
+    for logged in told:
+        TAKERS[type(logged.event)](found, logged)
+    return found
+
+
+def _is_de_assert(sent: IpiSent) -> bool:
+    """Tell whether it is the second half of an INIT of old, which nobody needs."""
+    return sent.dropped is not None and sent.dropped.code == "init-deassert"
