@@ -24,13 +24,17 @@ class Running(NamedTuple):
 
 
 def where_it_waits(guest: str) -> int:
-    """The address of `wait_for_it` in a guest."""
-    return START + (GUESTS / f"{guest}.bin").read_bytes().index(WAITS)
+    """The address of `wait_for_it` in a guest, or of `wait_by_floats`."""
+    code = (GUESTS / f"{guest}.bin").read_bytes()
+    first = code.index(WAITS)
+    return START + (code.rindex(WAITS) if guest == "stuck-floats" else first)
 
 
 @contextmanager
-def stuck(guest: str, folder: Path, machine: str = "pc") -> Iterator[Running]:
-    """Run a guest to where it begins to wait, and keep it paused there."""
+def stuck(
+    guest: str, folder: Path, machine: str = "pc", at: int | None = None
+) -> Iterator[Running]:
+    """Run a guest to where it begins to wait, or to `at`, and keep it paused there."""
     image, qmp, gdb = folder / "rom", folder / "qmp", folder / "gdb"
     image.write_bytes(rom((GUESTS / f"{guest}.bin").read_bytes()))
     command = [
@@ -43,7 +47,7 @@ def stuck(guest: str, folder: Path, machine: str = "pc") -> Iterator[Running]:
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
             with closing(_connected(process, str(gdb))) as stub:
-                stub.run_to(where_it_waits(guest))
+                stub.run_to(where_it_waits(guest) if at is None else at)
                 yield Running(str(qmp), stub)
         finally:
             process.kill()

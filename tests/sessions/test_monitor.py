@@ -18,7 +18,7 @@ if __name__ == "__main__":
 
 from rigs import fake_qmp
 from rigs.fake_qmp import Conversation, digest, serving
-from rigs.qemu_machine import QEMU, stuck
+from rigs.qemu_machine import QEMU, START, stuck
 from rigs.remote_protocol import GPRS, Registers
 
 from lapis_engine.cpu.registers import GPR_NAMES, SEGMENT_NAMES
@@ -73,12 +73,19 @@ def registers(machine: Machine, number: int) -> Registers:
 
 
 @needs_qemu
-@pytest.mark.parametrize("machine", ["pc", "q35"])
-@pytest.mark.parametrize("guest", CASES)
+@pytest.mark.parametrize(
+    ("guest", "machine", "first"),
+    [
+        *((guest, machine, None) for guest in CASES for machine in ("pc", "q35")),
+        ("stuck-floats", "pc", None),
+        ("stuck-sipi", "pc", START),  # from real mode on
+        ("stuck-floats", "q35", START),
+    ],
+)
 def test_a_thousand_instructions_give_qemus_registers(
-    guest: str, machine: str, tmp_path: Path
+    guest: str, machine: str, first: int | None, tmp_path: Path
 ) -> None:
-    with stuck(guest, tmp_path, machine) as it:
+    with stuck(guest, tmp_path, machine, first) as it:
         session = read(it.qmp)
         assert registers(session.machine, 0) == it.stub.registers(0)
         for count in range(STEPS):
@@ -87,19 +94,31 @@ def test_a_thousand_instructions_give_qemus_registers(
             assert registers(session.machine, 0) == wanted, (count, hex(wanted.rip))
         assert registers(session.machine, 1) == it.stub.registers(1)
         after = read(it.qmp)
-    assert vectors_and_memory(session) == vectors_and_memory(after)
+    assert state(session) == state(after)
 
 
-def vectors_and_memory(session: Session) -> dict[str, str]:
-    """Every register, x87 and SSE with them, and every page of memory."""
+def state(session: Session) -> dict[str, Any]:
+    """Every register, x87 and SSE with them, and every page of memory.
+
+    Status words are left out, for the processor underneath raises no PE.
+    """
     fields = Digester(session.machine).fields()
     wanted = ("vcpu0.", "vcpu1.", "memory ")
-    few = (".retired", ".tsc", ".msr", ".dr", ".vie", ".apic")
-    return {
+    few = (".retired", ".tsc", ".msr", ".dr", ".vie", ".apic", ".fpu", ".run_state")
+    found: dict[str, Any] = {
         name: value
         for name, value in fields.items()
         if name.startswith(wanted) and not any(each in name for each in few)
     }
+    for vcpu in session.machine.vcpus:
+        context = vcpu.regs.context
+        unit = context.x87
+        found[f"{vcpu.id} modes"] = unit.fcw, unit.top, context.floats.mxcsr & ~0x3F
+        for n, slot in enumerate(unit.slots):
+            found[f"{vcpu.id} x87 {n}"] = slot.significand, slot.upper, unit.empty[n]
+        for n in range(16):
+            found[f"{vcpu.id} xmm {n}"] = tuple(context.xmm(n))
+    return found
 
 
 @needs_qemu

@@ -21,7 +21,6 @@ from lapis_engine.cpu.registers import (
     EFER_LMA,
     EFER_LME,
     SEG_CODE,
-    SEG_FLAGS,
     SEG_L,
     SEG_P,
     SEG_S,
@@ -41,6 +40,9 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vmm.vcpu import Vcpu
 
+HIDDEN: Final = 0x00FF_FF00
+"""Of the high dword of a descriptor, which the processor underneath keeps; the limit's
+bits are there, too."""
 RFLAGS: Final = 0x003F_7FD7
 """Bits that are not reserved."""
 CR0_ET: Final = 1 << 4
@@ -170,7 +172,7 @@ def put(vcpu: Vcpu, state: ProcessorState) -> None:
 
 def _segment(row: tuple[int, ...]) -> Segment:
     selector, base, limit, flags = row
-    return Segment(selector, base, limit & MASK32, flags & SEG_FLAGS)
+    return Segment(selector, base, limit & MASK32, flags & HIDDEN)
 
 
 def _put_floats(regs: Registers, state: ProcessorState) -> None:
