@@ -16,7 +16,7 @@ from lapis_engine.lints.lint import Lint
 from lapis_engine.lints.state import Finding
 from lapis_engine.profiles.catalog import SDM
 from lapis_engine.profiles.switches import Profile
-from lapis_sessions.apic_files.contents import Contents
+from lapis_sessions.apic_files.contents import Contents, Described
 from lapis_sessions.extensions import (
     ApicFormat,
     Explainer,
@@ -216,8 +216,10 @@ def boot_plan(value: Any) -> BootPlan:
     return found
 
 
-def contents(value: Any) -> Contents:
+def contents(value: Any) -> Contents | Described:
     """Check what the reader of an APIC file returns."""
+    if isinstance(value, Described):
+        return value
     found: Contents = instance(value, Contents)
     return found
 

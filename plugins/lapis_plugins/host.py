@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 BUILTIN = {
     "bare": "lapis_plugins.builtin.bare",
+    "dump": "lapis_plugins.builtin.dump",
     "engine": "lapis_plugins.builtin.engine",
     "panes": "lapis_plugins.builtin.panes",
     "pc": "lapis_plugins.builtin.pc",
@@ -173,7 +174,8 @@ class Host:
             return list(machines[name].devices(config))
         if not machines:
             return []
-        known = " or ".join(sorted(machines))
+        offered = sorted(each.name for each in machines.values() if each.offered)
+        known = " or ".join(offered)
         raise ConfigError(f"machine {name[:40]!r}: {known} is expected")
 
     def _devices_of(self, plugin: Plugin, config: MachineConfig) -> list[Device]:

@@ -43,6 +43,8 @@ class Platform:
     text: str
     """What it is, in half a sentence."""
     devices: DeviceMaker
+    offered: bool = True
+    """It is listed; else it is for a command that needs it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,9 @@ class Session:
         """What was done again last and came to something else."""
         self.stops = Stops(self, self.notices.append)
         """What is known of breakpoints and watchpoints beside where they are."""
+        self.described: object | None = None
+        """What a file told of this machine, where it is there for that alone: an
+        `apic_files.contents.Described`, which lies above."""
         self.symbols = Symbols.of_guest(guest, machine.plan.symbols)
         """Linear addresses by name, and the names of addresses."""
 

@@ -17,7 +17,7 @@ LOOKING = {
     "pending", "pending_on", "vcpu", "vcpu_state", "why_not_runnable",
     "read_physical", "read_memory", "disassemble", "break_at", "break_only_at",
     "unbreak", "now", "vcpus", "consoles", "close", "registers", "read_msr",
-    "breakpoints", "coming_back_at", "asked", "watched",
+    "breakpoints", "coming_back_at", "asked", "watched", "check_apic",
 }  # fmt: skip
 """Names of `Machine` that change nothing in what the guest does."""
 

@@ -357,7 +357,7 @@ def test_an_apic_format_that_raises(tmp_path: Path, capsys: Captured) -> None:
     assert status == 2
     first, second = err.splitlines()
     assert first == f"lapis: {failed(what)}"
-    assert second.endswith("bytes, nor mine")
+    assert second.endswith("propolis, nor mine")
 
 
 def test_a_function_that_raises_ends_the_exploration(

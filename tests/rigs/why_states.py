@@ -32,6 +32,19 @@ def rig(cpus: int = 2, profile: str = "sdm", **apic: int) -> Machine:
     return m
 
 
+def in_irr(number: int) -> Machine:
+    """A machine with 0x31 in the IRR of a vCPU, and nothing else."""
+    m = rig()
+    m.vcpus[number].apic.irr = 1 << 0x31
+    return m
+
+
+def described(m: Machine, *unknown: str) -> Machine:
+    """A machine of which a file told all but the names of `unknown`."""
+    m.vm.unknown = unknown
+    return m
+
+
 def irq(m: Machine, vector: int, number: int = 0) -> tuple[Reason, ...]:
     return why_vector.irq(m, vector, number).reasons
 

@@ -55,6 +55,7 @@ ACTS: Final[Mapping[str, Schema]] = MappingProxyType(
         "import_apic": {
             "number": INT, "saved": MAPPING, "source": STR, "lenient": BOOL,
         },
+        "import_system": {"saved": MAPPING},
         "inject_nmi": {"number": INT},
         "interfere": {
             "action": STR,

@@ -9,6 +9,7 @@ from lapis_engine.errors import EngineError
 from lapis_engine.explain.rules import rule_text
 from lapis_engine.machine.acts import act
 from lapis_engine.machine.panel import Panel
+from lapis_engine.saved import system
 from lapis_engine.vmm import editing, guest_memory, ioctls
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Editor(Panel):
     def write_apic(self, number: int, register: str, value: int) -> None:
         """Write a register of an APIC as its vCPU would; raise `EngineError`."""
         ioctls.write_apic(self.vm, self.vcpu(number), register, value)
+        system.learned(self.vm, number, register)
 
     @act
     def write_memory(

@@ -29,6 +29,7 @@ from lapis_engine.machine.schedule import POLICIES, Schedule
 from lapis_engine.machine.start_pages import StartPages
 from lapis_engine.machine.stop import NotRunnableError, Stop
 from lapis_engine.saved import resumption
+from lapis_engine.saved import system as saved_system
 from lapis_engine.saved import transfer as saved_state
 from lapis_engine.vmm import (
     address_map,
@@ -421,6 +422,20 @@ class Machine(Debugger):
         return saved_state.import_apic(
             self.vm, self.vcpu(number), saved, source, lenient=lenient
         )
+
+    def check_apic(
+        self, number: int, saved: Mapping[str, Any], *, lenient: bool
+    ) -> None:
+        """Raise `RecordError` where `import_apic` would; nothing is changed."""
+        saved_state.prepared(self.vm, self.vcpu(number), saved, lenient=lenient)
+
+    @act
+    def import_system(self, saved: Mapping[str, Any]) -> None:
+        """Put a saved IOAPIC and 8259 pair in, and what is not known of the rest.
+
+        Raises `RecordError`.
+        """
+        saved_system.import_system(self.vm, saved)
 
     # How turns are given.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VM: Final = (
     "now", "panic", "debug_cpus", "startup_cpus", "boot_ipi_due", "exit_due",
-    "consoles", "suspended", "_faults", "watch_at", "rebooted_at",
+    "consoles", "suspended", "_faults", "watch_at", "rebooted_at", "unknown",
 )  # fmt: skip
 VM_ELSEWHERE: Final = (
     "profile", "note", "float_ports", "float_mmio", "tsc_hz", "cpu", "costs", "core",

@@ -12,7 +12,7 @@ timer_current: instead of a target, the current count of the timer, or absent.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lapis_engine.events import ApicImported
 from lapis_engine.saved import events as saved_events
@@ -60,6 +60,30 @@ def import_apic(
 
     Raises `RecordError` naming field and reason, and changes nothing then.
     """
+    ready = prepared(vm, vcpu, saved, lenient=lenient)
+    lapic_record.load(vcpu.apic, ready.lapic, vm.profile)
+    vcpu.apic.tsc_deadline = ready.tsc_deadline
+    vm.note(ApicImported(vcpu.id, source))
+    if ready.events is not None:
+        saved_events.put(vm, vcpu, ready.events)
+    vm.timers.moved = vm.attention.kick = True
+    return ready.said
+
+
+class Prepared(NamedTuple):
+    """Saved state that a vCPU can have."""
+
+    lapic: LapicRecord
+    events: SavedEvents | None
+    tsc_deadline: int
+    said: list[str]
+    """Remarks on it, a sentence each."""
+
+
+def prepared(
+    vm: Vm, vcpu: Vcpu, saved: Mapping[str, Any], *, lenient: bool = False
+) -> Prepared:
+    """Check saved state for `vcpu`, which is not changed; raise `RecordError`."""
     profile = vm.profile
     _check_parts(saved)
     base = lapic_record.export(vcpu.apic, profile) if lenient else None
@@ -77,13 +101,7 @@ def import_apic(
         events = saved_events.from_fields(_part(saved, "events"))
         saved_events.check(events, vcpu, profile, lenient=lenient)
     tsc_deadline = _tsc_deadline(vm, vcpu, wanted, events)
-    lapic_record.load(vcpu.apic, wanted, profile)
-    vcpu.apic.tsc_deadline = tsc_deadline
-    vm.note(ApicImported(vcpu.id, source))
-    if events is not None:
-        saved_events.put(vm, vcpu, events)
-    vm.timers.moved = vm.attention.kick = True
-    return said
+    return Prepared(wanted, events, tsc_deadline, said)
 
 
 def _check_parts(saved: Mapping[str, Any]) -> None:

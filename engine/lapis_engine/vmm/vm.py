@@ -135,6 +135,8 @@ class Vm:
     watch_at: int | None = None
     """ns at which `on_watch` is called, at that very instruction; no timer, and nothing
     moves for it."""
+    unknown: tuple[str, ...] = ()
+    """What a file that it was read from did not tell (`saved.system`), by name."""
     owed: int = 0
     """ns that the accesses of the present instruction take, until they are paid."""
     _faults: int = 0

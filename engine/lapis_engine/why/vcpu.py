@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.apic import priority
 from lapis_engine.vmm import arbitration, fabric
 from lapis_engine.vmm import run_state as runstate
-from lapis_engine.why import gates, wakes
+from lapis_engine.why import gates, unknown, wakes
 from lapis_engine.why.causes import cause, deeds, fates
 from lapis_engine.why.reason import Reason, allows, blocks
 
@@ -32,7 +32,8 @@ class VcpuAnswer:
     """never-started, wait-for-sipi, running, halted or suspended."""
     run_state: int
     verdict: str
-    """runs; waits: something can make it run; stuck: nothing can."""
+    """runs; waits: something can make it run; stuck: nothing can; unknown: a file that
+    it was read from has its APIC alone."""
     text: str
     """One sentence, of the cause."""
     reasons: tuple[Reason, ...]
@@ -58,8 +59,10 @@ def vcpu(
     """
     it = machine.vcpu(number)
     state = tuple(_state(machine, it))
-    following = None if state else _next(machine, it)
     known = fates.fates(machine, it)
+    if unknown.hides_state(machine.vm, it):
+        return _unknown(machine, it, known.all)
+    following = None if state else _next(machine, it)
     if following is None:
         found = cause.stands(machine, it, known, place, state)
     else:
@@ -88,6 +91,13 @@ def vcpu(
 def _goes_on(following: Reason) -> bool:
     """Tell whether it goes on where it is, and not somewhere else first."""
     return following.rule == "instruction"
+
+
+def _unknown(machine: Machine, it: Vcpu, sent: tuple[MessageFate, ...]) -> VcpuAnswer:
+    """Answer for a vCPU of which a file told no more than its APIC."""
+    text = f"unknown, not in the file: what vCPU {it.id} does"
+    state, run_state = machine.vcpu_state(it.id), it.run_state
+    return VcpuAnswer(it.id, state, run_state, "unknown", text, (), (), None, sent, ())
 
 
 def _state(machine: Machine, it: Vcpu) -> Iterator[Reason]:

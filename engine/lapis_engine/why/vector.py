@@ -22,6 +22,7 @@ from lapis_engine.why import (
     ppr,
     ranking,
     sources,
+    unknown,
 )
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 
@@ -52,7 +53,8 @@ class VectorAnswer:
     """irr, isr, irr+isr; pic: the next ExtINT; event: on its way into the handler;
     pending: an NMI; nowhere."""
     verdict: str
-    """deliverable, blocked, in-service or absent."""
+    """deliverable, blocked, in-service or absent; unknown where it depends on what a
+    file that the machine was read from does not have."""
     text: str
     """One sentence."""
     reasons: tuple[Reason, ...]
@@ -78,20 +80,29 @@ def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
     if where == "nowhere":
         rows = ranking.absent(sources.sources(machine, vcpu, story))
         head = f"no NMI is pending on vCPU {number}" if vector == NMI else head
-        text = f"{head}: {rows[0].text}" if rows else head
-        return VectorAnswer(number, vector, where, "absent", text, rows)
-    rows = ranking.waiting(_reasons(machine, vcpu, story, where))
+        verdict, text = "absent", f"{head}: {rows[0].text}" if rows else head
+    else:
+        rows = ranking.waiting(_reasons(machine, vcpu, story, where))
+        verdict, text = _told(head, where, rows, is_alone=story.is_alone)
+    known = unknown.qualified(
+        machine, vcpu, unknown.Found(vector, where, head, verdict, text, rows)
+    )
+    return VectorAnswer(number, vector, where, known.verdict, known.text, known.reasons)
+
+
+def _told(
+    head: str, where: str, rows: tuple[Reason, ...], *, is_alone: bool
+) -> tuple[str, str]:
+    """Return verdict and sentence for one that is somewhere."""
     stuck = sentence(rows[: ranking.TOLD])
     if where == "isr":
-        verdict, text = "in-service", f"{head}: {stuck}"
-    elif stuck:
-        verdict, text = "blocked", f"{head} and waits: {stuck}"
-    elif story.is_alone:
-        verdict = "deliverable"
+        return "in-service", f"{head}: {stuck}"
+    if stuck:
+        return "blocked", f"{head} and waits: {stuck}"
+    if is_alone:
         text = f"{head}, and nothing in its APIC keeps it; nothing else was imported"
-    else:
-        verdict, text = "deliverable", f"{head} and goes in at its next entry"
-    return VectorAnswer(number, vector, where, verdict, text, rows)
+        return "deliverable", text
+    return "deliverable", f"{head} and goes in at its next entry"
 
 
 def _where(machine: Machine, vcpu: Vcpu, vector: int) -> str:

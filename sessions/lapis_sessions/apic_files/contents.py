@@ -1,8 +1,8 @@
-"""What was read from a file that holds a local APIC."""
+"""What was read from a file that describes local APICs, and what stands beside them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lapis_engine.apic import priority
@@ -10,7 +10,7 @@ from lapis_engine.saved import lapic
 from lapis_sessions.errors import SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 OUR_FORMAT = "lapis-apic"
 BASE = 0xFEE0_0000
@@ -41,11 +41,80 @@ class Contents:
     """Number of the processor that it was, or None where the file does not say."""
     profile: str = ""
     """Profile of the machine that it was on, or nothing."""
+    missing: tuple[str, ...] = ()
+    """Registers that the file does not have, by the engine's name; `timer` stands for
+    its counts."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Registers as the file has them, by the engine's name: `LVTT 0x000400ec`."""
 
     @property
     def is_foreign(self) -> bool:
         """Tell whether it is of another program, and lacks fields."""
         return self.format != OUR_FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Ioapic:
+    """An IOAPIC from a file."""
+
+    pins: Mapping[int, int]
+    """Redirection entry by pin."""
+    count: int
+    """How many pins there are; those without an entry are not known."""
+    version: int = 0x20
+    id: int = 0
+    """[3:0]."""
+    select: int = 0
+    asserted: frozenset[int] | None = None
+    """Pins that are asserted, or None where the file does not say."""
+    name: str = "the IOAPIC"
+    """What the file calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One 8259 from a file."""
+
+    irr: int
+    imr: int
+    isr: int
+    elcr: int
+    base: int | None = None
+    """Vector of input 0, or None where the file does not say."""
+    lowest: int = 7
+    """Input of lowest priority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of /proc/interrupts, or another that names an interrupt."""
+
+    irq: str
+    """The number, or three letters: 9, LOC."""
+    text: str
+    """What else the file says of it."""
+    pin: int | None = None
+    """Pin of the IOAPIC."""
+    vector: int | None = None
+    count: int | None = None
+    """How often it came, on all processors together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """All that a file tells of a machine."""
+
+    name: str
+    """The file, as the user wrote it."""
+    formats: tuple[str, ...]
+    apics: tuple[Contents, ...] = ()
+    """One for each processor, ascending by its number."""
+    ioapic: Ioapic | None = None
+    pic: tuple[Chip, Chip] | None = None
+    """Master and slave."""
+    lines: tuple[Line, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What the user should know that is of no single APIC."""
 
 
 def apicbase(*, x2apic: bool, bsp: bool) -> int:

@@ -48,7 +48,7 @@ def read(name: str, data: bytes) -> Contents:
     """
     try:
         version = _version(_word(data, VERSION))
-        x2apic = _is_x2apic(_word(data, LDR))
+        x2apic = is_x2apic(_word(data, LDR))
     except ValueError as error:
         raise ApicFileError(f"APIC file {name!r}: {error}") from None
     lapic: dict[str, Any] = {
@@ -97,7 +97,8 @@ def _version(version: int) -> int:
     return version
 
 
-def _is_x2apic(ldr: int) -> bool:
+def is_x2apic(ldr: int) -> bool:
+    """Tell the mode from the LDR; raise `ValueError` for one that neither has."""
     if not ldr & XAPIC_ZEROS:
         return False
     if (ldr & X2APIC_BITS).bit_count() == 1:

@@ -36,6 +36,8 @@ class ImportedView:
     format: str
     remarks: tuple[str, ...]
     apic: ApicView
+    also: tuple[int, ...] | UnsetType = UNSET
+    """vCPUs that got an APIC of the same file, where there are several."""
     why: tuple[VectorView, ...] | UnsetType = UNSET
     """For each pending vector why it is where it is, if that was asked."""
 
@@ -51,6 +53,9 @@ def exported_text(view: ExportedView) -> str:
 def imported_text(view: ImportedView) -> str:
     """Say what was read, and show what it became, and why."""
     head = f"vCPU {view.vcpu} has the APIC of {view.file} ({view.format})"
+    if view.also is not UNSET:
+        names = ", ".join(map(str, view.also))
+        head += f"; vCPUs {names} have theirs"
     remarks = [f"  note: {remark}" for remark in view.remarks]
     out = [head, *remarks, apic.text(view.apic)]
     if view.why is not UNSET:

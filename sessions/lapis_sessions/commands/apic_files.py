@@ -21,10 +21,12 @@ def export(session: Session, bound: Bound) -> ExportedView:
 
 
 def put(session: Session, bound: Bound) -> ImportedView:
-    """Read an APIC and put it onto a vCPU."""
-    number = bound.number("vcpu", session.selected)
-    contents = reading.read(bound.word("file"), session.extensions.apic_formats)
-    return placing.put(session, contents, number, lenient="lenient" in bound)
+    """Read what a file describes, and put it onto vCPUs and devices."""
+    only = bound.word("format") if "format" in bound else None
+    formats = session.extensions.apic_formats
+    described = reading.read(bound.word("file"), formats, only)
+    number = bound.number("vcpu", session.selected) if "vcpu" in bound else None
+    return placing.put_all(session, described, number, lenient="lenient" in bound)
 
 
 COMMANDS = (
@@ -36,13 +38,14 @@ COMMANDS = (
     ),
     Command(
         "apic import",
-        "put the APIC of FILE (ours, QEMU's info lapic, a raw page) onto a vCPU; "
-        "--lenient makes version, id and mode fit",
+        "put the APICs of FILE (an export, a dump, a paste) onto vCPUs, and its IOAPIC "
+        "and 8259; --lenient makes version, id and mode fit",
         "mutating", put, view.imported_text,
         (
             FILE,
             Argument("vcpu", "vcpu", option=True),
             Argument("lenient", "flag", option=True),
+            Argument("format", "word", option=True),
         ),
     ),
 )  # fmt: skip

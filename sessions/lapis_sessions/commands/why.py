@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.why import fault as why_fault
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why import vector as why_vector
+from lapis_sessions.apic_files import words
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.text import numerals
@@ -33,7 +34,7 @@ def irq(session: Session, bound: Bound) -> VectorView:
         raise CommandError(f"{what} {word}: vectors are 8 bits, 0 to 0xff")
     number = bound.number("vcpu", session.selected)
     found = why_vector.irq(session.machine, vector, number)
-    return why.vector(found, whole="all" in bound)
+    return words.told(session, why.vector(found, whole="all" in bound))
 
 
 def vcpu(session: Session, bound: Bound) -> VcpuAnswer:

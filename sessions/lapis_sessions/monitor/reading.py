@@ -235,7 +235,7 @@ def _once(found: Sequence[Contents]) -> Iterator[str]:
 def _apic(channel: Channel, number: int) -> Contents:
     """Return the APIC of a processor; raise `MonitorError`, also for another's id."""
     try:
-        found = qemu.read("info lapic", channel.human("info lapic", number))
+        found = qemu.read_one("info lapic", channel.human("info lapic", number))
     except ApicFileError as error:
         raise MonitorError(f"vCPU {number}: {error}") from None
     if found.vcpu != number:

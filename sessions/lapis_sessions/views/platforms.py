@@ -21,8 +21,10 @@ class PlatformView:
 
 
 def machines(known: Mapping[str, Platform]) -> list[PlatformView]:
-    """Return every platform."""
-    return [PlatformView(each.name, each.text) for each in known.values()]
+    """Return every platform that a user may choose."""
+    return [
+        PlatformView(each.name, each.text) for each in known.values() if each.offered
+    ]
 
 
 def text(rows: Sequence[PlatformView]) -> str:

@@ -112,6 +112,14 @@ def answer_text(view: Reasoned) -> str:
     return "\n".join([view.text, *_reasons(view.reasons)])
 
 
+@dataclass(frozen=True, slots=True)
+class ToldView(VectorView):
+    """Why a vector is, or is not, delivered, and where a file has what bears on it."""
+
+    words: tuple[str, ...]
+    """In the words of the file, a sentence each."""
+
+
 def vector_text(view: VectorView) -> str:
     """Say where a vector is and what keeps it."""
     out = [view.text, *_reasons(view.reasons)]
@@ -119,6 +127,8 @@ def vector_text(view: VectorView) -> str:
         name = "nmi" if view.vector == NMI else f"{view.vector:#04x}"
         word = "reason" if view.more == 1 else "reasons"
         out.append(f"  {view.more} more {word}: `irq why {name} {view.vcpu} --all`")
+    if isinstance(view, ToldView):
+        out += [f"  = in the file: {row}" for row in view.words]
     return "\n".join(out)
 
 
