@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from rigs.session_files import digest
 from lapis_plugins.host import discover
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
+from lapis_sessions.timeline import holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,3 +98,32 @@ def test_what_comes_with_an_event_is_found_to_the_instruction_too() -> None:
         assert done(it, "print vcpu[1].retired")["value"] == 3001
         done(it, f"goto {at - 1}")
         assert done(it, "print vcpu[1].retired")["value"] == 3000
+
+
+def test_what_holds_as_briefly_as_one_looks_is_found(session: Session) -> None:
+    """Of 40,000 instructions one looks behind each fourth, and AX is itself so long."""
+    done(session, "run 40000")
+    wanted = 4 * 6000 - 3  # AX is counted by the first of each four
+    for which in ("first", "last"):
+        done(session, "goto end")
+        assert done(session, f"goto {which} ax == 6000")["retired"] == wanted
+    assert session.machine.vm.longest > 40_000
+
+
+def test_a_search_looks_no_seldomer_than_it_says(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(holding, "LOOKS", 400)
+    done(session, "run 40000")
+
+    def holds() -> bool:
+        looks.append(session.machine.vcpu(0).retired)
+        return False
+
+    assert not holding.first(session.timeline, holds)
+    gaps = {after - before for before, after in pairwise(sorted(set(looks)))}
+    assert looks[-1] == 40_000
+    assert max(gaps) <= 40_000 // 400
+    session.timeline.go(session.timeline.branch.end)
+    assert session.machine.vm.longest > 40_000

@@ -15,8 +15,6 @@ from lapis_engine.vmm import fabric, interference
 if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Run, Vm
 
-MAX_SLICE: Final = 1 << 24
-"""Instructions in one run of the processor, at most."""
 MOST_FIRINGS: Final = 1000
 """Deadlines in one access, at most; of a timer that is faster, periods are missed."""
 
@@ -127,8 +125,8 @@ def left(run: Run) -> int:
     """Return how many instructions may retire before the loop must look again."""
     vm = run.vm
     count = run.budget - run.ran
-    if count > MAX_SLICE:  # noqa: PLR1730 - `min` takes three times as long
-        count = MAX_SLICE
+    if count > vm.longest:  # noqa: PLR1730 - `min` takes three times as long
+        count = vm.longest
     timers, watch = vm.timers, vm.watch_at
     at = deadline(vm) if timers.moved else timers.next
     if at is not None and at - vm.now < count:

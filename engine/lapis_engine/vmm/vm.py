@@ -7,7 +7,7 @@ a field or two, which many make.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 # A compiled record looks up the classes of its fields when it is made.
 from lapis_engine.cpu.core import Core  # noqa: TC001
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from lapis_engine.vie.world import AnyBus
     from lapis_engine.vmm.power import PowerOn
     from lapis_engine.vmm.run_state import BootIpi
+
+
+MAX_SLICE: Final = 1 << 24
+"""Instructions in one run of the processor, at most."""
 
 
 @dataclass(slots=True)
@@ -160,6 +164,9 @@ class Vm:
     on_msr: Callable[[Vcpu, int], None] | None = None
     """Told a vCPU and an MSR before the engine serves a RDMSR or WRMSR; it changes
     nothing."""
+    longest: int = MAX_SLICE
+    """Instructions after which a run looks around, at most: who has `on_round` called
+    wants that often."""
     on_watch: Callable[[], None] | None = None
     on_round: Callable[[], None] | None = None
     """Called after each round of a run."""

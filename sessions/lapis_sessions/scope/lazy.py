@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,10 @@ class Lazy(Mapping[str, Any]):
         """Return a value."""
         return self._makers[name]()
 
+    def maker(self, name: str) -> Callable[[], Any]:
+        """Return what computes a value; raise `KeyError`."""
+        return self._makers[name]
+
     def __contains__(self, name: object) -> bool:
         """Tell whether there is such a value, without computing it."""
         return name in self._makers
@@ -29,6 +34,18 @@ class Lazy(Mapping[str, Any]):
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._makers)
+
+
+def maker(mapping: Mapping[str, Any], name: str) -> Callable[[], Any]:
+    """Return what makes the value that a mapping has for a name, again and again.
+
+    Raises `KeyError` for one that it does not have.
+    """
+    if isinstance(mapping, Lazy | Made):
+        return mapping.maker(name)
+    if name not in mapping:
+        raise KeyError(name)
+    return partial(mapping.__getitem__, name)
 
 
 class Made(Mapping[str, Any]):
@@ -53,12 +70,16 @@ class Made(Mapping[str, Any]):
                 return found
         return None
 
+    def maker(self, name: str) -> Callable[[], Any]:
+        """Return what makes a value; raise `KeyError`."""
+        found = self._maker(name)
+        if found is None:
+            raise KeyError(name)
+        return partial(found, self._of)
+
     def __getitem__(self, name: str) -> Any:
         """Return a value."""
-        maker = self._maker(name)
-        if maker is None:
-            raise KeyError(name)
-        return maker(self._of)
+        return self.maker(name)()
 
     def __contains__(self, name: object) -> bool:
         """Tell whether there is such a value, without computing it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.errors import EngineError
 from lapis_sessions.scope import apics, devices, registers
-from lapis_sessions.scope.lazy import ByNumber, Lazy
+from lapis_sessions.scope.lazy import ByNumber, Lazy, maker
 from lapis_sessions.text.expressions import NO_PARTS, Expression
 
 if TYPE_CHECKING:
@@ -95,9 +95,13 @@ class _Together(Mapping[str, Any]):
         self._parts = parts
 
     def __getitem__(self, name: str) -> Any:
+        return self.maker(name)()
+
+    def maker(self, name: str) -> Callable[[], Any]:
+        """Return what makes a value; raise `KeyError`."""
         for part in self._parts:
             if name in part:
-                return part[name]
+                return maker(part, name)
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
@@ -144,6 +148,8 @@ class Scope(Mapping[str, Any]):
             (more, Lazy(own), registers.of(machine.vcpu(chosen).regs))
         )
         self._devices: Mapping[str, Device] | None = None
+        self._makers: dict[str, Callable[[], Any]] = {}
+        """Of the names that were looked up: a search asks ever again."""
 
     @property
     def _named(self) -> Mapping[str, Device]:
@@ -153,14 +159,21 @@ class Scope(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         """Return what a name, or a function, is."""
+        known = self._makers.get(name)
+        if known is None:
+            known = self._makers[name] = self._maker(name)
+        return known()
+
+    def _maker(self, name: str) -> Callable[[], Any]:
         if name in self._names:
-            return self._names[name]
+            return self._names.maker(name)
         functions = self.viewpoint.extensions.functions
         if name in functions:
-            return partial(functions[name].call, self.viewpoint)
+            call = partial(functions[name].call, self.viewpoint)
+            return lambda: call
         if name in self._named:
-            return devices.of(self._named[name])
-        return self.viewpoint.symbols[name]
+            return partial(devices.of, self._named[name])
+        return partial(self.viewpoint.symbols.__getitem__, name)
 
     def __contains__(self, name: object) -> bool:
         """Tell whether there is such a name; functions are none."""

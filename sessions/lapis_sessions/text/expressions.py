@@ -340,6 +340,9 @@ class _Check:
             known |= operators.MEMBERSHIP
         if any(sign not in known for sign, _ in part.rest):
             raise self.written.not_taken(part)
+        every = part.first, *(each for _, each in part.rest)
+        if not any(isinstance(each, Brackets) for each in every):
+            return self._plain_comparison(part, known)
         first = self._compared(part.first)
         tests = [(sign, known[sign], self._compared(each)) for sign, each in part.rest]
 
@@ -351,6 +354,24 @@ class _Check:
             for sign, test, right_of in tests:
                 beside = sign in operators.MEMBERSHIP or isinstance(left, list)
                 right = right_of(names, as_list=beside)
+                if not test(left, right):
+                    return False
+                left = right
+            return True
+
+        return compare
+
+    def _plain_comparison(
+        self, part: Compared, known: Mapping[str, operators.Operator]
+    ) -> Value:
+        """Make a comparison in which no part may be a list or memory."""
+        first = self.part(part.first)
+        tests = [(known[sign], self.part(each)) for sign, each in part.rest]
+
+        def compare(names: Names) -> bool:
+            left = first(names)
+            for test, right_of in tests:
+                right = right_of(names)
                 if not test(left, right):
                     return False
                 left = right

@@ -42,7 +42,6 @@ class Again:
         """Where the machine is."""
         self.slice = LEAST * 100
         """Instructions of a slice: what takes a moment on this machine."""
-        self._longest = MOST
         self.on_way: Callable[[Way], None] | None = None
         """Told how a way to another point gets on; what it raises breaks that off."""
         self._course: Course | None = None
@@ -60,20 +59,24 @@ class Again:
     def _learn(self, seconds: float, retired: int) -> None:
         """Adapt the slice to how long the last one took."""
         if seconds < QUICK and retired >= self.slice:
-            self.slice = min(self.slice * 2, self._longest)
+            self.slice = min(self.slice * 2, MOST)
         elif seconds > SLOW:
-            self.slice = min(max(self.slice // 2, LEAST), self._longest)
+            self.slice = min(max(self.slice // 2, LEAST), MOST)
 
     @contextmanager
-    def sliced(self, most: int) -> Iterator[None]:
-        """Have no slice within be longer than `most` instructions."""
-        before = self.slice
-        self.slice = min(before, most)
-        self._longest = most
+    def looking(self, most: int) -> Iterator[None]:
+        """Have a round of the machine within be no longer than `most` instructions.
+
+        Checkpoints are as far apart as while it runs: it is a long way, and who looks
+        is seldom back soon.
+        """
+        vm, keeper = self.machine.vm, self.keeper
+        before = vm.longest, keeper.is_sparse
+        vm.longest, keeper.is_sparse = min(most, vm.longest), True
         try:
             yield
         finally:
-            self.slice, self._longest = before, MOST
+            vm.longest, keeper.is_sparse = before
 
     def forward(self, spot: Spot, hit: Hit | None = None) -> None:
         """Do again what was done, up to `spot`; `hit` is as for `replay.advance`."""

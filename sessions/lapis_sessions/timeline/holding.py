@@ -101,7 +101,7 @@ def _back(timeline: Timeline, holds: Holds, gaps: dict[int, _Gap]) -> bool:
 def _often(timeline: Timeline, end: Spot) -> AbstractContextManager[None]:
     """Have `LOOKS` looks at least from the beginning to `end`."""
     length = end.at.retired - timeline.branch.kept[0].spot.at.retired
-    return timeline.sliced(max(length // LOOKS, 1))
+    return timeline.looking(max(length // LOOKS, 1))
 
 
 def _coming(timeline: Timeline, holds: Holds, gaps: dict[int, _Gap]) -> Instrument:
@@ -113,18 +113,18 @@ def _coming(timeline: Timeline, holds: Holds, gaps: dict[int, _Gap]) -> Instrume
 
     @contextmanager
     def instrument(found: Found) -> Iterator[None]:
-        held, before = holds(), capture.position(machine)
+        vcpus = machine.vcpus
+        held, before = holds(), sum([vcpu.retired for vcpu in vcpus])
 
         def look() -> None:
             nonlocal held, before
-            now, at = holds(), capture.position(machine)
+            now, retired = holds(), sum([vcpu.retired for vcpu in vcpus])
             if now and not held:
-                gaps[before.retired] = _Gap(
-                    before.retired, Spot(timeline.spot.done, at)
-                )
-                is_near = at.retired <= before.retired + 1
-                found(at if is_near else Position(before.retired + 1, 0, 0))
-            held, before = now, at
+                at = capture.position(machine)
+                gaps[before] = _Gap(before, Spot(timeline.spot.done, at))
+                is_near = retired <= before + 1
+                found(at if is_near else Position(before + 1, 0, 0))
+            held, before = now, retired
 
         machine.vm.on_round = look
         observe = machine.log.observers

@@ -46,6 +46,8 @@ class Keeper:
         self._latest: Checkpoint | None = None
         self.pinned: set[Spot] = set()
         """Where a checkpoint is never given up."""
+        self.is_sparse = False
+        """Whether a way back is to cost no more than running does."""
         self._holdings = Holdings()
 
     @property
@@ -64,8 +66,11 @@ class Keeper:
 
     def is_due(self, *, back: bool = False) -> bool:
         """Tell whether it is time for the next one."""
-        least = max(self._cost * BACK, SOONEST) if back else self._cost * LIVE
-        return perf_counter() - self._last >= (least if back else max(least, APART))
+        if not back:
+            least = max(self._cost * LIVE, APART)
+        else:
+            least = max(self._cost * (LIVE if self.is_sparse else BACK), SOONEST)
+        return perf_counter() - self._last >= least
 
     def keep(self, branch: Branch, spot: Spot) -> None:
         """Take a checkpoint at `spot`, where the machine is, unless there is one."""
