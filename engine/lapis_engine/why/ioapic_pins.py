@@ -5,11 +5,12 @@ Intel 82093AA "I/O Redirection Table Registers"; bhyve `vioapic_send_intr`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.devices.device import InterruptMessage
-from lapis_engine.devices.ioapic import pins
+from lapis_engine.devices.ioapic import pins, regs
 from lapis_engine.vmm import fabric, written
 from lapis_engine.why import recipients
 from lapis_engine.why.reason import Reason, blocks
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lapis_engine.devices.ioapic.pins import Pin, Redirection
-    from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vm import Vm
-    from lapis_engine.vmm.written import Written
     from lapis_engine.why.history import History
     from lapis_engine.why.recipients import Reach
 
@@ -67,30 +66,30 @@ def standing(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
 
 def lost_edges(machine: Machine, it: History, pin: Pin, head: str) -> Iterator[Reason]:
     """Yield the edges of a pin that came while its entry was masked, and are lost."""
-    writes = machine.vm.writes.get(written.pin(pin.number), ())
-    lost = [
-        each for each in it.rises.get(pin.number, ()) if _was_masked(pin, writes, each)
-    ]
-    if not lost or lost[-1] is not it.raised.get(pin.number):
+    rises = it.rises.get(pin.number, ())
+    if not rises or rises[-1] is not it.raised[pin.number] or _is_untouched(pin):
         return
-    often = "" if len(lost) == 1 else f" ({len(lost)} times, the last)"
-    since = writes[-1] if writes and writes[-1].at > lost[-1].at else None
-    tail = "" if since is None else f"; it was unmasked only at {since.at:,} ns"
-    if pin.redirection.masked:
-        tail = ""
+    last = rises[-1].at
+    writes = machine.vm.writes.get(written.pin(pin.number), ())
+    later = [each for each in writes if each.at > last]
+    entry = pins.decode(later[0].before if later else pin.entry)
+    if not entry.masked or entry.level:
+        return
+    since = max((each.at for each in writes if each.at <= last), default=-1)
+    count = len(rises) - bisect_right(rises, since, key=lambda rise: rise.at)
+    often = "" if count == 1 else f" ({count} times, the last)"
+    tail = "" if pin.redirection.masked else "; it was unmasked only after that"
     text = (
-        f"{head}, and it rose{often} at {lost[-1].at:,} ns while it was masked: an "
-        f"edge on a masked pin is lost{tail}"
+        f"{head}, and it rose{often} at {last:,} ns while it was masked: an edge on a "
+        f"masked pin is lost{tail}"
     )
-    values = {"pin": pin.number, "at": lost[-1].at, "count": len(lost)}
+    values = {"pin": pin.number, "at": last, "count": count}
     yield blocks("edge-lost", text, f"ioapic pin {pin.number}", **values)
 
 
-def _was_masked(pin: Pin, writes: tuple[Written, ...], rise: Logged) -> bool:
-    """Tell whether an edge came to nothing for the mask alone."""
-    later = (each.before for each in writes if each.at > rise.at)
-    entry = pins.decode(next(later, pin.entry))
-    return entry.masked and not entry.level
+def _is_untouched(pin: Pin) -> bool:
+    """Tell whether an entry is as after reset, and what comes at its pin no loss."""
+    return pin.entry == regs.MASKED
 
 
 def wrong_pin(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
