@@ -205,12 +205,16 @@ def test_timers_and_messages(size: tuple[int, int]) -> None:
         await show(driver, "timers", 3)
         assert "54.926240 ms" in line_of(driver, "▸ pit channel 0")
         assert "at 54,926,240 ns" in driver.text
+        await driver.press("w")
+        assert line_of(driver, "▸ pit channel 0")  # it has no vector to ask about
         await driver.press("enter")
         assert "ISA line 0, vector 0x08" in driver.text
         await driver.press("escape", "G")
         assert line_of(driver, "▸ lapic 1")
         await driver.press("enter")
         assert "vCPU 1: local APIC 0x1" in driver.text
+        await driver.press("escape", "w")
+        assert "LVT timer (0x10000) names it and is masked" in driver.text
         await driver.press("escape")
         await driver.go("msi")
         await driver.press("j")

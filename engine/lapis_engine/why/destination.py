@@ -6,6 +6,7 @@ does is decided by `apic.destination`, and only put into words here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import destination as apic_destination
@@ -88,7 +89,9 @@ def _xapic_logical(apic: ApicState, mda: int, own: int, *, reached: bool) -> Rea
     """Put xAPIC logical mode into words: the DFR of the target says how."""
     model = DFR_MODEL.get(apic.dfr)
     if model == apic_destination.CLUSTER:
-        return _cluster("logical-cluster", mda, own, 4, reached=reached)
+        found = _cluster("logical-cluster", mda, own, 4, reached=reached)
+        text = f"{found.text}, as its DFR {apic.dfr:#x} has the cluster model"
+        return replace(found, text=text)
     if model == apic_destination.FLAT:
         both = mda & own
         text = f"logical flat: MDA {mda:#04x} & its LDR {own:#04x} is {both:#04x}"

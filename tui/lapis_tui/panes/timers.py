@@ -30,12 +30,19 @@ class TimersPane(DevicePane[TimerRow]):
         "Every timer: 8254, RTC, HPET, ACPI, each local APIC's, and what other devices "
         "wait for, with the virtual time that is left, or why nothing comes; in "
         "brackets it is due but nobody hears of it. `*` was set anew since the stop "
-        "before. Enter shows where it goes."
+        "before. Enter shows where it goes; w says of an APIC's timer why its vector "
+        "comes or does not, and which write stopped it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "tell", "where it goes, as a sheet", show=False),
+        Binding(
+            "w", "why", "why the vector of an APIC's timer comes or not", show=False
+        ),
     ]
-    hints = (KeyHint("enter", "Enter", "tell"), KeyHint("e", "e", "event"))
+    hints = (
+        KeyHint("enter", "Enter", "tell"), KeyHint("w", "w", "why"),
+        KeyHint("e", "e", "event"),
+    )  # fmt: skip
 
     def __init__(self) -> None:
         """Start empty."""
@@ -75,3 +82,14 @@ class TimersPane(DevicePane[TimerRow]):
         ways = (("pic", it.to.isa), ("ioapic", it.to.pin), ("apic", it.to.vcpu))
         line = next((f"{cmd} {n}" for cmd, n in ways if n is not None), "timers")
         self.post_message(self.Sheet(line))
+
+    def action_why(self) -> None:
+        """Ask why the vector of a local APIC's timer is, or is not, delivered."""
+        it = self.chosen
+        if it is None:
+            return
+        if it.to.vcpu is None:
+            self.post_message(self.Hint(f"{it.name} has no vector: Enter tells of it"))
+            return
+        vector = it.raw & 0xFF
+        self.post_message(self.Sheet(f"irq why {vector:#x} {it.to.vcpu}"))
