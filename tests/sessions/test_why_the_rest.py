@@ -244,6 +244,43 @@ def test_there_must_be_such_a_one() -> None:
     assert not session.execute("why not").ok
 
 
+# What is slow.
+
+
+def test_who_waits_in_a_loop_is_told_first() -> None:
+    # inc [0x700]; again: cmp dword [0x500], 1; jne again
+    session = asking("ff0500070000 833d0005000001 75f7")
+    view = done(session, "why slow")
+    assert rules(view)[0] == "spins"
+    values = view["reasons"][0]["values"]
+    assert (values["address"], values["value"], values["bytes"]) == (0x500, 0, 4)
+    assert view["text"].startswith("vCPU 0 spins at ")
+    done(session, "set u32(0x500) = 1")
+    done(session, "run 1000")  # and it halts
+    assert "spins" not in rules(done(session, "why slow"))
+
+
+def test_what_comes_again_and_again_is_counted() -> None:
+    # mov ecx, 0x1b; mov esi, 40; again: rdmsr; dec esi; jne again
+    session = asking("b91b000000 be28000000 0f32 4e 75fb")
+    view = done(session, "why slow")
+    (row,) = [r for r in view["reasons"] if r["rule"] == "often"]
+    assert row["values"]["count"] == 40
+    assert row["values"]["every"] in range(3, 6)  # three instructions a round
+    most = view["events"][0]
+    assert (most["vcpu"], most["what"], most["count"]) == (0, "RDMSR 0x1b", 40)
+
+
+def test_what_the_debugger_adds_is_told() -> None:
+    session = asking("90")
+    assert done(session, "why slow")["text"].startswith("nothing is seen")
+    done(session, "watch 0x500")
+    assert "watch" in rules(done(session, "why slow"))
+    done(session, "watch port 0x80")
+    done(session, "disable 1")
+    assert "watch" not in rules(done(session, "why slow"))  # a port costs nothing
+
+
 # Divergence.
 
 

@@ -1,11 +1,11 @@
-"""Commands that ask why the machine stopped, waits, or came to something else."""
+"""Commands that ask why the machine stops, waits, is slow, or does something else."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lapis_engine.why import asking, exits, stopping
+from lapis_engine.why import asking, exits, slowness, stopping
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.rules import unanswered
 from lapis_sessions.views import diverged as views_diverged
@@ -14,6 +14,7 @@ from lapis_sessions.views import why
 if TYPE_CHECKING:
     from lapis_engine.why.asking import AskingAnswer
     from lapis_engine.why.exits import ExitAnswer
+    from lapis_engine.why.slowness import SlowAnswer
     from lapis_engine.why.stopping import StopAnswer
     from lapis_sessions.session import Session
     from lapis_sessions.views.diverged import DivergedView
@@ -52,6 +53,11 @@ def unmet(session: Session, bound: Bound) -> StopAnswer:
     return stopping.point(machine, number)  # which says that there is none
 
 
+def slow(session: Session, _bound: Bound) -> SlowAnswer:
+    """Say who waits in a loop, what comes again and again, and what costs time."""
+    return slowness.slow(session.machine, why.placed(session))
+
+
 def diverged(session: Session, _bound: Bound) -> DivergedView:
     """Say where a replay came to something else last."""
     return views_diverged.of(session)
@@ -77,6 +83,12 @@ COMMANDS = (
             ),
             Argument("number", "address", required=True),
         ),
+    ),
+    Command(
+        "why slow",
+        "say who waits in a loop and for what, which events come again and again, and "
+        "what of the debugger's own costs time",
+        "read-only", slow, why.slow_text,
     ),
     Command(
         "why diverged", "say where what was recorded did not come about again, and "

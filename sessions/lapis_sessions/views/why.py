@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lapis_engine.cause import sentence
 from lapis_engine.explain.moments import moment
-from lapis_engine.why import ranking
+from lapis_engine.why import ranking, slowness
 from lapis_engine.why.vector import NMI
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lapis_engine.cause import Cause
     from lapis_engine.why.ipi import DryRun, Fate
     from lapis_engine.why.reason import Reason
+    from lapis_engine.why.slowness import SlowAnswer
     from lapis_engine.why.vcpu import VcpuAnswer
     from lapis_engine.why.vector import VectorAnswer
     from lapis_sessions.session import Session
@@ -118,6 +119,16 @@ class ToldView(VectorView):
 
     words: tuple[str, ...]
     """In the words of the file, a sentence each."""
+
+
+def slow_text(view: SlowAnswer) -> str:
+    """Say what takes the time, and which events there were most of."""
+    out = [view.text, *_reasons(view.reasons)]
+    if view.events:
+        out.append(f"of the last {view.seen:,} events, in {view.span:,} ns:")
+        rows = view.events
+        out += [f"  {e.count:>7,}  {slowness.who(e.vcpu)}  {e.what}" for e in rows]
+    return "\n".join(out)
 
 
 def vector_text(view: VectorView) -> str:
