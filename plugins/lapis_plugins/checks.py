@@ -12,7 +12,7 @@ from lapis_engine.boot.detect import Loader
 from lapis_engine.boot.image import BootPlan
 from lapis_engine.devices.device import Device, Range, RegisterName, Signal, Space, Wire
 from lapis_engine.explain.fields import Explanation
-from lapis_engine.lints.lint import Lint
+from lapis_engine.lints.lint import SEVERITIES, Lint, Page
 from lapis_engine.lints.state import Finding
 from lapis_engine.profiles.catalog import SDM
 from lapis_engine.profiles.switches import Profile
@@ -75,6 +75,16 @@ def command(part: Any) -> None:
 def lint(part: Any) -> None:
     """Check a lint."""
     _named(part, Lint, texts=("text",))
+    if part.severity not in SEVERITIES:
+        raise ValueError(
+            f"lint {part.name!r} is of severity {part.severity!r}, which is none of "
+            f"{', '.join(SEVERITIES)}"
+        )
+    if part.page is not None:
+        page = instance(part.page, Page, f"page of {part.name!r}: ")
+        for field in fields(Page):
+            words = getattr(page, field.name)
+            instance(words, str, f"{field.name} of the page of {part.name!r}: ")
     if part.shared:
         raise ValueError(f"lint {part.name!r} is shared, which is for ours")
     for kind, rule in part.rules.items():
@@ -267,6 +277,10 @@ def findings(name: str, value: Any) -> tuple[Finding, ...]:
             raise TypeError(f"vCPU {each.vcpu!r} of a finding is no number")
         instance(each.place, str, "place ")
         instance(each.text, str, "text ")
+        for what, number in instance(each.values, tuple, "values "):
+            instance(what, str, "the name of a value ")
+            if type(number) is not int:
+                raise TypeError(f"value {what!r} of a finding is {number!r}")
     return found
 
 

@@ -178,6 +178,10 @@ def test_a_lint_that_raises_is_switched_off_with_its_memory_as_it_was(
     [
         ("['x']", "TypeError: 'x' is no Finding"),
         ("Finding('bar', 0, '', '')", "ValueError: lint 'foo' reports for 'bar'"),
+        (
+            "Finding('foo', 0, '', '', (('a', 'x'),))",
+            "TypeError: value 'a' of a finding is 'x'",
+        ),
         ("memory.update(a={1, 2})", "TypeError: its memory holds {1, 2}"),
         ("memory.update({1: 1, 'a': 2})", "TypeError: its memory has keys of more"),
     ],
@@ -193,6 +197,47 @@ def test_a_lint_that_returns_nonsense(
     status, _, err = ran(capsys, *AP, "--plugin", file, "-c", "run", "-c", "lint")
     assert (status, err.count("lapis: ")) == (0, 1)
     assert "lapis: " + failed("lint 'foo'", why) in err
+
+
+def test_a_lint_brings_its_severity_and_its_page(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    body = (
+        "from lapis_engine.lints.lint import Page\n"
+        "offer('lapis_lints', [Lint('foo', 'finds', {IpiSent: "
+        "lambda v, m, e: Finding('foo', 0, 'here', 'x', (('icr', e.icr),))}, "
+        "severity='note', page=Page('What.', 'Why.', 'Where.', 'Fix.'))])"
+    )
+    file = plugin(tmp_path, body)
+    commands = ("-c", "run", "-c", "lint foo", "-c", "lint --explain foo")
+    status, out, _ = ran(capsys, *AP, "--plugin", file, "--json", *commands)
+    assert status == 0
+    (found,), (page,) = [json.loads(line)["result"] for line in out.splitlines()][1:]
+    assert (found["severity"], found["plugin"]) == ("note", "bad")
+    assert found["places"][0]["values"].keys() == {"icr"}
+    assert page == {
+        "name": "foo", "severity": "note", "text": "finds", "plugin": "bad",
+        "what": "What.", "why": "Why.", "where": "Where.", "fix": "Fix.",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("severity='grave'", "ValueError: lint 'foo' is of severity 'grave', which"),
+        ("page='read'", "TypeError: page of 'foo': 'read' is no Page"),
+    ],
+)
+def test_a_lint_of_no_severity_or_page_is_left_out(
+    tmp_path: Path, capsys: Captured, more: str, why: str
+) -> None:
+    file = plugin(
+        tmp_path, f"offer('lapis_lints', [Lint('foo', 'finds', {{}}, {more})])"
+    )
+    status, out, err = ran(capsys, *EXEC, "--plugin", file, "-c", "lint")
+    assert status == 0
+    assert why in err
+    assert " foo " not in out
 
 
 def test_a_device_that_raises_refuses_the_access_and_keeps_its_state(

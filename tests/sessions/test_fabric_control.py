@@ -97,7 +97,7 @@ def test_lints_are_listed_with_what_they_found_and_switched(
 ) -> None:
     session = opened()
     rows = {row["name"]: row for row in done(session, "lint")}
-    assert list(rows) == [
+    assert list(rows)[:8] == [
         "eoi-empty-isr", "sipi-ignored", "icr-reserved-bits", "ipi-absent",
         "level-no-eoi", "empty-trampoline", "bsp-spins", "isrvec",
     ]  # fmt: skip
@@ -105,13 +105,52 @@ def test_lints_are_listed_with_what_they_found_and_switched(
     done(session, "kernemu write 0xFEE000B0 4 0 --vcpu 0")
     done(session, "kernemu write 0xFEE000B0 4 0 --vcpu 0")
     row = done(session, "lint")[0]
-    assert (row["found"], row["places"]) == (
-        2, [{"vcpu": 0, "place": "the user's hand", "times": 2}],
+    hand = "the user's hand"
+    words = f"EOI with nothing in service, by {hand}"
+    assert (row["found"], row["severity"], row["places"]) == (
+        2, "warning", [{
+            "vcpu": 0, "place": hand, "times": 2, "seq": 1, "at": 0, "ran": None,
+            "rip": None, "values": {}, "text": words,
+        }],
     )  # fmt: skip
+    assert done(session, "lint eoi-empty-isr") == [row]
     off = {row["name"]: row["on"] for row in done(session, "lint off eoi-empty-isr")}
     assert [name for name, on in off.items() if not on] == ["eoi-empty-isr"]
     assert not any(row["on"] for row in done(session, "lint off all"))
     assert all(row["on"] for row in done(session, "lint on all"))
+
+
+def test_a_finding_is_told_with_its_place_and_the_words_last(opened: Open) -> None:
+    session = opened()
+    session.execute("ipi send --mode init --to 9 --force")
+    session.execute("kernemu write 0xFEE000B0 4 0 --vcpu 0")
+    shown = session.execute("lint eoi-empty-isr").text.splitlines()
+    head = " ".join(shown[0].split())
+    assert head == "on 1 eoi-empty-isr warning EOI with no vector in service"
+    seq = session.machine.lints.state.told.popitem()[1].seq
+    hand = "EOI with nothing in service, by the user's hand"
+    assert shown[1:] == [f"          1  vCPU 0, event {seq}, 0 ns: {hand}"]
+
+
+def test_what_there_is_to_read_about_a_lint(opened: Open, done: Do) -> None:
+    session = opened()
+    pages = done(session, "lint --explain")
+    assert [page["name"] for page in pages] == [
+        it["name"] for it in done(session, "lint")
+    ]
+    (page,) = done(session, "lint --explain init-level-clear")
+    assert page["severity"] == "warning"
+    assert "Interrupt Command Register" in page["why"]
+    assert "Hyper-V" in page["where"]
+    text = session.execute("lint init-level-clear --explain").text
+    heads = ("What it finds", "Why it matters", "Where it bites", "How to fix it")
+    assert [line for line in text.splitlines() if line in heads] == list(heads)
+    assert max(map(len, text.splitlines()[1:])) <= 78
+    listed = session.execute("lint --explain").text.splitlines()
+    assert len(listed) == len(pages) + 1
+    refused = session.execute("lint --explain eoi")
+    assert not refused.ok
+    assert "name 'eoi' is not one of eoi-empty-isr" in refused.text
 
 
 def test_isrvec_is_shown_and_checks(opened: Open, done: Do) -> None:

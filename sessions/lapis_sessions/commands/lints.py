@@ -9,27 +9,34 @@ from lapis_sessions.views import lints
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
-    from lapis_sessions.views.lints import IsrvecView, LintView
+    from lapis_sessions.views.lints import IsrvecView, LintPage, LintView
 
 NAME = Argument("name", "word", required=True, choices=("all",), table="lints")
 SWITCH = Argument("switch", "word", required=True, choices=("on", "off"))
 
 
-def lint(session: Session, _bound: Bound) -> list[LintView]:
-    """Return the lints with what they have found."""
+def lint(session: Session, bound: Bound) -> list[LintView] | list[LintPage]:
+    """Return the lints with what they have found, or what there is to read of them."""
+    name = bound.word("name") or None
+    if "explain" in bound:
+        return lints.pages(session.machine, name)
+    return lints.of(session.machine, name)
+
+
+def _all(session: Session) -> list[LintView]:
     return lints.of(session.machine)
 
 
 def lint_on(session: Session, bound: Bound) -> list[LintView]:
     """Switch a lint on, or all."""
     session.machine.set_lint(bound.word("name"), on=True)
-    return lint(session, bound)
+    return _all(session)
 
 
 def lint_off(session: Session, bound: Bound) -> list[LintView]:
     """Switch a lint off, or all."""
     session.machine.set_lint(bound.word("name"), on=False)
-    return lint(session, bound)
+    return _all(session)
 
 
 def set_isrvec(session: Session, bound: Bound) -> IsrvecView:
@@ -45,8 +52,14 @@ def isrvec(session: Session, bound: Bound) -> IsrvecView:
 
 COMMANDS = (
     Command(
-        "lint", "list the lints, which are on, and what they have found",
+        "lint",
+        "list the lints, which are on, and what they have found, or one; with "
+        "--explain what each is for, and of one all there is to read",
         "read-only", lint, lints.text,
+        (
+            Argument("name", "word", table="lints"),
+            Argument("explain", "flag", option=True),
+        ),
     ),
     Command(
         "lint on", "switch a lint on, or all", "mutating", lint_on, lints.text, (NAME,),

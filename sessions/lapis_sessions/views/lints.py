@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,14 @@ from lapis_engine.apic import priority
 from lapis_sessions.views.apic import vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from lapis_engine.lints.lint import Lint, Severity
+    from lapis_engine.lints.state import FoundAt
     from lapis_engine.machine.machine import Machine
+
+WIDTH = 78
+"""Columns of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +25,20 @@ class FindingView:
     """What a lint has found at one place."""
 
     vcpu: int
+    """The vCPU that it is about; -1 where the places are too many to be told apart."""
     place: str
     times: int
+    seq: int | None
+    """Number of the event at which it was found first; None between events."""
+    at: int | None
+    """ns of virtual time; None for what is told apart no more."""
+    ran: int | None
+    """The vCPU that ran then; None by the user's hand, or while time passed."""
+    rip: int | None
+    """RIP of that vCPU."""
+    values: Mapping[str, int]
+    """What it was found by."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +48,26 @@ class LintView:
     name: str
     on: bool
     found: int
+    severity: Severity
     text: str
+    plugin: str | None
+    """The plug-in that it is of; None for ours."""
     places: tuple[FindingView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LintPage:
+    """What there is to read about a lint: a rule of SARIF has the same parts."""
+
+    name: str
+    severity: Severity
+    text: str
+    plugin: str | None
+    what: str | None
+    """None, with the three below, where a plug-in has written no page."""
+    why: str | None
+    where: str | None
+    fix: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +84,55 @@ class IsrvecView:
     """In what they differ, or nothing."""
 
 
-def of(machine: Machine) -> list[LintView]:
-    """Return the lints with what they have found."""
-    lints = machine.lints
+def of(machine: Machine, name: str | None = None) -> list[LintView]:
+    """Return the lints, or one of them, with what they have found."""
     return [
-        LintView(name, name not in lints.state.off, lints.count(name), it.text, tuple(
-            FindingView(vcpu, place, times)
-            for (of, vcpu, place), times in lints.state.found.items()
-            if of == name
-        ))
-        for name, it in lints.lints.items()
-    ]  # fmt: skip
+        _view(machine, lint)
+        for lint in machine.lints.lints.values()
+        if name in {None, lint.name}
+    ]
+
+
+def _view(machine: Machine, lint: Lint) -> LintView:
+    lints = machine.lints
+    state = lints.state
+    return LintView(
+        name=lint.name,
+        on=lint.name not in state.off,
+        found=lints.count(lint.name),
+        severity=lint.severity,
+        text=lint.text,
+        plugin=lint.plugin,
+        places=tuple(
+            _finding(key[1], key[2], times, state.told.get(key))
+            for key, times in state.found.items()
+            if key[0] == lint.name
+        ),
+    )
+
+
+def _finding(vcpu: int, place: str, times: int, told: FoundAt | None) -> FindingView:
+    if told is None:
+        return FindingView(vcpu, place, times, None, None, None, None, {}, place)
+    return FindingView(
+        vcpu, place, times, told.seq, told.at, told.ran, told.rip,
+        dict(told.values), told.text,
+    )  # fmt: skip
+
+
+def pages(machine: Machine, name: str | None = None) -> list[LintPage]:
+    """Return what there is to read about the lints, or about one."""
+    return [
+        _page(lint)
+        for lint in machine.lints.lints.values()
+        if name in {None, lint.name}
+    ]
+
+
+def _page(lint: Lint) -> LintPage:
+    page = lint.page
+    parts = (None,) * 4 if page is None else (page.what, page.why, page.where, page.fix)
+    return LintPage(lint.name, lint.severity, lint.text, lint.plugin, *parts)
 
 
 def isrvec(machine: Machine, number: int) -> IsrvecView:
@@ -78,16 +152,55 @@ def isrvec(machine: Machine, number: int) -> IsrvecView:
     )
 
 
-def text(rows: Sequence[LintView]) -> str:
-    """Return the lints, each with the places of its findings."""
+def text(rows: Sequence[LintView | LintPage]) -> str:
+    """Return the lints, each with the places of its findings, or what to read."""
+    if len(rows) == 1 and isinstance(rows[0], LintPage):
+        return page_text(rows[0])
+    width = max((len(row.name) for row in rows), default=0)
     out = []
     for row in rows:
+        if isinstance(row, LintPage):
+            out.append(f"{row.name:<{width}} {row.severity:<7} {row.text}")
+            continue
         on = "on " if row.on else "off"
-        out.append(f"{on} {row.found:>7}  {row.name:<18} {row.text}")
-        out += [
-            f"{place.times:>11}  vCPU {place.vcpu} {place.place}".rstrip()
-            for place in row.places
-        ]
+        head = f"{on} {row.found:>7}  {row.name:<{width}} {row.severity:<7}"
+        out.append(f"{head} {row.text}")
+        out += map(finding_text, row.places)
+    if rows and isinstance(rows[0], LintPage):
+        out.append("lint --explain NAME tells what, why, where it bites and how to fix")
+    return "\n".join(out)
+
+
+def finding_text(row: FindingView) -> str:
+    """Return a finding on a line: how often, whom it is about, where, and the words."""
+    where = [] if row.vcpu < 0 else [f"vCPU {row.vcpu}"]
+    if row.seq is not None:
+        where.append(f"event {row.seq}")
+    if row.at is not None:
+        where.append(f"{row.at:,} ns")
+    if row.rip is not None:
+        by = "" if row.ran == row.vcpu else f" of vCPU {row.ran}"
+        where.append(f"RIP {row.rip:#x}{by}")
+    return f"{row.times:>11}  {', '.join(where)}: {row.text}".rstrip(": ")
+
+
+def page_text(page: LintPage) -> str:
+    """Return the page of a lint, wrapped."""
+    of = "" if page.plugin is None else f", of plug-in {page.plugin}"
+    out = [f"{page.name} ({page.severity}{of}): {page.text}"]
+    parts = {
+        "What it finds": page.what,
+        "Why it matters": page.why,
+        "Where it bites": page.where,
+        "How to fix it": page.fix,
+    }
+    for head, words in parts.items():
+        if words is not None:
+            wrapped = textwrap.fill(
+                words, WIDTH, initial_indent="  ", subsequent_indent="  ",
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
+            out += ["", head, wrapped]
     return "\n".join(out)
 
 
