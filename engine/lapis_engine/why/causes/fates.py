@@ -166,13 +166,13 @@ def _missed(machine: Machine, it: Vcpu, track: Track) -> MessageFate:
 
 def _no_icr(machine: Machine, track: Track) -> MessageFate:
     """Say of a write that was meant for an ICR why it was none."""
-    assert track.sender is not None
-    mode = apic_state.mode(machine.vcpus[track.sender].apic)
+    sender = track.logged.event.vcpu
+    mode = apic_state.mode(machine.vcpus[sender].apic)
     where = "to the MSR 0x830" if track.fate == "no-x2apic" else "to the page of xAPIC"
     wanted = "x2apic" if track.fate == "no-x2apic" else "xapic"
     is_so = mode != wanted
     now = f"is {MODE_WORDS.get(mode, mode)}" if is_so else "was not in that mode"
-    text = f"went nowhere: it was written {where}, and the APIC of {track.source} {now}"
+    text = f"went nowhere: it was written {where}, and the APIC of vCPU {sender} {now}"
     return _fate(track, text, came=False)
 
 
@@ -190,13 +190,18 @@ def _fate(
         start = track.vector << 12
         tail = ENDS[track.fate].format(until=until, why=track.why, start=start)
     return MessageFate(
-        mode=track.mode, event=track.seq, at=track.at, source=track.source,
-        icr=track.icr, vector=vector, came=came, fate=fate or track.fate,
-        until=track.until, text=f"{_head(track, vector)} {tail}",
+        mode=track.mode, event=track.logged.seq, at=track.logged.at,
+        source=_source(track), icr=track.icr, vector=vector, came=came,
+        fate=fate or track.fate, until=track.until,
+        text=f"{_head(track, vector)} {tail}",
     )  # fmt: skip
+
+
+def _source(track: Track) -> str:
+    return track.source or f"vCPU {track.logged.event.vcpu}"
 
 
 def _head(track: Track, vector: int | None) -> str:
     name = NAMES[track.mode]
     number = "" if vector is None else f" {vector:#04x}"
-    return f"{name}{number} at {moment(track.at)} from {track.source}"
+    return f"{name}{number} at {moment(track.logged.at)} from {_source(track)}"

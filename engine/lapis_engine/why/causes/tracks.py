@@ -42,34 +42,58 @@ if TYPE_CHECKING:
 XAPIC_ICR: Final = 0x300
 """Offset in the page of the registers."""
 BOOT_AND_NMI: Final = ("init", "sipi", "nmi")
-VECTORS: Final = ("fixed", "lowest")
+FOLLOWED: Final = {
+    **{mode: mode for mode in BOOT_AND_NMI}, "fixed": "fixed", "lowest": "fixed",
+}  # fmt: skip
+"""Delivery modes that are followed, and by what name."""
+VECTOR: Final = 0xFF
 
 
-@dataclass(slots=True)
 class Track:
     """One message on its way to a vCPU, and how far it came."""
 
-    mode: str
-    """init, sipi, nmi; fixed for any vector."""
-    seq: int
-    """Of the event that sent it."""
-    at: int
-    """ns."""
-    source: str
-    sender: int | None = None
-    """vCPU."""
-    vector: int = 0
-    icr: int | None = None
-    sent: IpiSent | None = None
-    """The write to the ICR, if it was one and went out."""
-    x2apic: bool = False
-    """How its destination is read."""
-    fate: str = "sent"
-    """A short name for how it ended."""
-    why: str = ""
-    """What the event said of its end, for the sentence."""
-    until: int | None = None
-    """ns at which it ended."""
+    __slots__ = ("fate", "logged", "mode", "source", "until", "why", "x2apic")
+
+    def __init__(
+        self, mode: str, logged: Logged, *, x2apic: bool = False, fate: str = "sent"
+    ) -> None:
+        """Begin one that `logged` sent; fixed is the mode of any vector."""
+        self.mode = mode
+        self.logged = logged
+        """The write to the ICR; or what came of one that is not known."""
+        self.x2apic = x2apic
+        """How its destination is read."""
+        self.fate = fate
+        """A short name for how it ended."""
+        self.source = ""
+        """Who sent it, in the words of what came of it."""
+        self.why = ""
+        """What an event said of its end, for the sentence."""
+        self.until: int | None = None
+        """ns at which it ended."""
+
+    @property
+    def sent(self) -> IpiSent | None:
+        """The write to the ICR, if it was one and went out."""
+        event = self.logged.event
+        return event if isinstance(event, IpiSent) else None
+
+    @property
+    def icr(self) -> int | None:
+        """What was written to an ICR, or should have been."""
+        match self.logged.event:
+            case IpiSent(icr=value) | MsrAccessed(value=value) | Answered(data=value):
+                return value
+            case _:
+                return None
+
+    @property
+    def vector(self) -> int:
+        """The vector of a SIPI or of a fixed message; 0 for others."""
+        event = self.logged.event
+        if isinstance(event, (SipiReceived, VectorRefused)):
+            return event.vector
+        return (self.icr or 0) & VECTOR
 
 
 @dataclass(slots=True)
@@ -83,8 +107,10 @@ class Tracks:
     """Whether each APIC is in x2APIC mode, as far as the walk has come."""
     came: dict[str, Track] = field(default_factory=dict)
     """By mode, the last one that came to it."""
-    missed: dict[str, Track] = field(default_factory=dict)
-    """By mode, the last one that did not."""
+    passed: dict[str, tuple[Logged, bool]] = field(default_factory=dict)
+    """By mode, the last IPI that did not, and whether its sender was in x2APIC mode."""
+    astray: dict[str, Track] = field(default_factory=dict)
+    """By mode, the last write that was meant for an ICR and was none."""
     refused: Track | None = None
     """The last vector that its APIC did not take, if none was taken after."""
     due: dict[str, Track] = field(default_factory=dict)
@@ -102,28 +128,35 @@ class Tracks:
     stopped: Track | None = None
     """The INIT that ended that."""
 
+    @property
+    def missed(self) -> dict[str, Track]:
+        """By mode, the last one that did not come to it."""
+        out = {
+            mode: Track(mode, logged, x2apic=wide, fate="missed")
+            for mode, (logged, wide) in self.passed.items()
+        }
+        for mode, track in self.astray.items():
+            if mode not in out or out[mode].logged.seq < track.logged.seq:
+                out[mode] = track
+        return out
+
     # Each takes an event of the type that `TAKERS` names.
 
     def _ipi(self, logged: Logged) -> None:
         event = logged.event
         assert isinstance(event, IpiSent)
         self.here = None
-        mode = "fixed" if event.mode in VECTORS else event.mode
-        if mode != "fixed" and mode not in BOOT_AND_NMI:
+        mode = FOLLOWED.get(event.mode)
+        if mode is None:
             return
-        wide, reaches = self.x2apic[event.vcpu], self.vcpu in event.targets
-        if reaches and mode == "fixed":
-            self.missed.pop("fixed", None)
-            return
-        track = Track(
-            mode, logged.seq, logged.at, f"vCPU {event.vcpu}", event.vcpu,
-            event.icr & 0xFF, event.icr, event, wide,
-        )  # fmt: skip
-        if reaches:
-            self.here = self.came[mode] = track
-        elif not _is_de_assert(event) or "init" not in self.came:
-            track.fate = "missed"
-            self.missed[mode] = track
+        if self.vcpu not in event.targets:
+            if not _is_de_assert(event) or "init" not in self.came:
+                self.passed[mode] = logged, self.x2apic[event.vcpu]
+        elif mode == "fixed":
+            self.passed.pop(mode, None)
+        else:
+            track = self.here = Track(mode, logged, x2apic=self.x2apic[event.vcpu])
+            self.came[mode] = track
 
     def _init(self, logged: Logged) -> None:
         event = logged.event
@@ -137,7 +170,7 @@ class Tracks:
         event = logged.event
         assert isinstance(event, SipiReceived)
         if event.vcpu == self.vcpu:
-            track = self._arrived("sipi", logged, event.source, event.vector)
+            track = self._arrived("sipi", logged, event.source)
             track.fate, track.why = "pending", ""
             if event.latched is not None:
                 track.fate, track.why = event.latched.code, event.latched.text
@@ -151,20 +184,16 @@ class Tracks:
             is_second = self.due.setdefault("nmi", track) is not track
             track.fate = "merged" if is_second else "pending"
 
-    def _arrived(
-        self, mode: str, logged: Logged, source: str, vector: int = 0
-    ) -> Track:
+    def _arrived(self, mode: str, logged: Logged, source: str) -> Track:
         """Return the track of what has just come to the vCPU; of a pin it is new."""
-        here = self.here
-        if here is not None and (here.mode, here.at) == (mode, logged.at):
-            here.source = source
-            return here
-        held = self.held.pop(mode, None)
-        if held is not None:
-            held.until, held.source = logged.at, source
-            self.came[mode] = held
-            return held
-        track = Track(mode, logged.seq, logged.at, source, vector=vector)
+        here, held = self.here, self.held.get(mode)
+        if here is not None and here.mode == mode and here.logged.at == logged.at:
+            track = here
+        elif held is not None:
+            track = self.held.pop(mode)
+        else:
+            track = Track(mode, logged)
+        track.source = source
         self.came[mode] = track
         return track
 
@@ -258,14 +287,11 @@ class Tracks:
         sender = logged.event.vcpu
         mode = icr.decode(value, x2apic=True, sender=sender).mode
         if mode in BOOT_AND_NMI:
-            self.missed[mode] = Track(
-                mode, logged.seq, logged.at, f"vCPU {sender}", sender, value & 0xFF,
-                value, fate=fate,
-            )  # fmt: skip
+            self.astray[mode] = Track(mode, logged, fate=fate)
 
     def _halted(self, logged: Logged) -> None:
         if logged.event.vcpu == self.vcpu:
-            self.missed.pop("fixed", None)
+            self.passed.pop("fixed", None)
 
     def _vector(self, logged: Logged) -> None:
         event = logged.event
@@ -273,15 +299,16 @@ class Tracks:
             return
         self.refused = None
         if isinstance(event, VectorRefused):
-            self.refused = Track(
-                "fixed", logged.seq, logged.at, event.source, vector=event.vector,
-                fate="refused", why=event.why,
-            )  # fmt: skip
+            self.refused = Track("fixed", logged, fate="refused")
+            self.refused.source, self.refused.why = event.source, event.why
 
     def _rebooted(self, _logged: Logged) -> None:
         """Forget: it is another life."""
-        for found in (self.came, self.missed, self.due, self.held):
-            found.clear()
+        self.came.clear()
+        self.passed.clear()
+        self.astray.clear()
+        self.due.clear()
+        self.held.clear()
         self.here = self.timely = self.refused = None
         self.starter = self.started = self.stopped = None
 
@@ -306,17 +333,27 @@ TAKERS: Final[Mapping[type, Callable[[Tracks, Logged], None]]] = {
 """Kinds of events that are looked at, and by whom."""
 
 
+OF_OTHERS: Final = frozenset(
+    {IpiSent, ApicModeChanged, MsrAccessed, Answered, Rebooted}
+)
+"""Those that are looked at whatever vCPU they are of."""
+
+
 def tracks(machine: Machine, it: Vcpu) -> Tracks:
     """Walk through the history that is known, once, oldest event first."""
-    history = machine.log.last(KEPT)
-    told = [logged for logged in history if type(logged.event) in TAKERS]
+    number, told = it.id, []
+    for logged in machine.log.last(KEPT):
+        event = logged.event
+        kind = type(event)
+        if kind in TAKERS and (event.vcpu == number or kind in OF_OTHERS):
+            told.append((TAKERS[kind], logged))
     wide = {v.id: apic_state.mode(v.apic) == "x2apic" for v in machine.vcpus}
-    for logged in reversed(told):
+    for _, logged in reversed(told):
         if type(logged.event) is ApicModeChanged:
             wide[logged.event.vcpu] = logged.event.before == "x2apic"
-    found = Tracks(it.id, machine.log.first_seq, wide)
-    for logged in told:
-        TAKERS[type(logged.event)](found, logged)
+    found = Tracks(number, machine.log.first_seq, wide)
+    for take, logged in told:
+        take(found, logged)
     return found
 
 
