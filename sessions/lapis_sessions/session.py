@@ -120,7 +120,7 @@ class Session:
         self.timeline.on_leave = self._left
         self.timeline.on_gone = self._gone
         self.timeline.on_way = self._on_way
-        self.rules = Rules(machine)
+        self.rules = Rules(self)
         self.guest = guest
         self.origin = origin
         self.extensions = extensions

@@ -12,33 +12,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lapis_sessions.errors import CommandError
 from lapis_sessions.scope import events
 from lapis_sessions.scope.scope import Scope
+from lapis_sessions.scope.viewpoint import From
 from lapis_sessions.text.expressions import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_engine.events import Event
-    from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.points import Point
     from lapis_engine.machine.watches import Watch
-    from lapis_sessions.extensions import Extensions
     from lapis_sessions.scope.viewpoint import Viewpoint
-    from lapis_sessions.symbols.book import Symbols
 
 MOST_COMMANDS: Final = 32
 """Lines that are done at one stop."""
 MOST_DISPLAYS: Final = 32
 """Expressions that are shown at one."""
-
-
-@dataclass(slots=True)
-class _Beside:
-    """The same machine, seen from another vCPU (a `Viewpoint`)."""
-
-    machine: Machine
-    selected: int
-    symbols: Symbols
-    extensions: Extensions
 
 
 class Display(NamedTuple):
@@ -70,9 +58,7 @@ class Stops:
         expression = Scope(session).expression(text)
 
         def holds(vcpu: int) -> bool:
-            scope = Scope(
-                _Beside(session.machine, vcpu, session.symbols, session.extensions)
-            )
+            scope = Scope(From(session, vcpu))
             try:
                 return bool(expression.evaluate(scope))
             except ExpressionError as error:
@@ -94,7 +80,7 @@ class Stops:
 
         def holds(event: Event) -> bool:
             vcpu = event.vcpu if event.vcpu >= 0 else session.selected
-            beside = _Beside(session.machine, vcpu, session.symbols, session.extensions)
+            beside = From(session, vcpu)
             try:
                 named = {"event": events.of(event)}
                 return bool(expression.evaluate(Scope(beside, named)))

@@ -161,9 +161,15 @@ def test_no_text_does_anything_but_give_an_integer_or_an_error(text: str) -> Non
         ("any = fault gp x", "'x'"),
         ("any = device 3", "is not"),
         ("any = file /nowhere/at/all", "no such file"),
-        ("any = eval(1)", "no function 'eval'; there are: abs, max, min"),
+        ("any = eval(1)", "there is no function 'eval'"),
+        ("any = countt", "no 'countt'; did you mean count?"),
+        ("any if = 1", "it is empty"),
+        ("any if data == 1", "WHERE = HOW"),
+        ("any if data === 1 = 1", "'=' is not taken: == compares"),
+        ("any if data, 1 = 1", "2 conditions behind if, and not one"),
+        ("if data = 1", "WHERE = HOW"),
         ("any = 1, count / 2", "'/' is not taken: // divides, and rounds down"),
-        ("any = addres", "no 'addres'; there are: address, count, data, gpa"),
+        ("any = addres", "no 'addres'; did you mean address?"),
         ("any = 1 +", "'1 +' is not an expression of a rule: it ends too soon"),
     ],
 )
@@ -172,6 +178,65 @@ def test_a_rule_that_does_not_parse_is_refused(
 ) -> None:
     assert word in refused(reads, f'rule add "{text}"')
     assert reads.rules.rules == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "values"),
+    [
+        # What an old rule says is what it said.
+        ("port 0xd000 = count * 2 + vcpu", [0, 2, 4, 6, 8, 10]),
+        ("port 0xd000 = size, 7, port >> 8", [1, 7, 0xD0]),
+        # BX counts down from 3, and DX holds the port.
+        ("port 0xd000 = bx", [3, 3, 2, 2, 1, 1]),
+        ("port 0xd000 = vcpu[0].rbx + vcpu", [3, 3, 2, 2, 1, 1]),
+        ("port 0xd000 = (msr[0x1b] >> 12) & 0xff", [0] * 6),
+        ("port 0xd000 = apic.tpr + u8(phys(0x10003))", [0xD0] * 6),
+        ("port 0xd000 = len([1, 2]) if 2 in [size] else 5", [5, 2, 5, 2, 5, 2]),
+        ("port 0xd000 if size == 1 and bx >= 2 = 9", [9]),
+        ("port 0xd000 if vcpu[vcpu].rbx == 3 = 1, 2", [1, 2]),
+        ("port 0xd000 read if 1 <= size = data == 0", [1, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_a_rule_may_speak_of_the_whole_machine(
+    reads: Session, done: Do, rule: str, values: list[int]
+) -> None:
+    """The writes are the user's."""
+    done(reads, f"rule add '{rule}'")
+    for _ in range(12):
+        if done(reads, "run 100").get("stop") != "exit" or not reads.machine.pending():
+            break
+        if reads.machine.pending()[0].read:
+            break  # the rule does not answer any more
+        done(reads, "answer")
+    given = [value for by, value in answers(reads) if by == "rule 1"]
+    assert [value for value in given if value is not None] == values
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("any = mode", "'mode' comes to no number"),
+        ("any if u8(0xfffffff0) = 1", "has no value"),
+        ("any = vcpu[9].rax", "there is no vCPU 9"),
+    ],
+)
+def test_a_rule_without_a_value_is_disabled_and_says_why(
+    reads: Session, done: Do, rule: str, why: str
+) -> None:
+    done(reads, f"rule add '{rule}'")
+    stop = done(reads, "run 100")
+    assert "rule 1 is disabled: " in stop["text"]
+    assert why in stop["text"]
+    assert reads.machine.pending()
+    assert done(reads, "rules")[0]["state"] == "disabled"
+
+
+def test_why_says_which_condition_did_not_hold(reads: Session, done: Do) -> None:
+    done(reads, "rule add 'any if bx == 77 = 1'")
+    done(reads, "run 100")
+    assert "rule 1, any if bx == 77 = 1: bx == 77 does not hold" in (
+        reads.execute("why request").text
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"# none\n", b"1 two 3", b"\xff\xfe", b"-1"])

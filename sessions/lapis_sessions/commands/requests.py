@@ -130,7 +130,8 @@ COMMANDS = (
         "rule add",
         "answer requests by RULE, 'WHERE = HOW': mmio 0xfed00000/0x400 read = count*4; "
         "port 0x40 = 1,2,3; msr 0x7ff = fault gp; any = device; any = once 5, cycle "
-        "1,2 or file PATH",
+        "1,2 or file PATH; WHERE may end with if CONDITION, and both speak of the "
+        "request (address, size, data, vcpu, count) and all that print knows",
         "mutating", add_rule, rules_view.text,
         (Argument("rule", "word", required=True),),
     ),

@@ -27,7 +27,7 @@ def pending(session: Session, bound: Bound) -> AskingAnswer:
     found = asking.asking(session.machine, bound.number("vcpu", session.selected))
     if found.request is None:
         return found
-    rules = unanswered.reasons(session.rules.rules, found.request)
+    rules = unanswered.reasons(session.rules.rules, found.request, session)
     return replace(found, reasons=(*found.reasons, *rules))
 
 

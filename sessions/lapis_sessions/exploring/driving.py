@@ -48,7 +48,7 @@ class Driver:
         """What was done since the beginning."""
         self.steps: list[Step] = []
         """The same as steps: turns as they came, those of one vCPU put together."""
-        self._rules = Rules(self.machine)
+        self._rules = Rules(session)
         self.spent = 0
         """Instructions retired, and one for each turn."""
         self.at = capture.position(self.machine)
@@ -68,7 +68,7 @@ class Driver:
         capture.put(machine, self._beginning)
         for name in catches:
             machine.catches.add(name)
-        self._rules = Rules(machine)
+        self._rules = Rules(self.session)
         for text in answers:
             self._rules.add(text)
         self.entries, self.steps, self.spent = [], [], 0

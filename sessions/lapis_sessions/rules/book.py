@@ -9,12 +9,12 @@ from lapis_engine.errors import LapisError
 from lapis_engine.machine.stop import Stop
 from lapis_engine.vmm import emulation
 from lapis_sessions.errors import CommandError, LeavesBranchError
-from lapis_sessions.rules import syntax
+from lapis_sessions.rules import expression, syntax
 
 if TYPE_CHECKING:
-    from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.rules.rule import Rule
+    from lapis_sessions.scope.viewpoint import Viewpoint
 
 
 AT_ONCE = 1000
@@ -24,15 +24,16 @@ AT_ONCE = 1000
 class Rules:
     """Rules by number; the first that applies answers."""
 
-    def __init__(self, machine: Machine) -> None:
-        """Begin without rules."""
-        self._machine = machine
+    def __init__(self, session: Viewpoint) -> None:
+        """Begin without rules for the machine of `session`."""
+        self._session = session
         self.rules: list[Rule] = []
         self._next = 1
 
     def add(self, text: str) -> Rule:
         """Take in the rule that `text` is; raise `CommandError`."""
-        rule = syntax.parse(text, self._next)
+        names = expression.scope(self._session, dict.fromkeys(expression.NAMES, 0))
+        rule = syntax.parse(text, self._next, names)
         self._next += 1
         self.rules.append(rule)
         return rule
@@ -64,7 +65,7 @@ class Rules:
         rule was disabled, or vCPU `about` still waits; else "budget": there is no stop.
         """
         before, vcpus = self._retired(), set() if about is None else {about}
-        self._machine.watches.forget_touched()
+        self._session.machine.watches.forget_touched()
         answered = 0
         while answered < AT_ONCE:
             turn = self._turn()
@@ -76,29 +77,29 @@ class Rules:
             if said:
                 return self._exit(request.vcpu, self._retired() - before, said)
             answered += 1
-            stop = self._machine.asked(request.vcpu, self._retired() - before)
+            stop = self._session.machine.asked(request.vcpu, self._retired() - before)
             if stop is not None:
                 return stop
         if not answered:
             return None
         ran = self._retired() - before
-        waiting = {r.vcpu for r in self._machine.pending()} & vcpus
+        waiting = {r.vcpu for r in self._session.machine.pending()} & vcpus
         if waiting and answered < AT_ONCE:
             return self._exit(min(waiting), ran)
         return Stop("budget", ran, min(vcpus))
 
     def _turn(self) -> tuple[Rule, PendingRequest] | None:
         """Return the next rule that applies, and the request to which it does."""
-        for request in self._machine.pending():
+        for request in self._session.machine.pending():
             for rule in self.rules:
-                if rule.applies(request):
+                if rule.applies(request, self._session):
                     return rule, request
         return None
 
     def _exit(self, number: int, ran: int, said: str = "") -> Stop:
         """Return the stop of a vCPU that waits."""
-        vcpu = self._machine.vcpu(number)
-        out = emulation.pending(vcpu, self._machine.vm.profile)
+        vcpu = self._session.machine.vcpu(number)
+        out = emulation.pending(vcpu, self._session.machine.vm.profile)
         assert out is not None, number
         text = f"{out.text}; {said}" if said else out.text
         return Stop("exit", ran, number, out, text)
@@ -106,7 +107,7 @@ class Rules:
     def _settle(self, rule: Rule, request: PendingRequest) -> str:
         """Let a rule answer; if it cannot it never will, and says why once."""
         try:
-            rule.settle(self._machine, request)
+            rule.settle(self._session, request)
         except LeavesBranchError:
             raise  # it is no fault of the rule's
         except LapisError as error:
@@ -115,4 +116,4 @@ class Rules:
         return ""
 
     def _retired(self) -> int:
-        return sum(vcpu.retired for vcpu in self._machine.vcpus)
+        return sum(vcpu.retired for vcpu in self._session.machine.vcpus)

@@ -6,13 +6,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lapis_sessions.errors import CommandError
 from lapis_sessions.rules import expression
+from lapis_sessions.scope.viewpoint import From
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
+    from lapis_sessions.scope.scope import Scope
+    from lapis_sessions.scope.viewpoint import Viewpoint
     from lapis_sessions.text.expressions import Expression
 
 SPACES: Final = {"mmio": "mmio", "inout": "port", "msr": "msr"}
@@ -84,6 +87,8 @@ class Rule:
     """As it was written."""
     where: Where
     how: How
+    when: Expression | None = None
+    """What has to hold beside."""
     answered: int = 0
     """Requests."""
     reads: int = 0
@@ -105,15 +110,29 @@ class Rule:
             return self.answered > 0
         return self.how.kind == "sequence" and self.reads >= len(self.how.values)
 
-    def applies(self, request: PendingRequest) -> bool:
-        """Tell whether it would answer a request."""
+    def applies(self, request: PendingRequest, session: Viewpoint) -> bool:
+        """Tell whether it would answer a request, or say why it cannot (`settle`)."""
         if self.state != "on" or not self.where.matches(request):
             return False
-        return request.kind != "inst-emul" or self.how.kind == "fault"
+        if request.kind == "inst-emul" and self.how.kind != "fault":
+            return False
+        try:
+            return self._holds(request, session)
+        except CommandError:
+            return True
 
-    def settle(self, machine: Machine, request: PendingRequest) -> None:
-        """Answer a request of `machine`; raise `LapisError`, with it still pending."""
-        by, number = f"rule {self.number}", request.vcpu
+    def _holds(self, request: PendingRequest, session: Viewpoint) -> bool:
+        if self.when is None:
+            return True
+        return bool(self.when.evaluate(self._names(request, session)))
+
+    def settle(self, session: Viewpoint, request: PendingRequest) -> None:
+        """Answer a request of the machine; raise `LapisError`, with it still pending.
+
+        That is also where its condition has no value.
+        """
+        self._holds(request, session)
+        machine, by, number = session.machine, f"rule {self.number}", request.vcpu
         if self.how.fault is not None:
             name, error = self.how.fault
             machine.answer_fault(number, name, error, by=by)
@@ -122,25 +141,30 @@ class Rule:
             value = machine.answer_by_device(number, by=f"{by}, device")
             given = f"device: {value:#x}"
         else:
-            value = self._value(request) if request.read else 0
+            value = self._value(request, session) if request.read else 0
             machine.answer(number, value, by=by)
             given = f"{value:#x}" if request.read else "taken"
             self.reads += request.read
         self.answered += 1
         self.last.append(Answer(request.text, given))
 
-    def _value(self, request: PendingRequest) -> int:
+    def _value(self, request: PendingRequest, session: Viewpoint) -> int:
         """Return what to answer; of several values it is the next one's turn."""
         turn = self.reads % len(self.how.values)
         value = self.how.values[turn]
         if isinstance(value, int):
             return value
+        return expression.evaluate(value, self._names(request, session))
+
+    def _names(self, request: PendingRequest, session: Viewpoint) -> Scope:
+        """Return what the names of its expressions are for a request."""
         names = dict.fromkeys(("gpa", "port", "msr"), 0)
-        space = SPACES[request.kind]
-        names["gpa" if space == "mmio" else space] = request.address
+        space = SPACES.get(request.kind)
+        if space is not None:
+            names["gpa" if space == "mmio" else space] = request.address
         names |= {
             "address": request.address, "size": request.bytes,
             "read": int(request.read), "data": request.data,
             "vcpu": request.vcpu, "count": self.reads,
         }  # fmt: skip
-        return expression.evaluate(value, names)
+        return expression.scope(From(session, request.vcpu), names)

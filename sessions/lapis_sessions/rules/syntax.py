@@ -2,6 +2,7 @@
 
     WHERE   mmio FIRST[/SIZE] | port FIRST[/SIZE] | msr FIRST[/SIZE] | any
             then, in any order: read | write | vcpu N
+            then: if CONDITION
     HOW     EXPRESSION                  always
             A, B, C                     each once, in this order
             once EXPRESSION             one request
@@ -10,11 +11,14 @@
             device                      as the engine's own device would
             fault NAME [ERROR]          gp, pf, ud ...
 
-A write has nothing to be answered with, and is let be by all but `fault` and `device`.
+Expressions and conditions know the request (`expression`) and the whole machine, as
+`print` does. A write has nothing to be answered with, and is let be by all but `fault`
+and `device`.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine.requests import FAULTS
@@ -28,6 +32,11 @@ from lapis_sessions.text import numerals
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lapis_sessions.scope.scope import Scope
+    from lapis_sessions.text.expressions import Expression
+
+_SIGN: Final = re.compile(r"((?<![=<>!])=(?!=))")
+"""The sign between WHERE and HOW, which is no comparison."""
 SPACES: Final = ("mmio", "port", "msr")
 DIRECTIONS: Final = {"read": True, "in": True, "write": False, "out": False}
 USUAL: Final = "write WHERE = HOW, as in 'mmio 0xfed00000/0x400 = count*4'"
@@ -35,12 +44,26 @@ MOST_BYTES: Final = 1 << 20
 """Of a file of values."""
 
 
-def parse(text: str, number: int) -> Rule:
-    """Return the rule that `text` is; raise `CommandError`."""
-    where, equals, how = text.partition("=")
+def parse(text: str, number: int, scope: Scope | None = None) -> Rule:
+    """Return the rule that `text` is; raise `CommandError`.
+
+    Its expressions may speak of all that `scope` knows, where there is one.
+    """
+    where, equals, how = (*_SIGN.split(text, maxsplit=1), "", "")[:3]
     if not equals or not where.strip() or not how.strip():
         raise CommandError(f"rule {text[:60]!r}: {USUAL}")
-    return Rule(number, text.strip(), _where(where), _how(how.strip()))
+    where, asked, condition = where.partition(" if ")
+    when = _condition(condition, scope) if asked else None
+    if not where.strip():
+        raise CommandError(f"rule {text[:60]!r}: {USUAL}")
+    return Rule(number, text.strip(), _where(where), _how(how.strip(), scope), when)
+
+
+def _condition(text: str, scope: Scope | None) -> Expression:
+    found = expression.parse(text, scope)
+    if len(found) > 1:
+        raise CommandError(f"rule: {len(found)} conditions behind if, and not one")
+    return found[0]
 
 
 def _where(text: str) -> Where:
@@ -73,7 +96,7 @@ def _next(words: Iterator[str], what: str) -> str:
     return word
 
 
-def _how(text: str) -> How:
+def _how(text: str, scope: Scope | None) -> How:
     word, _, rest = text.partition(" ")
     rest = rest.strip()
     match word:
@@ -84,12 +107,12 @@ def _how(text: str) -> How:
         case "file":
             return How("sequence", _numbers(rest))
         case "once" | "cycle" | "always":
-            values = expression.parse(rest)
+            values = expression.parse(rest, scope)
             if word != "cycle" and len(values) > 1:
                 raise CommandError(f"rule: {word} takes one value, not {len(values)}")
             return How(word, values)
         case _:
-            values = expression.parse(text)
+            values = expression.parse(text, scope)
             return How("sequence" if len(values) > 1 else "always", values)
 
 

@@ -12,17 +12,20 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.requests import PendingRequest
     from lapis_sessions.rules.rule import Rule
+    from lapis_sessions.scope.viewpoint import Viewpoint
 
 
-def reasons(rules: Iterable[Rule], request: PendingRequest) -> Iterator[Reason]:
+def reasons(
+    rules: Iterable[Rule], request: PendingRequest, session: Viewpoint
+) -> Iterator[Reason]:
     """Yield for each rule what keeps it from a request."""
     for rule in rules:
-        code, why = _reason(rule, request)
+        code, why = _reason(rule, request, session)
         about = f"rule {rule.number}"
         yield blocks(f"rule-{code}", f"{about}, {rule.text}: {why}", about)
 
 
-def _reason(rule: Rule, request: PendingRequest) -> tuple[str, str]:
+def _reason(rule: Rule, request: PendingRequest, session: Viewpoint) -> tuple[str, str]:
     where = rule.where
     if rule.disabled:
         return "disabled", f"is disabled: {rule.disabled}"
@@ -38,4 +41,6 @@ def _reason(rule: Rule, request: PendingRequest) -> tuple[str, str]:
         return "range", f"is for {where.first:#x}, {where.size:#x} long"
     if request.kind == "inst-emul":
         return "value", "gives a value, and here a fault alone is an answer"
+    if rule.when is not None and not rule.applies(request, session):
+        return "condition", f"{rule.when.text} does not hold"
     return "order", "would answer, and does when the machine goes on"

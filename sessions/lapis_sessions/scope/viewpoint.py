@@ -18,3 +18,16 @@ class Viewpoint(Protocol):
     """The vCPU whose registers have no number before them."""
     symbols: Symbols
     extensions: Extensions
+
+
+class From:
+    """The same machine, seen from another vCPU (a `Viewpoint`)."""
+
+    __slots__ = ("extensions", "machine", "selected", "symbols")
+
+    def __init__(self, session: Viewpoint, vcpu: int) -> None:
+        """See what `session` sees, from vCPU `vcpu`."""
+        self.machine = session.machine
+        self.selected = vcpu
+        self.symbols = session.symbols
+        self.extensions = session.extensions

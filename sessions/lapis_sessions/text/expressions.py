@@ -113,7 +113,13 @@ class Expression:
         """As it was written."""
 
     @classmethod
-    def several(cls, text: str, names: Collection[str], kind: Kind) -> list[Expression]:
+    def several(
+        cls,
+        text: str,
+        names: Collection[str],
+        kind: Kind,
+        functions: Collection[str] = (),
+    ) -> list[Expression]:
         """Return the expressions that `text` holds, with commas between them.
 
         Raises `ExpressionError` like the constructor, and when there is none.
@@ -124,7 +130,7 @@ class Expression:
             raise ExpressionError(
                 f"{clipped(text)!r} is not {kind.called}: it is empty"
             )
-        return [cls(text, names, kind=kind, part=part) for part in parts]
+        return [cls(text, names, functions, kind, part) for part in parts]
 
     def evaluate(self, names: Names) -> Any:
         """Return the value, `names` giving those of names and functions.

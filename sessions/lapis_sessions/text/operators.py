@@ -120,8 +120,8 @@ def _instead(name: str, known: Mapping[str, Any]) -> str:
 
 def item(whole: Any, index: Any) -> Any:
     """Return an item of a mapping by its name, or of a list by its place from 0."""
-    if isinstance(whole, Decoded) and isinstance(index, str):
-        return attribute(whole, index)
+    if isinstance(whole, Decoded):
+        whole = whole.parts
     if isinstance(whole, Mapping) and isinstance(index, (str, int)):
         return attribute(whole, str(int(index) if isinstance(index, int) else index))
     if not isinstance(whole, Sequence) or not isinstance(index, int):
