@@ -47,6 +47,8 @@ class Conversation:
     answers: dict[str, Reply] = field(default_factory=dict)
     pages: dict[int, bytes] = field(default_factory=dict)
     trace: list[str] = field(default_factory=list)
+    dump: bytes = b""
+    """What `dump-guest-memory` writes."""
 
     def save(self, name: str) -> None:
         pages = {
@@ -54,6 +56,7 @@ class Conversation:
             for at, page in self.pages.items()
         }
         plain = {"answers": self.answers, "pages": pages, "trace": self.trace}
+        plain["dump"] = b64encode(self.dump).decode()
         data = gzip.compress(json.dumps(plain, indent=1).encode(), mtime=0)
         (FOLDER / f"{name}.json.gz").write_bytes(data)
 
@@ -64,7 +67,8 @@ def load(name: str) -> Conversation:
         int(at, 16): zlib.decompress(b64decode(page))
         for at, page in plain["pages"].items()
     }
-    return Conversation(plain["answers"], pages, plain["trace"])
+    dumped = b64decode(plain["dump"])
+    return Conversation(plain["answers"], pages, plain["trace"], dumped)
 
 
 def key(name: str, arguments: dict[str, Any]) -> str:
@@ -127,6 +131,10 @@ class Fake:
     def _answer(self, name: str, arguments: dict[str, Any]) -> Reply:
         if name == "pmemsave":
             self._write(arguments)
+            return {"return": {}}
+        if name == "dump-guest-memory":
+            file = arguments["protocol"].removeprefix("file:")
+            Path(file).write_bytes(self._said.dump)
             return {"return": {}}
         return self._said.answers.get(
             key(name, arguments), {"error": {"class": "GenericError", "desc": "no"}}

@@ -5,8 +5,9 @@ is played. To record that anew: `python tests/sessions/test_monitor.py`.
 """
 
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -162,6 +163,11 @@ def test_a_thousand_instructions_give_what_qemu_gave(
         assert digest(registers(played.machine, 0)) == wanted, count
 
 
+@pytest.mark.parametrize("played", ["stuck-tpr"], indirect=True)
+def test_the_one_msr_that_a_dump_tells_is_taken(played: Session) -> None:
+    assert played.value("msr[0xc0000102]") == 0x5678_9ABC_DEF0
+
+
 @pytest.mark.parametrize("played", ["stuck-lvt"], indirect=True)
 def test_what_was_imported_is_gone_back_to(played: Session) -> None:
     digester = Digester(played.machine)
@@ -186,7 +192,7 @@ def test_a_recording_of_it_replays_without_qemu(
     assert main(["session", "verify", recording]) == 0
     capsys.readouterr()
     assert main(["replay", recording, "-c", "goto start", "-c", "print rip"]) == 0
-    assert "0x100f6" in capsys.readouterr().out
+    assert "0x10106" in capsys.readouterr().out
 
 
 def test_json_alone_lists_what_was_read_and_what_was_not(
@@ -228,6 +234,83 @@ def test_a_machine_that_runs_is_paused_only_where_that_is_said(
         assert "cont" not in fake.asked
 
 
+# Values that a guest of ours leaves at their reset.
+
+
+def opened_with(
+    said: Conversation, path: Path, command: str, new: Mapping[str, str]
+) -> Session:
+    """A session of a conversation in which the rest of some rows is another.
+
+    `new` is by what they begin with, the blanks before it left out.
+    """
+    for line, answer in said.answers.items():
+        text = answer["return"]
+        if json.dumps(command) in line and isinstance(text, str):
+            for name, row in new.items():
+                pattern = rf"(?m)^( *){re.escape(name)}[^\r\n]*"
+                text = re.sub(pattern, rf"\g<1>{name}{row}", text, count=1)
+            answer["return"] = text
+    with serving(path, said) as fake:
+        return read(fake.path)
+
+
+def test_debug_registers_are_taken(tmp_path: Path) -> None:
+    said = fake_qmp.load("stuck-sipi")
+    here = "0000000000010110"
+    session = opened_with(
+        said, tmp_path / "qmp", "info registers",
+        {
+            "DR0=": f"{here} DR1=1111111111111111 DR2=0000000000002222 "
+            "DR3=0000000000003333",
+            "DR6=": "00000000ffff4ff1 DR7=0000000000000401",
+        },
+    )  # fmt: skip
+    regs = session.machine.vcpu(0).regs
+    assert [regs.dr[n] for n in (0, 1, 2, 3)] == [
+        0x10110, 0x1111_1111_1111_1111, 0x2222, 0x3333,
+    ]  # fmt: skip
+    assert (regs.dr[6], regs.dr[7]) == (0xFFFF_4FF1, 0x401)
+    # It is armed: the guest has no handler, and so the #DB there ends it.
+    stop = session.run(1000)
+    assert stop.reason == "suspended"
+    assert stop.retired < 10
+
+
+CHIPS = {
+    "pic1: ": "irr=42 imr=0f isr=80 hprio=3 irq_base=70 rr_sel=1 elcr=0c fnm=0",
+    "pic0: ": "irr=05 imr=fa isr=20 hprio=0 irq_base=08 rr_sel=0 elcr=01 fnm=1",
+    "ioapic0: ": "ver=0x20 id=0x05 sel=0x1a",
+    "pin 4 ": " 0x0300000000008941 dest=3 vec=65  active-hi level fixed logical",
+    "pin 9 ": " 0x0200000000000052 dest=2 vec=82  active-hi edge  fixed physical",
+    "IRR ": "     4 9",
+    "Remote IRR ": "4",
+}
+
+
+def test_the_ioapic_and_the_8259_are_taken(tmp_path: Path) -> None:
+    session = opened_with(
+        fake_qmp.load("stuck-sipi"), tmp_path / "qmp", "info pic", CHIPS
+    )
+    vm = session.machine.vm
+    assert vm.ioapic is not None
+    assert vm.pic is not None
+    assert (vm.ioapic.id, vm.ioapic.select) == (0x0500_0000, 0x1A)
+    pins = vm.ioapic.pins
+    assert [n for n, pin in enumerate(pins) if pin.count] == [4]
+    assert pins[4].entry == 0x0300_0000_0000_C941  # with remote-IRR
+    assert pins[9].entry == 0x0200_0000_0000_0052
+    assert {pins[n].entry for n in range(24) if n not in {4, 9}} == {0x1_0000}
+    master, slave = vm.pic.master, vm.pic.slave
+    assert (master.edges, master.lines, master.elcr) == (0x04, 0x01, 0x01)
+    assert (master.imr, master.isr, master.base) == (0xFA, 0x20, 0x08)
+    assert (master.nested, master.read_isr, master.lowest) == (True, False, 7)
+    assert (slave.edges, slave.lines, slave.imr) == (0x42, 0, 0x0F)
+    assert (slave.isr, slave.base, slave.elcr) == (0x80, 0x70, 0x0C)
+    assert (slave.nested, slave.read_isr, slave.lowest) == (False, True, 2)
+    assert vm.pic.intr  # IRQ 0, which is not masked
+
+
 # The fixtures.
 
 
@@ -244,6 +327,9 @@ def write(guest: str) -> None:
                     page = data[at : at + fake_qmp.PAGE]
                     if any(page):
                         said.pages[arguments["val"] + at] = page
+            elif name == "dump-guest-memory":
+                file = arguments["protocol"].removeprefix("file:")
+                said.dump = Path(file).read_bytes()
             else:
                 said.answers[fake_qmp.key(name, arguments)] = {"return": found}
             return found

@@ -25,7 +25,7 @@ from rigs.fake_qmp import Conversation, Reply, Twist, honest, key, serving
 from lapis_engine.boot import machine_image
 from lapis_engine.boot.machine_state import CHIP, PROCESSOR
 from lapis_engine.boot.request import BootRequest
-from lapis_engine.errors import ImageError
+from lapis_engine.errors import ImageError, LapisError
 from lapis_sessions.monitor import chips, memory_map, reading, registers
 from lapis_sessions.monitor.channel import MonitorError, address
 from lapis_tui.cli.main import main
@@ -35,7 +35,8 @@ ROWS = re.compile(r"^ +[0-9a-f]+-00000000ffffffff .*pc.bios.*$", re.MULTILINE)
 COMMANDS = (
     "greeting", "qmp_capabilities", "query-status", "qom-get", "query-cpus-fast",
     "info mtree -f", "query-memory-size-summary", "info registers", "info lapic",
-    "info lapic 0", "info pic", "pmemsave",
+    "info lapic 0", "info pic", "dump-guest-memory",
+    "pmemsave",
 )  # fmt: skip
 """All that is asked, and the greeting."""
 WRONG: tuple[Any, ...] = (
@@ -176,7 +177,7 @@ def test_rubbish_instead_of_any_answer(
     assert "pmemsave" not in said.answers
 
 
-@pytest.mark.parametrize("command", COMMANDS[2:-1])
+@pytest.mark.parametrize("command", COMMANDS[2:-2])
 def test_a_wrong_value_instead_of_any_answer(command: str, refused: Refused) -> None:
     for value in WRONG:
         if command == "info pic" and isinstance(value, str):
@@ -246,7 +247,12 @@ def test_a_machine_of_another_kind(kind: str, refused: Refused) -> None:
         ("info registers", "CR4=00000020", "CR4=00000000", "no long mode without PAE"),
         ("info registers", "EFER=0000000000000500", "EFER=0000000000000100", "efer"),
         ("info registers", "MXCSR=00001f80", "MXCSR=00011f80", "mxcsr"),
-        ("info registers", "RIP=00000000000100f6", "RIP=0000800000000000", "rip"),
+        (
+            "info registers",
+            "RIP=0000000000010106",
+            "RIP=0000800000000000",
+            "others than",
+        ),
         ("info registers", "00af9b00", "00af9300", "not the flags of a code segment"),
         ("info registers", "RBX=", "RBX=1", "RBX is there 0 times"),
         ("info registers", "RBX=", "RBX=1 RBX=", "RBX is there 2 times"),
@@ -349,6 +355,21 @@ def test_nobody_else_can_look_into_the_folder(
     with pytest.raises(MonitorError):
         written(make, said, tmp_path / "qmp")
     assert modes == [0o700]
+
+
+@pytest.mark.parametrize("at", range(0, 3000, 37))
+def test_a_dump_that_is_spoilt(at: int, said: Conversation, tmp_path: Path) -> None:
+    """Either its notes are those of the processors, or it is refused, or none."""
+    said.dump = said.dump[:at] + b"\xff" * 9 + said.dump[at + 9 :]
+    with serving(tmp_path / "qmp", said) as fake:
+        try:
+            found = reading.read(fake.path, 30, pause=False, cpu="lapis")
+        except LapisError as error:
+            text = str(error)
+        else:
+            text = ""
+            assert len(found.state.processors) == 2
+    assert not text or "dump-guest-memory has" in text or "kernel_gs" in text
 
 
 # Nobody.
@@ -455,6 +476,7 @@ def test_the_fields_of_a_machine_image_are_those_of_its_version() -> None:
         "gpr", "rip", "rflags", "cr0", "cr2", "cr3", "cr4", "efer", "es", "cs", "ss",
         "ds", "fs", "gs", "ldtr", "tr", "gdtr", "idtr", "dr", "fcw", "fsw", "ftw",
         "mxcsr", "x87", "xmm", "shadow", "halted", "waits",
+        "kernel_gs",
     ]  # fmt: skip
     assert list(CHIP) == [
         "irr", "imr", "isr", "base", "elcr", "highest", "read_isr", "nested",

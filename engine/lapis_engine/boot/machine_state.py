@@ -65,6 +65,8 @@ class ProcessorState:
     """In HLT, with RIP behind it."""
     waits: int
     """Waits for a SIPI."""
+    kernel_gs: int = 0
+    """IA32_KERNEL_GS_BASE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ PROCESSOR: Final[Mapping[str, Shape]] = MappingProxyType({
     "fcw": WORD, "fsw": WORD, "ftw": BYTE, "mxcsr": (None, 32),
     "x87": (8, 80), "xmm": (16, 128),
     "shadow": FLAG, "halted": FLAG, "waits": FLAG,
+    "kernel_gs": NUMBER,
 })  # fmt: skip
 CHIP: Final[Mapping[str, Shape]] = MappingProxyType({
     **dict.fromkeys(("irr", "imr", "isr", "base", "elcr"), BYTE),

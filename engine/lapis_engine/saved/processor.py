@@ -45,6 +45,7 @@ HIDDEN: Final = 0x00FF_FF00
 bits are there, too."""
 RFLAGS: Final = 0x003F_7FD7
 """Bits that are not reserved."""
+KERNEL_GS_BASE: Final = 0xC000_0102
 CR0_ET: Final = 1 << 4
 CR4_LA57: Final = 1 << 12
 CR4_PCIDE: Final = 1 << 17
@@ -106,6 +107,16 @@ def check(state: ProcessorState, model: CpuModel) -> None:
     if state.rflags & ~RFLAGS:
         _refuse("rflags", state.rflags, "it has reserved bits")
     _check_mode(state)
+    _check_segments(state)
+    if not is_canonical(state.kernel_gs):
+        _refuse("kernel_gs", state.kernel_gs, "no base can be there")
+    if state.mxcsr >> 16:
+        _refuse("mxcsr", state.mxcsr, "bits 31:16 are reserved")
+    if state.fcw >> 8 & 3 == 1:
+        _refuse("fcw", state.fcw, "precision 1 is reserved")
+
+
+def _check_segments(state: ProcessorState) -> None:
     for name in (*SEGMENT_NAMES, "ldtr", "tr"):
         selector, base, limit, _ = getattr(state, name)
         if selector >> 16 or limit >> 32 or not is_canonical(base):
@@ -114,10 +125,6 @@ def check(state: ProcessorState, model: CpuModel) -> None:
         base, limit = getattr(state, name)
         if limit >> 16 or not is_canonical(base):
             _refuse(name, base, f"with limit {limit:#x} it is no table")
-    if state.mxcsr >> 16:
-        _refuse("mxcsr", state.mxcsr, "bits 31:16 are reserved")
-    if state.fcw >> 8 & 3 == 1:
-        _refuse("fcw", state.fcw, "precision 1 is reserved")
 
 
 def _check_mode(state: ProcessorState) -> None:
@@ -166,6 +173,7 @@ def put(vcpu: Vcpu, state: ProcessorState) -> None:
     regs.rflags, regs.rip, regs.shadow = state.rflags, state.rip, bool(state.shadow)
     if state.cr4 & CR4_OSXSAVE:
         regs.xcr0 = XCR0_SSE  # the least that whoever turns XSAVE on has use for
+    regs.context.msrs[KERNEL_GS_BASE].value = state.kernel_gs
     _put_floats(regs, state)
     vcpu.mode = regs.mode
 

@@ -7,7 +7,6 @@ of the disk is taken than that. Pages of zeros are not kept.
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -54,13 +53,14 @@ def check_room(layout: Layout, room: int | None) -> None:
 
 
 def taken(
-    channel: Channel, layout: Layout, room: int | None
+    channel: Channel, layout: Layout, room: int | None, folder: Path
 ) -> tuple[list[Piece], list[Piece]]:
-    """Return RAM without its zeros, and the ROMs, packed; raise `MonitorError`."""
-    with tempfile.TemporaryDirectory(prefix="lapis-") as folder:
-        where = Path(folder)
-        ram = list(_bounded(_runs(channel, where, layout.ram), room))
-        roms = [_rom(channel, where, each) for each in layout.roms]
+    """Return RAM without its zeros, and the ROMs, packed; raise `MonitorError`.
+
+    `folder` is where QEMU may write, and nobody else may look.
+    """
+    ram = list(_bounded(_runs(channel, folder, layout.ram), room))
+    roms = [_rom(channel, folder, each) for each in layout.roms]
     return ram, roms
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.boot import machine_image
@@ -10,7 +12,7 @@ from lapis_engine.boot.machine_state import MachineState
 from lapis_engine.saved import resumption
 from lapis_sessions.apic_files import qemu
 from lapis_sessions.apic_files.contents import ApicFileError
-from lapis_sessions.monitor import chips, memory, memory_map, registers
+from lapis_sessions.monitor import chips, dump, memory, memory_map, registers
 from lapis_sessions.monitor.channel import (
     Channel,
     MonitorError,
@@ -36,7 +38,7 @@ MOVING: Final = frozenset({"RESUME", "RESET", "SHUTDOWN", "POWERDOWN"})
 """Events after which the machine is not what it was."""
 MOST_CPUS: Final = 256
 NOT_TOLD: Final = (
-    "MSRs but EFER and the bases of FS and GS: STAR, LSTAR, KERNEL_GS_BASE, PAT ...",
+    "MSRs but EFER and the bases of FS and GS: STAR, LSTAR, SYSENTER, PAT, MTRRs ...",
     "the time-stamp counters, which begin at 0, and a deadline of the TSC",
     "XCR0, the x87 instruction and data pointers, and CPUID, which is that of --cpu",
     "IA32_APIC_BASE: APICs are on and where they always are, and vCPU 0 is the BSP",
@@ -89,8 +91,11 @@ def read(text: str, timeout: float, *, pause: bool, cpu: str) -> Read:
         _check_size(channel, layout)
         memory.check_room(layout, room)
         found = _state(channel, source, count)
-        state, dropped = resumption.fitted(found.state, cpu)
-        ram, roms = memory.taken(channel, layout, room)
+        with tempfile.TemporaryDirectory(prefix="lapis-") as name:
+            folder = Path(name)
+            found = _with_bases(found, channel, folder, layout.ram[0].first)
+            state, dropped = resumption.fitted(found.state, cpu)
+            ram, roms = memory.taken(channel, layout, room, folder)
         _check_still(channel)
     return Read(
         source,
@@ -220,6 +225,20 @@ def _state(channel: Channel, source: str, count: int) -> _Found:
     apics = tuple(each.saved for each in found)
     state = MachineState(source, tuple(processors), apics, pins, pair)
     return _Found(state, tuple(left), tuple(said))
+
+
+def _with_bases(found: _Found, channel: Channel, folder: Path, first: int) -> _Found:
+    """Return what was found with the MSR that a dump tells, or that none does."""
+    state = found.state
+    rips = [each.rip for each in state.processors]
+    bases = dump.kernel_gs_bases(channel, folder, first, rips)
+    if bases is None:
+        return replace(found, left_out=(*found.left_out, "the MSR KERNEL_GS_BASE"))
+    processors = tuple(
+        replace(each, kernel_gs=base)
+        for each, base in zip(state.processors, bases, strict=True)
+    )
+    return replace(found, state=replace(state, processors=processors))
 
 
 def _once(found: Sequence[Contents]) -> Iterator[str]:

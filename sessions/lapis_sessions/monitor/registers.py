@@ -26,7 +26,6 @@ SEGMENTS: Final[Mapping[str, str]] = {
     **{name.upper(): name for name in ("es", "cs", "ss", "ds", "fs", "gs", "tr")},
     "LDT": "ldtr",
 }
-TABLES: Final = {"GDT": "gdtr", "IDT": "idtr"}
 DEBUG: Final = (0, 1, 2, 3, 6, 7)
 FLOATS: Final = ("FCW", "FSW", "FTW", "MXCSR")
 HEAD: Final = re.compile(r"^CPU#(\d{1,6})\s*$", re.MULTILINE)
@@ -87,8 +86,16 @@ def read(text: str, number: int) -> tuple[ProcessorState, tuple[str, ...]]:
         cr3=_value(text, "CR3", number),
         cr4=_value(text, "CR4", number),
         efer=_value(text, "EFER", number),
-        **segments,
-        **{field: _row(TABLE, text, name, number) for name, field in TABLES.items()},
+        gdtr=_row(TABLE, text, "GDT", number),
+        idtr=_row(TABLE, text, "IDT", number),
+        es=segments["es"],
+        cs=segments["cs"],
+        ss=segments["ss"],
+        ds=segments["ds"],
+        fs=segments["fs"],
+        gs=segments["gs"],
+        tr=segments["tr"],
+        ldtr=segments["ldtr"],
         dr=tuple(_value(text, f"DR{each}", number) for each in DEBUG),
         fcw=fcw,
         fsw=fsw,
