@@ -272,7 +272,7 @@ def test_amd_sysret_in_legacy_mode_sets_if_and_leaves_the_hidden_ss() -> None:
     assert (regs.rip, regs.rflags, regs.cpl) == (0x5000, IF | CF | 2, 3)
 
 
-DB_TRAP = (1, None, None)
+DB_TRAP = (1, None, "debug")
 
 
 def trap(found: Rig) -> tuple[int, int | None, str | None] | None:

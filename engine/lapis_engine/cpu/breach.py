@@ -168,6 +168,7 @@ class Breach(StrEnum):
     DIVIDE = "divide"
     BOUND = "bound"
     DR_HIGH = "dr-high"
+    DEBUG = "debug"
     INJECTED = "injected"
 
     # What CPUID does not offer, XSETBV and RDPMC (SDM Vol. 2).

@@ -145,11 +145,12 @@ class Linear:
         leaf = self._walk(linear, touch=True)
         if isinstance(leaf, int):
             error = leaf | self._kind(write=write, user=user, fetch=fetch)
-            raise self._fault("reserved" if leaf else "not-present", error, linear)
+            refusal = "reserved" if leaf else "not-present"
+            raise self._fault(refusal, error, linear, fetch=fetch)
         denied = self.denied(leaf.rights, write=write, user=user, fetch=fetch)
         if denied is not None:
             error = PF_P | self._kind(write=write, user=user, fetch=fetch)
-            raise self._fault(denied, error, linear)
+            raise self._fault(denied, error, linear, fetch=fetch)
         self._mark(leaf.at, leaf.entry, ACCESSED | (DIRTY if write else 0))
         return leaf.gpa
 
@@ -313,8 +314,8 @@ class Linear:
         return self._regs.cpl < 3 and bool(self._regs.rflags & AC)
 
     @staticmethod
-    def _fault(refusal: str, error: int, linear: int) -> GuestFault:
-        rule, values = RULES[refusal], (linear, error)
+    def _fault(refusal: str, error: int, linear: int, *, fetch: bool) -> GuestFault:
+        rule, values = RULES[refusal], (linear, error | PF_I if fetch else error)
         return GuestFault(PF_, error, linear, rule=rule, values=values)
 
     def _kind(self, *, write: bool, user: bool, fetch: bool) -> int:

@@ -394,6 +394,12 @@ WORDS: Final = {
         "bits 63:32 of DR6 and DR7 are 0",
         "DR{0} {1:#x}: bits 63:32 must be 0",
     ),
+    Breach.DEBUG: RuleWords(
+        'Vol. 3B "Debug Exception (#DB) - Interrupt Vector 1"',
+        "a breakpoint, a single step, INT1, or an access to a debug register",
+        "DR6 {0:#x}: a breakpoint, a single step, INT1, or an access to a debug "
+        "register",
+    ),
     Breach.INJECTED: RuleWords(
         'Vol. 3A "Sources of Exceptions"',
         "it was injected, and no instruction raised it",

@@ -31,7 +31,8 @@ class RuleValue(int):
 def name(value: int) -> str:
     """Return the name that is a value, a letter a byte (`cpu.breach.named`)."""
     text = "".join(map(chr, _bytes(value)))
-    return text if text.isascii() and text.isalnum() else "it"
+    is_name = text.isascii() and text.replace(" ", "").isalnum()
+    return text if is_name else "it"
 
 
 def _bytes(value: int) -> bytes:

@@ -71,7 +71,7 @@ SENTENCES: Final = {
     Breach.TASK_DATA: "the TSS names a data segment that cannot be read, or not from "
     "its CPL",
     Breach.MXCSR_RESERVED: "bits 31:16 of MXCSR are reserved",
-    Breach.UNALIGNED: "a 16-byte operand of SSE must be aligned",
+    Breach.UNALIGNED: "an operand must be aligned",
     Breach.SEGMENT: "the operand is beyond the limit of its segment, or the segment "
     "is null or of another type",
     Breach.NOT_OFFERED: "CPUID does not offer the instruction",
@@ -154,7 +154,7 @@ NUMBERED: Final = {
     Breach.TASK_STACK: "SS {0:#x} of the TSS is no writable segment of its CPL",
     Breach.TASK_DATA: "selector {0:#x} of the TSS cannot be read, or not from its CPL",
     Breach.MXCSR_RESERVED: "MXCSR {0:#x}: bits 31:16 are reserved",
-    Breach.UNALIGNED: "an operand of SSE at {0:#x} must be aligned to {1} bytes",
+    Breach.UNALIGNED: "an operand at {0:#x} must be aligned to {1} bytes",
     Breach.SEGMENT: "{2} bytes at {0:segment}:{1:#x} are beyond the limit, {4:#x}, or "
     "selector {3:#x} is null, or of a segment of another type",
     Breach.NOT_OFFERED: "CPUID does not offer the instruction {0:code}",

@@ -102,7 +102,7 @@ def exact_vector(regs: Registers, code: bytes, vector: int, error: int | None) -
     places: list[Operand] = []
     if memory_access(bytes(code[:LONGEST]), regs.code_bits) is not None:
         places = [at for at in operands(regs, code) if at.segment == SS]
-    if _uses_stack(code):
+    if uses_stack(code):
         # LEAVE pops from where RBP points, all others are at RSP or just below it.
         top = regs.gpr[RBP if LEAVE in code[:2] else RSP]
         places += [Operand(SS, at & SIZE_MASK[8]) for at in (top, top - 8)]
@@ -110,7 +110,8 @@ def exact_vector(regs: Registers, code: bytes, vector: int, error: int | None) -
     return SS_ if broken else vector
 
 
-def _uses_stack(code: bytes) -> bool:
+def uses_stack(code: bytes) -> bool:
+    """Tell whether 64-bit code accesses the stack without naming it."""
     try:
         at = read_prefixes(code[:LONGEST], 64)
         opcode = at.byte()

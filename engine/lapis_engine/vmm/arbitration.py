@@ -6,10 +6,12 @@ NMI, then ExtINT, then the APIC's vector; the rest waits for a window.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
 from lapis_engine.apic import state as apic_state
+from lapis_engine.breaches.found import NEED_CODE, find, find_by_code
 from lapis_engine.cause import Undelivered
 from lapis_engine.cpu.delivery import Pending, deliver_all
 from lapis_engine.cpu.fault import NMI_VECTOR, PF_
@@ -22,6 +24,7 @@ from lapis_engine.events import (
     NmiDelivered,
     Woken,
 )
+from lapis_engine.vie import fetch
 from lapis_engine.vmm import fabric, run_state
 from lapis_engine.vmm.startup import init_sipi, reset
 
@@ -142,6 +145,8 @@ def _acknowledge(vm: Vm, vcpu: Vcpu) -> int:
 
 def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> None:
     rip = vcpu.regs.rip
+    if event.rule is None and event.kind == "exception":
+        event = _with_rule(vm, vcpu, event)
     tried = deliver_all(vcpu.regs, vcpu.linear, event)
     for item, fault in zip(tried.events, tried.faults, strict=True):
         if item.kind in {"exception", "software"}:
@@ -152,6 +157,22 @@ def _deliver(vm: Vm, vcpu: Vcpu, event: Pending) -> None:
             vm.note(ExceptionRaised(*what, *why))
     if tried.is_triple:
         vm.triple_fault(vcpu)
+
+
+def _with_rule(vm: Vm, vcpu: Vcpu, event: Pending) -> Pending:
+    """Return a fault of the processor's with the rule that was broken, if it is known.
+
+    The processor is where it faulted, and nothing has changed since.
+    """
+    fault = event.vector, event.error, event.cr2
+    if event.vector in NEED_CODE:
+        code = fetch.fetch(vcpu.regs, vcpu.linear, vm.memory)
+        found = find_by_code(vcpu.regs, vcpu.linear, vm.memory, code, fault)
+    else:
+        found = find(vcpu.regs, vcpu.linear, fault)
+    if found is None:
+        return event
+    return replace(event, rule=found[0], values=found[1])
 
 
 def _undelivered(fault: GuestFault) -> Undelivered:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
+from lapis_engine.breaches.privilege import RDTSCP
 from lapis_engine.cpu import fault as faults
 from lapis_engine.cpu import intercepts
 from lapis_engine.cpu.breach import Breach
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
 
     from lapis_engine.vmm.vm import Run
 
-RDTSCP: Final = 0xF9
-"""ModRM, after 0F 01."""
 SHORT_BREAKPOINTS: Final = frozenset({3, 4})
 """INT3 and INTO have one-byte forms."""
 

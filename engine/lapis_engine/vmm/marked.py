@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vm import Run
 
 
+CONTROL: Final = frozenset({0x20, 0x22})
+"""MOV from and to control registers, behind 0F."""
 Handler: TypeAlias = "Callable[[Run, Mark], HwExit | None]"
 """Does a marked instruction; returns what the processor says, if it does it."""
 
@@ -97,6 +99,9 @@ def _undefined(run: Run, _mark: Mark) -> None:
 def _not_offered(run: Run, mark: Mark) -> None:
     """What CPUID does not offer is #UD, and told up to its ModRM."""
     code, at = mark.code, mark.opcode_at
+    if code[at] == TWO_BYTE and code[at + 1] in CONTROL:
+        run.vm.raise_fault(run.vcpu, GuestFault(faults.UD))  # no CPUID has CR1
+        return
     is_short = code[at] == TWO_BYTE and code[at + 1] not in THREE_BYTE
     shown = int.from_bytes(code[: at + (3 if is_short else 4)], "big")
     fault = GuestFault(faults.UD, rule=Breach.NOT_OFFERED, values=(shown,))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.breaches.case import IOPL_SHIFT
 from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import GP, GuestFault
 from lapis_engine.cpu.paging import LinearHole
@@ -15,7 +16,6 @@ from lapis_engine.cpu.registers import CR0_PE, IOPL, VM
 if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
 
-IOPL_SHIFT: Final = 12
 TSS_TYPES: Final = frozenset({9, 11})
 """Descriptor types of an available and a busy 32 or 64-bit TSS."""
 BITMAP_BASE: Final = 0x66

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.breaches.segments import LTR
 from lapis_engine.cpu import descriptors
 from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.descriptors import OpenBus
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vmm.vm import Run
 
-LTR: Final = 3
-"""ModRM.reg; LLDT is 2."""
 TSS_16: Final = 1
 TSS_32: Final = 9
 """Types of descriptors; 9 is that of a 64-bit TSS in long mode."""
@@ -48,6 +47,9 @@ def check_null_ss(run: Run, mark: Mark) -> None:
     if selector is None or selector & 0xFFFC:
         return
     cpl = run.vcpu.regs.cpl
+    if cpl == 3:
+        values = selector, cpl, 64
+        raise GuestFault(GP, 0, rule=Breach.NULL_SS, values=values)
     if selector & 3 != cpl:
         raise GuestFault(GP, 0, rule=Breach.NULL_SS_RPL, values=(selector, cpl))
 
