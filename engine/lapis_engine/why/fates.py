@@ -93,13 +93,14 @@ def delivered(it: History) -> Iterator[Reason]:
     count = it.count(*DELIVERED)
     often = "once" if count == 1 else f"{count} times, the last"
     text = f"it was delivered {often} at {last.at:,} ns"
-    came = it.count(NmiReceived if it.nmi else VectorAccepted)
+    came, rule = it.count(NmiReceived if it.nmi else VectorAccepted), "delivered"
     if came > count and not isinstance(last.event, ExtIntDelivered):
+        rule = "merged"
         bit = "one NMI can be pending" if it.nmi else "the IRR has one bit for it"
         text += f", though it had come {came} times: they were merged, as {bit}"
     if isinstance(last.event, VectorDelivered):
         text += _ended(it, last)
-    yield allows("delivered", text, vector=it.vector, at=last.at, count=count)
+    yield allows(rule, text, vector=it.vector, at=last.at, count=count)
 
 
 def _ended(it: History, last: Logged) -> str:

@@ -35,7 +35,9 @@ PRESENT: Final = (
     "pic-priority", "pic-edge", "edge", "nmi-blocking",
 )  # fmt: skip
 """What stands in the way of one who could send it."""
-OVER: Final = ("delivered", "arrived")
+OVER: Final = ("merged", "delivered", "arrived")
+CAME: Final = frozenset(OVER[:2])
+"""It has been delivered; of several that came, once."""
 WAITS: Final = ("timer", "ioapic", "lint", "lvt", "line")
 """Nothing is wrong, and nothing has come."""
 NOBODY: Final = ("no-source",)
@@ -51,7 +53,7 @@ WITH_TIME: Final = frozenset({"dropped", "destination", "elsewhere"})
 def absent(found: Iterable[Reason]) -> tuple[Reason, ...]:
     """Return the reasons for a vector that is nowhere, the likeliest first."""
     rows = list(found)
-    over = [row.values.get("at", -1) for row in rows if row.rule == "delivered"]
+    over = [row.values.get("at", -1) for row in rows if row.rule in CAME]
     done = max(over, default=-1)
     return tuple(sorted(rows, key=lambda row: _weight(row, done)))
 
