@@ -101,8 +101,5 @@ def _rules(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the code of the first reason, or those of all of a chain of faults."""
     if "chain" in found:
         return tuple(link["rule"] for link in found["chain"] if link["rule"])
-    reasons = found["reasons"]
-    if not reasons and found.get("next"):
-        reasons = [found["next"]]
-    against = [reason for reason in reasons if reason["blocks"]] or reasons
-    return tuple(reason["rule"] for reason in against[:1])
+    reasons = found["reasons"] or [found.get("next")]
+    return tuple(reason["rule"] for reason in reasons[:1] if reason)

@@ -89,6 +89,40 @@ def no_eoi(*, sound: bool, base: int, line: int, x2apic: bool) -> Scene:
     )  # fmt: skip
 
 
+def no_eoi_of_second(*, sound: bool, base: int, line: int, x2apic: bool) -> Scene:
+    ends = (0xA0, 0x20) if sound else (0x20,)
+    guest = paired(base, line, ends=ends, x2apic=x2apic)
+    again = (f"irq lower {line} --isa", f"irq raise {line} --isa", "run 100")
+    return scene(
+        guest, vector_of(base, line), "pic-in-service",
+        (f"IRQ {line}", "in service", "EOI"), raised(line, *again),
+    )  # fmt: skip
+
+
+def spurious(*, sound: bool, base: int, line: int, x2apic: bool) -> Scene:
+    """The line goes between INTR and its acknowledgement."""
+    more = f"""
+        install {base + 7:#x}, by_pic
+        cli
+asks:   nop
+"""
+    guest = paired(base, line, more=more, x2apic=x2apic)
+    lower = () if sound else (f"irq lower {line} --isa",)
+    return scene(
+        guest, base + 7, "pic-spurious", ("spurious", "8259"),
+        ("until {asks:#x}", f"irq raise {line} --isa", "step", *lower, "run 200"),
+    )  # fmt: skip
+
+
+def edge_in_elcr(*, sound: bool, base: int, line: int, x2apic: bool) -> Scene:
+    elcr = 1 << line % 8
+    guest = paired(base, line, elcr=elcr if sound else 0, x2apic=x2apic)
+    return scene(
+        guest, vector_of(base, line), "pic-edge",
+        (f"IRQ {line}", "edge", "ELCR"), raised(line, "run 100"),
+    )  # fmt: skip
+
+
 def not_extint(*, sound: bool, base: int, line: int, entry: int, x2apic: bool) -> Scene:
     more = "" if sound else f"put LVT_LINT0, {entry:#x}"
     guest = paired(base, line, more=more, x2apic=x2apic)
@@ -103,6 +137,22 @@ FAULTS = (
     Fault(
         "8259-cascade-masked", "input 2 of the first 8259 is masked", cascade_masked,
         {"base": BASES, "line": SLAVE, "x2apic": WAYS},
+    ),
+    Fault(
+        "8259-no-eoi", "the handler wrote no EOI to the 8259", no_eoi,
+        {"base": BASES, "line": (*MASTER, *SLAVE), "x2apic": WAYS},
+    ),
+    Fault(
+        "8259-no-eoi-second", "only the first 8259 had an EOI", no_eoi_of_second,
+        {"base": BASES, "line": SLAVE, "x2apic": WAYS},
+    ),
+    Fault(
+        "8259-spurious", "the line went before the 8259 was acknowledged", spurious,
+        {"base": BASES, "line": MASTER, "x2apic": WAYS},
+    ),
+    Fault(
+        "8259-elcr", "the line is held, and edge-triggered in the ELCR", edge_in_elcr,
+        {"base": BASES, "line": (4, 6, 11, 14), "x2apic": WAYS},
     ),
     Fault(
         "lint0-no-extint", "LINT0 is masked, or not ExtINT", not_extint,
