@@ -29,6 +29,29 @@ def asked(guest: str, rule: str, *names: int | str, long: bool = False) -> Scene
     )  # fmt: skip
 
 
+ACCESSES = {
+    "read": "mov rcx, [rax]", "write": "mov [rax], rcx",
+    "atomic": "lock inc qword [rax]"
+}  # fmt: skip
+
+
+def non_canonical(*, sound: bool, address: int, by: str) -> Scene:
+    where = 0x6000 if sound else address
+    code = f"""
+        gate 13, stopped
+        lidt [idt_64]
+        mov rax, {where:#x}
+breaks: {ACCESSES[by]}
+stopped:
+        cli
+        hlt
+        jmp stopped
+idt_64: dw 0xFFF
+        dq IDT_64
+"""
+    return asked(code, "not-canonical", "#GP", address, "canonical", long=True)
+
+
 def no_gates(*, sound: bool, exception: int, limit: int) -> Scene:
     code = f"""
         lidt [little]
@@ -67,6 +90,38 @@ table:  dw 0x7FF
         code, "page-absent", "#PF", table + exception * 8, NAMES[exception],
         "while",
     )  # fmt: skip
+
+
+def not_mapped(*, sound: bool, address: int, write: bool) -> Scene:
+    where = 0x6000 if sound else address
+    code = handled(
+        f"""
+        mov dword [0x2000], 0xE7
+        mov eax, cr4
+        or al, 0x10
+        mov cr4, eax
+        mov eax, 0x2000
+        mov cr3, eax
+        mov eax, cr0
+        or eax, 0x80000000
+        mov cr0, eax
+breaks: {"mov [" if write else "mov eax, ["}{where:#x}]{", eax" if write else ""}
+""",
+        14,
+    )
+    return asked(code, "page-absent", "#PF", address, "not present")
+
+
+def null_stack(*, sound: bool, selector: int) -> Scene:
+    value = "DATA" if sound else f"{selector}"
+    code = handled(f"mov eax, {value}\nbreaks: mov ss, ax", 13)
+    return asked(code, "null-ss", "#GP", "SS", "null")
+
+
+def beyond_the_table(*, sound: bool, selector: int, register: str) -> Scene:
+    value = "DATA" if sound else f"{selector:#x}"
+    code = handled(f"mov eax, {value}\nbreaks: mov {register}, ax", 13)
+    return asked(code, "descriptor-limit", "#GP", selector, "limit", 0x17)
 
 
 def no_task(*, sound: bool, kind: int, index: int) -> Scene:
@@ -144,6 +199,19 @@ little:  dw 0x7F
     return asked(code, "gate-limit", "#GP", vector, "IDT", 0x7F)
 
 
+UNDEFINED = {
+    "ud2": "ud2", "lock": "db 0xF0, 0x01, 0xC8", "cs": "db 0x8E, 0xC8",
+}  # fmt: skip
+
+
+def undefined(*, sound: bool, by: str, many: bool) -> Scene:
+    code = handled(
+        f"{'nop' if many else ''}\nbreaks: {'nop' if sound else UNDEFINED[by]}", 6
+    )
+    rules = {"ud2": "undefined", "lock": "lock-prefix", "cs": "segment-register"}
+    return asked(code, rules[by], "#UD", by)
+
+
 def x2apic_register(*, sound: bool, register: int, write: bool) -> Scene:
     on = "mov ecx, APIC_BASE\n rdmsr\n or eax, 0xC00\n wrmsr" if sound else ""
     code = handled(
@@ -171,7 +239,23 @@ breaks: mov {by}, eax
     return asked(code, "cr4-reserved", "#GP", by, "reserved", bits.bit_length() - 1)
 
 
+def divided_by_zero(*, sound: bool, divisor: int, many: bool) -> Scene:
+    ecx, edx = (1, 0) if sound else (divisor, 5)
+    code = handled(
+        f"mov eax, {8 + many}\nmov edx, {edx}\nmov ecx, {ecx}\nbreaks: div ecx", 0
+    )
+    return asked(code, "divide", "#DE", "divisor", "quotient")
+
+
 FAULTS = (
+    Fault(
+        "non-canonical", "an address whose bits 63:47 differ is not canonical",
+        non_canonical,
+        {
+            "address": (0x8000_0000_0000, 0x1234_0000_0000_0000, 1 << 63),
+            "by": tuple(ACCESSES),
+        },
+    ),
     Fault(
         "idt-limit-0", "an exception finds no gate, nor do #GP and #DF: triple fault",
         no_gates, {"exception": tuple(FAULTING), "limit": (0, 6)},
@@ -180,6 +264,19 @@ FAULTS = (
         "page-fault-in-delivery", "the IDT is on a page that is not present",
         page_fault_in_delivery,
         {"exception": tuple(FAULTING), "table": (0x80_0000, 0xC0_1000)},
+    ),
+    Fault(
+        "not-mapped", "the page directory entry is not present", not_mapped,
+        {"address": (0x80_0000, 0x1234_5678, 0xC000_0000), "write": WAYS},
+    ),
+    Fault(
+        "null-stack", "SS takes no null selector", null_stack,
+        {"selector": (0, 1, 2, 3)},
+    ),
+    Fault(
+        "beyond-the-table", "the selector is beyond the limit of the GDT",
+        beyond_the_table,
+        {"selector": (0x18, 0x98, 0x400), "register": ("ds", "es", "ss")},
     ),
     Fault(
         "no-task", "LTR of a descriptor that is no available TSS", no_task,
@@ -198,11 +295,19 @@ FAULTS = (
         {"vector": (0x10, 0x30, 0x80)},
     ),
     Fault(
+        "undefined", "no such instruction, or not with that prefix or operand",
+        undefined, {"by": tuple(UNDEFINED), "many": WAYS},
+    ),
+    Fault(
         "x2apic-register", "an x2APIC register in xAPIC mode", x2apic_register,
         {"register": (0x808, 0x80F, 0x830), "write": WAYS},
     ),
     Fault(
         "control-register", "a reserved bit of CR4", control_register,
         {"bits": (1 << 15, 1 << 28, 1 << 31), "by": ("cr4",)},
+    ),
+    Fault(
+        "division", "a divisor of 0, or a quotient too large", divided_by_zero,
+        {"divisor": (0, 2, 5), "many": WAYS},
     ),
 )  # fmt: skip
