@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from rigs import machines
 from rigs.counting import counting, done
 from rigs.session_files import digest
 
@@ -169,6 +170,31 @@ def test_one_is_switched_off_counted_down_and_taken_away(session: Session) -> No
     assert [row["number"] for row in done(session, "stops")] == [1]
     done(session, f"delete {start + 1:#x}")
     assert done(session, "stops") == []
+
+
+def test_a_physical_breakpoint_is_met_forward_and_backward() -> None:
+    """The guest calls 0x11123 by two addresses; EBX counts, also what was met."""
+    guest = str(machines.GUESTS / "aliases.bin")
+    session = open_session(SessionOptions(guest, cpus=1), discover().extensions)
+    (row,) = done(session, "break --physical 0x11123 if ebx < 4")
+    assert (row["what"], row["kind"]) == ("0x11123 physical", "break")
+    live = []
+    while done(session, "run 20000")["stop"] == "breakpoint":
+        live.append((done(session, "print ebx")["value"], digest(session)))
+    assert [count for count, _ in live] == [0, 1, 2, 3]
+    back = []
+    while done(session, "reverse-continue").get("text") != "the beginning":
+        back.append((done(session, "print ebx")["value"], digest(session)))
+    assert back == live[::-1]
+    along = []
+    while done(session, "run 20000")["stop"] == "breakpoint":
+        along.append((done(session, "print ebx")["value"], digest(session)))
+    assert along == live
+    done(session, "delete 0x11123")
+    assert done(session, "stops") == []
+    assert "no RAM or ROM" in refused(session, "break --physical 0xfee00000")
+    done(session, "tbreak --physical")
+    assert done(session, "stops")[0]["once"]
 
 
 @pytest.mark.parametrize(

@@ -224,14 +224,18 @@ class Core:
         if self._is_closed:
             raise ProcessorError("the machine is closed: it does not run any more")
 
-    def set_breakpoints(self, linears: Iterable[int]) -> None:
-        """Stop before the instruction at each of these linear addresses, and no other.
+    def set_breakpoints(
+        self, linears: Iterable[int], physical: Iterable[int] = ()
+    ) -> None:
+        """Stop before the instruction at each of these addresses, and no other.
 
         Drops all translations if that is a change. Raises `ProcessorError` when it is
         closed.
         """
         self._refuse_closed()
-        if self._stops.put(linears, self._on_breakpoint):
+        is_other = self._stops.put_physical(physical)
+        self._marks.offsets = self._stops.offsets
+        if self._stops.put(linears, self._on_breakpoint) or is_other:
             self._forget_all()
 
     def watch(
@@ -273,6 +277,7 @@ class Core:
 
         Drops all translations if it stops anew for that. `peek` is `GuestStops.arm`'s.
         """
+        self._stops.peek = peek
         if self._guest.known or regs.is_armed:
             if self._guest.arm(regs.context, armed(regs), peek):
                 self._choose()
@@ -298,7 +303,7 @@ class Core:
         `window` asks for `Window` as soon as an interrupt could be taken, `past`
         ignores a breakpoint on the very first instruction.
         """
-        self._skip = regs.linear_rip if past and self._stops.breakpoints else None
+        self._skip = regs.linear_rip if past and self._stops.has_any else None
         event, met = self._run(regs, budget, window=window), None
         while isinstance(event, AGAIN):
             if type(event) is Resumed:
@@ -364,7 +369,7 @@ class Core:
         Returns what ended it, and the loan with every access that it made. Traps of the
         debugger's kind are not reported: they come after the instruction.
         """
-        self._skip = regs.linear_rip if self._stops.breakpoints else None
+        self._skip = regs.linear_rip if self._stops.has_any else None
         rip = regs.rip
         # Accesses are seen only by code that is translated under the loan's hook.
         self.forget_code(*code)

@@ -8,8 +8,9 @@ around it runs as fast as ever, for nothing is asked of a block that was transla
 
 An instruction of which the telling bytes lie on the next page is the first of its block
 (`ahead`): the next page is about to be fetched from, and is looked at; where that
-faults, it is marked, too. So is one that a vCPU's debug registers have armed. Whoever
-is told of a marked instruction looks at all of it. And where RFLAGS.RF is set, each is:
+faults, it is marked, too. So is one that a vCPU's debug registers have armed, and one
+that may lie at a physical breakpoint, by its place in the page. Whoever is told of a
+marked instruction looks at all of it. And where RFLAGS.RF is set, each is:
 such blocks are translated for that flag alone, and the flag shall hold for one
 instruction.
 """
@@ -59,7 +60,7 @@ class Marks:
 
     __slots__ = (
         "_armed", "_buffer", "_compare", "_handle", "_is_strict", "_looker", "_offer",
-        "_operations", "_past", "_state",
+        "_offsets", "_operations", "_past", "_state",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class Marks:
         self._past: int | None = None
         self._armed: frozenset[int] = frozenset()
         self._is_strict = False
+        self._offsets: frozenset[int] = frozenset()
         self._offer = NO_OFFER
         self._state = state
         self._operations = operations(uc)
@@ -110,6 +112,16 @@ class Marks:
         self._ask()
 
     @property
+    def offsets(self) -> frozenset[int]:
+        """Places in a page; what lies at one may be at a physical breakpoint."""
+        return self._offsets
+
+    @offsets.setter
+    def offsets(self, places: frozenset[int]) -> None:
+        self._offsets = places
+        self._ask()
+
+    @property
     def is_strict(self) -> bool:
         """Tell whether what `strict` has is marked, too."""
         return self._is_strict
@@ -133,8 +145,8 @@ class Marks:
     def _ask(self) -> None:
         """Have the looker ask of every instruction while it cannot tell."""
         if self._looker is not None:
-            needs = self._past is not None or bool(self._armed) or self._is_strict
-            self._looker.record.all = needs
+            is_past, armed = self._past is not None, self._armed or self._offsets
+            self._looker.record.all = is_past or bool(armed) or self._is_strict
 
     def at(self, linear: int) -> Marked | None:
         """Return what is marked there, or None.
@@ -146,7 +158,8 @@ class Marks:
     def _at(self, linear: int, code: bytes) -> Marked | None:
         state = self._state
         flags = state.eflags
-        if linear == self._past or linear in self._armed or flags & RF:
+        is_armed = linear in self._armed or linear % PAGE in self._offsets
+        if linear == self._past or is_armed or flags & RF:
             return Marked()
         bits = state.hflags | flags & TF
         mark = self.find(code, bits)

@@ -190,7 +190,7 @@ class ReportReader:
         linear = context.linear_rip()
         if retired == budget:
             return Stopped(Budget(), retired)
-        if linear in self._stops.breakpoints and (retired or linear != skip):
+        if (retired or linear != skip) and self._stops.is_at(linear):
             return Stopped(Breakpoint(linear), retired)
         if context.head.eflags & RF:
             return Stopped(Resumed(), retired)

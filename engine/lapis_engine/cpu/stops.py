@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from unicorn import UC_HOOK_CODE, UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, UC_MEM_WRITE
 
+from lapis_engine.units import PAGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -39,7 +41,10 @@ Told = Callable[[Reached], None]
 class Stops:
     """The hooks of one Unicorn instance that are the debugger's."""
 
-    __slots__ = ("_budget", "_counter", "_uc", "_watches", "breakpoints", "cut_at")
+    __slots__ = (
+        "_budget", "_counter", "_uc", "_watches", "breakpoints", "cut_at", "peek",
+        "physical",
+    )  # fmt: skip
     __deletable__ = ("_uc",)  # by `close`; mypyc wants to know
 
     def __init__(self, uc: Uc, counter: c.c_size_t) -> None:
@@ -52,12 +57,43 @@ class Stops:
         self._watches: list[int] = []
         self.breakpoints: dict[int, int] = {}
         """Linear address -> hook."""
+        self.physical: frozenset[int] = frozenset()
+        """Guest-physical addresses of instructions to stop before as well."""
+        self.peek: Callable[[int], int | None] = int
+        """Where a linear address of the vCPU that runs lies, without a trace of it."""
 
     def close(self) -> None:
         """Let go of the instance, which takes its hooks along."""
         self.breakpoints.clear()
         self._watches.clear()
         del self._uc
+
+    @property
+    def has_any(self) -> bool:
+        """Tell whether there is any breakpoint."""
+        return bool(self.breakpoints or self.physical)
+
+    @property
+    def offsets(self) -> frozenset[int]:
+        """Where in a page an instruction lies that may be one of `physical`."""
+        return frozenset(at % PAGE for at in self.physical)
+
+    def is_at(self, linear: int) -> bool:
+        """Tell whether a breakpoint is on the instruction there.
+
+        Who asks has saved the state of the vCPU that runs.
+        """
+        if linear in self.breakpoints:
+            return True
+        if not self.physical or linear % PAGE not in self.offsets:
+            return False
+        return self.peek(linear) in self.physical
+
+    def put_physical(self, addresses: Iterable[int]) -> bool:
+        """Have breakpoints at these; tell whether that changed anything."""
+        wanted = frozenset(addresses)
+        is_other, self.physical = wanted != self.physical, wanted
+        return is_other
 
     @property
     def is_watching(self) -> bool:

@@ -28,7 +28,10 @@ class Debugger(Editor):
 
     def _attend_stops(self) -> None:
         """Begin with none."""
-        self.points = Points(self.vm.core.set_breakpoints)
+        self.points = Points(
+            self.vm.core.set_breakpoints,
+            lambda vcpu, linear: self.vcpu(vcpu).linear.peek(linear),
+        )
         """Breakpoints on instructions."""
         self.watches = Watches(self.vm, self.log.observers)
         """Watchpoints on memory, ports and MSRs."""

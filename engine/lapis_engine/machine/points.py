@@ -23,22 +23,36 @@ class Point(Terms):
     number: int
     """From 1; 0 is one that is there for a single search."""
     linear: int
+    """Its address: linear, or physical."""
+    physical: bool = False
+    """It is hit by whatever linear address leads there."""
 
 
 class Points:
     """The breakpoints of one machine."""
 
-    def __init__(self, arm: Callable[[list[int]], None]) -> None:
-        """Have none; `arm` has the processor stop at these linear addresses."""
-        self._arm = arm
+    def __init__(
+        self,
+        arm: Callable[[list[int], list[int]], None],
+        where: Callable[[int, int], int | None],
+    ) -> None:
+        """Have none; `arm` has the processor stop at linear and physical addresses.
+
+        `where` returns where a linear address of a vCPU lies.
+        """
+        self._arm, self._where = arm, where
         self.items: list[Point] = []
         """By number."""
         self._next = 1
 
     @property
     def linears(self) -> list[int]:
-        """The addresses of those that are enabled, ascending."""
-        return sorted({point.linear for point in self.items if point.enabled})
+        """The linear addresses of those that are enabled, ascending."""
+        return self._armed(physical=False)
+
+    def _armed(self, *, physical: bool) -> list[int]:
+        mine = (point for point in self.items if point.physical == physical)
+        return sorted({point.linear for point in mine if point.enabled})
 
     def add(
         self,
@@ -48,11 +62,13 @@ class Points:
         *,
         once: bool = False,
         skip: int = 0,
+        physical: bool = False,
     ) -> Point:
         """Set one; arguments are fields of `Point`."""
         point = Point(
-            self.take_number(), linear, vcpu=vcpu, when=when, once=once, skip=skip
-        )
+            self.take_number(), linear, physical,
+            vcpu=vcpu, when=when, once=once, skip=skip,
+        )  # fmt: skip
         self.put([*self.items, point])
         return point
 
@@ -82,7 +98,7 @@ class Points:
     def put(self, items: Iterable[Point]) -> None:
         """Make these the breakpoints."""
         self.items = list(items)
-        self._arm(self.linears)
+        self._arm(self.linears, self._armed(physical=True))
 
     def asked(self) -> list[Point]:
         """Return copies that ask the same and count for nobody, for a search."""
@@ -95,7 +111,10 @@ class Points:
     def judged(self, vcpu: int, linear: int) -> Point | None:
         """Return the one that stops this vCPU here, counted; or None: it goes on."""
         for point in self.items:
-            if not point.enabled or point.linear != linear:
+            if not point.enabled:
+                continue
+            at = self._where(vcpu, linear) if point.physical else linear
+            if point.linear != at:
                 continue
             if point.vcpu not in {None, vcpu}:
                 point.others += 1

@@ -75,7 +75,7 @@ def point(machine: Machine, number: int, start: int | None = None) -> StopAnswer
     reasons = [
         *_terms(machine, it),
         *_boundary(machine, it, start),
-        *_mapped(machine, it),
+        *(() if it.physical else _mapped(machine, it)),
     ]
     return _answer(number, "breakpoint", it.hits, reasons)
 

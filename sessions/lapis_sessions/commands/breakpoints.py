@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from lapis_sessions.session import Session
     from lapis_sessions.views.stops import StopPointView
 
+    Breaks = list[int] | list[StopPointView]
+
 ADDRESS = Argument("address", "address")
 IF = Argument("condition", "expression", after="if")
+PHYSICAL = Argument("physical", "flag", option=True)
 ON = (
     Argument("vcpu", "vcpu", option=True),
     Argument("once", "flag", option=True),
@@ -33,29 +36,49 @@ WORD: Final = 4
 """Bytes that are watched unless it is said how many."""
 
 
-def set_one(session: Session, bound: Bound) -> list[int]:
-    """Set a breakpoint; return the addresses of all."""
-    _set(session, bound, once="once" in bound)
-    return list(session.machine.breakpoints)
+def set_one(session: Session, bound: Bound) -> Breaks:
+    """Set a breakpoint; return the addresses of all, or one of physical memory."""
+    return _set(session, bound, once="once" in bound)
 
 
-def set_temporary(session: Session, bound: Bound) -> list[int]:
+def set_temporary(session: Session, bound: Bound) -> Breaks:
     """Set a breakpoint that is gone after its first stop."""
-    _set(session, bound, once=True)
-    return list(session.machine.breakpoints)
+    return _set(session, bound, once=True)
 
 
-def _set(session: Session, bound: Bound, *, once: bool) -> None:
-    machine = session.machine
-    rip = machine.vcpu(session.selected).regs.linear_rip
-    at = bound.number("address", rip)
+def _set(session: Session, bound: Bound, *, once: bool) -> Breaks:
+    machine, physical = session.machine, "physical" in bound
+    at = _place(session, bound, physical=physical)
     vcpu, when, condition = conditions(session, bound)
     plain = vcpu is None and condition is None and not once and "skip" not in bound
-    if plain and at in machine.breakpoints:
-        return
+    if plain and not physical and at in machine.breakpoints:
+        return list(machine.breakpoints)
     skip = bound.number("skip")
-    point = machine.points.add(at, vcpu, when, once=once, skip=skip)
+    point = machine.points.add(at, vcpu, when, once=once, skip=skip, physical=physical)
     session.stops.note(point.number, condition)
+    if physical:
+        return [row for row in views.of(session) if row.number == point.number]
+    return list(machine.breakpoints)
+
+
+def _place(session: Session, bound: Bound, *, physical: bool) -> int:
+    """Return the address that is meant; raise `UnmappedError` for no memory."""
+    machine = session.machine
+    vcpu = machine.vcpu(session.selected)
+    at = bound.number("address", vcpu.regs.linear_rip)
+    if physical:
+        if "address" not in bound:
+            at = vcpu.linear.peek(at) or 0
+        machine.read_physical(at, 1)
+    return at
+
+
+def _set_text(found: Breaks) -> str:
+    """Return addresses, or the rows of `stops`."""
+    rows = [row for row in found if not isinstance(row, int)]
+    if rows:
+        return views.text(rows)
+    return memory.breakpoints_text([at for at in found if isinstance(at, int)])
 
 
 def conditions(
@@ -199,7 +222,7 @@ def commands(session: Session, bound: Bound) -> list[StopPointView]:
 WATCHED: Final = (
     Argument("address", "word", required=True),
     Argument("size", "count"),
-    Argument("physical", "flag", option=True),
+    PHYSICAL,
     *ON,
     IF,
 )
@@ -207,13 +230,14 @@ COMMANDS = (
     Command(
         "break",
         "stop any vCPU, or --vcpu alone, before the instruction at ADDRESS, or at RIP, "
-        "if CONDITION holds; --skip lets so many hits by",
-        "mutating", set_one, memory.breakpoints_text, (ADDRESS, *ON, IF),
+        "if CONDITION holds; --skip lets so many hits by; --physical takes a physical "
+        "one, by whatever linear address it is come to",
+        "mutating", set_one, _set_text, (ADDRESS, PHYSICAL, *ON, IF),
         ("b", "bp", "hb"),
     ),
     Command(
         "tbreak", "the same, gone after the first stop", "mutating",
-        set_temporary, memory.breakpoints_text, (ADDRESS, *ON, IF), ("tb",),
+        set_temporary, _set_text, (ADDRESS, PHYSICAL, *ON, IF), ("tb",),
     ),
     Command(
         "watch",

@@ -49,7 +49,8 @@ def unmet(session: Session, bound: Bound) -> StopAnswer:
     for point in machine.points.items:
         if number in {point.number, point.linear}:
             start = session.symbols.places.start(point.linear)
-            return stopping.point(machine, point.number, start)
+            known = None if point.physical else start
+            return stopping.point(machine, point.number, known)
     return stopping.point(machine, number)  # which says that there is none
 
 

@@ -52,8 +52,9 @@ def of(session: Session) -> list[StopPointView]:
 
 
 def _point(session: Session, point: Point) -> StopPointView:
-    near = session.symbols.places.near(point.linear)
+    near = None if point.physical else session.symbols.places.near(point.linear)
     what = f"{point.linear:#x}{f' {near}' if near else ''}"
+    what += " physical" if point.physical else ""
     return _row(session, point, "break", what, point.linear, UNSET)
 
 
