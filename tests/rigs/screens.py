@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from lapis_sessions.session import Session
+    from lapis_sessions.views.snapshot import Snapshot
     from lapis_tui.kept import Kept
     from lapis_tui.worn import Worn
 
@@ -44,13 +46,18 @@ def spin() -> Session:
     return open_session(options, discover().extensions)
 
 
+def picture(session: Session) -> Snapshot:
+    """Return the picture with what all panes show."""
+    return snapshot.take(session, replace(EVERYTHING, why=session.selected))
+
+
 def look(session: Session, *lines: str) -> View:
     """Perform commands and return what the panes are given after the last."""
-    view = after(None, snapshot.take(session, EVERYTHING), running=False)
+    view = after(None, picture(session), running=False)
     for line in lines:
         outcome = session.execute(line)
         assert outcome.ok, outcome.text
-        view = after(view, snapshot.take(session, EVERYTHING), running=False)
+        view = after(view, picture(session), running=False)
     return view
 
 

@@ -28,9 +28,13 @@ from lapis_engine.events import (
     Woken,
 )
 from lapis_sessions.views.boot import Boot
+from lapis_sessions.views.wanted import Wanted
 from lapis_tui.blocks import lanes
 from lapis_tui.blocks.lines import plain
+from lapis_tui.messages import Seen
 from lapis_tui.panes import boot as pane
+from lapis_tui.screens.sheet import SheetScreen
+from lapis_tui.worker import Worker
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
@@ -244,3 +248,41 @@ def test_no_stream_of_events_breaks_a_row(
         for number, steps in enumerate(boot.steps):
             line = lanes.checklist(number, steps, width, selected=False, ran=True)
             assert line.width == width
+
+
+def test_the_pane_names_the_cause_and_its_sheet_offers_the_rest() -> None:
+    """The SIPI that a rule dropped, not the state that it led to."""
+
+    async def play(it: Driver) -> None:
+        for line in ("ipi drop --mode sipi", "run 40000", "layout boot"):
+            await it.press(":", *line, "enter")
+        await it.press("n")
+        await it.until(
+            lambda: it.view.now.why is not None and it.view.now.why.vcpu == 1
+        )
+        await it.until(lambda: "why vcpu 1: SIPI 0x08 at 28.7 us" in it.text)
+        assert "w: more" in it.text
+        await it.press("w")
+        await it.until(lambda: isinstance(it.app.screen, SheetScreen))
+        assert "a all" in it.text
+        assert "what it did last" not in it.text
+        await it.press("a")
+        await it.until(lambda: "what it did last" in it.text)
+        assert isinstance(it.app.screen, SheetScreen)
+        assert "a all" not in it.text
+        assert "what would make it run" in it.text
+
+    drive(bringup(2), play)
+
+
+def test_a_running_guest_is_not_asked_why() -> None:
+    """The walk through its events would be taken at every picture."""
+    session = bringup(2)
+    session.execute("run 20000")
+    posted: list[object] = []
+    worker = Worker(session, posted.append)
+    worker.wanted = Wanted(why=1)
+    worker._show(running=True)
+    worker._show(running=False)
+    pictures = [each.snapshot for each in posted if isinstance(each, Seen)]
+    assert [picture.why is None for picture in pictures] == [True, False]

@@ -266,7 +266,8 @@ class Worker:
         news = tuple(log.last(KEPT) if anew else log.since(self._events_from))
         self._events_from = log.next_seq
         events = PANE_EVENTS if self._session.extensions.panes else 0
-        wanted = replace(self.wanted, events=events)
+        number = None if running else self.wanted.why  # it walks through all events
+        wanted = replace(self.wanted, events=events, why=number)
         picture = snapshot.take(self._session, wanted)
         self._post(Seen(picture, news, running=running, anew=anew, ahead=ahead))
         self._shown = monotonic()

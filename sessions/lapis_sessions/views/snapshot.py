@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lapis_engine.why import vcpu as why_vcpu
 from lapis_sessions.views import (
     apic,
     asked,
@@ -17,6 +18,7 @@ from lapis_sessions.views import (
     history,
     memory_picture,
     registers,
+    why,
 )
 from lapis_sessions.views.wanted import Wanted
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.profiles.switches import Profile
+    from lapis_engine.why.vcpu import VcpuAnswer
     from lapis_sessions.session import Session
     from lapis_sessions.symbols.book import Places
     from lapis_sessions.timeline.timeline import Timeline
@@ -106,6 +109,8 @@ class Snapshot:
     """The devices that interrupt; None where they were not wanted."""
     memory: MemoryPicture | None
     """The memory at the place that was wanted."""
+    why: VcpuAnswer | None
+    """Why one of them stands, or gets nowhere; None where it was not wanted."""
 
 
 EVERYTHING_USUAL = Wanted()
@@ -138,7 +143,14 @@ def take(session: Session, wanted: Wanted = EVERYTHING_USUAL) -> Snapshot:
         acts=history.around(session.timeline, wanted.act, wanted.acts),
         devices=devices.of(machine) if wanted.devices else None,
         memory=_memory(machine, wanted.memory),
+        why=_why(session, wanted.why),
     )
+
+
+def _why(session: Session, number: int | None) -> VcpuAnswer | None:
+    if number is None:
+        return None
+    return why_vcpu.vcpu(session.machine, number, why.placed(session))
 
 
 def _memory(machine: Machine, place: MemoryPlace | None) -> MemoryPicture | None:

@@ -32,3 +32,5 @@ class Wanted:
     """The number of that one, from 1; None is the last that is over."""
     memory: MemoryPlace | None = None
     """The memory at a place."""
+    why: int | None = None
+    """The vCPU of which it is told why it stands, or gets nowhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_tui.blocks.lines import Line, time
+from lapis_tui.blocks.lines import Line, time, wrapped
 from lapis_tui.blocks.marks import MARKS
 
 if TYPE_CHECKING:
@@ -142,18 +142,27 @@ def _step(line: Line, text: str, *, done: bool) -> None:
     line.add(f"{text} ", "" if done else "dim")
 
 
-def why(number: int, steps: Steps, sentence: str | None, width: int) -> list[Line]:
-    """Return why a processor stands, and what became of what was sent to it."""
+def why(
+    number: int, steps: Steps, sentence: str | None, width: int, most: int
+) -> list[Line]:
+    """Return why a processor stands, and what became of what was sent to it.
+
+    The sentence has as many as `most` rows.
+    """
     out = []
     if sentence is not None:
-        out.append(Line(f" why vcpu {number}: ", "label").add(sentence, "warn"))
+        head = f" why vcpu {number}: "
+        first, *rest = wrapped(head + sentence, max(width, len(head) + 1))
+        out.append(Line(head, "label").add(first[len(head) :], "warn"))
+        out += [Line(f"   {row}", "warn") for row in rest][: most - 1]
     sent = [
         f"last {name} {fate}"
         for name, fate in (("INIT", steps.last_init), ("SIPI", steps.last_sipi))
         if fate is not None
     ]
     if number and sentence is not None:
-        out.append(Line("   ").add(", ".join(sent) or "no INIT came to it", "held"))
+        tail = ", ".join(sent) or "no INIT came to it"
+        out.append(Line("   ").add(tail, "held").add("   w: more", "dim"))
     return [line.fit(width) for line in out]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from lapis_engine.events import Logged
     from lapis_sessions.views.boot import Moment
+    from lapis_sessions.views.wanted import Wanted
     from lapis_tui.view import View
 
 STOPS = {
@@ -53,8 +55,8 @@ def _below(view: View, boot: Boot, width: int, room: int) -> list[Line]:
     """Return the checklist of each processor, and why the selected one stands."""
     vcpu = view.vcpu
     steps = boot.steps[vcpu.id]
-    sentence = None if vcpu.why is None else vcpu.why.text
-    tail = lanes.why(vcpu.id, steps, sentence, width)[: room - 1]
+    tail = lanes.why(vcpu.id, steps, _sentence(view), width, max(room // 2, 1))
+    tail = tail[: room - 1]
     count = min(len(view.now.vcpus), room - len(tail))
     hidden = len(view.now.vcpus) - count
     if hidden and count > 1:
@@ -70,6 +72,14 @@ def _below(view: View, boot: Boot, width: int, room: int) -> list[Line]:
         for n in range(first, first + count)
     ]  # fmt: skip
     return [*lists, *tail]
+
+
+def _sentence(view: View) -> str | None:
+    """Return why the selected vCPU stands, or gets nowhere; None when it is well."""
+    vcpu, found = view.vcpu, view.now.why
+    if found is None or found.vcpu != vcpu.id:
+        return None if vcpu.why is None else vcpu.why.text
+    return found.reasons[0].text if found.reasons else None
 
 
 class BootPane(LinePane):
@@ -99,9 +109,15 @@ class BootPane(LinePane):
         self._ahead: list[Moment] = []
         self._ahead_of: tuple[Sequence[Logged], int] | None = None
 
+    def want(self, so_far: Wanted) -> Wanted:
+        """Ask why the selected vCPU stands."""
+        return replace(so_far, why=None if self._view is None else self._view.selected)
+
     def update(self, view: View) -> None:
         """Show `view`."""
-        self._view = view
+        before, self._view = self._view, view
+        if before is None or before.selected != view.selected:
+            self.post_message(self.Turned())
         self._follow(view)
         self.draw(partial(render, view, self._boot, self._ahead))
 

@@ -53,7 +53,7 @@ class SearchedScreen(ModalScreen[None]):
         Binding("n", "hit(1)", "Next", show=False),
         Binding("N", "hit(-1)", "Previous", show=False),
     ]
-    KEYS = "/ search   Esc back"
+    KEYS: str = "/ search   Esc back"
     """Said below the text while nothing is searched for."""
 
     def __init__(self, title: str, name: str) -> None:

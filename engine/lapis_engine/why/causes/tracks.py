@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import icr
 from lapis_engine.apic import state as apic_state
+from lapis_engine.apic.regs import ICR_VECTOR
 from lapis_engine.events import (
     Answered,
     ApicModeChanged,
@@ -46,7 +47,6 @@ FOLLOWED: Final = {
     **{mode: mode for mode in BOOT_AND_NMI}, "fixed": "fixed", "lowest": "fixed",
 }  # fmt: skip
 """Delivery modes that are followed, and by what name."""
-VECTOR: Final = 0xFF
 
 
 class Track:
@@ -93,7 +93,7 @@ class Track:
         event = self.logged.event
         if isinstance(event, (SipiReceived, VectorRefused)):
             return event.vector
-        return (self.icr or 0) & VECTOR
+        return (self.icr or 0) & ICR_VECTOR
 
 
 @dataclass(slots=True)
