@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.errors import ImageError
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     Row = tuple[int, ...]
     Shape = tuple[int | None, int]
     """How many numbers, None for one alone; and the bits of each."""
-
-Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +68,6 @@ class ProcessorState:
 
 
 @dataclass(frozen=True, slots=True)
-class Chip8259:
-    """One 8259A that has been initialised."""
-
-    irr: int
-    imr: int
-    isr: int
-    base: int
-    """Vector of input 0."""
-    elcr: int
-    highest: int
-    """Input of highest priority."""
-    read_isr: int
-    nested: int
-
-
-@dataclass(frozen=True, slots=True)
-class PinTable:
-    """The IOAPIC."""
-
-    id: int
-    select: int
-    entries: Row
-    """Redirection entries with remote-IRR, pin 0 first."""
-    asserted: int
-    """A bit for each pin whose level-triggered input is asserted."""
-
-
-@dataclass(frozen=True, slots=True)
 class MachineState:
     """All that was read."""
 
@@ -106,9 +76,8 @@ class MachineState:
     processors: tuple[ProcessorState, ...]
     apics: tuple[Mapping[str, Any], ...]
     """Saved states as `saved.transfer` takes them, without `events`."""
-    ioapic: PinTable | None = None
-    pics: tuple[Chip8259, Chip8259] | None = None
-    """Master and slave."""
+    system: Mapping[str, Any]
+    """IOAPIC and 8259 pair, as far as there are any, as `saved.system` takes them."""
 
 
 SEGMENT: Final[Shape] = (4, 64)
@@ -128,12 +97,6 @@ PROCESSOR: Final[Mapping[str, Shape]] = MappingProxyType({
     "shadow": FLAG, "halted": FLAG, "waits": FLAG,
     "kernel_gs": NUMBER,
 })  # fmt: skip
-CHIP: Final[Mapping[str, Shape]] = MappingProxyType({
-    **dict.fromkeys(("irr", "imr", "isr", "base", "elcr"), BYTE),
-    "highest": (None, 3), "read_isr": FLAG, "nested": FLAG,
-})  # fmt: skip
-PINS: Final = (24, 32)
-"""How many an IOAPIC may have, least and most."""
 
 
 def to_plain(state: MachineState) -> dict[str, Any]:
@@ -144,7 +107,7 @@ def to_plain(state: MachineState) -> dict[str, Any]:
 def from_plain(given: Mapping[str, Any]) -> MachineState:
     """Return the state of plain data; raise `ImageError` naming what does not fit.
 
-    Of the APICs only that they are there is looked at: see `saved.transfer`.
+    Of APICs and devices only that they are there is looked at: see `saved`.
     """
     source, apics = given.get("source"), given.get("apics")
     found = given.get("processors")
@@ -154,49 +117,22 @@ def from_plain(given: Mapping[str, Any]) -> MachineState:
         raise ImageError("the machine image has not one APIC for each processor")
     if not all(isinstance(each, dict) for each in apics):
         raise ImageError("the machine image has an APIC that is no object")
-    return MachineState(
-        source,
-        tuple(
-            _record(ProcessorState, PROCESSOR, each, f"processor {number}")
-            for number, each in enumerate(found)
-        ),
-        tuple(apics),
-        _pins(given.get("ioapic")),
-        _pair(given.get("pics")),
+    system = given.get("system")
+    if not isinstance(system, dict):
+        raise ImageError("the machine image has no object of devices")
+    processors = tuple(
+        _processor(each, f"processor {number}") for number, each in enumerate(found)
     )
+    return MachineState(source, processors, tuple(apics), system)
 
 
-def _pins(given: Any) -> PinTable | None:
-    if given is None:
-        return None
-    entries = given.get("entries") if isinstance(given, dict) else None
-    if not isinstance(entries, list) or not PINS[0] <= len(entries) <= PINS[1]:
-        raise ImageError(f"the IOAPIC has not {PINS[0]} to {PINS[1]} pins")
-    shapes: dict[str, Shape] = {
-        "id": (None, 32), "select": BYTE,
-        "entries": (len(entries), 64), "asserted": (None, len(entries)),
-    }  # fmt: skip
-    return _record(PinTable, shapes, given, "the IOAPIC")
-
-
-def _pair(given: Any) -> tuple[Chip8259, Chip8259] | None:
-    if given is None:
-        return None
-    if not isinstance(given, list) or len(given) != 2:
-        raise ImageError("the 8259 is no pair")
-    master, slave = (_record(Chip8259, CHIP, each, "the 8259") for each in given)
-    return master, slave
-
-
-def _record(
-    kind: type[Record], shapes: Mapping[str, Shape], given: Any, what: str
-) -> Record:
-    if not isinstance(given, dict) or set(given) != set(shapes):
-        raise ImageError(f"{what} has not the fields {', '.join(shapes)}")
-    return kind(
+def _processor(given: Any, what: str) -> ProcessorState:
+    if not isinstance(given, dict) or set(given) != set(PROCESSOR):
+        raise ImageError(f"{what} has not the fields {', '.join(PROCESSOR)}")
+    return ProcessorState(
         **{
             name: _value(shape, given[name], f"{what}: {name}")
-            for name, shape in shapes.items()
+            for name, shape in PROCESSOR.items()
         }
     )
 

@@ -7,30 +7,19 @@ the IOAPIC: they are as after reset.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lapis_engine.cpu.model.catalog import cpu_named
-from lapis_engine.devices.ioapic import regs as ioapic_regs
-from lapis_engine.devices.pic import priority
 from lapis_engine.saved import events as saved_events
-from lapis_engine.saved import processor, transfer
+from lapis_engine.saved import processor, system, transfer
 from lapis_engine.saved.events import SavedEvents
 from lapis_engine.saved.lapic import RecordError
 from lapis_engine.vmm import run_state
 
 if TYPE_CHECKING:
-    from lapis_engine.boot.machine_state import (
-        Chip8259,
-        MachineState,
-        PinTable,
-        ProcessorState,
-    )
-    from lapis_engine.devices.ioapic.state import IoapicState
-    from lapis_engine.devices.pic.state import ChipState
+    from lapis_engine.boot.machine_state import MachineState, ProcessorState
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
-
-INPUTS: Final = 8
 
 
 def fitted(state: MachineState, cpu: str) -> tuple[MachineState, tuple[str, ...]]:
@@ -63,12 +52,7 @@ def put(vm: Vm, state: MachineState) -> None:
         transfer.import_apic(vm, vcpu, saved, state.source, lenient=True)
         _place(vm, vcpu, each)
         vm.core.arm_guest(vcpu.regs, vcpu.linear.peek)
-    if state.ioapic is not None and vm.ioapic is not None:
-        _put_pins(vm.ioapic, state.ioapic)
-    if state.pics is not None and vm.pic is not None:
-        for chip, was in zip((vm.pic.master, vm.pic.slave), state.pics, strict=True):
-            _put_chip(chip, was)
-        vm.pic.intr = priority.pending(vm.pic)
+    system.import_system(vm, state.system)
     vm.timers.moved = vm.attention.kick = True
 
 
@@ -88,21 +72,3 @@ def _place(vm: Vm, vcpu: Vcpu, state: ProcessorState) -> None:
     vcpu.active = True
     vm.debug_cpus &= ~mask
     vm.spinup.running |= mask
-
-
-def _put_pins(found: IoapicState, table: PinTable) -> None:
-    found.select, found.id = table.select, table.id & ioapic_regs.ID_BITS
-    # There may be more pins than it had: they stay as they are.
-    for number, (pin, entry) in enumerate(zip(found.pins, table.entries, strict=False)):
-        pin.entry = entry & ~ioapic_regs.BUSY
-        pin.count = table.asserted >> number & 1
-
-
-def _put_chip(chip: ChipState, was: Chip8259) -> None:
-    level = was.irr & was.elcr
-    chip.ready, chip.expected = True, ()
-    chip.counts = tuple(level >> pin & 1 for pin in range(INPUTS))
-    chip.lines, chip.edges = level, was.irr & ~was.elcr
-    chip.elcr, chip.imr, chip.isr, chip.base = was.elcr, was.imr, was.isr, was.base
-    chip.lowest = (was.highest - 1) % INPUTS
-    chip.read_isr, chip.nested = bool(was.read_isr), bool(was.nested)

@@ -118,7 +118,7 @@ def _devices(
     session: Session, described: Described
 ) -> tuple[dict[str, Any], list[str]]:
     """Return saved state of the devices that the machine has, and what it lacks."""
-    vm, saved, said = session.machine.vm, _saved(described), []
+    vm, saved, said = session.machine.vm, saved_devices(described), []
     for name, device in ((IOAPIC, vm.ioapic), (PIC, vm.pic)):
         if name in saved and device is None:
             del saved[name]
@@ -126,7 +126,8 @@ def _devices(
     return saved, said
 
 
-def _saved(described: Described) -> dict[str, Any]:
+def saved_devices(described: Described) -> dict[str, Any]:
+    """Return saved state of the devices, as `saved.system` takes it."""
     saved: dict[str, Any] = {}
     if described.ioapic is not None:
         saved[IOAPIC] = _ioapic(described.ioapic)
@@ -149,7 +150,7 @@ def platform(described: Described) -> str:
 def put_system(session: Session, described: Described, cpus: int) -> None:
     """Put what is beside the APICs, and what is not known; raise `RecordError`."""
     unknown = list(_unknown(described, cpus))
-    session.machine.import_system(_saved(described) | {"unknown": unknown})
+    session.machine.import_system(saved_devices(described) | {"unknown": unknown})
 
 
 def _unknown(described: Described, cpus: int) -> Iterator[str]:

@@ -1,91 +1,85 @@
-"""The text of QEMU's monitor command `info pic`: the IOAPIC and the 8259 pair."""
+"""The text of QEMU's monitor command `info pic`: the IOAPIC and the 8259 pair.
+
+It comes from QEMU itself and is whole: what a paste may lack is refused here.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lapis_engine.boot.machine_state import PINS, Chip8259, PinTable
+from lapis_engine.devices.ioapic import regs
+from lapis_sessions.apic_files import placing, qemu_devices
+from lapis_sessions.apic_files.contents import Described
+from lapis_sessions.apic_files.pasted import pasted
 from lapis_sessions.monitor.channel import MonitorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from lapis_sessions.apic_files.contents import Chip, Ioapic
 
-IOAPIC: Final = re.compile(
-    r"^ioapic0?: ver=0x[0-9a-f]{1,8} id=0x([0-9a-f]{1,8}) sel=0x([0-9a-f]{1,2})\b"
-    r"(?: \(redir\[\d+\]\))?[^\n]*$",
-    re.MULTILINE,
-)
-PIN: Final = re.compile(r"^ +pin +(\d{1,2}) +0x([0-9a-f]{16})\b", re.MULTILINE)
-LIST: Final = r"^ +{} +((?:\(none\)|\d{{1,2}})(?: +\d{{1,2}})*) *$"
-CHIP: Final = re.compile(
-    r"^pic([01]): irr=([0-9a-f]{2}) imr=([0-9a-f]{2}) isr=([0-9a-f]{2}) "
-    r"hprio=([0-7]) irq_base=([0-9a-f]{2}) rr_sel=([01]) elcr=([0-9a-f]{2}) "
-    r"fnm=([01])\b",
-    re.MULTILINE,
-)
-LEVEL: Final = 1 << 15
-REMOTE_IRR: Final = 1 << 14
+FORMAT = "qemu"
 
 
-def ioapic(text: str) -> tuple[PinTable | None, tuple[str, ...]]:
-    """Return the first IOAPIC, None where there is none, and what it lacks.
+class Chips(NamedTuple):
+    """What was read."""
 
-    Raises `MonitorError` for one that is not whole.
+    saved: dict[str, Any]
+    """As `saved.system` takes it."""
+    left_out: tuple[str, ...]
+    """What is not there, a few words each."""
+    remarks: tuple[str, ...]
+
+
+def read(text: str) -> Chips:
+    """Understand the text; raise `MonitorError` for one that is not whole."""
+    paste = pasted(text)
+    try:
+        ioapic, said = qemu_devices.ioapic(paste)
+        pic, more = qemu_devices.pic(paste)
+    except ValueError as error:
+        raise MonitorError(f"info pic: {error}") from None
+    lower = text.lower()
+    _check_ioapic(ioapic, is_named="ioapic" in lower or "pin " in lower)
+    _check_pic(pic, is_named="pic0:" in lower or "pic1:" in lower)
+    if not paste.is_whole and text:
+        raise MonitorError("info pic: the text ends in the middle of a line")
+    missing = (("the IOAPIC", ioapic), ("the 8259 pair", pic))
+    left = [f"{name}, which `info pic` does not show" for name, it in missing if not it]
+    if ioapic is not None:
+        ioapic, edges = _without_edges(ioapic)
+        left += edges
+    saved = placing.saved_devices(Described("", (FORMAT,), ioapic=ioapic, pic=pic))
+    return Chips(saved, tuple(left), (*said, *more, *_held(ioapic)))
+
+
+def _without_edges(found: Ioapic) -> tuple[Ioapic, list[str]]:
+    """Return it with the pins whose IRR is the level of a line, and what is left out.
+
+    Of an edge the IRR is that it came, and not that the line is still up.
     """
-    heads = list(IOAPIC.finditer(text))
-    if not heads and not PIN.search(text) and "ioapic" not in text:
-        return None, ("the IOAPIC, which `info pic` does not show",)
-    if len(heads) != 1:
-        raise MonitorError(f"info pic has {len(heads)} IOAPICs, and one is had here")
-    head = heads[0]
-    rows = PIN.findall(text, head.end())
-    if [int(pin) for pin, _ in rows] != list(range(len(rows))):
-        raise MonitorError("info pic has not the pins of the IOAPIC in their order")
-    if not PINS[0] <= len(rows) <= PINS[1]:
-        raise MonitorError(f"info pic has {len(rows)} pins of the IOAPIC")
-    entries = [int(entry, 16) for _, entry in rows]
-    requests, remote = (_pins(text, what, len(rows)) for what in ("IRR", "Remote IRR"))
-    said = []
-    asserted = sum(1 << pin for pin in requests if entries[pin] & LEVEL)
-    edges = [pin for pin in requests if not entries[pin] & LEVEL]
-    if edges:
-        said.append(f"edges that wait in the IOAPIC, of pins {_listed(edges)}")
-    for pin in remote:
-        entries[pin] |= REMOTE_IRR
-    found = PinTable(int(head[1], 16) << 24, int(head[2], 16), tuple(entries), asserted)
-    return found, tuple(said)
+    high = found.asserted or frozenset()
+    lines = frozenset(pin for pin in high if found.pins[pin] & regs.LEVEL)
+    edges = ", ".join(map(str, sorted(high - lines)))
+    left = [f"edges that wait in the IOAPIC, of pins {edges}"] if edges else []
+    return replace(found, asserted=lines), left
 
 
-def _pins(text: str, what: str, count: int) -> tuple[int, ...]:
-    found = re.search(LIST.format(what), text, re.MULTILINE)
+def _check_ioapic(found: Ioapic | None, *, is_named: bool) -> None:
     if found is None:
-        raise MonitorError(f"info pic has no line {what} of the IOAPIC")
-    words = found[1].split()
-    pins = () if words == ["(none)"] else tuple(map(_pin, words))
-    if any(pin >= count for pin in pins):
-        raise MonitorError(f"info pic: {what} names pin {max(pins)} of {count}")
-    return pins
+        if is_named:
+            raise MonitorError("info pic: the IOAPIC has no head")
+    elif found.asserted is None or set(found.pins) != set(range(found.count)):
+        raise MonitorError("info pic: the IOAPIC has not all its pins, or no line IRR")
+    elif any(pin >= found.count for pin in found.asserted):
+        raise MonitorError("info pic: line IRR has a pin that there is not")
 
 
-def _pin(word: str) -> int:
-    return int(word) if word.isdigit() else 0xFF
+def _check_pic(found: tuple[Chip, Chip] | None, *, is_named: bool) -> None:
+    if found is None and is_named:
+        raise MonitorError("info pic: the 8259 has not both its chips")
 
 
-def _listed(pins: Sequence[int]) -> str:
-    return ", ".join(map(str, pins))
-
-
-def pics(text: str) -> tuple[Chip8259, Chip8259] | None:
-    """Return master and slave, None where there are none; raise `MonitorError`."""
-    rows = {int(row[0]): row[1:] for row in CHIP.findall(text)}
-    if not rows and not re.search(r"^pic[01]:", text, re.MULTILINE):
-        return None
-    if set(rows) != {0, 1}:
-        raise MonitorError("info pic has not both chips of the 8259 pair")
-    return _chip(rows[0]), _chip(rows[1])
-
-
-def _chip(row: Sequence[str]) -> Chip8259:
-    irr, imr, isr, highest, base, read_isr, elcr, nested = (int(it, 16) for it in row)
-    return Chip8259(irr, imr, isr, base, elcr, highest, read_isr, nested)
+def _held(ioapic: Ioapic | None) -> list[str]:
+    if ioapic is None or not ioapic.asserted:
+        return []
+    return ["IOAPIC pins that were asserted stay so: `pin N low` takes one back"]

@@ -44,7 +44,7 @@ NOT_TOLD: Final = (
     "IA32_APIC_BASE: APICs are on and where they always are, and vCPU 0 is the BSP",
     "an INIT, a SIPI or an NMI on its way, and whether NMIs are held off until IRET",
     "a pending error of an APIC (ESR before it is written)",
-    "modes of the 8259: automatic EOI, rotation, special mask, poll",
+    "modes of the 8259: automatic EOI, rotation, special mask, full nesting, poll",
     "devices but the 8259 and the IOAPIC: timers, disks, displays, PCI",
     "which memory below 1 MiB is write-protected: all of it is RAM",
 )
@@ -212,18 +212,11 @@ def _state(channel: Channel, source: str, count: int) -> _Found:
             )
     found = [_apic(channel, number) for number in range(count)]
     said += _once(found)
-    text = channel.human("info pic")
-    pins, missing = chips.ioapic(text)
-    left += missing
-    if pins is not None and pins.asserted:
-        said.append(
-            "IOAPIC pins that were asserted stay so: `pin N low` takes one back"
-        )
-    pair = chips.pics(text)
-    if pair is None:
-        left.append("the 8259 pair, which `info pic` does not show")
+    devices = chips.read(channel.human("info pic"))
+    left += devices.left_out
+    said += devices.remarks
     apics = tuple(each.saved for each in found)
-    state = MachineState(source, tuple(processors), apics, pins, pair)
+    state = MachineState(source, tuple(processors), apics, devices.saved)
     return _Found(state, tuple(left), tuple(said))
 
 
