@@ -5,7 +5,7 @@ ds, es, ss  base 0, 4 GiB      esp  0x90000
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lapis_plugins.host import discover
 from lapis_sessions.guests import Image
@@ -43,11 +43,18 @@ def image(code: str) -> bytes:
 
 
 def asking(
-    code: str, *lines: str, machine: str = "bare", cpus: int = 1, profile: str = "sdm"
+    code: str,
+    *lines: str,
+    machine: str = "bare",
+    cpus: int = 1,
+    profile: str = "sdm",
+    **options: Any,
 ) -> Session:
     """Return a session whose guest has run until it asks, after `lines`."""
-    options = SessionOptions(cpus=cpus, memory="16M", machine=machine, profile=profile)
-    origin = Origin(options, Image("asks.bin", image(code), is_flat=True))
+    chosen = SessionOptions(
+        cpus=cpus, memory="16M", machine=machine, profile=profile, **options
+    )
+    origin = Origin(chosen, Image("asks.bin", image(code), is_flat=True))
     session = build(origin, discover().extensions)
     for line in (*lines, "run 1000"):
         outcome = session.execute(line)

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def rules_of(package: Path) -> set[str]:
-    """Every name that a reason may have."""
+def rules_of(package: Path, apart: frozenset[str] = frozenset()) -> set[str]:
+    """Every name that a reason may have, but in the modules `apart`."""
     found: set[str] = set()
     for path in sorted(package.glob("*.py")):
+        if path.stem in apart:
+            continue
         found.update(*map(_rules, ast.walk(ast.parse(path.read_text()))))
     return found
 

@@ -13,6 +13,7 @@ from rigs.asking import CODE, asking
 from rigs.counting import done
 from rigs.screens import bringup
 
+from lapis_engine.cpu import selfcheck
 from lapis_engine.errors import EngineError
 from lapis_engine.replay import entries
 from lapis_engine.replay.capture import Position
@@ -50,7 +51,9 @@ def test_an_access_is_asked_for_what_makes_it_one(
     view = done(asking(code, *lines), "why pending")
     assert rules(view) == [first]
     assert names in view["text"]
-    assert "instruction" in rules(view, blocking=False)
+    also = rules(view, blocking=False)
+    assert "instruction" in also
+    assert ("policy" in also) == (first == "unclaimed")
 
 
 def test_what_lies_beside_it_is_named() -> None:
@@ -77,6 +80,14 @@ def test_an_msr_is_asked_for_by_a_profile_that_does() -> None:
     view = done(session, "why pending")
     assert rules(view) == ["unknown-msr"]
     assert view["reasons"][0]["values"] == {"msr": 0x1234}
+
+
+def test_what_vie_has_no_instruction_for_is_asked_as_a_whole() -> None:
+    session = asking("f0ff05000000d0", profile="illumos")  # lock inc [0xd0000000]
+    view = done(session, "why pending")
+    assert rules(view) == ["no-emulation"]
+    assert view["reasons"][0]["values"] == {"address": 0xD000_0000}
+    assert "[f0 ff 05 00 00 00 d0" in view["text"]
 
 
 def test_who_waits_for_nothing_says_so() -> None:
@@ -121,6 +132,11 @@ def test_an_exit_is_told_with_what_is_asked_and_then_with_what_settled_it() -> N
     view = done(session, "why exit")
     assert view["code"] == "MMIO"
     assert rules(view, blocking=False) == ["means", "settled"]
+
+
+def test_an_exit_that_ended_the_machine_says_so() -> None:
+    view = done(asking("0f0b"), "why exit")  # ud2, without an IDT
+    assert (view["code"], rules(view)) == ("SUSPENDED", ["suspended"])
 
 
 def test_who_never_came_out_says_so() -> None:
@@ -204,6 +220,14 @@ def test_a_watch_of_memory_that_the_address_no_longer_means() -> None:
     assert view["reasons"][0]["values"] == {"watched": 0x700, "now": 0x500}
 
 
+def test_a_watch_that_wants_a_change_says_so() -> None:
+    session = asking(READ)
+    done(session, "watch 0x500 --change")
+    done(session, "watch 0x504")
+    assert rules(done(session, "why not watch 1"), blocking=False) == ["change"]
+    assert rules(done(session, "why not watch 2"), blocking=False) == []
+
+
 @pytest.mark.parametrize(
     ("line", "rule", "names"),
     [
@@ -212,6 +236,7 @@ def test_a_watch_of_memory_that_the_address_no_longer_means() -> None:
         ("catch ipi --mode nmi", "mode", "init"),
         ("catch boot --vcpu 0", "vcpu", "0x1"),
         ("catch ipi --to 0", "to", "0x1"),
+        ("catch ipi --mode init --vector 0x31", "together", "met all"),
         ("catch ipi if event.vector == 0x77", "condition", "its condition"),
         ("catch ipi --mode init", "earlier", "before it was set"),
     ],
@@ -273,12 +298,31 @@ def test_what_comes_again_and_again_is_counted() -> None:
 
 def test_what_the_debugger_adds_is_told() -> None:
     session = asking("90")
-    assert done(session, "why slow")["text"].startswith("nothing is seen")
+    is_counted = isinstance(selfcheck.blocks_library(), str)
+    view = done(session, "why slow")
+    assert ("counted" in rules(view)) == is_counted
+    assert view["text"].startswith("nothing is seen") != is_counted
     done(session, "watch 0x500")
     assert "watch" in rules(done(session, "why slow"))
     done(session, "watch port 0x80")
     done(session, "disable 1")
     assert "watch" not in rules(done(session, "why slow"))  # a port costs nothing
+
+
+def test_what_the_user_chose_is_told() -> None:
+    session = asking("90" + READ + LOOP, quantum=1, strict=True, cost="pc")
+    done(session, "catch ipi")
+    done(session, f"break {CODE + 11:#x} if eax == 99")
+    done(session, "answer 0")
+    done(session, "run 1000")
+    view = done(session, "why slow")
+    apart = {"often", "counted"}  # what the guest does, and what the core is
+    chosen = [rule for rule in rules(view) if rule not in apart]
+    assert chosen == ["strict", "conditions", "quantum"]
+    assert rules(view, blocking=False) == ["catches", "costs"]
+    plain = done(asking("90"), "why slow")
+    assert set(rules(plain)) <= apart
+    assert rules(plain, blocking=False) == []
 
 
 # Divergence.
