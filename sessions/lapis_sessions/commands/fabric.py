@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapis_sessions.registry import Argument, Bound, Command
-from lapis_sessions.views import devices, events
+from lapis_sessions.views import devices, events, pic
 from lapis_sessions.views.devices import KernemuView
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def lint(session: Session, bound: Bound) -> list[EventView]:
     """Pulse a LINT pin."""
     vcpu = bound.number("vcpu") if "vcpu" in bound else None
     number = bound.number("pin")
-    return caused(session, lambda: session.machine.pulse_lint(number, vcpu))
+    done = caused(session, lambda: session.machine.pulse_lint(number, vcpu))
+    return [pic.told_of_spurious(session.machine, event) for event in done]
 
 
 def msi(session: Session, bound: Bound) -> list[EventView]:

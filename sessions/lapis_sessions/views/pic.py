@@ -5,12 +5,12 @@ Intel 8259A datasheet "Interrupt Sequence"; bhyve `vlapic_trigger_lvt` for LINT0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.devices.pic import priority as pic
 from lapis_engine.devices.pic.regs import CASCADE
-from lapis_engine.why import holders, pic_inputs
+from lapis_engine.why import gates, holders, pic_inputs
 from lapis_engine.why.reason import Reason, blocks
 from lapis_sessions.views import ioapic, why
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lapis_engine.devices.pic.state import ChipState, PicState
     from lapis_engine.machine.machine import Machine
     from lapis_engine.why.holders import Holders
+    from lapis_sessions.views.events import EventView
 
 LINES: Final = 8
 """Of one chip."""
@@ -172,6 +173,21 @@ def _bars(state: PicState, chip: ChipState, pin: int) -> Iterator[Reason]:
     elif chip.ready and not imr & bit and pic.candidate(state, chip) != pin:
         text = f"another goes before it (IRR {irr:#04x}, ISR {chip.isr:#04x})"
         yield blocks("pic-priority", text, irr=irr, isr=chip.isr)
+
+
+def told_of_spurious(machine: Machine, event: EventView) -> EventView:
+    """Say of an event of a LINT that the ExtINT which it asks for will be spurious.
+
+    Others are returned as they are.
+    """
+    if event.kind != "lvt" or event.own.get("mode") != "extint":
+        return event
+    vector = gates.extint(machine.vm, machine.vcpu(event.vcpu))
+    found = None if vector is None else pic_inputs.spurious(machine.vm)
+    if found is None:
+        return event
+    text = f"{event.text}; INTA will give vector {vector:#04x}: {found.text}"
+    return replace(event, text=text)
 
 
 def line_text(view: PicLineView) -> str:

@@ -132,8 +132,11 @@ def slow_text(view: SlowAnswer) -> str:
 
 
 def vector_text(view: VectorView) -> str:
-    """Say where a vector is and what keeps it."""
-    out = [view.text, *_reasons(view.reasons)]
+    """Say where a vector is and what keeps it; of what is said already the rule."""
+    rows = [
+        replace(row, text="") if row.text in view.text else row for row in view.reasons
+    ]
+    out = [view.text, *(row.rstrip() for row in _reasons(rows))]
     if view.more:
         name = "nmi" if view.vector == NMI else f"{view.vector:#04x}"
         word = "reason" if view.more == 1 else "reasons"
