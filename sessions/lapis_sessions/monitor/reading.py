@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapis_engine.boot import machine_image
 from lapis_engine.boot.machine_state import MachineState
 from lapis_engine.saved import resumption
+from lapis_engine.saved.system import HISTORY
 from lapis_sessions.apic_files import qemu
 from lapis_sessions.apic_files.contents import ApicFileError
 from lapis_sessions.monitor import chips, dump, memory, memory_map, registers
@@ -216,7 +217,8 @@ def _state(channel: Channel, source: str, count: int) -> _Found:
     left += devices.left_out
     said += devices.remarks
     apics = tuple(each.saved for each in found)
-    state = MachineState(source, tuple(processors), apics, devices.saved)
+    system = devices.saved | {"unknown": [HISTORY]}
+    state = MachineState(source, tuple(processors), apics, system)
     return _Found(state, tuple(left), tuple(said))
 
 
