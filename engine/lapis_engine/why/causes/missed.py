@@ -30,7 +30,11 @@ def missed(vm: Vm, it: Vcpu, sent: IpiSent, *, x2apic: bool) -> Reason:
     ipi = icr.decode(sent.icr, x2apic=x2apic, sender=sent.vcpu)
     values = {"icr": sent.icr, "destination": ipi.destination}
     dropped = sent.dropped
-    if dropped is not None and sent.targets == () and not _is_absent(sent):
+    if dropped is not None and not _is_absent(sent):
+        others = _others(vm, it, ipi)
+        if others:
+            text = f"was for {others}, and was dropped: {dropped} (ICR {sent.icr:#x})"
+            return Reason("elsewhere", text, values, blocks=True)
         return Reason(
             dropped.code,
             f"was dropped: {dropped} (ICR {sent.icr:#x})",
@@ -59,6 +63,14 @@ def missed(vm: Vm, it: Vcpu, sent: IpiSent, *, x2apic: bool) -> Reason:
 
 def _is_absent(sent: IpiSent) -> bool:
     return sent.dropped is not None and sent.dropped.code == "destination"
+
+
+def _others(vm: Vm, it: Vcpu, ipi: Ipi) -> str:
+    """Return whom an IPI names that does not name this vCPU; nothing if it does."""
+    if ipi.shorthand != "none" or destination.matches(ipi, it.apic):
+        return ""
+    named = [vcpu.id for vcpu in vm.vcpus if destination.matches(ipi, vcpu.apic)]
+    return ", ".join(f"vCPU {number}" for number in named)
 
 
 def _shorthand(vm: Vm, it: Vcpu, ipi: Ipi, values: dict[str, int]) -> Reason:

@@ -208,7 +208,8 @@ class Tracks:
             return
         set_, gone = event.after & ~event.before, event.before & ~event.after
         timely, self.timely = self.timely, None
-        if event.after & PEND_SIPI and timely is not None:
+        is_latched = set_ & PEND_SIPI or event.before == event.after
+        if is_latched and timely is not None:
             before = self.due.get("sipi")
             if before is not None and before is not timely:
                 before.fate = "overwritten"
