@@ -20,6 +20,7 @@ from lapis_sessions.errors import (
     ReadOnlyError,
     TurnedBackError,
 )
+from lapis_sessions.past import Past
 from lapis_sessions.plain import plain
 from lapis_sessions.rules.book import Rules
 from lapis_sessions.scope.scope import Scope
@@ -146,7 +147,9 @@ class Session:
         this engine's."""
         self.divergence: DivergedError | None = None
         """What was done again last and came to something else."""
-        self.stops = Stops(self, self.notices.append)
+        self.past = Past(self)
+        """What expressions were worth before the machine moved."""
+        self.stops = Stops(self, self.past, self.notices.append)
         """What is known of breakpoints and watchpoints beside where they are."""
         self.described: object | None = None
         """What a file told of this machine, where it is there for that alone: an
@@ -178,6 +181,7 @@ class Session:
         before = self.pace, self.watch
         self.pace, self.watch = pace or self.pace, watch or self.watch
         self.timeline.may_leave = may_leave
+        self.past.begin()
         try:
             call = self._understood(line, vcpu)
             result = call.command.perform(self, call.bound)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lapis_engine.events import Event
     from lapis_engine.machine.points import Point
     from lapis_engine.machine.watches import Watch
+    from lapis_sessions.past import Past
     from lapis_sessions.scope.viewpoint import Viewpoint
+    from lapis_sessions.text.expressions import Expression
 
 MOST_COMMANDS: Final = 32
 """Lines that are done at one stop."""
@@ -35,6 +37,8 @@ class Display(NamedTuple):
     expression: str
     form: str | None
     """How a number is written, or None for the usual way."""
+    made: Expression
+    """It is asked of the past as long as this is here."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class Stops:
     """Conditions and commands, by the numbers of breakpoints and watchpoints."""
 
     session: Viewpoint
+    past: Past
     tell: Callable[[str], None]
     """Takes a sentence for the user."""
     conditions: dict[int, str] = field(default_factory=dict)
@@ -56,9 +61,10 @@ class Stops:
         """
         session = self.session
         expression = Scope(session).expression(text)
+        self.past.prepare(expression)
 
         def holds(vcpu: int) -> bool:
-            scope = Scope(From(session, vcpu))
+            scope = Scope(From(session, vcpu, self.past.meanwhile))
             try:
                 return bool(expression.evaluate(scope))
             except ExpressionError as error:
@@ -77,10 +83,11 @@ class Stops:
         session = self.session
         known = {"event": events.NONE}
         expression = Scope(session, known).expression(text, parts=known)
+        self.past.prepare(expression)
 
         def holds(event: Event) -> bool:
             vcpu = event.vcpu if event.vcpu >= 0 else session.selected
-            beside = From(session, vcpu)
+            beside = From(session, vcpu, self.past.meanwhile)
             try:
                 named = {"event": events.of(event)}
                 return bool(expression.evaluate(Scope(beside, named)))
@@ -110,8 +117,10 @@ class Stops:
         """Show an expression at every stop from now on; raise `CommandError`."""
         if len(self.displays) >= MOST_DISPLAYS:
             raise CommandError(f"display: {MOST_DISPLAYS} are the most")
-        Scope(self.session).expression(text)
-        self.displays[max(self.displays, default=0) + 1] = Display(text, form)
+        expression = Scope(self.session).expression(text)
+        self.past.prepare(expression)
+        number = max(self.displays, default=0) + 1
+        self.displays[number] = Display(text, form, expression)
 
     def undisplay(self, number: int | None) -> None:
         """Show one no longer, or none; raise `CommandError`."""

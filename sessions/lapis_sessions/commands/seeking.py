@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
 from lapis_sessions.scope.scope import Scope
+from lapis_sessions.scope.viewpoint import From
 from lapis_sessions.text.expressions import ExpressionError
 from lapis_sessions.timeline import holding
 from lapis_sessions.views import timeline as views
@@ -28,8 +29,11 @@ def seek(
 
     def perform(session: Session, bound: Bound) -> PlaceView:
         text = bound.word("expression")
-        scope = Scope(session)  # whose values are made when they are asked for
+        past = session.past
+        # Whose values are made when they are asked for.
+        scope = Scope(From(session, session.selected, past.meanwhile))
         expression = scope.expression(text)
+        past.prepare(expression)
 
         def holds() -> bool:
             try:

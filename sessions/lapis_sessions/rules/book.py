@@ -10,6 +10,7 @@ from lapis_engine.machine.stop import Stop
 from lapis_engine.vmm import emulation
 from lapis_sessions.errors import CommandError, LeavesBranchError
 from lapis_sessions.rules import expression, syntax
+from lapis_sessions.scope.viewpoint import From
 
 if TYPE_CHECKING:
     from lapis_engine.machine.requests import PendingRequest
@@ -32,7 +33,8 @@ class Rules:
 
     def add(self, text: str) -> Rule:
         """Take in the rule that `text` is; raise `CommandError`."""
-        names = expression.scope(self._session, dict.fromkeys(expression.NAMES, 0))
+        asking = From(self._session, self._session.selected)
+        names = expression.scope(asking, dict.fromkeys(expression.NAMES, 0))
         rule = syntax.parse(text, self._next, names)
         self._next += 1
         self.rules.append(rule)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapis_engine.errors import EngineError
 from lapis_sessions.scope import apics, devices, registers
 from lapis_sessions.scope.lazy import ByNumber, Lazy, maker
-from lapis_sessions.text.expressions import NO_PARTS, Expression
+from lapis_sessions.text.expressions import HISTORY, NO_PARTS, Expression
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,6 +36,9 @@ OFFERED: Final[Mapping[str, str]] = MappingProxyType(
         "now, retired": "virtual time in ns; instructions of all vCPUs",
         "console, lints": "what the guest printed; names of lints that found something",
         "main, start": "symbols: their addresses",
+        "was(rax), changed(rax)": "its value before the machine moved last; if it is "
+        "another one now",
+        "was(rax, 'start'), changed(rax, 'NAME')": "the same at a point with a name",
     }
 )
 """For help: what there is, by examples."""
@@ -167,6 +170,9 @@ class Scope(Mapping[str, Any]):
     def _maker(self, name: str) -> Callable[[], Any]:
         if name in self._names:
             return self._names.maker(name)
+        if name in HISTORY and self.viewpoint.past is not None:
+            ask = self._was if name == "was" else self._changed
+            return lambda: ask
         functions = self.viewpoint.extensions.functions
         if name in functions:
             call = partial(functions[name].call, self.viewpoint)
@@ -174,6 +180,13 @@ class Scope(Mapping[str, Any]):
         if name in self._named:
             return partial(devices.of, self._named[name])
         return partial(self.viewpoint.symbols.__getitem__, name)
+
+    def _was(self, text: str, point: str | None) -> Any:
+        assert self.viewpoint.past is not None, "nobody knows"
+        return self.viewpoint.past.value(self.chosen, text, point)
+
+    def _changed(self, now: object, text: str, point: str | None) -> bool:
+        return bool(self._was(text, point) != now)
 
     def __contains__(self, name: object) -> bool:
         """Tell whether there is such a name; functions are none."""
@@ -194,7 +207,8 @@ class Scope(Mapping[str, Any]):
     @property
     def functions(self) -> Collection[str]:
         """The functions that there are beside those of every expression."""
-        return self.viewpoint.extensions.functions
+        known = self.viewpoint.extensions.functions
+        return known if self.viewpoint.past is None else {*known, *HISTORY}
 
     def expression(
         self, text: str, parts: Mapping[str, Collection[str]] = NO_PARTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -19,14 +19,33 @@ class Viewpoint(Protocol):
     symbols: Symbols
     extensions: Extensions
 
+    @property
+    def past(self) -> Worth | None:
+        """What expressions were worth; None where nobody knows."""
+        ...
+
+
+class Worth(Protocol):
+    """Knows what expressions were worth: a `Past`."""
+
+    def value(self, vcpu: int, text: str, point: str | None) -> Any:
+        """Return it, for a vCPU; raise `LookupError`.
+
+        That is at a named point, or where the machine stood before it moved last.
+        """
+        ...
+
 
 class From:
     """The same machine, seen from another vCPU (a `Viewpoint`)."""
 
-    __slots__ = ("extensions", "machine", "selected", "symbols")
+    __slots__ = ("extensions", "machine", "past", "selected", "symbols")
 
-    def __init__(self, session: Viewpoint, vcpu: int) -> None:
-        """See what `session` sees, from vCPU `vcpu`."""
+    def __init__(
+        self, session: Viewpoint, vcpu: int, past: Worth | None = None
+    ) -> None:
+        """See what `session` sees, from vCPU `vcpu`, and `past` if there is one."""
+        self.past = past
         self.machine = session.machine
         self.selected = vcpu
         self.symbols = session.symbols

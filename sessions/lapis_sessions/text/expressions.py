@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lapis_sessions.errors import CommandError
 from lapis_sessions.text import grammar, operators
@@ -41,6 +41,8 @@ Value = Callable[[Names], Any]
 
 NO_VALUE: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What operators and the functions of callers raise."""
+HISTORY: Final = frozenset({"was", "changed"})
+"""Functions of what an expression was worth, where the caller offers them."""
 AT: Final = "at"
 """The function that `[x]` stands for, where the caller offers it."""
 
@@ -88,6 +90,14 @@ class ExpressionError(CommandError):
         return f"{line}\n{' ' * self.start}{'^' * max(self.end - self.start, 1)}"
 
 
+class Then(NamedTuple):
+    """A value that an expression had once."""
+
+    text: str
+    point: str | None
+    """Where, by its name; None is where the machine stood before it moved last."""
+
+
 class Expression:
     """An expression that was checked, to be evaluated as often as one likes."""
 
@@ -108,7 +118,10 @@ class Expression:
         """
         tree = _parsed(text, kind) if part is None else part
         self._written = _Written(text.strip(), kind)
-        self._value = _Check(self._written, names, functions, parts).part(tree)
+        check = _Check(self._written, names, functions, parts)
+        self._value = check.part(tree)
+        self.history = tuple(check.history)
+        """What it asks of the past."""
         self.text = self._written.part(tree)
         """As it was written."""
 
@@ -224,6 +237,9 @@ class _Check:
         self.names = names
         self.functions = {*written.kind.functions, *functions}
         self.parts = parts
+        self.history: list[Then] = []
+        self._is_past = False
+        """What is looked at is about the past."""
 
     def part(self, part: Part) -> Value:
         """Return what computes a part; raise `ExpressionError`."""
@@ -317,6 +333,8 @@ class _Check:
         name, count = part.name, len(part.arguments)
         if name not in self.functions:
             raise self._unknown(part, "function ", name, self.functions)
+        if name in HISTORY:
+            return self._history(part)
         if name in self.kind.functions:
             if not count:
                 raise self.written.not_taken(part)
@@ -324,6 +342,33 @@ class _Check:
                 why = f"{name} takes one value, not {count}"
                 raise self.written.refused(part, why)
         return self._called(name, [self._argument(name, x) for x in part.arguments])
+
+    def _history(self, part: Application) -> Value:
+        """Make `was(X)` or `changed(X)`, with a point behind it or none."""
+        name, arguments = part.name, part.arguments
+        if not 1 <= len(arguments) <= 2:
+            why = f"{name} takes an expression, and maybe a point, not {len(arguments)}"
+            raise self.written.refused(part, why)
+        if self._is_past:
+            raise self.written.refused(part, f"{name} is asked of the present only")
+        point = arguments[-1].value if isinstance(arguments[-1], Constant) else None
+        if len(arguments) == 2 and not isinstance(point, str):
+            why = f"the name of a point stands between quotes, as {name}(rax, 'start')"
+            raise self.written.refused(arguments[1], why)
+        self._is_past = True
+        now = self.part(arguments[0])
+        self._is_past = False
+        text = self.written.part(arguments[0])
+        then = Then(text, str(point) if len(arguments) == 2 else None)
+        self.history.append(then)
+
+        def was(names: Names) -> Any:
+            return names["was"](*then)
+
+        def changed(names: Names) -> bool:
+            return bool(names["changed"](now(names), *then))
+
+        return was if name == "was" else changed
 
     def _argument(self, name: str, part: Part) -> Value:
         """Return what computes an argument; `[x]` is a list where lists are taken."""

@@ -27,7 +27,9 @@ class DisplayView:
 def of(session: Session) -> tuple[DisplayView, ...]:
     """Return all, by number."""
     return tuple(
-        DisplayView(number, each.expression, _shown(session, *each))
+        DisplayView(
+            number, each.expression, _shown(session, each.expression, each.form)
+        )
         for number, each in session.stops.displays.items()
     )
 

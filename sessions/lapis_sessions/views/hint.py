@@ -49,13 +49,15 @@ def _value(session: Session, command: Command, line: str) -> str | None:
     try:
         if command.name == "print":
             call = session.registry.parse(line, session)
-            view = shown(call.command.perform(session, call.bound))
+            with session.past.staying():
+                view = shown(call.command.perform(session, call.bound))
             return f"= {call.command.render(view).partition(chr(10))[0]}"
         taken = any(a.kind == "expression" for a in command.arguments)
         found = (_VALUED if command.name == "set" else _IF).search(line)
         if not taken or found is None or not found[1].strip():
             return None
-        value = session.value(found[1].strip())
+        with session.past.staying():
+            value = session.value(found[1].strip())
     except LapisError:
         return None
     is_number = isinstance(value, int) and not isinstance(value, bool)
