@@ -201,3 +201,10 @@ def test_a_vector_that_another_vcpu_has_is_no_reason_where_this_one_had_it() -> 
     m.vcpus[1].apic.irr = 1 << V
     assert "it was delivered once" in first(m)
     assert "vCPU 1 has it" in why_vector.irq(m, V, 0).reasons[1].text
+
+
+def test_what_is_counted_is_a_part_where_older_events_are_forgotten() -> None:
+    m = ended(taken(sent(0x4_4031)))
+    assert "it was delivered once at 0 ns" in first(m)
+    m.log.restore(m.log.last(4), 100)  # as after going back to a checkpoint
+    assert "it was delivered at least once, the last at 0 ns" in first(m)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapis_engine.devices import msi
+from lapis_engine.events import Oddity
 from lapis_engine.saved import transfer
 from lapis_engine.vmm import arbitration, clock
 from rigs.why_states import IDS, forgotten, irq, nmi, pic, pin, rig, sent
@@ -121,6 +123,21 @@ def asked_for_nothing() -> Machine:
     return m
 
 
+def by_hand() -> Machine:
+    m = rig()
+    m.vcpus[0].nmi_blocked = True
+    m.inject_nmi(0)
+    return m
+
+
+def astray() -> Machine:
+    """A device was told to send its message to where no APIC listens."""
+    m = rig()
+    what = msi.decode(0xFED0_0000, 0x31)
+    m.vm.note(Oddity(-1, "message of a device", f"virtio-rng vector 0: {what}"))
+    return m
+
+
 def lined(m: Machine, line: int) -> Machine:
     m.set_line(line, asserted=True)
     return m
@@ -207,6 +224,11 @@ ROWS: tuple[Row, ...] = (
      lambda: irq(init_before_delivery(), 0x31, 1)),
     ("delivered", False, ("it was delivered once at 0 ns, and its EOI came at 1,000 ns,"
      " as edge"), {"count": 1}, lambda: irq(ended(taken(sent(0x4_4031))), 0x31)),
+    ("came", False, "it came from ipi of the user at 0 ns, as edge", {"at": 0},
+     lambda: irq(sent(0x4_4031, tpr=0x40), 0x31)),
+    ("came", False, "it came from ipi of the user at 0 ns, as edge", {},
+     lambda: irq(taken(sent(0x4_4031)), 0x31)),
+    ("came", False, "it came from the user at 0 ns", {}, lambda: irq(by_hand(), 2)),
     ("merged", False, "it has come 2 times since 0 ns: the IRR has one bit for it",
      {"count": 2}, lambda: irq(ipi(ipi(rig(tpr=0x40), 0x4_4031), 0x4_4031), 0x31)),
     ("merged", False, "one NMI can be pending, and it will be delivered once", {},
@@ -216,6 +238,9 @@ ROWS: tuple[Row, ...] = (
      lambda: irq(ipi(taken(sent(0x4_4051)), 0x4_4031), 0x31)),
     ("no-eoi", True, "vector 0x31 was delivered at 0 ns, and no EOI has come since", {},
      lambda: irq(taken(sent(0x4_4031)), 0x31)),
+    ("bad-message", True,
+     "a message went astray at 0 ns: virtio-rng vector 0: 0xfed00000 is not an address",
+     {"at": 0}, lambda: irq(astray(), 0x31)),
     # The IOAPIC and the EOI.
     ("eoi-as-edge", True,
      ("handled as edge (TMR bit 0), so it was not told to the IOAPIC, and the remote "

@@ -81,7 +81,7 @@ def test_the_nmi_is_asked_for_by_name_or_number(opened: Open, done: Do) -> None:
     assert (named["vector"], named["where"], named["verdict"]) == (
         2, "pending", "blocked",
     )  # fmt: skip
-    assert [reason["rule"] for reason in named["reasons"]] == ["not-running"]
+    assert [reason["rule"] for reason in named["reasons"]] == ["not-running", "came"]
     assert done(session, "irq why NMI 1") == done(session, "why irq 2 1") == named
 
 

@@ -58,9 +58,9 @@ class Bus:
         if apic_state.mode(state) != "xapic":
             return
         name = written.REGISTERS.get(offset) if size == 4 else None
-        was = written.before(state)
+        was = None if name is None else written.before(state)
         outcome = apic.write_mmio(state, offset, size, value, vm.now, vm.profile)
-        if name is not None:
+        if name is not None and was is not None:
             vm.wrote(self._vcpu, written.timer(state.vcpu), name, value, was)
         refused = fabric.route(vm, outcome, self._context)
         if refused is not None:
@@ -89,7 +89,9 @@ class Bus:
 
     def _write(self, device: Device, address: int, size: int, value: int) -> None:
         vm = self._vm
-        pin = written.selected(vm.ioapic, device, address)
+        pin = None
+        if device.state is vm.ioapic:
+            pin = written.selected(vm.ioapic, address)
         was = 0 if pin is None else pin[1].entry
         signals = device.access.write(device.state, address, size, value, vm.now)
         if pin is not None:

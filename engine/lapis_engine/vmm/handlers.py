@@ -198,7 +198,9 @@ def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
     if _is_users(run, number, value):
         intercepted.skip(run, vm.costs.msr)
         return exits.Wrmsr(number, value)
-    time, was = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz), written.before(vcpu.apic)
+    time = msr.Clock(vm.now, clock.tsc(vm), vm.tsc_hz)
+    name = written.MSRS.get(number)
+    was = None if name is None else written.before(vcpu.apic)
     outcome = msr.write(vcpu, number, value, time, vm.profile, vm.cpu.model)
     failed = isinstance(outcome, Breach)
     vm.note(MsrAccessed(vcpu.id, number, write=True, value=value, fault=failed))
@@ -206,8 +208,8 @@ def _wrmsr(run: Run, number: int, value: int) -> exits.Exit | None:
         values = number, 1, value, *msr.broken_by(vcpu, number, value, vm.cpu.model)
         vm.raise_fault(vcpu, GuestFault(faults.GP, 0, rule=outcome, values=values))
         return None
-    if number in written.MSRS:
-        vm.wrote(vcpu, written.timer(vcpu.id), written.MSRS[number], value, was)
+    if name is not None and was is not None:
+        vm.wrote(vcpu, written.timer(vcpu.id), name, value, was)
     intercepted.skip(run)
     refused = fabric.route(vm, outcome, "critical")
     if number == msr.TSC_DEADLINE:

@@ -15,7 +15,6 @@ from lapis_engine.frozen import record
 
 if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.devices.device import Device
     from lapis_engine.devices.ioapic.state import IoapicState, PinState
 
 KEPT: Final = 8
@@ -67,11 +66,9 @@ def before(state: ApicState) -> tuple[int, bool]:
     return state.lvt_timer, state.timer_deadline is not None
 
 
-def selected(
-    state: IoapicState | None, device: Device, address: int
-) -> tuple[int, PinState] | None:
-    """Return the pin whose entry a write to `device` goes to, or None."""
-    if state is None or device.state is not state:
+def selected(state: IoapicState | None, address: int) -> tuple[int, PinState] | None:
+    """Return the pin whose entry a write to the IOAPIC goes to, or None."""
+    if state is None:
         return None
     number = (state.select - regs.REDIRECTION) >> 1
     if address != regs.BASE + regs.WINDOW or not 0 <= number < len(state.pins):

@@ -46,7 +46,7 @@ def reason(machine: Machine, vcpu: Vcpu, head: str, found: History) -> Reason:
     if fired is not None:
         return _expired(apic, head, fired.at)
     if timer.is_tsc_deadline(apic, profile):
-        return _never_armed(apic, head, is_imported=found.is_imported)
+        return _never_armed(apic, head, is_imported=found.was_imported)
     count = apic.timer_initial
     text = f"{head}, but the timer is stopped (initial count {count:#x})"
     return blocks("timer-stopped", text, ABOUT, lvt=apic.lvt_timer, count=count)

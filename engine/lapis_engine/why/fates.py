@@ -54,7 +54,7 @@ def _refused(it: History) -> Iterator[Reason]:
     if last is None or not isinstance(last.event, VectorRefused):
         return
     count = it.count(VectorRefused)
-    often = "" if count == 1 else f", the last of {count} times"
+    often = "" if count == 1 else f", the last of {it.times(count)}"
     text = (
         f"it was refused when it came from {last.event.source}: {last.event.why} "
         f"(at {last.at:,} ns{often})"
@@ -80,7 +80,7 @@ def _in_vain(it: History) -> Iterator[Reason]:
     else:
         return
     count = sum(each.at > (came.at if came else -1) for each in it.fired)
-    often = "" if count == 1 else f", the last of {count} times"
+    often = "" if count == 1 else f", the last of {it.times(count)}"
     text = f"LVT {name} fired in vain at {last.at:,} ns{often}: it was {why}"
     yield blocks("fired-in-vain", text, f"lvt {name}", at=last.at, count=count)
 
@@ -91,13 +91,13 @@ def delivered(it: History) -> Iterator[Reason]:
     if last is None:
         return
     count = it.count(*DELIVERED)
-    often = "once" if count == 1 else f"{count} times, the last"
+    often = "once" if count == 1 and not it.is_cut else f"{it.times(count)}, the last"
     text = f"it was delivered {often} at {last.at:,} ns"
     came, rule = it.count(NmiReceived if it.nmi else VectorAccepted), "delivered"
     if came > count and not isinstance(last.event, ExtIntDelivered):
         rule = "merged"
         bit = "one NMI can be pending" if it.nmi else "the IRR has one bit for it"
-        text += f", though it had come {came} times: they were merged, as {bit}"
+        text += f", though it had come {it.times(came)}: they were merged, as {bit}"
     if isinstance(last.event, VectorDelivered):
         text += _ended(it, last)
     yield allows(rule, text, vector=it.vector, at=last.at, count=count)
@@ -110,6 +110,20 @@ def _ended(it: History, last: Logged) -> str:
     assert isinstance(ended.event, VectorEnded)
     how = "level" if ended.event.level else "edge"
     return f", and its EOI came at {ended.at:,} ns, as {how}"
+
+
+def came(it: History) -> Iterator[Reason]:
+    """Yield where one that is somewhere now came from, and what was before that."""
+    kinds = (NmiReceived,) if it.nmi else (VectorAccepted,)
+    last = it.last(*kinds)
+    if last is not None:
+        event = last.event
+        assert isinstance(event, VectorAccepted | NmiReceived), "of these kinds"
+        text = f"it came from {event.source} at {last.at:,} ns"
+        if isinstance(event, VectorAccepted):
+            text += ", as level" if event.level else ", as edge"
+        yield allows("came", text, vector=it.vector, at=last.at)
+    yield from delivered(it)
 
 
 def merged(it: History) -> Iterator[Reason]:

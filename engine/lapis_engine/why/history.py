@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
 
 NMI_KINDS = (NmiReceived, NmiDelivered)
+ASTRAY = frozenset({"message of a device", "HPET message"})
+"""Names of the oddities that such messages are."""
 OWN = (VectorAccepted, VectorRefused, VectorDelivered, VectorEnded)
 
 
@@ -63,12 +65,18 @@ class History:
     """When a pin last rose."""
     empty: list[Logged] = field(default_factory=list)
     """EOIs of this vCPU that found nothing in service."""
+    astray: Logged | None = None
+    """The last message of a device that was none: its address or data is not one's."""
     lost: tuple[Logged, Logged] | None = None
     """It was accepted, and an INIT came before it was delivered."""
+    is_cut: bool = False
+    """Older events are forgotten: what is counted is a part."""
     since: int = 0
     """ns of virtual time at which the present life of the APIC began."""
     is_imported: bool = False
     """The APIC is from elsewhere, and its vCPU has not run since."""
+    was_imported: bool = False
+    """The APIC is from elsewhere."""
     is_alone: bool = False
     """And so nothing is known of that vCPU itself, nor of devices as after reset."""
 
@@ -81,10 +89,15 @@ class History:
         """Return how many of these there are."""
         return sum(isinstance(it.event, kinds) for it in self.own)
 
+    def times(self, count: int) -> str:
+        """Say how often something was, as far as is known."""
+        often = "once" if count == 1 else f"{count} times"
+        return f"at least {often}" if self.is_cut else often
+
 
 def told(machine: Machine, number: int, vector: int, *, nmi: bool) -> History:
     """Return what the history has about a vector (with `nmi`, the NMI)."""
-    found = History(number, vector, nmi)
+    found = History(number, vector, nmi, is_cut=machine.log.first_seq > 0)
     takes: dict[type, Callable[[History, Logged, Any], None]] = dict(_TAKES)
     for logged in machine.log.last(KEPT):
         take = takes.get(type(logged.event))
@@ -148,10 +161,12 @@ def _pin(it: History, logged: Logged, event: PinChanged) -> None:
 def _odd(it: History, logged: Logged, event: Oddity) -> None:
     if event.vcpu == it.vcpu and event.name == GRATUITOUS_EOI:
         it.empty.append(logged)
+    elif event.name in ASTRAY:
+        it.astray = logged
 
 
 def _reset(it: History, logged: Logged, _event: Rebooted) -> None:
-    fresh = History(it.vcpu, it.vector, it.nmi, since=logged.at)
+    fresh = History(it.vcpu, it.vector, it.nmi, is_cut=it.is_cut, since=logged.at)
     for name in History.__slots__:
         setattr(it, name, getattr(fresh, name))
 
@@ -165,7 +180,7 @@ def _run_state(it: History, logged: Logged, event: RunStateChanged) -> None:
 def _import(it: History, logged: Logged, event: ApicImported) -> None:
     if event.vcpu == it.vcpu:
         _begin(it, logged)
-        it.lost, it.is_imported = None, True
+        it.lost, it.is_imported, it.was_imported = None, True, True
 
 
 def _begin(it: History, logged: Logged) -> None:

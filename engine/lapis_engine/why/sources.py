@@ -23,6 +23,7 @@ from lapis_engine.apic.regs import (
     VERSION_MAX_LVT,
 )
 from lapis_engine.devices.ioapic import pins, regs
+from lapis_engine.events import Oddity
 from lapis_engine.vmm import fabric
 from lapis_engine.why import (
     apic_timer,
@@ -72,6 +73,10 @@ def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
 
 
 def _nobody(it: History) -> Iterator[Reason]:
+    if it.astray is not None and isinstance(it.astray.event, Oddity):
+        at = it.astray.at
+        text = f"a message went astray at {at:,} ns: {it.astray.event.text}"
+        yield blocks("bad-message", text, at=at)
     what = "an NMI" if it.nmi else f"vector {it.vector:#04x}"
     if it.is_alone:
         text = f"no LVT entry and no ICR that was imported names {what}"

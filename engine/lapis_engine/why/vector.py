@@ -125,6 +125,7 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
     if where == "isr":
         yield from eoi.in_service(vcpu.apic, vector)
         yield from fates.no_eoi(it)
+        yield from fates.came(it)
         yield from sources.waiting_pins(machine, vcpu, it)
         return
     if not it.is_alone:
@@ -138,6 +139,7 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
     if where == "pending":
         yield from _nmi_blocking(vcpu)
         yield from gates.shadow(vcpu)
+        yield from fates.came(it)
         yield from fates.merged(it)
         return
     yield from gates.nmi_first(vcpu)
@@ -152,6 +154,7 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
     if not it.is_alone:
         yield from gates.masks(vcpu)
     if where != "pic":
+        yield from fates.came(it)
         yield from fates.merged(it)
         yield from _beside(vcpu.apic)
         yield from sources.waiting_pins(machine, vcpu, it)
