@@ -9,12 +9,26 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from unicorn.x86_const import UC_X86_REG_RCX
 
-from lapis_tui.bench import engine, figure, guests, loops, recordings, rom, timing
+from lapis_tui.bench import (
+    engine,
+    figure,
+    guests,
+    loops,
+    recordings,
+    rom,
+    stops,
+    timing,
+)
 from lapis_tui.bench.bare import MEMORY_LOOP, PlainUnicorn
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_engine.machine.points import Point
+    from lapis_engine.machine.watches import Watch
     from lapis_engine.vmm.bus import Bus
+    from lapis_sessions.session import Session
 
 LOOPS = {
     "registers": rom.REGISTERS, "on_data": rom.ON_DATA, "on_code": rom.ON_CODE,
@@ -113,6 +127,8 @@ def test_each_figure_stands_beside_its_ceiling(
     monkeypatch.setattr(engine, "SCHEDULES", 5)
     monkeypatch.setattr(timing, "ROUNDS", 1)
     monkeypatch.setattr(engine, "IPI_ROUNDS", 2)
+    for name in ("ROUNDS", "WATCHED", "ASKED"):
+        monkeypatch.setattr(stops, name, 50)
     for name in ("SPAN", "HISTORY", "ACTS"):
         monkeypatch.setattr(recordings, name, 500)
     monkeypatch.setattr(recordings, "PLACES", 3)
@@ -122,7 +138,10 @@ def test_each_figure_stands_beside_its_ceiling(
         "register loop", "load+store loop, NX", "load+store loop, executable", "RDTSC",
         "single steps", "APIC reads by MMIO",
         "IPIs end to end", "requests answered", "REP MOVSB to the APIC",
-        "schedules explored", "recording to a file", "goto, the slowest",
+        "schedules explored", "breakpoint elsewhere", "physical one elsewhere",
+        "port watch elsewhere", "memory watch elsewhere", "condition of a breakpoint",
+        "condition of a watch", "hit of a breakpoint", "hit of a watch",
+        "recording to a file", "goto, the slowest",
         "reverse-step, p95", "opening a recording",
     ]  # fmt: skip
     for each in figures:
@@ -144,6 +163,7 @@ def test_the_figures_are_told_in_lines(
     fake = figure.compared("name", "runs/s", 3.0, 12.0, "what it stands beside", 2)
     missed = figure.compared("other", "runs/s", 3.0, 12.0, "something else", 4)
     monkeypatch.setattr(recordings, "figures", lambda _raw: [fake, missed])
+    monkeypatch.setattr(stops, "figures", list)
     assert main(["bench"]) == 1
     head, first, second = capsys.readouterr().out.splitlines()
     assert platform.python_version() in head
@@ -152,3 +172,30 @@ def test_the_figures_are_told_in_lines(
     line = "name 3 runs/s 0.2500 of what it stands beside; >= 2/s met"
     assert " ".join(first.split()) == line
     assert second.endswith("0.2500 of something else; >= 4/s MISSED")
+
+
+@pytest.mark.parametrize("row", stops.ROWS, ids=lambda row: str(row[0]))
+def test_what_is_set_is_met_as_often_as_its_row_says(
+    row: tuple[str, str, Callable[[Session], None], object],
+) -> None:
+    """Of 50 rounds: elsewhere is never met, and a question is asked once in each."""
+    _name, unit, arrange, _measure = row
+    session = stops._inside()
+    arrange(session)
+    machine = session.machine
+    items: list[Point | Watch] = [*machine.points.items, *machine.watches.items]
+    assert len(items) == 1
+    item, asked = items[0], []
+    when = item.when
+
+    def ask(vcpu: int) -> bool:
+        asked.append(vcpu)
+        return when is not None and when(vcpu)
+
+    item.when = None if when is None else ask
+    stop = machine.run(50 * stops.LOOP.instructions)
+    if unit == "hits/s":
+        assert stop.point == item.number
+    else:
+        assert stop.reason == "budget"
+    assert len(asked) == (50 if unit == "questions/s" else 0)

@@ -25,7 +25,7 @@ from lapis_sessions.platforms import origin_of
 from lapis_sessions.registry import Registry
 from lapis_sessions.text.visible import json_text
 from lapis_tui import built, output
-from lapis_tui.bench import guests, loops, recordings
+from lapis_tui.bench import guests, loops, recordings, stops
 from lapis_tui.bench.bare import (
     HOLE_CALLS,
     MEMORY_LOOP,
@@ -155,7 +155,7 @@ def main(*, as_json: bool) -> bool:
     """Measure and print everything; tell whether every target is met."""
     raw, here = PlainUnicorn(), where()
     figures = [measure(raw) for measure in MEASURES]
-    figures += recordings.figures(raw)
+    figures += [*stops.figures(), *recordings.figures(raw)]
     if as_json:
         rows = [asdict(figure) | asdict(here) for figure in figures]
         output.say(json_text(rows, indent=2))
