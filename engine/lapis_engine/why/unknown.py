@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.saved.system import HISTORY, IOAPIC, LINES, PIC
-from lapis_engine.vmm import run_state
 from lapis_engine.why.reason import Reason, allows, sentence
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ PENDING: Final = frozenset({"irr", "irr+isr", "pic"})
 def facts(vm: Vm, vcpu: Vcpu) -> frozenset[str]:
     """Return what is not known of `vcpu`, and of what it shares with the others.
 
-    A processor that has run, or was written to, is the user's: its state is known.
+    A processor that has run, or whose IF was set, is the user's: its state is known.
     """
     own = f"vcpu{vcpu.id}"
     found = {name for name in vm.unknown if not name.startswith("vcpu")}
@@ -46,7 +45,7 @@ def facts(vm: Vm, vcpu: Vcpu) -> frozenset[str]:
         for name in vm.unknown
         if name.startswith(f"{own}.")
     }
-    touched = vcpu.retired or vcpu.regs.interrupts or vcpu.run_state & run_state.RUN
+    touched = vcpu.retired or vcpu.regs.interrupts
     if own in vm.unknown and not touched:
         found.add(STATE)
     return frozenset(found)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 HEAD: Final = re.compile(
     r"(?:(\d{1,4}): kHyperDbg> !apic )?\*{0,3} ?\((X2APIC|XAPIC) Mode\) PHYSICAL LAPIC "
-    r"ID = (\d{1,10}), Ver = 0x([0-9a-f]{1,8})(?![0-9a-z])",
+    r"ID = (\d{1,10}), Ver = 0x([0-9a-f]{1,8}), MaxLvtEntry",
     re.IGNORECASE,
 )
 END: Final = re.compile(r"kHyperDbg>|IoApic @ ", re.IGNORECASE)

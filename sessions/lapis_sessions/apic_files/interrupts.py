@@ -43,7 +43,7 @@ def read(text: Pasted) -> list[Line]:
 
 def _rows(text: Pasted) -> Iterator[Line]:
     processors = 0
-    for line in text.lines:
+    for line in text.lines if text.is_whole else text.lines[:-1]:
         if HEAD.fullmatch(line):
             processors = len(line.split())
             continue
@@ -51,9 +51,9 @@ def _rows(text: Pasted) -> Iterator[Line]:
         if row is None:
             continue
         counts = row[2].split()
-        if len(counts) < processors and row[1].isdigit():
-            continue  # a row that was cut, or re-wrapped
         rest = " ".join([*counts[processors:], row[3] or ""]).strip()[:LONGEST]
+        if len(counts) < processors or not rest or rest[0].isdigit():
+            continue  # a row, or the head, that was cut or re-wrapped; ERR and MIS
         found = PIN.search(rest)
         pin = int(found[1]) if found else None
         if found is None and OLD.search(rest) and row[1].isdigit():

@@ -43,6 +43,10 @@ VALUE: Final = re.compile(
 BITS: Final = re.compile(
     r"\.{1,3} APIC (ISR|TMR|IRR) field: ([0-9a-f ]{1,330})", re.IGNORECASE
 )
+LABEL: Final = re.compile(r"[ \n]*\.{1,3} APIC ([A-Z0-9]{2,8})", re.IGNORECASE)
+FIELDS: Final = frozenset({"ISR", "TMR", "IRR"})
+NEXT: Final = {"ISR": "TMR", "TMR": "IRR"}
+"""Fields are printed one behind another: what comes after each."""
 RULER: Final = "0123456789abcdef" * 2
 """What 2.4 prints above the bits."""
 PIC: Final = re.compile(
@@ -86,6 +90,10 @@ def _contents(name: str, number: int | None, text: str) -> Contents | None:
         dump.put(KEYS[word], int(digits, 16), f"APIC {word}: {digits}")
     for row in BITS.finditer(text):
         word = row[1].upper()
+        follows = LABEL.match(text, row.end())
+        after = "" if follows is None else follows[1].upper()
+        if after != NEXT[word] if word in NEXT else after in FIELDS or not after:
+            continue  # its bits may be those of the next one, whose label was cut
         bits = _bits(word, row[2])
         found = [str(n) for n in range(256) if bits >> n & 1]
         shown = f"APIC {word} field: {', '.join(found) or 'no bit'}"
@@ -109,25 +117,15 @@ def _bits(word: str, text: str) -> int:
     if words and words[0].lower() == RULER:
         words = words[1:]
     rows = words[:8]
-    if len(rows) == 8 and all(len(r) == 32 and not set(r) - {"0", "1"} for r in rows):
+    if len(words) == 8 and all(len(r) == 32 and not set(r) - {"0", "1"} for r in rows):
         return int("".join(rows)[::-1], 2)
-    digits = "" if words and len(words[0]) == 32 else _joined(words)
+    digits = "" if words and len(words[0]) == 32 else "".join(words)
     if len(digits) != 64:
         raise ValueError(
             f"APIC {word} field has neither 64 digits of hex nor 8 rows of 32 bits"
         )
     row = [int(digits[n : n + 8], 16) for n in range(0, 64, 8)]
     return lapic_record.bank(tuple(row))
-
-
-def _joined(words: list[str]) -> str:
-    """Return the first 64 digits, where a line was broken within them."""
-    digits = ""
-    for word in words:
-        if len(digits) >= 64:
-            break
-        digits += word
-    return digits
 
 
 def pic(text: Pasted) -> tuple[tuple[Chip, Chip] | None, list[str]]:

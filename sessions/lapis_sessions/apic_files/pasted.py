@@ -30,6 +30,8 @@ EQUALS: Final = re.compile(r"=(?![0-9A-F]{2}|\n)")
 """An equals sign that quoted-printable text could not have."""
 MOST_BEFORE: Final = 32
 PARAGRAPH: Final = "\n"
+DOUBLED: Final = 0.5
+"""Share of blank lines from which on they part nothing: a paste doubles its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +43,26 @@ class Pasted:
     lines: tuple[str, ...]
     """Its lines, none of them empty."""
     is_whole: bool
-    """It ends with a blank or the end of a line: its last word is not cut."""
+    """It ends with the end of a line: its last line is not cut."""
 
 
 def pasted(text: str) -> Pasted:
     """Return a text without what was put around it."""
     text = SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    text = _decoded(text)
-    rows = [_bare(line) for line in text.split("\n")]
-    parts, lines, was_blank = [], [], True
+    bare = "\n".join(_bare(line) for line in text.split("\n"))
+    decoded = _decoded(bare)
+    rows = decoded.split("\n")
+    if decoded != bare:
+        rows = [_bare(row) for row in rows]
+    lines = tuple(row for row in rows if row)
+    if len(rows) - len(lines) >= len(lines) * DOUBLED:
+        rows = list(lines)
+    parts, was_blank = [], True
     for row in rows:
-        if row:
-            lines.append(row)
-            parts.append(row)
-            was_blank = False
-        elif not was_blank:
-            parts.append(PARAGRAPH)
-            was_blank = True
-    return Pasted(" ".join(parts), tuple(lines), text[-1:].isspace())
+        if row or not was_blank:
+            parts.append(row or PARAGRAPH)
+        was_blank = not row
+    return Pasted(" ".join(parts), lines, text.endswith("\n"))
 
 
 def _bare(line: str) -> str:

@@ -8,6 +8,7 @@ fewer was cut.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic.timer import DIVISORS
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from lapis_sessions.apic_files.pasted import Pasted
 
 HEAD: Final = re.compile(
-    r"dumping local APIC state for CPU (\d{1,9})(?!\d)", re.IGNORECASE
+    r"dumping local APIC state for CPU (\d{1,9})(?! ?\d)", re.IGNORECASE
 )
 END: Final = re.compile(
-    r"\(qemu\)|ioapic\d?: ?ver=|pic[01]: ?irr=|IRQ statistics", re.IGNORECASE
+    r"\(qemu\)|ioapic\d?: ?ver=|pic[01]: ?irr=|IRQ statistics"
+    r"|(?<![a-z0-9])pin \d{1,3} 0x|IRR (?:\(none\)|[\d ]{1,200}) ?Remote|Remote IRR",
+    re.IGNORECASE,
 )
 """What ends the text of a dump, if no other dump does."""
 SPELLED: Final = {
@@ -108,13 +111,18 @@ def _dumps(flat: str) -> list[tuple[int | None, str, bool]]:
     heads = list(HEAD.finditer(flat))
     spans: list[tuple[int | None, int]] = [(int(head[1]), head.end()) for head in heads]
     out: list[tuple[int | None, str, bool]] = []
-    for nth, (number, first) in enumerate(spans or [(None, 0)]):
+    for nth, (number, first) in enumerate(spans or [(None, _first(flat))]):
         last = heads[nth + 1].start() if nth + 1 < len(heads) else len(flat)
-        if number is not None:
-            end = END.search(flat, first, last)
-            last = last if end is None else end.start()
+        end = END.search(flat, first, last)
+        last = last if end is None else end.start()
         out.append((number, flat[first:last], last == len(flat)))
     return out
+
+
+def _first(flat: str) -> int:
+    """Return where the first register is, in a text without a head."""
+    key = KEY.search(flat)
+    return 0 if key is None else key.start()
 
 
 def _contents(
@@ -123,7 +131,7 @@ def _contents(
     dump = Dump(number)
     text = APART.sub("(level)", text)
     _numbers(dump, text)
-    _lists(dump, text, is_cut=is_cut)
+    ends = _lists(dump, text, is_cut=is_cut)
     _counts(dump, text, is_cut=is_cut)
     if not dump.shown:
         return None
@@ -135,7 +143,8 @@ def _contents(
     for key, bits in (("dfr", 28), ("ldr", 24)):
         if key in dump.values:
             dump.values[key] <<= bits
-    return contents(name, "qemu", dump, SPELLED, (x2apic, why))
+    found = contents(name, "qemu", dump, SPELLED, (x2apic, why))
+    return replace(found, remarks=(*found.remarks, *ends))
 
 
 def _numbers(dump: Dump, text: str) -> None:
@@ -167,10 +176,10 @@ def _agrees(word: str, value: int, rest: str) -> None:
         raise ValueError(f"line {word} is {value:#010x} and says {said[0]}")
 
 
-def _lists(dump: Dump, text: str, *, is_cut: bool) -> None:
-    """Take ISR and IRR, and the TMR of what is in them."""
+def _lists(dump: Dump, text: str, *, is_cut: bool) -> list[str]:
+    """Take ISR and IRR, and the TMR of what is in them; return remarks."""
     level = 0
-    whole = set()
+    whole: dict[str, str] = {}
     for found in LIST.finditer(text):
         word = found[1].upper()
         numbers, levels, end = _list(word, text[found.end() :].split(" "))
@@ -185,9 +194,14 @@ def _lists(dump: Dump, text: str, *, is_cut: bool) -> None:
         marked = [f"{n}(level)" if n in levels else f"{n}" for n in numbers]
         shown = " ".join(marked) or "(none)"
         dump.put(word.lower(), bits, f"{word} {shown}")
-        whole.add(word)
-    if whole == {"ISR", "IRR"}:
+        whole[word] = f"{max(numbers, default=0)}" if not rest else ""
+    if whole.keys() == {"ISR", "IRR"}:
         dump.values["tmr"] = level
+    return [
+        f"the text ends with line {word}: vectors above {last} may be missing"
+        for word, last in whole.items()
+        if last
+    ]
 
 
 def _list(word: str, words: list[str]) -> tuple[list[int], list[int], int]:

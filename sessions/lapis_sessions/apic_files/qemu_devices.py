@@ -39,6 +39,12 @@ CHIP: Final = re.compile(
     r"(?![0-9a-f])",
     re.IGNORECASE,
 )
+OTHER: Final = re.compile(
+    r"pic[01]: ?irr=|\(qemu\)|IRQ statistics|dumping local APIC"
+    r"|(?<![a-z0-9])(?:LVT[A-Z0-9]{1,4}|SPIV|ESR|ICR2?|APR|TPR|Timer|ISR) ?[0-9(D]",
+    re.IGNORECASE,
+)
+"""What ends the text of an IOAPIC."""
 LOOSE_CHIP: Final = re.compile(r"pic([01]): ?irr=", re.IGNORECASE)
 STATISTICS: Final = re.compile(
     r"IRQ statistics(?: for ([a-z0-9_-]{1,40}))?: ?"
@@ -64,8 +70,8 @@ def ioapic(text: Pasted) -> tuple[Ioapic | None, list[str]]:
     if len(heads) > 1:
         others = ", ".join(each[1] for each in heads[1:])
         remarks.append(f"{others}: left out, as a machine here has one IOAPIC")
-    chip = LOOSE_CHIP.search(text.flat, head.end(), end)
-    end = end if chip is None else chip.start()
+    other = OTHER.search(text.flat, head.end(), end)
+    end = end if other is None else other.start()
     part = text.flat[head.end() : end]
     is_cut = end == len(text.flat) and not text.is_whole
     entries = _entries(part)
@@ -160,6 +166,11 @@ def counts(text: Pasted) -> list[Line]:
     out = []
     for part in STATISTICS.finditer(text.flat):
         who = (part[1] or "all").lower()
+        follows = text.flat[part.end() : part.end() + 2].strip()
+        if follows[:1].isdigit() or (
+            part.end() == len(text.flat) and not text.is_whole
+        ):
+            raise ValueError(f"the counts of `info irq` of {who} may be cut")
         for row in COUNT.finditer(part[2]):
             pin = int(row[1]) if "ioapic" in who else None
             out.append(Line(row[1], f"of {who}", pin, count=int(row[2])))

@@ -88,22 +88,13 @@ def read(name: str, text: Pasted) -> list[Contents]:
 
 def _contents(name: str, head: re.Match[str], text: str, *, is_cut: bool) -> Contents:
     number = None if head[1] is None else int(head[1])
+    if text.lower().count("timecnt:") > 1:
+        raise ValueError("TimeCnt is there twice: the head of a second APIC is missing")
     dump = Dump(number)
     x2apic, ident = head[2] is not None, int(head[3], 16)
     dump.put("id", ident if x2apic else ident << 24, f"ID:{head[3]}")
     dump.put("version", int(head[4], 16), f"({head[4]})")
-    for label, (key, width) in NAMED.items():
-        found = re.search(
-            re.escape(label) + r" ?([0-9a-z]{1,9})(?![0-9a-z])", text, re.IGNORECASE
-        )
-        if found is None:
-            continue
-        digits = found[1]
-        if not re.fullmatch(r"[0-9a-fA-F]+", digits) or (
-            width and len(digits) != width
-        ):
-            raise ValueError(f"{label.strip()} has no number of {width} digits")
-        dump.put(key, int(digits, 16), f"{label}{digits}")
+    _named(dump, text, is_cut=is_cut)
     _wide(dump, text)
     _lists(dump, text, is_cut=is_cut)
     unknown = []
@@ -121,6 +112,23 @@ def _contents(name: str, head: re.Match[str], text: str, *, is_cut: bool) -> Con
         name, "windows", apic.saved, tuple(remarks), number,
         missing=(*apic.missing, *unknown), shown=shown,
     )  # fmt: skip
+
+
+def _named(dump: Dump, text: str, *, is_cut: bool) -> None:
+    """Take the registers that are a name and a number."""
+    for label, (key, width) in NAMED.items():
+        found = re.search(
+            re.escape(label) + r" ?([0-9a-z]{1,9})(?![0-9a-z])( [0-9a-f]{1,8} Ipi)?",
+            text,
+            re.IGNORECASE,
+        )
+        if found is None or (is_cut and found.end() == len(text)):
+            continue
+        digits = found[1]
+        is_hex = re.fullmatch(r"[0-9a-fA-F]+", digits) is not None
+        if not is_hex or (width and len(digits) != width) or found[2]:
+            raise ValueError(f"{label.strip()} has no number that can be read")
+        dump.put(key, int(digits, 16), f"{label}{digits}")
 
 
 def _wide(dump: Dump, text: str) -> None:
