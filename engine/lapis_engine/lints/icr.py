@@ -11,6 +11,7 @@ from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.destination import CLUSTER, FLAT
 from lapis_engine.apic.regs import DFR_MODEL
 from lapis_engine.cpu.disasm import detailed
+from lapis_engine.cpu.registers import CS
 from lapis_engine.errors import EngineError
 from lapis_engine.lints.state import Finding
 from lapis_engine.lints.traffic import where
@@ -70,10 +71,11 @@ def busy(vm: Vm, memory: dict[str, Any], event: IpiSent) -> Finding | None:
     vcpu = vm.vcpus[event.vcpu]
     if vm.entered != vcpu.id or apic_state.mode(vcpu.apic) != "xapic":
         return None
-    now = (vcpu.retired, vcpu.regs.linear_rip)
+    now = (vcpu.retired, vcpu.regs.rip)
     before = memory.get(str(vcpu.id))
     memory[str(vcpu.id)] = now
-    held = [each for each in vm.interference.held if each.ipi.sender == vcpu.id]
+    flying = vm.interference.held
+    held = [it for it in flying if it.ipi.sender == vcpu.id] if flying else None
     if held:
         ago, why = 0, f"the one to vCPU {held[0].target} is still on its way"
     elif before is None or not _went_straight(vm, vcpu, before, now):
@@ -95,6 +97,8 @@ def _went_straight(
     count = retired - was
     if not 0 < count <= SOON or not 0 < end - begin <= SPAN:
         return False
+    base = vcpu.regs.base(CS)
+    begin, end = base + begin, base + end
     try:
         code = guest_memory.read(vm.memory, vcpu, begin, end - begin)
     except EngineError:

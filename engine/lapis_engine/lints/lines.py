@@ -12,8 +12,6 @@ from lapis_engine.lints.state import Finding
 from lapis_engine.vmm.fabric import PIN_OF_IRQ_0
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lapis_engine.events import (
         Exited,
         Halted,
@@ -87,10 +85,11 @@ def edge_moved(vm: Vm, memory: dict[str, Any], event: PinChanged) -> None:
 
 def edge_awaited(
     vm: Vm, memory: dict[str, Any], event: Halted | Exited
-) -> Iterator[Finding]:
+) -> list[Finding] | None:
     """Find pins that were unmasked after their edge, and are still held."""
     if not memory or vm.ioapic is None:
-        return
+        return None
+    found = []
     for key in list(memory):
         pin = vm.ioapic.pins[int(key)]
         entry = pins.decode(pin.entry)
@@ -104,7 +103,8 @@ def edge_awaited(
             f"is unmasked now: the edge is lost, and the device waits"
         )
         values = (("pin", int(key)), ("vector", entry.vector))
-        yield Finding("edge-lost", event.vcpu, f"pin {key}", text, values)
+        found.append(Finding("edge-lost", event.vcpu, f"pin {key}", text, values))
+    return found
 
 
 # Vectors below 16.

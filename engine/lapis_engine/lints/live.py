@@ -14,7 +14,7 @@ from lapis_engine.lints.state import Finding, FoundAt, LintState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from lapis_engine.events import Logged
+    from lapis_engine.events import Event, Logged
     from lapis_engine.lints.lint import Lint, Rule
     from lapis_engine.vmm.vm import Vm
 
@@ -35,12 +35,14 @@ class Lints:
         self._vm = vm
         self.lints = lints
         """By name, in the order in which they are listed."""
-        self._rules: dict[type, list[tuple[Lint, Rule]]] = {}
+        self._rules: dict[type, list[tuple[Lint, Rule, str | None]]] = {}
+        """By kind of event; the name of the memory that a rule has for itself."""
         for lint in lints.values():
+            name = None if lint.shared else lint.name
             for kind, rule in lint.rules.items():
-                self._rules.setdefault(kind, []).append((lint, rule))
+                self._rules.setdefault(kind, []).append((lint, rule, name))
         found = (rule for kind in MAY_WAIT for rule in self._rules.get(kind, ()))
-        self.can_wait = all(lint.can_wait for lint, _ in found)
+        self.can_wait = all(lint.can_wait for lint, *_ in found)
         """Every rule may be told of accesses later (`Lint.can_wait`)."""
         self.state = LintState()
         vm.on_watch = self._look
@@ -55,36 +57,47 @@ class Lints:
         A rule that fails switches its lint off, which is an event and a part of the
         state: a replay comes to the same.
         """
-        for lint, rule in self._rules[type(logged.event)]:
+        vm, state, event = self._vm, self.state, logged.event
+        for lint, rule, name in self._rules[type(event)]:
             try:
-                for finding in self._found(lint, rule, logged):
-                    self._report(finding, logged.seq)
+                if name is None:
+                    found = rule(vm, state, event)
+                elif name in state.off:
+                    continue
+                else:
+                    found = self._remembering(name, rule, event)
             except LintFailedError as failed:
-                state = self.state
                 state.off = tuple(sorted({*state.off, lint.name}))
-                vcpu = getattr(logged.event, "vcpu", -1)
+                vcpu = getattr(event, "vcpu", -1)
                 text = f"it failed ({failed.what}) and is switched off"
-                self._vm.note(Linted(vcpu, lint.name, text))
-        state = self.state
-        if (state.served or state.spin.on) and self._vm.watch_at is None:
+                vm.note(Linted(vcpu, lint.name, text))
+                continue
+            if found is None:
+                continue
+            for finding in (found,) if isinstance(found, Finding) else found:
+                self._report(finding, logged.seq)
+        if (state.served or state.spin.on) and vm.watch_at is None:
             self._watch()
 
-    def _found(self, lint: Lint, rule: Rule, logged: Logged) -> Iterable[Finding]:
-        state = self.state
-        if lint.shared:
-            found = rule(self._vm, state, logged.event)
-        elif lint.name in state.off:
-            return ()
-        else:
-            memory = state.memory.pop(lint.name, {})
-            try:
-                found = rule(self._vm, memory, logged.event)
-            finally:
-                if memory:
-                    state.memory[lint.name] = memory
-        if isinstance(found, Finding):
-            return (found,)
-        return found or ()
+    def _remembering(
+        self, name: str, rule: Rule, event: Event
+    ) -> Finding | Iterable[Finding] | None:
+        """Call a rule with the memory of its lint, which is kept while there is any.
+
+        A rule that fails leaves it as it was before.
+        """
+        memories = self.state.memory
+        memory = memories.get(name)
+        if memory is None:
+            memory = {}
+            found = rule(self._vm, memory, event)
+            if memory:
+                memories[name] = memory
+            return found
+        found = rule(self._vm, memory, event)
+        if not memory:
+            del memories[name]
+        return found
 
     def _look(self) -> None:
         """Look at what lasts, once a tick."""
