@@ -212,7 +212,7 @@ def test_a_lint_brings_its_severity_and_its_page(
     commands = ("-c", "run", "-c", "lint foo", "-c", "lint --explain foo")
     status, out, _ = ran(capsys, *AP, "--plugin", file, "--json", *commands)
     assert status == 0
-    (found,), (page,) = [json.loads(line)["result"] for line in out.splitlines()][1:]
+    (found,), page = [json.loads(line)["result"] for line in out.splitlines()][1:]
     assert (found["severity"], found["plugin"]) == ("note", "bad")
     assert found["places"][0]["values"].keys() == {"icr"}
     assert page == {

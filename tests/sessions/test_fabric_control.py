@@ -138,7 +138,7 @@ def test_what_there_is_to_read_about_a_lint(opened: Open, done: Do) -> None:
     assert [page["name"] for page in pages] == [
         it["name"] for it in done(session, "lint")
     ]
-    (page,) = done(session, "lint --explain init-level-clear")
+    page = done(session, "lint --explain init-level-clear")
     assert page["severity"] == "warning"
     assert "Interrupt Command Register" in page["why"]
     assert "Hyper-V" in page["where"]

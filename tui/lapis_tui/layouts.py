@@ -52,6 +52,7 @@ class Layout:
 
 BOTTOM = Tabs(("events", "results", "console"))
 DEVICES = Tabs(("timers", "pic", "msi"))
+EVENTS = Tabs(("events", "lints"))
 
 LAYOUTS: Final = (
     Layout("1", "step", "registers, APICs, events", "vcpus", (
@@ -68,9 +69,9 @@ LAYOUTS: Final = (
         Drawn(0, 0, "priority"),
     )),
     Layout("3", "boot", "how each processor comes up", "boot", (
-        Drawn(170, 40, columns("boot", rows("vcpus", "events"), weights=(3, 2))),
-        Drawn(100, 36, rows("boot", "events")),
-        Drawn(0, 0, "boot"),
+        Drawn(170, 40, columns("boot", rows("vcpus", EVENTS), weights=(3, 2))),
+        Drawn(100, 36, rows("boot", EVENTS)),
+        Drawn(0, 0, Tabs(("boot", "lints"))),
     )),
     Layout("4", "requests", "what waits, and what was answered", "requests", (
         Drawn(170, 40, columns("requests", rows("vcpus", "events"), weights=(3, 2))),
@@ -91,8 +92,10 @@ LAYOUTS: Final = (
     )),
     Layout("7", "timeline", "where in its history the machine is", "events", (
         Drawn(150, 30, rows(
-            "time", columns("events", rows("acts", "branches", "notes")))),
-        Drawn(0, 0, rows("time", Tabs(("notes", "acts", "branches")), "events")),
+            "time", columns("events", rows(
+                "acts", "branches", Tabs(("notes", "lints")))))),
+        Drawn(0, 0, rows(
+            "time", Tabs(("notes", "acts", "branches", "lints")), "events")),
     )),
     Layout("8", "terminal", "what the guest prints, and its keyboard", "terminal", (
         Drawn(160, 0, rows(
@@ -126,6 +129,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     "pic": Need(8, 13, 1.0),
     "timers": Need(8, 13, 1.0),
     "msi": Need(5, 9, 0.5),
+    "lints": Need(5, 12, 1.0),
 }
 """Rows of each pane; of those of plug-ins `PLUGGED_NEED`."""
 PLUGGED_NEED: Final = Need(3, 8, 1.0)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 GOODBYE_SECONDS = 5.0
 """How long to wait for a slice to end when the program does."""
+POINTS = frozenset({"break", "delete"})
+"""Commands that bring the breakpoints."""
 PANE_EVENTS = 200
 """Events in a picture, when plug-ins have panes; ours keep their own."""
 SHORT_SECONDS = 0.25
@@ -286,7 +288,7 @@ class Worker:
 def brief(outcome: Outcome) -> str:
     """Return what a key brought in one row: only what is not on the screen anyway."""
     stop = outcome.result
-    if isinstance(stop, list):
+    if isinstance(stop, list) and outcome.command.split()[0] in POINTS:
         return f"breakpoints: {outcome.text.replace(chr(10), ', ')}"
     if not isinstance(stop, dict) or "stop" not in stop:
         return outcome.text

@@ -15,28 +15,29 @@ NAME = Argument("name", "word", required=True, choices=("all",), table="lints")
 SWITCH = Argument("switch", "word", required=True, choices=("on", "off"))
 
 
-def lint(session: Session, bound: Bound) -> list[LintView] | list[LintPage]:
+def lint(session: Session, bound: Bound) -> list[LintView] | list[LintPage] | LintPage:
     """Return the lints with what they have found, or what there is to read of them."""
     name = bound.word("name") or None
-    if "explain" in bound:
-        return lints.pages(session.machine, name)
-    return lints.of(session.machine, name)
-
-
-def _all(session: Session) -> list[LintView]:
-    return lints.of(session.machine)
+    if "explain" not in bound:
+        return lints.of(session.machine, name)
+    pages = lints.pages(session.machine, name)
+    return pages if name is None else pages[0]
 
 
 def lint_on(session: Session, bound: Bound) -> list[LintView]:
     """Switch a lint on, or all."""
-    session.machine.set_lint(bound.word("name"), on=True)
-    return _all(session)
+    return _switched(session, bound, on=True)
 
 
 def lint_off(session: Session, bound: Bound) -> list[LintView]:
     """Switch a lint off, or all."""
-    session.machine.set_lint(bound.word("name"), on=False)
-    return _all(session)
+    return _switched(session, bound, on=False)
+
+
+def _switched(session: Session, bound: Bound, *, on: bool) -> list[LintView]:
+    name = bound.word("name")
+    session.machine.set_lint(name, on=on)
+    return lints.of(session.machine, None if name == "all" else name)
 
 
 def set_isrvec(session: Session, bound: Bound) -> IsrvecView:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lapis_engine.apic import priority
+from lapis_engine.lints.lint import SEVERITIES
 from lapis_sessions.views.apic import vectors
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class LintView:
     plugin: str | None
     """The plug-in that it is of; None for ours."""
     places: tuple[FindingView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A finding beside the lint that it is of."""
+
+    name: str
+    severity: Severity
+    finding: FindingView
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,21 @@ def _finding(vcpu: int, place: str, times: int, told: FoundAt | None) -> Finding
     )  # fmt: skip
 
 
+def found(machine: Machine) -> tuple[FoundRow, ...]:
+    """Return all findings, the gravest first, and of those the oldest."""
+    rows = [
+        FoundRow(view.name, view.severity, finding)
+        for view in of(machine)
+        for finding in view.places
+    ]
+    return tuple(sorted(rows, key=_gravity))
+
+
+def _gravity(row: FoundRow) -> tuple[int, int]:
+    at = row.finding.at
+    return SEVERITIES.index(row.severity), -1 if at is None else at
+
+
 def pages(machine: Machine, name: str | None = None) -> list[LintPage]:
     """Return what there is to read about the lints, or about one."""
     return [
@@ -152,10 +177,10 @@ def isrvec(machine: Machine, number: int) -> IsrvecView:
     )
 
 
-def text(rows: Sequence[LintView | LintPage]) -> str:
+def text(rows: Sequence[LintView | LintPage] | LintPage) -> str:
     """Return the lints, each with the places of its findings, or what to read."""
-    if len(rows) == 1 and isinstance(rows[0], LintPage):
-        return page_text(rows[0])
+    if isinstance(rows, LintPage):
+        return page_text(rows)
     width = max((len(row.name) for row in rows), default=0)
     out = []
     for row in rows:

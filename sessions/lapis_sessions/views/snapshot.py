@@ -16,6 +16,7 @@ from lapis_sessions.views import (
     consoles,
     devices,
     history,
+    lints,
     memory_picture,
     registers,
     why,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from lapis_sessions.views.asked import Requests
     from lapis_sessions.views.devices import DevicesSnapshot
     from lapis_sessions.views.history import History, HistoryAct
+    from lapis_sessions.views.lints import FoundRow
     from lapis_sessions.views.memory_picture import MemoryPicture, MemoryPlace
 
 
@@ -107,6 +109,8 @@ class Snapshot:
     """Acts around the one that is looked at, oldest first, as many as are wanted."""
     devices: DevicesSnapshot | None
     """The devices that interrupt; None where they were not wanted."""
+    lints: tuple[FoundRow, ...] | None
+    """What the lints have found; None unless it is wanted."""
     memory: MemoryPicture | None
     """The memory at the place that was wanted."""
     why: VcpuAnswer | None
@@ -142,6 +146,7 @@ def take(session: Session, wanted: Wanted = EVERYTHING_USUAL) -> Snapshot:
         history=history.take(session),
         acts=history.around(session.timeline, wanted.act, wanted.acts),
         devices=devices.of(machine) if wanted.devices else None,
+        lints=lints.found(machine) if wanted.lints else None,
         memory=_memory(machine, wanted.memory),
         why=_why(session, wanted.why),
     )

@@ -24,6 +24,8 @@ class Wanted:
     """The last events, so many."""
     devices: bool = False
     """The devices that interrupt."""
+    lints: bool = False
+    """What the lints have found."""
     requests: bool = False
     """What is known of each request, and what became of those before."""
     acts: int = 0

@@ -7,6 +7,7 @@ from lapis_tui.panes.branches import BranchesPane
 from lapis_tui.panes.console import ConsolePane
 from lapis_tui.panes.events import EventsPane
 from lapis_tui.panes.ioapic import IoapicPane
+from lapis_tui.panes.lints import LintsPane
 from lapis_tui.panes.memory import MemoryPane
 from lapis_tui.panes.msi import MsiPane
 from lapis_tui.panes.notes import NotesPane
@@ -26,6 +27,6 @@ PANES = (
     VcpusPane, ApicsPane, PendingPane, EventsPane, ConsolePane, ResultsPane,
     TerminalPane, VgaPane, TimePane, BootPane, PriorityPane, ActsPane, NotesPane,
     BranchesPane, RequestsPane, MemoryPane, WalkPane,
-    IoapicPane, PicPane, TimersPane, MsiPane,
+    IoapicPane, PicPane, TimersPane, MsiPane, LintsPane,
 )  # fmt: skip
 """Every pane of ours that a layout may have."""
