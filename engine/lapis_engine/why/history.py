@@ -7,7 +7,7 @@ is of another life, and is left out.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.apic.priority import GRATUITOUS_EOI
 from lapis_engine.apic.regs import VECTORED
@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
 
-NMI_KINDS = (NmiReceived, NmiDelivered)
-ASTRAY = frozenset({"message of a device", "HPET message"})
+NMI_KINDS: Final = (NmiReceived, NmiDelivered)
+ASTRAY: Final = frozenset({"message of a device", "HPET message"})
 """Names of the oddities that such messages are."""
-OWN = (VectorAccepted, VectorRefused, VectorDelivered, VectorEnded)
+PINS: Final = {f"ioapic pin {number}": number for number in range(256)}
+"""Pins by the source of their messages; a device of a plug-in names its own freely."""
+OWN: Final = (VectorAccepted, VectorRefused, VectorDelivered, VectorEnded)
 
 
 @dataclass(slots=True)
@@ -98,9 +100,9 @@ class History:
 def told(machine: Machine, number: int, vector: int, *, nmi: bool) -> History:
     """Return what the history has about a vector (with `nmi`, the NMI)."""
     found = History(number, vector, nmi, is_cut=machine.log.first_seq > 0)
-    takes: dict[type, Callable[[History, Logged, Any], None]] = dict(_TAKES)
+    takes = _TAKES.get
     for logged in machine.log.last(KEPT):
-        take = takes.get(type(logged.event))
+        take = takes(type(logged.event))
         if take is not None:
             take(found, logged, logged.event)
     return found
@@ -122,10 +124,9 @@ def _sent(it: History, logged: Logged, event: IpiSent) -> None:
 
 
 def _message(it: History, logged: Logged, event: MessageSent) -> None:
-    if event.source.startswith("ioapic pin "):
-        rises = it.rises.get(int(event.source[11:]))
-        if rises and rises[-1].at == logged.at:
-            rises.pop()
+    rises = it.rises.get(PINS.get(event.source, -1))
+    if rises and rises[-1].at == logged.at:
+        rises.pop()
     if carries(it, event.mode, event.vector):
         it.sent.append(logged)
 
@@ -193,7 +194,7 @@ def _begin(it: History, logged: Logged) -> None:
     it.own, it.fired, it.timer, it.since = [], [], None, logged.at
 
 
-_TAKES: dict[type, Callable[[History, Logged, Any], None]] = {
+_TAKES: Final[dict[type, Callable[[History, Logged, Any], None]]] = {
     **dict.fromkeys(OWN, _own),
     **dict.fromkeys(NMI_KINDS, _nmi),
     ExtIntDelivered: _own,
