@@ -40,6 +40,7 @@ ZERO: Final = bytes(PAGE)
 LARGEST_HEAD: Final = 16 * MIB
 LARGEST_RUN: Final = 1 * MIB
 """Bytes of RAM that are packed together."""
+BLANK_RUN: Final = bytes(LARGEST_RUN)
 LARGEST_ROM: Final = 16 * MIB
 
 Piece = tuple[int, int, bytes]
@@ -55,6 +56,9 @@ def runs(first: int, data: bytes) -> Iterator[Piece]:
     """Yield what of `data`, whole pages from address `first`, is not zero, packed."""
     at = 0
     while at < len(data):
+        if data[at : at + LARGEST_RUN] == BLANK_RUN:  # most of it, as a rule
+            at += LARGEST_RUN
+            continue
         if _is_blank(data, at):
             at += PAGE
             continue
