@@ -1,6 +1,6 @@
 """Call frames of 32-bit code, against what readelf says and a shadow of the stack.
 
-The files are `tests/fixtures/symbols/frames32-*.elf`, assembled by GNU as from
+The files are `tests/fixtures/frames/frames32-*.elf`, assembled by GNU as from
 `frames32.s`; beside each stands what `readelf --debug-dump=frames-interp` says of it.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lapis_sessions.session import Session
     from lapis_sessions.symbols.cfi import FrameRow
 
-FOLDER = Path(__file__).parents[1] / "fixtures" / "symbols"
+FOLDER = Path(__file__).parents[1] / "fixtures" / "frames"
 KINDS = ["eh", "debug"]
 START, END = 0x20_0000, 0x20_003C
 TEXT = bytes.fromhex(
