@@ -1,8 +1,11 @@
 """What `why` answers as a whole: verdicts, places and sentences."""
 
+from collections.abc import Callable
+
 import pytest
 from rigs.why_states import (
     BIT,
+    IDS,
     asking,
     broken_bring_up,
     halted,
@@ -70,9 +73,52 @@ def test_all_that_holds_a_vector_back_is_in_the_sentence() -> None:
     assert found.text == (
         "vector 0x31 is in the IRR of vCPU 0 and waits: vector 0x31 is class 3; PPR is "
         "0x60 because TPR is 0x60: class 3 is not above class 6; RFLAGS is 0x2: IF "
-        "(bit 9) is 0; vector 0x51 is in the IRR too, and higher: it goes first"
+        "(bit 9) is 0, and it spins at 0x10000 and looks at nothing: with IF=0 only "
+        "NMI or INIT ends it; vector 0x51 is in the IRR too, and higher: it goes first"
     )
     assert [reason.rule for reason in found.reasons] == ["class", "if", "higher-vector"]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "rule"), [(panicked, "panic"), (powered_off, "suspended")]
+)
+def test_a_machine_that_has_stopped_is_told_before_who_could_send(
+    stopped: Callable[[], Machine], rule: str
+) -> None:
+    m = stopped()
+    m.vcpus[1].apic.lvt_timer = 0x1_0035
+    found = why_vector.irq(m, 0x35, 1)
+    assert [reason.rule for reason in found.reasons] == [rule, "lvt-mask"]
+    assert found.text.endswith(found.reasons[0].text)
+
+
+def test_what_became_of_a_vector_is_told_before_that_the_machine_stopped_since() -> (
+    None
+):
+    m = rig()
+    m.vcpus[1].apic.svr = 0xFF
+    m.send_ipi(0, IDS[1] | 0x4035)
+    m.vm.suspend("poweroff", 0, "isa-debug-exit", 1)
+    rules = [reason.rule for reason in why_vector.irq(m, 0x35, 1).reasons]
+    assert rules[:2] == ["refused", "suspended"]
+
+
+@pytest.mark.parametrize(
+    ("dfr", "words"),
+    [
+        (0xFFFF_FFFF, "MDA 0x10 & its LDR 0x20 is 0x00"),
+        (0x0FFF_FFFF, "0x1 is not its cluster 0x2"),
+    ],
+)
+def test_an_icr_that_names_another_says_by_which_rule(dfr: int, words: str) -> None:
+    """As in a dump, which has the ICR and none of the events."""
+    m = rig()
+    apic = m.vcpus[1].apic
+    apic.dfr, apic.ldr = dfr, 0x2000_0000
+    m.vcpus[0].apic.icr = 0x1000_0000_0000_4835
+    (first, *_) = why_vector.irq(m, 0x35, 1).reasons
+    assert first.rule == "destination"
+    assert words in first.text
 
 
 @pytest.mark.parametrize("vector", [-1, 0x100])

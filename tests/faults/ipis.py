@@ -99,7 +99,10 @@ def high_too_late(*, sound: bool, vector: int, ap: int, lowest: bool) -> Scene:
     )
     code = "\n".join(halves if sound else halves[::-1])
     guest = between(f"mov dword [ICR_HIGH], {3 - ap << 24:#x}\n{code}")
-    return scene(guest, (vector, ap), "elsewhere", (f"vCPU {3 - ap}",))
+    return scene(
+        guest, (vector, ap), "elsewhere",
+        (f"vCPU {3 - ap}", "upper half of the ICR", ap << 24),
+    )  # fmt: skip
 
 
 # Logical destinations, of xAPIC mode.

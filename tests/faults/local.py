@@ -14,7 +14,7 @@ def software_disabled(*, sound: bool, on: int, vector: int, x2apic: bool) -> Sce
     code = f"put _SVR, {svr:#x}\n {to(on, vector)}"
     return Scene(
         on_vcpu(on, code), f"irq why {vector:#x} {on}", "refused",
-        ("SVR", 0xFF, vector, "refused"), on + 1, x2apic,
+        ("SVR", 0xFF, vector, "refused", "bit 8"), on + 1, x2apic,
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def spins_with_if_clear(*, sound: bool, on: int, vector: int, x2apic: bool) -> S
     code = f"{'sti' if sound else 'cli'}\n install {vector:#x}, counting"
     return Scene(
         on_vcpu(on, f"{code}\n {to(on, vector)}\n {SPIN}"),
-        f"irq why {vector:#x} {on}", "if", ("IF", vector), on + 1, x2apic,
+        f"irq why {vector:#x} {on}", "if", ("IF", vector, "spins"), on + 1, x2apic,
     )  # fmt: skip
 
 

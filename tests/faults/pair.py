@@ -124,7 +124,7 @@ def edge_in_elcr(*, sound: bool, base: int, line: int, x2apic: bool) -> Scene:
 
 
 def not_extint(*, sound: bool, base: int, line: int, entry: int, x2apic: bool) -> Scene:
-    more = "" if sound else f"put LVT_LINT0, {entry:#x}"
+    more = "" if sound else f"install 0x31, counting\nput LVT_LINT0, {entry:#x}"
     guest = paired(base, line, more=more, x2apic=x2apic)
     return scene(guest, vector_of(base, line), "lint0", ("LINT0", entry), raised(line))
 

@@ -53,7 +53,7 @@ def test_a_seed_chooses_the_same_again_and_another_does_not() -> None:
     [
         ({"rule": "shadow"}, "if and not shadow is told"),
         ({"names": ("IF", 0x99)}, "0x99 is not named"),
-        ({"names": ("NMI",)}, "NMI is not named"),
+        ({"names": ("ExtINT",)}, "ExtINT is not named"),
         ({}, "if is told without the fault"),
     ],
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.events import (
     ExtIntDelivered,
     LvtFired,
@@ -23,15 +24,16 @@ from lapis_engine.why.reason import Reason, allows, blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lapis_engine.apic.state import ApicState
     from lapis_engine.events import Logged
     from lapis_engine.why.history import History
 
 DELIVERED: Final = (VectorDelivered, ExtIntDelivered, NmiDelivered)
 
 
-def fates(it: History) -> Iterator[Reason]:
+def fates(it: History, apic: ApicState) -> Iterator[Reason]:
     """Yield what happened to a vector that is nowhere now, the worst first."""
-    yield from _refused(it)
+    yield from _refused(it, apic)
     yield from _in_vain(it)
     if it.lost is not None and it.last(*DELIVERED) is None:
         came, cleared = it.lost
@@ -48,7 +50,7 @@ def _source(logged: Logged) -> str:
     return f" from {event.source}" if isinstance(event, VectorAccepted) else ""
 
 
-def _refused(it: History) -> Iterator[Reason]:
+def _refused(it: History, apic: ApicState) -> Iterator[Reason]:
     """Yield the refusal of the vector, if nothing was accepted after it."""
     last = it.last(VectorAccepted, VectorRefused)
     if last is None or not isinstance(last.event, VectorRefused):
@@ -59,6 +61,8 @@ def _refused(it: History) -> Iterator[Reason]:
         f"it was refused when it came from {last.event.source}: {last.event.why} "
         f"(at {last.at:,} ns{often})"
     )
+    if not apic.svr & SVR_ENABLED:
+        text += f"; SVR is {apic.svr:#x} still: bit 8, which enables it, is 0"
     yield blocks("refused", text, vector=it.vector, at=last.at, count=count)
 
 

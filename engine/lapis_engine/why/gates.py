@@ -28,13 +28,14 @@ def gates(machine: Machine, vcpu: Vcpu) -> list[Reason]:
 
     Rules of `FIRST` only come before what was asked about: the vCPU runs.
     """
-    return [*_machine(machine), *_vcpu(machine, vcpu)]
+    return [*stopped(machine), *_vcpu(machine, vcpu)]
 
 
 FIRST: Final = frozenset({"exit-first", "init-first"})
 
 
-def _machine(machine: Machine) -> Iterator[Reason]:
+def stopped(machine: Machine) -> Iterator[Reason]:
+    """Yield that the whole machine stands for good, of which no source is spared."""
     vm = machine.vm
     if vm.panic is not None:
         yield blocks("panic", f"the host has panicked: {vm.panic.text}")

@@ -25,7 +25,7 @@ HAPPENED: Final = (
     "timer-disarmed", "tmr-cleared",
 )  # fmt: skip
 """What became of it, with the event or the write that did it."""
-REFUSES: Final = ("svr", "apicbase", "illegal-vector")
+REFUSES: Final = ("panic", "suspended", "svr", "apicbase", "illegal-vector")
 """Whoever sends it."""
 PRESENT: Final = (
     "isa-line-0", "lvt-mask", "ioapic-mask", "pic-spurious", "pic-in-service",

@@ -62,7 +62,7 @@ def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
         *_pins(machine, vcpu, it),
         *(() if nmi else pic_inputs.inputs(vm, vcpu, it)),
         *_elsewhere(vm, vcpu, vector),
-        *fates.fates(it),
+        *fates.fates(it, vcpu.apic),
         *traffic.sent(machine, vcpu, it),
     ]
     yield from named

@@ -15,6 +15,7 @@ from lapis_engine.events import (
     VectorAccepted,
     VectorRefused,
 )
+from lapis_engine.units import MASK32
 from lapis_engine.vmm import fabric
 from lapis_engine.why import destination, fates, history
 from lapis_engine.why.reason import Reason, allows, blocks
@@ -22,6 +23,7 @@ from lapis_engine.why.reason import Reason, allows, blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lapis_engine.apic.icr import Ipi
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
@@ -95,12 +97,26 @@ def _way(vm: Vm, it: History, event: IpiSent | MessageSent) -> str:
     ipi = apic_icr.decode(event.icr, x2apic=x2apic, sender=event.vcpu)
     if it.vcpu in fabric.destinations(vm, ipi):
         return ", where it was not to be found then"
-    rule = destination.way(vm, vm.vcpus[it.vcpu], ipi, reached=False)
     whom = "" if ipi.shorthand != "none" else f", {event.text.rpartition(', ')[2]}"
+    return f"{whom} ({_past(vm, it, ipi)}){_high_later(vm, event)}"
+
+
+def _past(vm: Vm, it: History, ipi: Ipi) -> str:
+    """Say by which rule an IPI goes past this vCPU."""
+    rule = destination.way(vm, vm.vcpus[it.vcpu], ipi, reached=False)
     if rule.rule != "physical-id":
-        return f"{whom} ({rule.text})"
+        return rule.text
     ids = ", ".join(f"{apic_state.apic_id(v.apic):#x}" for v in vm.vcpus)
-    return f"{whom} (the APIC ids are {ids})"
+    return f"the APIC ids are {ids}"
+
+
+def _high_later(vm: Vm, sent: IpiSent) -> str:
+    """Say that the upper half of the ICR was written after the IPI had gone."""
+    icr = vm.vcpus[sent.vcpu].apic.icr
+    high = icr >> 32
+    if icr & MASK32 != sent.icr & MASK32 or high == sent.icr >> 32:
+        return ""
+    return f"; the upper half of the ICR, {high:#x} now, was written after that"
 
 
 def _icrs(vm: Vm, vcpu: Vcpu, it: History, known: int) -> Iterator[Reason]:
@@ -118,8 +134,9 @@ def _icrs(vm: Vm, vcpu: Vcpu, it: History, known: int) -> Iterator[Reason]:
         if why is not None:
             yield blocks("dropped", f"{head}, but {why}", about, icr=icr)
         elif not reached:
-            text = f"{head} and goes to nobody ({words})"
+            text = f"{head} and goes to nobody ({words}; {_past(vm, it, ipi)})"
             yield blocks("destination", text, about, icr=icr)
         elif vcpu.id not in reached:
             names = ", ".join(f"vCPU {number}" for number in reached)
-            yield blocks("elsewhere", f"{head} and goes to {names}", about, icr=icr)
+            text = f"{head} and goes to {names} ({_past(vm, it, ipi)})"
+            yield blocks("elsewhere", text, about, icr=icr)

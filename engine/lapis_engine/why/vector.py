@@ -6,13 +6,14 @@ Priorities", "Masking Maskable Hardware Interrupts", "Handling Multiple NMIs".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.apic.regs import SVR_ENABLED
 from lapis_engine.boot.image import SavedEntry
 from lapis_engine.errors import EngineError
+from lapis_engine.vmm import run_state
 from lapis_engine.why import (
     eoi,
     fates,
@@ -24,6 +25,7 @@ from lapis_engine.why import (
     sources,
     unknown,
 )
+from lapis_engine.why.causes import spins
 from lapis_engine.why.reason import Reason, allows, blocks, sentence
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
         head = f"{name}, spurious as the 8259 has nothing to serve, is the next ExtINT"
         head = f"{head} of vCPU {number}"
     if where == "nowhere":
-        rows = ranking.absent(sources.sources(machine, vcpu, story))
+        found = [*gates.stopped(machine), *sources.sources(machine, vcpu, story)]
+        rows = ranking.absent(found)
         head = f"no NMI is pending on vCPU {number}" if vector == NMI else head
         verdict, text = "absent", f"{head}: {rows[0].text}" if rows else head
     else:
@@ -152,12 +155,25 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
         yield from gates.extint_first(vm, vcpu)
         yield from _by_priority(machine, vcpu, vector)
     if not it.is_alone:
-        yield from gates.masks(vcpu)
+        yield from _masks(machine, vcpu)
     if where != "pic":
         yield from fates.came(it)
         yield from fates.merged(it)
         yield from _beside(vcpu.apic)
         yield from sources.waiting_pins(machine, vcpu, it)
+
+
+def _masks(machine: Machine, vcpu: Vcpu) -> Iterator[Reason]:
+    """Yield what holds off all interrupts, and where it does so for ever."""
+    for reason in gates.masks(vcpu):
+        found = spins.spins(machine, vcpu, hex) if _may_spin(vcpu, reason) else None
+        where = "" if found is None else f", and {found.reason.text}"
+        yield replace(reason, text=f"{reason.text}{where}")
+
+
+def _may_spin(vcpu: Vcpu, reason: Reason) -> bool:
+    runs = not vcpu.halted and run_state.can_run(vcpu.run_state)
+    return runs and reason.rule == "if"
 
 
 def _nmi_blocking(vcpu: Vcpu) -> Iterator[Reason]:
