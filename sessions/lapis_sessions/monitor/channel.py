@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 16 * MIB
 """Bytes of an answer with the events before it; `info mtree -f` takes about 50 KiB."""
+TEXT: Final = 64 << 10
+"""Letters of what a command of the human monitor prints, unless it is a map."""
 MOST_EVENTS: Final = 10_000
 """Events before an answer."""
 PIECE: Final = 1 << 16
@@ -147,12 +149,17 @@ class Channel:
             return found["return"]
         raise self._bad(name, f"has sent {MOST_EVENTS:,} events and no answer")
 
-    def human(self, line: str, cpu: int | None = None) -> str:
-        """Return what a command of the human monitor prints, for a processor."""
+    def human(self, line: str, cpu: int | None = None, most: int = TEXT) -> str:
+        """Return what a command of the human monitor prints, for a processor.
+
+        It is refused when it has more than `most` letters.
+        """
         about = {} if cpu is None else {"cpu-index": cpu}
         text = self.command("human-monitor-command", **{"command-line": line}, **about)
         if not isinstance(text, str):
             raise self._bad(line, f"has answered {quoted(str(text), 60)} and no text")
+        if len(text) > most:
+            raise self._bad(line, f"has answered with more than {most:,} letters")
         return text.replace("\r\n", "\n")
 
     def _deadline(self) -> float:

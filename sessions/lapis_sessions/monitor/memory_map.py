@@ -20,8 +20,15 @@ ROW: Final = re.compile(
 )
 RAM: Final = frozenset({"ram", "nv-ram"})
 ROM: Final = frozenset({"rom", "romd", "nv-rom", "nv-romd"})
+LARGEST_MAP: Final = 4 * MIB
+"""Letters of the text."""
+LONGEST_ROW: Final = 400
+MOST_ROWS: Final = 4096
+FEW: Final = 8
+"""Pieces of memory that are told one by one."""
 LOW: Final = 1 * MIB
 """Below it ROM and RAM alternate."""
+SHADOWED: Final = 0xC_0000
 VGA: Final = range(0xA_0000, 0xC_0000)
 
 
@@ -78,7 +85,10 @@ def layout(text: str) -> Layout:
         raise MonitorError(f"info mtree has ROMs of more than {LARGEST_ROM >> 20} MiB")
     used = {*taken, *below, *above, *roms}
     rest = [it for it in rows if it.kind in RAM | ROM and it not in used]
-    said = [f"memory of a device: {each.text}" for each in rest]
+    said = [f"memory of a device: {each.text}" for each in rest[:FEW]]
+    if len(rest) > FEW:
+        said.append(f"memory of devices: {len(rest) - FEW} more")
+    said += _from_rom(taken)
     if high and end < ram.HOLE:
         said.append(
             f"RAM below 4 GiB ends at {end:#x} there and at {ram.HOLE:#x} here: there "
@@ -87,6 +97,17 @@ def layout(text: str) -> Layout:
     memory = (ram.HOLE if high else end) + high
     pieces = tuple(_joined([*taken, *below, *above]))
     return Layout(memory, end + high, pieces, tuple(roms), tuple(said))
+
+
+def _from_rom(low: list[Stretch]) -> list[str]:
+    """Say where a chipset shows ROM below 1 MiB, as before firmware has copied it."""
+    main = low[0].name if low else ""
+    found = [each for each in low if each.name != main and each.first >= SHADOWED]
+    if not found:
+        return []
+    names = ", ".join(dict.fromkeys(quoted(each.name, 40) for each in found[:4]))
+    where = f"that from {found[0].first:#x} on ROM is read ({names})"
+    return [f"{where}: it is in RAM here, as if it had been copied there"]
 
 
 def _check(end: int, *, has_more: bool) -> None:
@@ -110,8 +131,11 @@ def _rows(text: str) -> list[Stretch]:
         raise MonitorError(f"info mtree has {len(views)} views of memory, and not one")
     found: list[Stretch] = []
     _, _, rows = views[0].partition("Root memory region: ")
-    for line in rows.partition("\n\n")[0].splitlines()[1:]:
-        row = ROW.fullmatch(line)
+    lines = rows.partition("\n\n")[0].splitlines()[1:]
+    if len(lines) > MOST_ROWS:
+        raise MonitorError(f"info mtree has {len(lines):,} rows of memory")
+    for line in lines:
+        row = ROW.fullmatch(line) if len(line) <= LONGEST_ROW else None
         if row is None:
             raise MonitorError(f"info mtree has the line {quoted(line)}")
         first, last, kind, name = row.groups()

@@ -88,7 +88,9 @@ def read(text: str, timeout: float, *, pause: bool, cpu: str) -> Read:
         channel.events.clear()
         source = f"{channel.version}, {_machine(channel)}"
         count = _cpus(channel)
-        layout = memory_map.layout(channel.human("info mtree -f"))
+        layout = memory_map.layout(
+            channel.human("info mtree -f", most=memory_map.LARGEST_MAP)
+        )
         _check_size(channel, layout)
         memory.check_room(layout, room)
         found = _state(channel, source, count)
