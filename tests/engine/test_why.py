@@ -196,7 +196,7 @@ CASES = tuple(Case(*row) for row in (
     ("lint0", True, "with its APIC off only the BSP takes INTR", {"irq": 4},
      lambda: irq(lint0(0x700), 0x24, 1)),
     # Why a vCPU does not run, and what would wake it.
-    ("halted", True, "it is halted at 0x10000 and waits for an interrupt: none is",
+    ("no-source", True, "it is halted at 0x10000 and waits for an interrupt: none is",
      {"rflags": 0x202},
      lambda: why(halted(rig()))),
     ("halted-if0", True, "it is halted at 0x10000 with IF=0 (RFLAGS is 0x2): only NMI",

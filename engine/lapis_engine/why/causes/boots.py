@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lapis_engine.apic import icr
 from lapis_engine.apic import state as apic_state
+from lapis_engine.explain.moments import moment
 from lapis_engine.vmm import run_state, unreached
 from lapis_engine.why import last_command
 from lapis_engine.why.causes.fates import GOOD, MODE_WORDS
@@ -75,9 +76,9 @@ def _waits(known: Fates) -> list[Reason]:
 
 
 def _stopped(init: MessageFate, *, came: bool) -> Reason:
-    text = f"INIT from {init.source} stopped it while it ran"
+    text = f"INIT at {moment(init.at)} from {init.source} stopped it while it ran"
     tail = ", and no SIPI was sent to it since" if came else ""
-    return blocks("init-again", f"{text}; {init.text}{tail}", at=init.at)
+    return blocks("init-again", f"{text}{tail}", at=init.at)
 
 
 def _failed(known: Fates, mode: str) -> list[MessageFate]:

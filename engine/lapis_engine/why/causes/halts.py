@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lapis_engine.why.causes.spins import Place
 
 HLT: Final = b"\xf4"
+FOR_OTHERS: Final = frozenset({"elsewhere", "excludes-self"})
+"""Fates of what need not have been for it at all."""
 TIMED: Final = frozenset({"timer", "device-timer", "delayed"})
 """Rules of what is sure to come."""
 
@@ -27,7 +29,8 @@ def halts(machine: Machine, it: Vcpu, known: Fates, place: Place) -> list[Reason
     """Return why it stays in HLT, the cause first."""
     where = place(_hlt(machine, it))
     if not it.regs.interrupts:
-        return [*wrong_page(known), _masked(it, where), *_in_vain(it, known)]
+        near, far = _nmis(known)
+        return [*wrong_page(known), *near, _masked(it, where), *_in_vain(it), *far]
     found = _held(it, known)
     ways = [way for way in wakes.wakes(machine, it) if way.rule in TIMED]
     soonest = min(ways, key=lambda way: way.values["left"], default=None)
@@ -37,7 +40,7 @@ def halts(machine: Machine, it: Vcpu, known: Fates, place: Place) -> list[Reason
         found.append(allows("halted", f"{head}: {soonest.text}", rflags=rflags))
         return found
     text = f"{head}: none is pending, and no timer is armed that would bring one"
-    found.append(blocks("halted", text, rflags=rflags))
+    found.append(blocks("no-source", text, rflags=rflags))
     return found
 
 
@@ -60,16 +63,21 @@ def _masked(it: Vcpu, where: str) -> Reason:
     return blocks("halted-if0", text, rflags=rflags)
 
 
-def _in_vain(it: Vcpu, known: Fates) -> list[Reason]:
-    """Return what came or was sent meanwhile, and does not wake it."""
+def _nmis(known: Fates) -> tuple[list[Reason], list[Reason]]:
+    """Return the NMI that should have woken it, and one that was for another."""
+    nmi = known.missed.get("nmi")
+    if nmi is None:
+        return [], []
+    return ([], [nmi.reason]) if nmi.fate in FOR_OTHERS else ([nmi.reason], [])
+
+
+def _in_vain(it: Vcpu) -> list[Reason]:
+    """Return what is pending, and does not wake it."""
     out = []
     waiting = priority.highest(it.apic.irr)
     if waiting >= 0:
         text = f"vector {waiting:#04x} is in its IRR, and waits for IF"
         out.append(blocks("if", text, vector=waiting))
-    nmi = known.missed.get("nmi")
-    if nmi is not None:
-        out.append(nmi.reason)
     if it.nmi_pending and it.nmi_blocked:
         text = "an NMI is pending, and waits for the IRET of the NMI handler"
         out.append(blocks("nmi-blocking", text))
@@ -98,6 +106,6 @@ def _held(it: Vcpu, known: Fates) -> list[Reason]:
     if known.refused is not None:
         out.append(known.refused.reason)
     missed = known.missed.get("fixed")
-    if missed is not None:
+    if missed is not None and missed.fate not in FOR_OTHERS:
         out.append(missed.reason)
     return out

@@ -119,8 +119,8 @@ def _hint(vm: Vm, it: Vcpu, ipi: Ipi) -> str:
         return "; in x2APIC mode everyone is 0xffffffff, and not 0xff"
     if ipi.x2apic and high == own << XAPIC_ID and own:
         return f"; in x2APIC mode the id is in bits 63:32, so {own:#x} is not shifted"
-    if not ipi.x2apic and own and high & 0xFF_FFFF == own and not ipi.destination:
-        return f"; in xAPIC mode the id is in bits 63:56, so it is {own << 56:#x}"
+    if not ipi.x2apic and own and not ipi.destination:
+        return "; in xAPIC mode the id is in bits 63:56 of the ICR, and they were 0"
     if ipi.logical and ipi.destination == own:
         return f"; {own:#x} is the APIC id of vCPU {it.id}, and bit 11 makes it logical"
     logical = apic_state.logical_id(it.apic)

@@ -44,8 +44,9 @@ def start(machine: Machine, it: Vcpu, known: Fates) -> Reason | None:
     what = _nothing(seen)
     if what is None:
         return None
-    text = f"{sipi} started it at {seen.start:#x}, where there is {what}"
-    rule = "zero-page" if seen.page[:ENTRY] == bytes(ENTRY) else "no-code"
+    text = f"{sipi} started it at {seen.start:#x}, where there is {what}, and no code"
+    is_zero = seen.page[:ENTRY] == bytes(ENTRY) and seen.start not in VIDEO
+    rule = "zero-page" if is_zero else "no-code"
     return Reason(rule, text, values, blocks=True)
 
 

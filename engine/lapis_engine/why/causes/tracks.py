@@ -291,8 +291,10 @@ class Tracks:
             self.astray[mode] = Track(mode, logged, fate=fate)
 
     def _halted(self, logged: Logged) -> None:
+        """Forget what could not have woken it from this HLT."""
         if logged.event.vcpu == self.vcpu:
             self.passed.pop("fixed", None)
+            self.passed.pop("nmi", None)
 
     def _vector(self, logged: Logged) -> None:
         event = logged.event
