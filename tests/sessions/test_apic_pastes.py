@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from lapis_engine.replay.digest import Digester
+from lapis_engine.saved.lapic import RecordError
+from lapis_plugins.host import discover
 from lapis_sessions.apic_files import reading
 from lapis_sessions.apic_files.contents import Chip, Contents
 from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
+from lapis_sessions.recording.format import reader
+from lapis_sessions.recording.play import replaying
 from lapis_tui.cli import apic as cli
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from lapis_sessions.session import Session
+
+    Open = Callable[..., Session]
+    Do = Callable[[Session, str], Any]
+    Refuse = Callable[[Session, str], str]
 
 FIXTURES: Final = Path(__file__).parents[1] / "fixtures" / "apics"
 ORACLES: Final = sorted(FIXTURES.glob("*.toml"))
@@ -24,6 +36,7 @@ FIELDS: Final = {
     "timer_divide": "vlp_dcr_timer",
 }  # fmt: skip
 """Registers whose field in the record is called otherwise."""
+IOAPIC: Final = {"version": 0x20, "id": 0, "select": 0, "count": 24}
 Captured = pytest.CaptureFixture[str]
 
 
@@ -162,3 +175,127 @@ def test_what_a_machine_becomes_is_what_was_read(
             wanted["imr"], wanted["isr"], wanted["elcr"],
         )  # fmt: skip
         assert got.base == wanted.get("base", 0)
+
+
+# Into a session, and out of the ordinary.
+
+
+def test_a_session_that_is_there_for_itself_takes_all_that_it_has_room_for(
+    opened: Open, done: Do
+) -> None:
+    session = opened()
+    before = session.machine.vm.unknown
+    view = done(session, f"apic import {FIXTURES / 'qemu-two-cpus.txt'}")
+    assert (view["vcpu"], view["also"]) == (0, [1])
+    assert [done(session, f"apic {n}")["ldr"] for n in (0, 1)] == [1 << 24, 2 << 24]
+    view = done(session, f"apic import {FIXTURES / 'qemu-pic-beside.txt'} --vcpu 1")
+    assert view["vcpu"] == 1
+    assert "also" not in view
+    pins = done(session, "ioapic")["pins"]
+    assert pins[9]["entry"] == 0x0100_0000_0000_C025
+    pair = session.machine.vm.pic
+    assert pair is not None
+    assert pair.master.base == 0x30
+    # It is a machine that is known, and stays one.
+    assert session.machine.vm.unknown == before == ()
+
+
+def test_of_several_one_is_taken_or_none(
+    opened: Open, done: Do, refused: Refuse
+) -> None:
+    session = opened()
+    path = FIXTURES / "qemu-two-cpus.txt"
+    assert done(session, f"apic import {path} --vcpu 1")["vcpu"] == 1
+    assert "has the APICs of CPUs 0, 1, and none of 2" in refused(
+        session, f"apic import {path} --vcpu 2"
+    )
+
+
+def test_nothing_is_put_when_the_second_does_not_fit(
+    opened: Open, refused: Refuse, tmp_path: Path
+) -> None:
+    session = opened()
+    path = tmp_path / "paste"
+    text = (FIXTURES / "qemu-two-cpus.txt").read_text()
+    path.write_text(text.replace("CPU 1 ", "CPU 7 "))
+    digester = Digester(session.machine)
+    before = digester.digest()
+    assert "there is no vCPU 7" in refused(session, f"apic import {path}")
+    assert digester.digest() == before
+
+
+def test_a_format_may_be_named(opened: Open, done: Do, refused: Refuse) -> None:
+    session = opened()
+    path = FIXTURES / "hyperdbg-ioapic.txt"
+    view = done(session, f"apic import {path} --format hyperdbg")
+    assert view["format"] == "hyperdbg"
+    said = refused(session, f"apic import {path} --format qemu")
+    assert "is not the text of QEMU's" in said
+    said = refused(session, f"apic import {path} --format bochs")
+    assert "there is no format 'bochs': lapis-apic, qemu, linux" in said
+
+
+def test_two_formats_of_one_thing_are_for_the_user_to_choose(
+    opened: Open, refused: Refuse, tmp_path: Path
+) -> None:
+    path = tmp_path / "paste"
+    both = (FIXTURES / name for name in ("qemu-stuck.txt", "linux-2.4.txt"))
+    path.write_text("\n".join(each.read_text() for each in both))
+    said = refused(opened(), f"apic import {path}")
+    assert "has APICS in format qemu and in format linux: choose one" in said
+
+
+def test_a_recording_of_what_was_opened_from_a_file_replays(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    path, file = FIXTURES / "linux-dmesg.txt", tmp_path / "x.lapis"
+    commands = ("-c", f"record start {file}", "-c", "step", "-c", "record stop")
+    assert main(["apic", "import", str(path), *commands]) == 0
+    capsys.readouterr()
+    recording = reader.read(str(file))
+    verbs = [row.verb for row in recording.last.acts]
+    assert verbs == ["import_system", "import_apic", "step"]
+    again = replaying.session_of(recording, discover().extensions)
+    assert replaying.verify(again, recording).divergence is None
+    assert again.machine.vm.ioapic is not None
+    assert again.machine.vm.ioapic.pins[11].entry == 0x0200_0000_0000_E03B
+    assert "vcpu1" in again.machine.vm.unknown
+
+
+@pytest.mark.parametrize(
+    ("saved", "why"),
+    [
+        ([], "BAD_VALUE: it must be an object"),
+        ({"apic": {}}, "apic: UNKNOWN"),
+        ({"unknown": ["x y"]}, "unknown: BAD_VALUE: 'x y' is no name"),
+        ({"unknown": "vcpu0"}, "unknown: BAD_VALUE: it must be a list"),
+        ({"ioapic": {"version": 17}}, "ioapic.id: BAD_VALUE: None is not 0 to"),
+        (IOAPIC | {"pins": [[24, 0, 0]]}, "ioapic.pins: BAD_VALUE: 24 is not 0 to"),
+        (IOAPIC | {"pins": [[1, 1 << 64, 0]]}, "ioapic.pins[1]: BAD_VALUE"),
+        (IOAPIC | {"pins": [[1, 0, 0], [1, 0, 0]]}, "pin 1 is twice"),
+        (IOAPIC | {"pins": [[1, 0]]}, "three numbers for each"),
+        ({"8259": {"master": {}}}, "it must have master and slave"),
+        ({"8259": {"master": {}, "slave": {}}}, "8259.master.irr: BAD_VALUE"),
+    ],
+)
+def test_what_cannot_be_put_beside_an_apic_names_it(
+    opened: Open, saved: Any, why: str
+) -> None:
+    machine = opened().machine
+    if isinstance(saved, dict) and "pins" in saved:
+        saved = {"ioapic": saved}
+    digester = Digester(machine)
+    before = digester.digest()
+    with pytest.raises(RecordError) as error:
+        machine.import_system(saved)
+    assert why in str(error.value)
+    assert digester.digest() == before
+
+
+def test_a_machine_without_the_devices_takes_none() -> None:
+    machine = open_session(
+        SessionOptions("ipi-ping", machine="dump"), discover().extensions
+    ).machine
+    assert (machine.vm.ioapic, machine.vm.pic) == (None, None)
+    with pytest.raises(RecordError, match="the machine has no IOAPIC"):
+        machine.import_system({"ioapic": IOAPIC | {"pins": []}})

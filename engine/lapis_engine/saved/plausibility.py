@@ -36,9 +36,14 @@ SLICE: Final = 8
 """Vectors of which one at most can be in service (bhyve; the SDM has 16, a class)."""
 
 
-def check(wanted: LapicRecord, target: ApicState, profile: Profile) -> None:
-    """Raise `RecordError` with the first reason why `target` cannot have that state."""
-    _check_identity(wanted, target, profile)
+def check(
+    wanted: LapicRecord, target: ApicState, profile: Profile, *, any_id: bool = False
+) -> None:
+    """Raise `RecordError` with the first reason why `target` cannot have that state.
+
+    With `any_id` the id of an xAPIC is as it may be.
+    """
+    _check_identity(wanted, target, profile, any_id=any_id)
     if wanted.vlp_tpr > 0xFF:
         raise RecordError("vlp_tpr", "BAD_TPR", f"{wanted.vlp_tpr:#x} is above 0xff")
     for name in ("vlp_esr", "vl_esr_pending"):
@@ -50,7 +55,9 @@ def check(wanted: LapicRecord, target: ApicState, profile: Profile) -> None:
     _check_timer(wanted, profile)
 
 
-def _check_identity(wanted: LapicRecord, target: ApicState, profile: Profile) -> None:
+def _check_identity(
+    wanted: LapicRecord, target: ApicState, profile: Profile, *, any_id: bool
+) -> None:
     if wanted.vlp_version != profile.apic_version:
         raise RecordError(
             "vlp_version", "BAD_VERSION",
@@ -60,7 +67,8 @@ def _check_identity(wanted: LapicRecord, target: ApicState, profile: Profile) ->
     _check_base(wanted.vl_msr_apicbase, target, profile)
     x2apic = wanted.vl_msr_apicbase & BASE_EXTD
     expected = _id(target)
-    free = profile.xapic_id_writable and not x2apic and not wanted.vlp_id & 0xFF_FFFF
+    free = profile.xapic_id_writable or any_id
+    free = free and not x2apic and not wanted.vlp_id & 0xFF_FFFF
     if wanted.vlp_id != expected and not free:
         raise RecordError(
             "vlp_id", "BAD_ID",
@@ -136,19 +144,27 @@ def remarks(wanted: LapicRecord) -> tuple[str, ...]:
 
 
 def adapt(
-    wanted: LapicRecord, target: ApicState, profile: Profile, given: Collection[str]
+    wanted: LapicRecord,
+    target: ApicState,
+    profile: Profile,
+    given: Collection[str],
+    *,
+    any_id: bool = False,
 ) -> tuple[LapicRecord, tuple[str, ...]]:
     """Give a foreign record the version, the id and the BSP flag of `target`.
+
+    With `any_id` an xAPIC keeps its id.
 
     Returns it with a sentence for each of the fields `given` that had to change. The
     mode is the record's: check it against `mode_of`.
     """
     base = wanted.vl_msr_apicbase & ~BASE_BSP | target.apicbase & BASE_BSP
     there = replace(target, apicbase=base)
+    keeps_id = any_id and not base & BASE_EXTD and not wanted.vlp_id & 0xFF_FFFF
     fitted = replace(
         wanted,
         vlp_version=profile.apic_version,
-        vlp_id=_id(there),
+        vlp_id=wanted.vlp_id if keeps_id else _id(there),
         vl_msr_apicbase=base,
     )
     if base & BASE_EXTD:

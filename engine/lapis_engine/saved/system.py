@@ -118,7 +118,7 @@ def _check_ioapic(part: object, state: IoapicState | None) -> None:
 def _put_ioapic(state: IoapicState, part: Mapping[str, Any]) -> None:
     state.version, state.id = part["version"], part["id"]
     state.select = part["select"]
-    pins = [PinState(regs.MASKED) for _ in range(part["count"])]
+    pins = [PinState(int(regs.MASKED)) for _ in range(part["count"])]
     for number, entry, asserted in part["pins"]:
         # Delivery status is never set here: messages go out at once.
         pins[number] = PinState(entry & ~regs.BUSY, asserted)

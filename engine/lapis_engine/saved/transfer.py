@@ -85,6 +85,8 @@ def prepared(
 ) -> Prepared:
     """Check saved state for `vcpu`, which is not changed; raise `RecordError`."""
     profile = vm.profile
+    # A machine that is there for what a file has names its APICs as the file does.
+    any_id = lenient and bool(vm.unknown)
     _check_parts(saved)
     base = lapic_record.export(vcpu.apic, profile) if lenient else None
     wanted = lapic_record.from_fields(_part(saved, "lapic"), base)
@@ -92,10 +94,12 @@ def prepared(
     target, said = vcpu.apic, list(plausibility.remarks(wanted))
     if lenient:
         given = frozenset(saved["lapic"])
-        wanted, adapted = plausibility.adapt(wanted, target, profile, given)
+        wanted, adapted = plausibility.adapt(
+            wanted, target, profile, given, any_id=any_id
+        )
         target = plausibility.mode_of(target, wanted)
         said += adapted
-    plausibility.check(wanted, target, profile)
+    plausibility.check(wanted, target, profile, any_id=any_id)
     events = None
     if saved.get("events") is not None:
         events = saved_events.from_fields(_part(saved, "events"))

@@ -32,6 +32,7 @@ from lapis_engine.why import (
     ioapic_pins,
     pic_inputs,
     traffic,
+    unknown,
 )
 from lapis_engine.why.reason import Reason, allows, blocks
 
@@ -180,9 +181,12 @@ def _misses(
     message = ioapic_pins.message(entry)
     kind = "logical destination" if entry.logical else "APIC id"
     where = f"{head}, but goes to {kind} {entry.destination:#x}"
-    reached = fabric.recipients(vm, message)
+    strangers = unknown.strangers(vm)
+    reached = tuple(n for n in fabric.recipients(vm, message) if n not in strangers)
     names = ", ".join(f"vCPU {number}" for number in reached)
-    if not reached:
+    if not reached and strangers:
+        yield "destination", f"{where}, and whose that is is not in the file"
+    elif not reached:
         yield "destination", f"{where}, which no APIC has"
     elif vcpu.id in reached:
         return

@@ -51,6 +51,14 @@ def facts(vm: Vm, vcpu: Vcpu) -> frozenset[str]:
     return frozenset(found)
 
 
+def strangers(vm: Vm) -> frozenset[int]:
+    """Return the vCPUs of whose APIC nothing is known, not even its id."""
+    if not vm.unknown:
+        return frozenset()
+    names = set(vm.unknown)
+    return frozenset(v.id for v in vm.vcpus if f"vcpu{v.id}.apicbase" in names)
+
+
 def hides_state(vm: Vm, vcpu: Vcpu) -> bool:
     """Tell whether nothing is known of registers and run-state."""
     return bool(vm.unknown) and STATE in facts(vm, vcpu)

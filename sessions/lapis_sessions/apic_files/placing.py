@@ -12,6 +12,7 @@ from lapis_engine.saved.system import HISTORY, IOAPIC, LINES, PIC
 from lapis_sessions import files
 from lapis_sessions.apic_files import document
 from lapis_sessions.apic_files.contents import ApicFileError
+from lapis_sessions.apic_files.pasted import ranges
 from lapis_sessions.apic_files.view import ExportedView, ImportedView
 from lapis_sessions.views import apic
 
@@ -99,12 +100,7 @@ def together(
         remarks.insert(0, "the file has no local APIC")
         shown = apic.of(session.machine, number)
         return ImportedView(number, described.name, form, tuple(remarks), shown)
-    several = len(views) > 1
-    told = [
-        f"CPU {view.vcpu}: {remark}" if several else remark
-        for view in views
-        for remark in view.remarks
-    ]
+    told = list(_once(views))
     others = tuple(view.vcpu for view in views[1:])
     return replace(
         views[0],
@@ -112,6 +108,17 @@ def together(
         remarks=(*told, *remarks),
         also=others or UNSET,
     )
+
+
+def _once(views: Sequence[ImportedView]) -> Iterator[str]:
+    """Yield the remarks on APICs once each, with the CPUs that they are about."""
+    about: dict[str, list[int]] = {}
+    for view in views:
+        for remark in view.remarks:
+            about.setdefault(remark, []).append(view.vcpu)
+    for remark, numbers in about.items():
+        whose = "" if len(numbers) == len(views) else f"CPU {ranges(numbers)}: "
+        yield f"{whose}{remark}"
 
 
 def _devices(

@@ -54,8 +54,8 @@ def imported_text(view: ImportedView) -> str:
     """Say what was read, and show what it became, and why."""
     head = f"vCPU {view.vcpu} has the APIC of {view.file} ({view.format})"
     if view.also is not UNSET:
-        names = ", ".join(map(str, view.also))
-        head += f"; vCPUs {names} have theirs"
+        names = ", ".join(f"vCPU {number}" for number in view.also)
+        head += f"; {names} too, each its own"
     remarks = [f"  note: {remark}" for remark in view.remarks]
     out = [head, *remarks, apic.text(view.apic)]
     if view.why is not UNSET:

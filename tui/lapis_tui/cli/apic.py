@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import UNSET
 
+from lapis_engine.apic import priority
 from lapis_engine.errors import ConfigError
 from lapis_engine.why import vector as why_vector
 from lapis_sessions.apic_files import placing, reading, words
@@ -33,7 +35,7 @@ FEWEST = 2
 """vCPUs, unless said otherwise, so that there is someone to send IPIs to."""
 MEMORY = "64M"
 MOST_WHY = 16
-"""Pending vectors that are explained unasked, the highest first."""
+"""Pending vectors that are explained unasked, the highest of each vCPU first."""
 
 
 @click.group("apic")
@@ -83,9 +85,8 @@ def import_file(
     extensions = plugged.extensions()
     described = reading.read(file, extensions.apic_formats, only)
     session, view = _opened(described, extensions, vcpu, cpus, profile)
-    number = view.vcpu
     if not commands:
-        view = replace(view, why=_why(session, number, view.apic.irr))
+        view = replace(view, why=_why(session, view))
         output.result(view, imported_text, as_json=as_json)
         return headless.OK
     for remark in view.remarks:
@@ -129,10 +130,16 @@ def _opened(
     return session, placing.together(session, described, views, said)
 
 
-def _why(
-    session: Session, number: int, pending: Sequence[int]
-) -> tuple[VectorView, ...]:
+def _why(session: Session, view: ImportedView) -> tuple[VectorView, ...]:
+    """Answer for the highest vectors that are pending, CPU by CPU."""
     machine = session.machine
-    highest = sorted(pending, reverse=True)[:MOST_WHY]
-    found = (why_vector.irq(machine, vector, number) for vector in highest)
+    numbers = [view.vcpu, *(() if view.also is UNSET else view.also)]
+    pending = [
+        (number, vector)
+        for number in numbers
+        for vector in reversed(priority.vectors(machine.vcpu(number).apic.irr))
+    ]
+    found = (
+        why_vector.irq(machine, vector, number) for number, vector in pending[:MOST_WHY]
+    )
     return tuple(words.told(session, why.vector(each)) for each in found)
