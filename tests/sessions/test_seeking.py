@@ -127,3 +127,24 @@ def test_a_search_looks_no_seldomer_than_it_says(
     assert max(gaps) <= 40_000 // 400
     session.timeline.go(session.timeline.branch.end)
     assert session.machine.vm.longest > 40_000
+
+
+PRINTS = bytes.fromhex("baf803 b041 ee 40 3c5b 75fa ebf6")
+"""mov dx, 0x3f8; mov al, 'A'; out dx, al; inc ax; cmp al, 0x5b; jne to the OUT; jmp to
+the MOV: the alphabet, again and again."""
+
+
+def test_what_was_printed_is_found_at_the_character(tmp_path: Path) -> None:
+    path = tmp_path / "abc.bin"
+    path.write_bytes(PRINTS)
+    it = open_session(SessionOptions(str(path), cpus=1), discover().extensions)
+    done(it, "run 3000")
+    found = []
+    for line in (
+        "first len(console) >= 40", "last 'XYZABCX' in console",
+        "first 'ZABCD' in console", "last len(console) == 300",
+    ):  # fmt: skip
+        done(it, "goto end")
+        outcome = it.execute(f"goto {line}")
+        found.append(len(it.machine.consoles["com1"]) if outcome.ok else None)
+    assert found == [40, None, 30, 300]

@@ -60,6 +60,27 @@ def console(machine: Machine) -> str:
     return "".join(printed[port].decode("utf-8", "replace") for port in sorted(printed))
 
 
+class Printed:
+    """What the guest printed, put together anew only when there is more of it.
+
+    It is for one look at a machine, or a search along one branch: there as much of it
+    is always the same.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        """Look at the consoles of `machine`."""
+        self._machine = machine
+        self._sizes: dict[str, int] | None = None
+        self._text = ""
+
+    def text(self) -> str:
+        """Return all of it, as `console` does."""
+        sizes = {port: len(some) for port, some in self._machine.consoles.items()}
+        if sizes != self._sizes:
+            self._sizes, self._text = sizes, console(self._machine)
+        return self._text
+
+
 def lints(machine: Machine) -> list[str]:
     """Return the names of the lints that found something, in order."""
     found = {key[0] for key in machine.lints.state.found}
@@ -143,7 +164,7 @@ class Scope(Mapping[str, Any]):
             "halted": lambda: state(machine, "halted"),
             "waiting": lambda: [request.vcpu for request in machine.pending()],
             "lints": lambda: lints(machine),
-            "console": lambda: console(machine),
+            "console": Printed(machine).text,
             "retired": lambda: sum(each.retired for each in machine.vcpus),
             "now": lambda: machine.now,
         }
