@@ -28,6 +28,7 @@ from lapis_engine.replay.digest import Digester
 from lapis_plugins.host import discover
 from lapis_sessions.monitor import opening, reading
 from lapis_sessions.monitor.channel import Channel, address
+from lapis_sessions.monitor.registers import read as read_registers
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.session import Session
 from lapis_tui.cli.main import main
@@ -275,6 +276,39 @@ def test_debug_registers_are_taken(tmp_path: Path) -> None:
     stop = session.run(1000)
     assert stop.reason == "suspended"
     assert stop.retired < 10
+
+
+def text_of(said: Conversation, number: int) -> str:
+    """What `info registers` printed of a processor."""
+    asked = {"command-line": "info registers", "cpu-index": number}
+    text = said.answers[fake_qmp.key("human-monitor-command", asked)]["return"]
+    return str(text).replace("\r\n", "\n")
+
+
+def test_an_ap_at_the_reset_vector_waits_for_a_sipi_under_kvm_too() -> None:
+    """KVM does not tell one as halted that waits; a BSP that is there begins."""
+    text = text_of(fake_qmp.load("stuck-sipi"), 1).replace("HLT=1", "HLT=0")
+    found, _ = read_registers(text, 1)
+    assert (found.waits, found.halted) == (1, 0)
+    found, _ = read_registers(text.replace("CPU#1", "CPU#0"), 0)
+    assert (found.waits, found.halted) == (0, 0)
+
+
+@pytest.mark.parametrize(("kind", "words"), [("YMM", 4), ("ZMM", 8)])
+def test_of_wider_registers_the_lower_half_is_taken(kind: str, words: int) -> None:
+    text = text_of(fake_qmp.load("stuck-sipi"), 0)
+    text = text[: text.index("XMM00")]
+    for upper in (0, 7):
+        rows = [
+            f"{kind}{n:02d}="
+            + " ".join(
+                f"{value:016x}" for value in (*(upper,) * (words - 2), n + 0x100, n)
+            )
+            for n in range(16)
+        ]
+        found, missing = read_registers(text + "\n".join(rows) + "\n", 0)
+        assert found.xmm == tuple((n + 0x100) << 64 | n for n in range(16))
+        assert bool(missing) == bool(upper)
 
 
 CHIPS = {

@@ -210,8 +210,8 @@ def _state(channel: Channel, source: str, count: int) -> _Found:
         left += missing
         if one.waits:
             said.append(
-                f"vCPU {number} is halted at the reset vector, as who waits for a "
-                f"SIPI is in QEMU"
+                f"vCPU {number} is at the reset vector, as who waits for a SIPI is in "
+                f"QEMU"
             )
     found = [_apic(channel, number) for number in range(count)]
     said += _once(found)
