@@ -32,7 +32,7 @@ from rigs.why_fates import (
     timer,
     wrote,
 )
-from rigs.why_states import IDS, forgotten, nmi, pic, pin, rig, sent
+from rigs.why_states import IDS, forgotten, nmi, no_if, pic, pin, rig, sent
 
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
@@ -89,6 +89,15 @@ CAUSES: tuple[tuple[int, str, Made, Made], ...] = (
     (V, "refused when it came from ipi of the user: the APIC is off",
      lambda: sent(0x4_4031, svr=0xFF),
      lambda: wrote(sent(0x4_4031, svr=0xFF), (0xF0, 0x1FF), (0x300, 0x4_4031))),
+    (V, "; SVR is 0xff still: bit 8, which enables it, is 0",
+     lambda: sent(0x4_4031, svr=0xFF),
+     lambda: wrote(sent(0x4_4031, svr=0xFF), (0xF0, 0x1FF))),
+    (V, "the upper half of the ICR, 0x0 now, was written after that",
+     lambda: wrote(rig(), (0x310, 1 << 24), (0x300, 0x4031), (0x310, 0)),
+     lambda: wrote(rig(), (0x310, 0), (0x310, 1 << 24), (0x300, 0x4031))),
+    (V, "it spins at 0x10000 and looks at nothing: with IF=0 only NMI or INIT ends it",
+     lambda: no_if(rig(irr=1 << V)),
+     lambda: rig(irr=1 << V)),
     (V, "no APIC has that destination, to APIC id 0x3 (the APIC ids are 0x0, 0x1)",
      lambda: sent(IDS[3] | 0x4031),
      lambda: sent(IDS[1] | 0x4031)),
