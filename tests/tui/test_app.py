@@ -333,7 +333,7 @@ def test_help_lists_every_key_and_every_command(key: str) -> None:
     async def play(it: Driver) -> None:
         await it.press(key)
         seen = ""
-        for _ in range(14):
+        for _ in range(24):
             seen += it.text
             await it.press("pagedown")
         assert "build and send an IPI, INIT or SIPI" in seen
