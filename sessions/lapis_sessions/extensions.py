@@ -92,8 +92,9 @@ class ApicFormat:
     takes: Callable[[bytes], bool]
     """Tells from the whole file whether it is of this format."""
     read: Callable[[str, bytes], Any]
-    """From the file's name and its bytes to `apic_files.contents.Contents`, which lies
-    above; raises `ApicFileError` for a damaged one."""
+    """From the file's name and its bytes to `apic_files.contents.Contents`, one APIC,
+    or `Described`, several and what is beside them; both lie above. Raises
+    `ApicFileError` for a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)
