@@ -68,7 +68,7 @@ def test_what_was_ignored_and_dropped_is_told_with_its_reason() -> None:
     assert "x vCPU 1: no INIT came before it" in text
     assert "x vCPU 2: dropped by a rule of yours" in text
     assert "[x] INIT  [ ] SIPI  [ ] 16  [ ] first instruction" in text
-    assert "wait-for-sipi: it waits for SIPI (INIT was taken)" in text
+    assert "wait-for-sipi: SIPI 0x08 at 28.7 us from vCPU 0 was dropped by a" in text
     assert "last INIT: taken; last SIPI: dropped by a rule of yours" in text
 
 

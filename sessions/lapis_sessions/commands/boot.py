@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lapis_sessions.errors import CommandError
 from lapis_sessions.registry import Argument, Bound, Command
-from lapis_sessions.views import boot_report
+from lapis_sessions.views import boot_report, why
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Session
@@ -24,7 +24,7 @@ def boot(session: Session, bound: Bound) -> BootView:
     only = None
     if "vcpu" in bound:
         only = session.machine.vcpu(bound.number("vcpu")).id
-    return boot_report.report(session.machine, count, only)
+    return boot_report.report(session.machine, count, only, why.placed(session))
 
 
 COMMANDS = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.cause import sentence
+from lapis_engine.why import vcpu as why_vcpu
 from lapis_sessions.views.boot import START_PAGE, Boot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lapis_engine.machine.machine import Machine
+    from lapis_engine.why.causes.spins import Place
     from lapis_sessions.views.boot import Cell, Moment, Steps
 
 LISTED: Final = 200
@@ -43,7 +44,7 @@ class ProcessorView:
     """What became of the last INIT that was sent to it; so of the last SIPI."""
     last_sipi: str | None
     why: str | None
-    """Why it would not retire an instruction now, if it would not."""
+    """The cause why it would not retire an instruction now, if it would not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,13 @@ class BootView:
     processors: tuple[ProcessorView, ...]
 
 
-def report(machine: Machine, count: int, only: int | None = None) -> BootView:
-    """Return the last `count` moments, and the steps; or those of vCPU `only`."""
+def report(
+    machine: Machine, count: int, only: int | None = None, place: Place = hex
+) -> BootView:
+    """Return the last `count` moments, and the steps; or those of vCPU `only`.
+
+    `place` puts linear addresses into words.
+    """
     log = machine.log
     boot = Boot(len(machine.vcpus))
     boot.take(log.since(log.first_seq))
@@ -88,7 +94,7 @@ def report(machine: Machine, count: int, only: int | None = None) -> BootView:
         since=log.first_seq,
         moments=tuple(map(_moment, rows[len(rows) - min(count, len(rows)) :])),
         total=len(rows),
-        processors=tuple(_processor(machine, n, boot.steps[n]) for n in wanted),
+        processors=tuple(_processor(machine, n, boot.steps[n], place) for n in wanted),
     )
 
 
@@ -104,8 +110,11 @@ def _moment(row: Moment) -> BootMomentView:
     )  # fmt: skip
 
 
-def _processor(machine: Machine, number: int, steps: Steps) -> ProcessorView:
-    why = machine.why_not_runnable(number)
+def _processor(
+    machine: Machine, number: int, steps: Steps, place: Place
+) -> ProcessorView:
+    is_asleep = machine.why_not_runnable(number) is not None
+    reasons = why_vcpu.vcpu(machine, number, place).reasons if is_asleep else ()
     return ProcessorView(
         vcpu=number,
         state=machine.vcpu_state(number),
@@ -118,7 +127,7 @@ def _processor(machine: Machine, number: int, steps: Steps) -> ProcessorView:
         interrupt=steps.interrupt,
         last_init=steps.last_init,
         last_sipi=steps.last_sipi,
-        why=None if why is None else sentence(why),
+        why=reasons[0].text if reasons else None,
     )
 
 
