@@ -33,8 +33,6 @@ from lapis_engine.units import MASK32, MASK64
 from lapis_engine.vmm import mxcsr
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lapis_engine.boot.machine_state import ProcessorState
     from lapis_engine.cpu.model.record import CpuModel
     from lapis_engine.cpu.registers import Registers
@@ -55,8 +53,8 @@ TOP: Final = 11
 """FSW [13:11]."""
 TOP_MASK: Final = 7 << TOP
 CONTROL: Final = ("cr0", "cr4", "efer")
-PRECISIONS: Final[Mapping[int, int]] = {0: 32, 2: 64, 3: 80}
-"""FCW [9:8] -> bits as QEMU counts them; 1 is reserved."""
+PRECISIONS: Final = (32, 80, 64, 80)
+"""By FCW [9:8], bits as QEMU counts them; 1 is reserved, and taken as by FLDCW."""
 ROUNDINGS: Final = (0, 1, 2, 3)
 """FCW [11:10] and MXCSR [14:13]: nearest, down, up, to zero, as QEMU numbers them."""
 
@@ -112,8 +110,6 @@ def check(state: ProcessorState, model: CpuModel) -> None:
         _refuse("kernel_gs", state.kernel_gs, "no base can be there")
     if state.mxcsr >> 16:
         _refuse("mxcsr", state.mxcsr, "bits 31:16 are reserved")
-    if state.fcw >> 8 & 3 == 1:
-        _refuse("fcw", state.fcw, "precision 1 is reserved")
 
 
 def _check_segments(state: ProcessorState) -> None:
