@@ -136,7 +136,6 @@ def test_who_answers_a_byte_at_a_time_is_late_as_well(tmp_path: Path) -> None:
             try:
                 while True:
                     client.sendall(b" ")
-                    threading.Event().wait(0.01)
             except OSError:
                 return
 
@@ -357,7 +356,7 @@ def test_nobody_else_can_look_into_the_folder(
     assert modes == [0o700]
 
 
-@pytest.mark.parametrize("at", range(0, 3000, 37))
+@pytest.mark.parametrize("at", range(0, 3000, 97))
 def test_a_dump_that_is_spoilt(at: int, said: Conversation, tmp_path: Path) -> None:
     """Either its notes are those of the processors, or it is refused, or none."""
     said.dump = said.dump[:at] + b"\xff" * 9 + said.dump[at + 9 :]
