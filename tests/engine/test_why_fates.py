@@ -12,6 +12,7 @@ from rigs.why_fates import (
     ARMED,
     COUNT,
     DEADLINE,
+    EOI,
     FAR,
     LEVEL,
     LVT_TIMER,
@@ -47,6 +48,12 @@ V = 0x31
 
 def first(m: Machine, vector: int = V, number: int = 0) -> str:
     return why_vector.irq(m, vector, number).text
+
+
+def eoi_of_other(m: Machine) -> Machine:
+    """vCPU 1 writes its EOI register."""
+    m.vm.buses[1].write(0xFEE0_0000 + EOI, 4, 0)
+    return m
 
 
 CAUSES: tuple[tuple[int, str, Made, Made], ...] = (
@@ -98,6 +105,20 @@ CAUSES: tuple[tuple[int, str, Made, Made], ...] = (
     (V, "it spins at 0x10000 and looks at nothing: with IF=0 only NMI or INIT ends it",
      lambda: no_if(rig(irr=1 << V)),
      lambda: rig(irr=1 << V)),
+    (V, "; vCPU 1 gave one at 1,000 ns, with nothing in service there",
+     lambda: eoi_of_other(taken(sent(0x4_4031))),
+     lambda: taken(eoi_of_other(sent(0x4_4031)))),
+    (V, ": switching the APIC off (SVR 0xff, written by the user at 1,000 ns) masked",
+     lambda: timer((LVT_TIMER, ONE_SHOT), (0xF0, 0xFF), (0xF0, 0x1FF)),
+     lambda: timer((0xF0, 0xFF), (0xF0, 0x1FF), (LVT_TIMER, MASKED))),
+    (V, "masked (bit 16), as the value 0x10031, written by the user at 1,000 ns, has",
+     lambda: timer((LVT_TIMER, ONE_SHOT), (LVT_TIMER, MASKED)),
+     lambda: timer((LVT_TIMER, MASKED), (LVT_TIMER, ONE_SHOT))),
+    (V, "is masked (bit 16) since it was written by the user at 1,000 ns",
+     lambda: entry(entry(rig(), 4, V), 4, MASKED),
+     lambda: entry(entry(rig(), 4, MASKED), 4, V)),
+    (0xFF, "vector 0xff is the spurious one of the SVR (0x1ff): nobody sends it",
+     rig, lambda: rig(lvt_error=0xFF)),
     (V, "no APIC has that destination, to APIC id 0x3 (the APIC ids are 0x0, 0x1)",
      lambda: sent(IDS[3] | 0x4031),
      lambda: sent(IDS[1] | 0x4031)),

@@ -241,6 +241,8 @@ ROWS: tuple[Row, ...] = (
     ("bad-message", True,
      "a message went astray at 0 ns: virtio-rng vector 0: 0xfed00000 is not an address",
      {"at": 0}, lambda: irq(astray(), 0x31)),
+    ("svr-spurious", False, "vector 0xff is the spurious one of the SVR (0x1ff)",
+     {"svr": 0x1FF}, lambda: irq(rig(), 0xFF)),
     # The IOAPIC and the EOI.
     ("eoi-as-edge", True,
      ("handled as edge (TMR bit 0), so it was not told to the IOAPIC, and the remote "

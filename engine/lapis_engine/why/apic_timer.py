@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import timer
 from lapis_engine.apic.regs import (
+    LVT_MASKED,
     LVT_TIMER_MODE,
     SVR_ENABLED,
     TIMER_ONE_SHOT,
@@ -52,11 +53,26 @@ def reason(machine: Machine, vcpu: Vcpu, head: str, found: History) -> Reason:
     return blocks("timer-stopped", text, ABOUT, lvt=apic.lvt_timer, count=count)
 
 
+def masked_by(machine: Machine, vcpu: Vcpu, found: History) -> str:
+    """Say which write masked LVT TIMER, where that is known."""
+    writes = machine.vm.writes.get(written.timer(vcpu.id), ())
+    for it in reversed([each for each in writes if each.at >= found.since]):
+        if it.what == written.LVT:
+            return f", as {_wrote('the value', it)}, has it"
+        off = it.what == written.SVR and not it.value & SVR_ENABLED
+        if off and not it.before & LVT_MASKED:
+            return (
+                f": switching the APIC off ({_wrote('SVR', it)}) masked it, and "
+                f"switching it on does not unmask it"
+            )
+    return ""
+
+
 def _running(machine: Machine, apic: ApicState, head: str) -> Reason:
     deadline, entry = apic.timer_deadline, apic.lvt_timer
     assert deadline is not None, "it runs"
     left = max(deadline - machine.now, 0)
-    text = f"{head} and the timer fires at {deadline} ns, in {left} ns"
+    text = f"{head} and the timer fires at {deadline:,} ns, in {left:,} ns"
     if timer.is_tsc_deadline(apic, machine.vm.profile):
         text = f"{text}: TSC-deadline, armed by {ARMS}"
     else:

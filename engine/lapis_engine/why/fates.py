@@ -159,4 +159,11 @@ def no_eoi(it: History) -> Iterator[Reason]:
     early = [each for each in it.empty if each.seq < last.seq]
     if early and (ended is None or early[-1].seq > ended.seq):
         text += f"; one came before, at {early[-1].at:,} ns, with nothing in service"
+    for each in it.elsewhere:
+        if each.seq > last.seq:
+            text += (
+                f"; vCPU {each.event.vcpu} gave one at {each.at:,} ns, with nothing in "
+                f"service there"
+            )
+            break
     yield blocks("no-eoi", text, vector=it.vector, at=last.at)

@@ -67,6 +67,8 @@ class History:
     """When a pin last rose."""
     empty: list[Logged] = field(default_factory=list)
     """EOIs of this vCPU that found nothing in service."""
+    elsewhere: list[Logged] = field(default_factory=list)
+    """Those of other vCPUs."""
     astray: Logged | None = None
     """The last message of a device that was none: its address or data is not one's."""
     lost: tuple[Logged, Logged] | None = None
@@ -160,8 +162,8 @@ def _pin(it: History, logged: Logged, event: PinChanged) -> None:
 
 
 def _odd(it: History, logged: Logged, event: Oddity) -> None:
-    if event.vcpu == it.vcpu and event.name == GRATUITOUS_EOI:
-        it.empty.append(logged)
+    if event.name == GRATUITOUS_EOI:
+        (it.empty if event.vcpu == it.vcpu else it.elsewhere).append(logged)
     elif event.name in ASTRAY:
         it.astray = logged
 

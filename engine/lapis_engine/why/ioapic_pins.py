@@ -52,7 +52,7 @@ def standing(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
     """
     entry = pin.redirection
     if entry.masked:
-        yield "ioapic-mask", f"{head} and is masked (bit 16)"
+        yield "ioapic-mask", f"{head} and is masked (bit 16){_masked_by(vm, pin)}"
     if entry.level and entry.remote_irr:
         yield "remote-irr", _remote_irr(vm, head)
     elif pin.count == 0:
@@ -62,6 +62,15 @@ def standing(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
             f"{head}, is asserted already (count {pin.count}), and only an edge sends"
         )
         yield "edge", text
+
+
+def _masked_by(vm: Vm, pin: Pin) -> str:
+    """Say which write masked an entry that was not, where that is known."""
+    for it in reversed(vm.writes.get(written.pin(pin.number), ())):
+        if pins.decode(it.value).masked and not pins.decode(it.before).masked:
+            where = "by the user" if it.rip is None else f"at RIP {it.rip:#x}"
+            return f" since it was written {where} at {it.at:,} ns"
+    return ""
 
 
 def lost_edges(machine: Machine, it: History, pin: Pin, head: str) -> Iterator[Reason]:

@@ -40,7 +40,7 @@ CAME: Final = frozenset(OVER[:2])
 """It has been delivered; of several that came, once."""
 WAITS: Final = ("timer", "ioapic", "lint", "lvt", "line")
 """Nothing is wrong, and nothing has come."""
-NOBODY: Final = ("bad-message", "no-source")
+NOBODY: Final = ("svr-spurious", "bad-message", "no-source")
 MOMENTARY: Final = frozenset({
     "exit-first", "event-in-flight", "nmi-first", "extint-first", "higher-vector",
     "shadow",

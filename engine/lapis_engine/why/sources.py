@@ -20,6 +20,7 @@ from lapis_engine.apic.regs import (
     LVT_VECTOR,
     LVTS,
     SVR_ENABLED,
+    SVR_VECTOR,
     VERSION_MAX_LVT,
 )
 from lapis_engine.devices.ioapic import pins, regs
@@ -70,15 +71,21 @@ def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
     if not named:
         if not nmi and not it.is_alone:
             yield from pic_inputs.asleep(vm)
-        yield from _nobody(it)
+        yield from _nobody(it, vcpu.apic)
 
 
-def _nobody(it: History) -> Iterator[Reason]:
+def _nobody(it: History, apic: ApicState) -> Iterator[Reason]:
     if it.astray is not None and isinstance(it.astray.event, Oddity):
         at = it.astray.at
         text = f"a message went astray at {at:,} ns: {it.astray.event.text}"
         yield blocks("bad-message", text, at=at)
     what = "an NMI" if it.nmi else f"vector {it.vector:#04x}"
+    if it.vector == SVR_VECTOR.get(apic.svr) and not it.nmi:
+        text = (
+            f"vector {it.vector:#04x} is the spurious one of the SVR ({apic.svr:#x}): "
+            f"nobody sends it, it is never in service, and wants no EOI"
+        )
+        yield allows("svr-spurious", text, svr=apic.svr)
     if it.is_alone:
         text = f"no LVT entry and no ICR that was imported names {what}"
     else:
@@ -127,6 +134,8 @@ def _entry(machine: Machine, vcpu: Vcpu, name: str, it: History) -> Reason:
     if entry & LVT_MASKED:
         off = not apic.svr & SVR_ENABLED
         tail = ", and stays so while SVR bit 8 is 0" if off else ""
+        if name == "lvt_timer" and not off:
+            tail = apic_timer.masked_by(machine, vcpu, it)
         text = f"{head} and is masked (bit 16){tail}"
         return blocks("lvt-mask", text, about, lvt=entry)
     if name == "lvt_timer":
