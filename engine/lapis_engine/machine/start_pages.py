@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lapis_engine.machine.log import Observers
     from lapis_engine.vmm.vm import Vm
 
-KEPT: Final = 64
-"""SIPIs, and starts, that are remembered."""
+KEPT: Final = 1024
+"""SIPIs, and starts, that are remembered; those of one trampoline share its page."""
 
 
 class SipiPage(NamedTuple):
@@ -64,8 +64,14 @@ class StartPages:
     def _sent(self, logged: Logged) -> None:
         event = logged.event
         if isinstance(event, IpiSent) and event.mode == "sipi":
-            page = self._vm.memory.peek((event.icr & 0xFF) * PAGE, PAGE)
+            page = self._page((event.icr & 0xFF) * PAGE)
             self._named.append(SipiPage(logged, page))
+
+    def _page(self, gpa: int) -> bytes:
+        """Return what lies at a page, the object that is remembered if it is alike."""
+        page = self._vm.memory.peek(gpa, PAGE)
+        last = self._named[-1].page if self._named else b""
+        return last if page == last else page
 
     def _moved(self, logged: Logged) -> None:
         event = logged.event
@@ -76,7 +82,7 @@ class StartPages:
         code = regs.segment(CS)
         if regs.rip or code.base % PAGE or code.selector << 4 != code.base:
             return  # not by SIPI
-        page = self._vm.memory.peek(code.base, PAGE)
+        page = self._page(code.base)
         named = self._last(code.base // PAGE, event.vcpu, logged.seq)
         self._started.append(Started(logged, code.base, page, named))
 

@@ -5,7 +5,7 @@ SDM Vol. 3A "MP Initialization Protocol Algorithm": INIT, and then a SIPI.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import icr
 from lapis_engine.apic import state as apic_state
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.why.causes.fates import Fates, MessageFate
 
-AWAY = frozenset({"elsewhere"})
+AWAY: Final = frozenset({"elsewhere"})
 """Fates of what may well have been for another."""
 
 

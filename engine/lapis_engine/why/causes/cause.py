@@ -66,9 +66,8 @@ def runs(machine: Machine, it: Vcpu, known: Fates, place: Place) -> list[Reason]
     spin = spins.spins(machine, it, place)
     if spin is None:
         start = starts.start(machine, it, known)
-        return (
-            [start] if start is not None and starts.is_nothing(machine, known) else []
-        )
+        is_sure = start is not None and starts.is_nothing(machine, known)
+        return [start] if start is not None and is_sure else []
     found = [*halts.wrong_page(known), spin.reason]
     if spin.waits:
         found += _writers(machine, it)
@@ -78,9 +77,14 @@ def runs(machine: Machine, it: Vcpu, known: Fates, place: Place) -> list[Reason]
 def _with_start(
     machine: Machine, it: Vcpu, known: Fates, found: list[Reason]
 ) -> list[Reason]:
-    """Put before it that its code was not there."""
+    """Put before it that its code was not there; behind it where it did well since."""
     start = starts.start(machine, it, known)
-    return found if start is None else [start, *found]
+    if start is None:
+        return found
+    is_idle = it.halted and it.regs.interrupts
+    if is_idle and not starts.is_nothing(machine, known):
+        return [*found, start]
+    return [start, *found]
 
 
 def _suspended(machine: Machine, it: Vcpu, plain: Reason) -> list[Reason]:
@@ -93,9 +97,10 @@ def _asks(machine: Machine, it: Vcpu, place: Place) -> Reason:
     request = machine.pending_on(it.id)
     what = "read" if request.read else "write"
     data = "" if request.read else f" of {request.data:#x}"
+    size = "1 byte" if request.bytes == 1 else f"{request.bytes} bytes"
     text = (
-        f"it waits for an answer to its {request.kind} {what}{data}, {request.bytes} "
-        f"bytes at {request.address:#x}, at {place(it.regs.linear_rip)}"
+        f"it waits for an answer to its {request.kind} {what}{data}, {size} at "
+        f"{request.address:#x}, at {place(it.regs.linear_rip)}"
     )
     return blocks(
         "pending-request", text, address=request.address, bytes=request.bytes,

@@ -105,6 +105,8 @@ class Tracks:
     """The first event that is known."""
     x2apic: dict[int, bool]
     """Whether each APIC is in x2APIC mode, as far as the walk has come."""
+    pages: dict[int, int]
+    """Where each has its registers in xAPIC mode."""
     came: dict[str, Track] = field(default_factory=dict)
     """By mode, the last one that came to it."""
     passed: dict[str, tuple[Logged, bool]] = field(default_factory=dict)
@@ -279,7 +281,7 @@ class Tracks:
         """Take an access that went to the user in place of an ICR."""
         event = logged.event
         assert isinstance(event, Answered)
-        is_icr = event.address & 0xFFFF_FFFF_F000_0FFF == 0xF000_0000 | XAPIC_ICR
+        is_icr = event.address == self.pages.get(event.vcpu, 0) + XAPIC_ICR
         if event.what == "mmio" and not event.read and is_icr:
             self._no_icr(logged, event.data, "no-xapic")
 
@@ -354,7 +356,8 @@ def tracks(machine: Machine, it: Vcpu) -> Tracks:
     for _, logged in reversed(told):
         if type(logged.event) is ApicModeChanged:
             wide[logged.event.vcpu] = logged.event.before == "x2apic"
-    found = Tracks(number, machine.log.first_seq, wide)
+    pages = {v.id: apic_state.base(v.apic) for v in machine.vcpus}
+    found = Tracks(number, machine.log.first_seq, wide, pages)
     for take, logged in told:
         take(found, logged)
     return found
