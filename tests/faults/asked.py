@@ -80,7 +80,9 @@ def source(scene: Scene) -> str:
 def ask(scene: Scene) -> Told:
     """Play it and ask."""
     binary, labels = _guest(source(scene))
-    options = SessionOptions(cpus=scene.cpus, memory="16M", machine="bare")
+    options = SessionOptions(
+        cpus=scene.cpus, memory="16M", machine="bare", profile=scene.profile
+    )
     origin = Origin(options, Image("fault.bin", binary, is_flat=True))
     session = build(origin, discover().extensions)
     places = {name: address for address, name in labels}

@@ -5,6 +5,8 @@ from faults.scene import Fault, Scene
 
 PAGES = (0x08, 0x41, 0x90)
 APS = (1, 2, 3)
+PROFILES = ("sdm", "illumos", "freebsd")
+"""In bhyve a SIPI without INIT is kept, or has userspace do nothing."""
 AP_HALTS = """
         idle
 """
@@ -22,12 +24,13 @@ def booted(bsp: str, ap: str = AP_HALTS, *, then: str = "sleep", page: int = 8) 
 """
 
 
-def sipi_without_init(*, sound: bool, ap: int, page: int, x2apic: bool) -> Scene:
+def sipi_without_init(*, sound: bool, ap: int, page: int, profile: str) -> Scene:
     init = f"send 0x4500, {ap}\n delay" if sound else ""
     bsp = f"{init}\n send 0x4600 | {page:#x}, {ap}"
     return Scene(
-        booted(bsp, page=page), f"why vcpu {ap}", "no-init",
-        ("SIPI", page, "INIT", "vCPU 0"), ap + 1, x2apic,
+        booted(bsp, page=page), f"why vcpu {ap}",
+        "latched" if profile == "illumos" else "no-init",
+        ("SIPI", page, "no INIT", "vCPU 0"), ap + 1, profile=profile,
     )  # fmt: skip
 
 
@@ -139,7 +142,9 @@ def init_again(*, sound: bool, ap: int, x2apic: bool, turns: int) -> Scene:
     )  # fmt: skip
 
 
-def second_sipi_right(*, sound: bool, ap: int, wrong: int, right: int) -> Scene:
+def second_sipi_right(
+    *, sound: bool, ap: int, wrong: int, right: int, profile: str
+) -> Scene:
     first = right if sound else wrong
     bsp = f"""
         mov dword [{wrong << 12:#x}], 0xFDEBF4FA        ; cli; hlt; jmp back
@@ -150,14 +155,14 @@ def second_sipi_right(*, sound: bool, ap: int, wrong: int, right: int) -> Scene:
     return Scene(
         booted(bsp, page=right), f"why vcpu {ap}", "runs",
         ("SIPI", right, "already runs", wrong << 12), ap + 1,
-        lines=("quantum 200", "run 6000"),
+        lines=("quantum 200", "run 6000"), profile=profile,
     )  # fmt: skip
 
 
 FAULTS = (
     Fault(
         "sipi-without-init", "a SIPI counts after INIT only", sipi_without_init,
-        {"ap": APS, "page": PAGES, "x2apic": WAYS},
+        {"ap": APS, "page": PAGES, "profile": PROFILES},
     ),
     Fault(
         "init-to-nobody", "INIT and SIPI name an APIC id that nobody has",
@@ -206,6 +211,6 @@ FAULTS = (
     Fault(
         "second-sipi", "the first SIPI named a wrong page, and the second is ignored",
         second_sipi_right,
-        {"ap": APS, "wrong": (0x50, 0x91), "right": (0x08, 0x42)},
+        {"ap": APS, "wrong": (0x50, 0x91), "right": (8, 0x42), "profile": PROFILES},
     ),
 )  # fmt: skip

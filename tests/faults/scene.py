@@ -26,6 +26,7 @@ class Scene:
     x2apic: bool = False
     lines: tuple[str, ...] = ("run 6000",)
     """Commands before the question."""
+    profile: str = "sdm"
     is_long: bool = False
     """64-bit code, after `long-mode.inc`."""
 

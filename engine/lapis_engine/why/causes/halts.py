@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HLT: Final = b"\xf4"
 FOR_OTHERS: Final = frozenset({"elsewhere", "excludes-self"})
 """Fates of what need not have been for it at all."""
+LATE: Final = frozenset({"runs", "latched"})
+"""Fates of a SIPI that came to one that ran; some profiles keep it."""
 TIMED: Final = frozenset({"timer", "device-timer", "delayed"})
 """Rules of what is sure to come."""
 
@@ -87,7 +89,7 @@ def _in_vain(it: Vcpu) -> list[Reason]:
 def wrong_page(known: Fates) -> list[Reason]:
     """Return that a SIPI for another page came too late, if one did."""
     late, starter = known.came.get("sipi"), known.starter
-    if late is None or starter is None or late.fate != "runs":
+    if late is None or starter is None or late.fate not in LATE:
         return []
     if late.vector == starter.vector or late.event < starter.event:
         return []
