@@ -55,7 +55,7 @@ def test_the_pc_comes_with_lapis() -> None:
 
 def test_the_pc_is_loaded_once_whether_installed_or_not() -> None:
     assert [p.name for p in discover().plugins if p.builtin] == [
-        "bare", "engine", "panes", "pc", "sessions",
+        "bare", "dump", "engine", "panes", "pc", "sessions",
     ]  # fmt: skip
 
 
@@ -143,8 +143,8 @@ def test_a_name_of_no_plugin_in_the_environment_is_told(
         "LAPIS_PLUGINS names 'fourth', and no plug-in of that name is here"
     ]
     assert {plugin.name: plugin.why for plugin in host.plugins} == {
-        "bare": None, "engine": None, "panes": None, "pc": None, "sessions": None,
-        "third": None,
+        "bare": None, "dump": None, "engine": None, "panes": None, "pc": None,
+        "sessions": None, "third": None,
         "broken": "LAPIS_PLUGINS leaves it out",
     }  # fmt: skip
 
