@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from rigs.machines import guest
 
+from lapis_engine.devices.device import ExtIntChanged
 from lapis_engine.events import Linted
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.lints.lint import SEVERITIES
 from lapis_engine.replay import capture, digest
+from lapis_engine.vmm import fabric
 
 if TYPE_CHECKING:
     from lapis_engine.machine.machine import Machine
@@ -75,6 +77,11 @@ PAIRS = (
     Pair("shared-tss", 1, "has the TSS at 0xe800 that vCPU 0 has, too",
          (("tss", 0xE800), ("other", 0))),
     Pair("ist-reuse", 0, "on the IST stack whose top is 0x2f000"),
+    Pair("timer-dropped", 0, "fires in periodic mode by a count that was written in",
+         (("lvt", 0x20041), ("count", 1000))),
+    Pair("edge-no-eoi", 0, "0x41 in service though its handler is over, no EOI,",
+         (("vector", 0x41),)),
+    Pair("cli-hlt", 0, "with IF clear, and the 8259 asks for it"),
 )  # fmt: skip
 BEFORE = frozenset(
     {
@@ -138,6 +145,16 @@ def test_a_vector_for_who_sleeps_with_if_clear_is_found_when_it_comes() -> None:
     m.send_ipi(1, 0x4042)
     (only,) = told(m, "cli-hlt")
     assert "vector 0x42 comes from ipi of the user" in only.text
+
+
+def test_so_is_intr_of_the_8259() -> None:
+    m = ran(2 * [pair.lint for pair in PAIRS].index("cli-hlt") + 1)
+    m.vcpus[0].extint_pending = True
+    fabric.signal(m.vm, (ExtIntChanged(asserted=True),), -1)
+    (only,) = told(m, "cli-hlt")
+    assert (only.vcpu, "the 8259 asks for it" in only.text) == (0, True)
+    fabric.signal(m.vm, (ExtIntChanged(asserted=False),), -1)
+    assert m.lints.count("cli-hlt") == 1
 
 
 def test_an_ipi_that_is_still_on_its_way_makes_the_icr_busy() -> None:

@@ -223,9 +223,56 @@ edge_ended:
         icr FIXED | TO_SELF | 0x41
         hlt
 
-; Two ticks of 8 ms: of the first there is no EOI.
-tick_waits:
+; A handler that is over, and one that is interrupted from below.
+handler_over:
         on 0x41, no_end
+        sti
+        icr FIXED | TO_SELF | 0x41
+        nop
+        icr FIXED | TO_SELF | 0x42
+        ret
+from_within:
+        icr FIXED | TO_SELF | 0x42
+        jmp end_interrupt
+handler_on:
+        on 0x41, from_within
+        sti
+        icr FIXED | TO_SELF | 0x41
+        nop
+        ret
+
+; The 8254 through the 8259, as ExtINT.
+deaf_to_pic:
+        mov dword [rbx + LVT_LINT0], 0x700
+        outb 0x20, 0x11
+        outb 0x21, 0x60
+        outb 0x21, 4
+        outb 0x21, 1
+        outb 0x21, 0xFE
+        outb 0x43, 0x34
+        outb 0x40, 0
+        outb 0x40, 1                    ; 256 ticks: 0.2 ms
+        call wait_long
+        hlt
+parked_from_pic:
+        mov dword [rbx + LVT_LINT0], MASKED | 0x700
+        outb 0x20, 0x11
+        outb 0x21, 0x60
+        outb 0x21, 4
+        outb 0x21, 1
+        outb 0x21, 0xFE
+        outb 0x43, 0x34
+        outb 0x40, 0
+        outb 0x40, 1                    ; 256 ticks: 0.2 ms
+        call wait_long
+        hlt
+
+; Ticks of 11 ms: the handler of the first takes longer.
+linger: mov ecx, 15000000
+.wait:  loop .wait
+        ret
+tick_waits:
+        on 0x41, linger
 tick:   mov dword [rbx + LVT_TIMER], PERIODIC | 0x41
         mov dword [rbx + DIVIDE], 0b1011
         mov dword [rbx + INITIAL], 11000000
@@ -283,6 +330,15 @@ count_stopped:
         mov dword [rbx + INITIAL], 0
         mov dword [rbx + LVT_TIMER], BY_TSC | 0x41
         ret
+
+count_before_mode:
+        mov dword [rbx + INITIAL], 1000
+        mov dword [rbx + LVT_TIMER], PERIODIC | 0x41
+        jmp wait_long
+count_behind_mode:
+        mov dword [rbx + LVT_TIMER], PERIODIC | 0x41
+        mov dword [rbx + INITIAL], 1000
+        jmp wait_long
 
 deadline_dropped:
         mov dword [rbx + LVT_TIMER], 0x41
@@ -431,3 +487,6 @@ choices:
         dq measured_ticks, measured_by_ticks
         dq tss_shared, tss_own
         dq nmi_nests, nmi_follows
+        dq count_before_mode, count_behind_mode
+        dq handler_over, handler_on
+        dq deaf_to_pic, parked_from_pic

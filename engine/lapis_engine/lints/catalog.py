@@ -176,12 +176,16 @@ _ALL: Final = (
     ),
     _ours(
         "warning", "cli-hlt", "HLT with IF clear though an interrupt is to wake it",
-        {Halted: service.deaf_halt, VectorAccepted: service.deaf_sleeper},
+        {
+            Halted: service.deaf_halt,
+            VectorAccepted: service.deaf_sleeper,
+            PinChanged: service.deaf_to_pic,
+        },
     ),
     _ours(
         "error", "edge-no-eoi",
         "edge left without EOI: the processor halts with it in service, or another "
-        "waits behind it after 10 ms",
+        "waits behind it when its handler is over, or after 10 ms",
         {
             VectorDelivered: service.served,
             VectorAccepted: service.waits,
@@ -207,7 +211,11 @@ _ALL: Final = (
     _ours(
         "warning", "timer-dropped",
         "count or deadline of the APIC timer that a change of its mode drops",
-        {TimerArmed: timer.armed, MsrAccessed: timer.deadline},
+        {
+            TimerArmed: timer.armed,
+            TimerFired: timer.fired,
+            MsrAccessed: timer.deadline,
+        },
         can_wait=True,
     ),
     _ours(

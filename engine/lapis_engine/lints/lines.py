@@ -158,25 +158,22 @@ def shared_message(
     """Find an interrupt whose vector is another source's, too."""
     if event.mode not in VECTORED or not event.targets:
         return None
-    return _shared(vm, memory, event.source, event.vector, event.targets, event.level)
+    return _shared(vm, memory, event.source, event.vector, event.targets)
 
 
 def shared_ipi(vm: Vm, memory: dict[str, Any], event: IpiSent) -> Finding | None:
-    """Find an IPI whose vector is that of a level pin or of a timer.
-
-    That of an edge is no finding: a kernel sends a lost one again by an IPI.
-    """
+    """Find an IPI whose vector is another source's, too."""
     if event.mode not in VECTORED or not event.targets:
         return None
     vector = event.icr & LVT_VECTOR
-    return _shared(vm, memory, IPI, vector, event.targets, level=False)
+    return _shared(vm, memory, IPI, vector, event.targets)
 
 
 def shared_timer(vm: Vm, memory: dict[str, Any], event: TimerFired) -> Finding | None:
     """Find a timer whose vector is another source's, too."""
     if event.masked:
         return None
-    return _shared(vm, memory, TIMER, event.vector, (event.vcpu,), level=False)
+    return _shared(vm, memory, TIMER, event.vector, (event.vcpu,))
 
 
 def _shared(
@@ -185,7 +182,6 @@ def _shared(
     source: str,
     vector: int,
     targets: tuple[int, ...],
-    level: bool,  # noqa: FBT001 - as an event has it
 ) -> Finding | None:
     """Look when a source sends another vector than before, or to others.
 
@@ -194,15 +190,12 @@ def _shared(
     """
     mask = sum(1 << target for target in targets)
     key = f"{source} {vector}"
-    row = (source, vector, mask | memory.get(key, ("", 0, 0, False))[2], level)
+    row = (source, vector, mask | memory.get(key, ("", 0, 0))[2])
     if memory.get(key) == row:
         return None
     memory[key] = row
-    for other, its_vector, its_mask, its_level in list(memory.values()):
+    for other, its_vector, its_mask in list(memory.values()):
         if its_vector != vector or other == source or not its_mask & mask:
-            continue
-        is_resent = IPI in {source, other} and TIMER not in {source, other}
-        if is_resent and not (level or its_level):
             continue
         if _has(vm, other, vector) and _has(vm, source, vector):
             text = f"vector {vector:#04x} is that of {source} and of {other}"

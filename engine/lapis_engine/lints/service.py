@@ -6,17 +6,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.apic.regs import LVT_MASKED
+from lapis_engine.cpu.registers import RSP
 from lapis_engine.lints.state import Finding
 from lapis_engine.lints.traffic import where
-from lapis_engine.vmm import run_state
+from lapis_engine.vmm import fabric, run_state
 
 if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
-    from lapis_engine.events import Halted, VectorAccepted, VectorDelivered
+    from lapis_engine.cpu.registers import Registers
+    from lapis_engine.events import (
+        Halted,
+        PinChanged,
+        VectorAccepted,
+        VectorDelivered,
+    )
     from lapis_engine.vmm.vm import Vm
 
 LONG: Final = 10_000_000
 """ns for which an edge may be in service while others wait."""
+STACK: Final = 1 << 16
+"""Bytes within which RSP is on the same stack."""
 
 
 # HLT with IF clear.
@@ -33,6 +42,8 @@ def deaf_halt(vm: Vm, _memory: dict[str, Any], event: Halted) -> Finding | None:
     elif apic.timer_deadline is not None and not apic.lvt_timer & LVT_MASKED:
         vector = apic.lvt_timer & 0xFF
         what = f"its timer is armed, vector {vector:#04x}"
+    elif fabric.extint_pending(vm, vm.vcpus[event.vcpu]):
+        vector, what = -1, "the 8259 asks for it"
     else:
         return None  # it is parked
     return _deaf(vm, event.vcpu, vector, what)
@@ -49,33 +60,65 @@ def deaf_sleeper(
     return _deaf(vm, event.vcpu, event.vector, what)
 
 
+def deaf_to_pic(
+    vm: Vm, _memory: dict[str, Any], event: PinChanged
+) -> list[Finding] | None:
+    """Find those that halted with IF clear when INTR of the 8259 comes, on pin 0."""
+    if event.pin or not event.asserted:
+        return None
+    return [
+        _deaf(vm, vcpu.id, -1, "the 8259 asks for it")
+        for vcpu in vm.vcpus
+        if vcpu.halted
+        and not vcpu.regs.interrupts
+        and vcpu.run_state & run_state.RUN
+        and fabric.extint_pending(vm, vcpu)
+    ]
+
+
 def _deaf(vm: Vm, number: int, vector: int, what: str) -> Finding:
     rip = vm.vcpus[number].regs.rip
     text = f"halted before {rip:#x} with IF clear, and {what}: no interrupt wakes it"
-    values = (("vector", vector), ("rip", rip))
+    values = (("rip", rip),) if vector < 0 else (("vector", vector), ("rip", rip))
     return Finding("cli-hlt", number, f"RIP {rip:#x}", text, values)
 
 
 # Edges without an EOI.
 
 
-def served(_vm: Vm, memory: dict[str, Any], event: VectorDelivered) -> None:
-    """Remember when a vector was delivered."""
-    memory[f"{event.vcpu} {event.vector}"] = _vm.now
+def served(vm: Vm, memory: dict[str, Any], event: VectorDelivered) -> None:
+    """Remember when a vector was delivered, and on what stack it found the processor.
+
+    RSP is still that of what it interrupts.
+    """
+    regs = vm.vcpus[event.vcpu].regs
+    memory[f"{event.vcpu} {event.vector}"] = (vm.now, regs.gpr[RSP], regs.cpl)
 
 
 def waits(vm: Vm, memory: dict[str, Any], event: VectorAccepted) -> Finding | None:
-    """Find a vector that waits behind an edge that is in service for too long."""
+    """Find a vector that waits behind an edge whose handler is over, or takes long."""
     apic = vm.vcpus[event.vcpu].apic
     if not apic.isr:
         return None
     vector = priority.highest(apic.isr)
-    since = memory.get(f"{event.vcpu} {vector}")
-    if since is None or vm.now - since < LONG or event.vector >> 4 > vector >> 4:
+    delivered = memory.get(f"{event.vcpu} {vector}")
+    if delivered is None or event.vector >> 4 > vector >> 4:
         return None
-    ago = f"for {(vm.now - since) // 1_000_000} ms"
-    text = f"in service {ago}, no EOI, and {event.vector:#04x} waits behind it"
+    since, rsp, cpl = delivered
+    if _is_over(vm.vcpus[event.vcpu].regs, rsp, cpl):
+        what = "though its handler is over"
+    elif vm.now - since >= LONG:
+        what = f"for {(vm.now - since) // 1_000_000} ms"
+    else:
+        return None
+    text = f"in service {what}, no EOI, and {event.vector:#04x} waits behind it"
     return _without_eoi(apic, event.vcpu, vector, text)
+
+
+def _is_over(regs: Registers, rsp: int, cpl: int) -> bool:
+    """Tell whether a processor is back on the stack that was interrupted at `rsp`."""
+    is_back = rsp <= regs.gpr[RSP] < rsp + STACK
+    return is_back and regs.interrupts and regs.cpl == cpl
 
 
 def halted(vm: Vm, _memory: dict[str, Any], event: Halted) -> Finding | None:

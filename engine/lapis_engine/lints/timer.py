@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.apic import timer
-from lapis_engine.apic.regs import LVT_MASKED, SVR_ENABLED
+from lapis_engine.apic.regs import (
+    LVT_MASKED,
+    LVT_TIMER_MODE,
+    SVR_ENABLED,
+    TIMER_TSC_DEADLINE,
+)
 from lapis_engine.lints.state import Finding
 from lapis_engine.lints.traffic import where
 from lapis_engine.vmm.msr import TSC_DEADLINE
@@ -15,10 +20,13 @@ if TYPE_CHECKING:
         ExtIntDelivered,
         MsrAccessed,
         TimerArmed,
+        TimerFired,
         VectorDelivered,
     )
     from lapis_engine.vmm.vm import Vm
 
+MODES: Final = ("one-shot", "periodic", "TSC-deadline", "a reserved")
+"""Of LVT TIMER, bits 18:17."""
 LONG: Final = 0x8000_0000
 """Least initial count of a stretch that is to be measured and not waited for."""
 TICKS: Final = 3
@@ -28,19 +36,41 @@ TICKS: Final = 3
 def armed(vm: Vm, memory: dict[str, Any], event: TimerArmed) -> Finding | None:
     """Find a running count that a write of LVT TIMER drops, by changing its mode."""
     apic, key = vm.vcpus[event.vcpu].apic, str(event.vcpu)
-    by_deadline = timer.is_tsc_deadline(apic, vm.profile)
+    mode = LVT_TIMER_MODE.get(apic.lvt_timer)
     if event.deadline is not None:
-        memory[key] = by_deadline
+        memory[key] = mode
         return None
-    was = memory.pop(key, by_deadline)
-    if was == by_deadline or not apic.svr & SVR_ENABLED or apic.lvt_timer & LVT_MASKED:
+    was = memory.pop(key, mode)
+    by_deadline = timer.is_tsc_deadline(apic, vm.profile)
+    has_moved = was != mode and TIMER_TSC_DEADLINE in {was, mode}
+    if not has_moved or not apic.svr & SVR_ENABLED or apic.lvt_timer & LVT_MASKED:
         return None
     count, place = apic.timer_initial, where(vm, event.vcpu)
-    what = "deadline" if was else f"count {count:#x}"
+    what = "deadline" if was == TIMER_TSC_DEADLINE else f"count {count:#x}"
     into = "TSC-deadline mode" if by_deadline else "a mode that counts"
     text = f"LVT TIMER, written after the {what}, drops it: it goes to {into}, by "
     values = (("count", count), ("lvt", apic.lvt_timer))
     return Finding("timer-dropped", event.vcpu, place, text + place, values)
+
+
+def fired(vm: Vm, memory: dict[str, Any], event: TimerFired) -> Finding | None:
+    """Find a count that was written before a mode in which a board would drop it.
+
+    # Differs from the SDM: as in bhyve a change between one-shot and periodic leaves
+    the count running.
+    """
+    apic, key = vm.vcpus[event.vcpu].apic, str(event.vcpu)
+    mode = LVT_TIMER_MODE.get(apic.lvt_timer)
+    was = memory.get(key, mode)
+    if was == mode or event.masked:
+        return None
+    memory[key] = mode
+    text = (
+        f"fires in {MODES[mode]} mode by a count that was written in {MODES[was]} "
+        f"mode: by the SDM the write of LVT TIMER between them disarms it"
+    )
+    values = (("lvt", apic.lvt_timer), ("count", apic.timer_initial))
+    return Finding("timer-dropped", event.vcpu, MODES[mode], text, values)
 
 
 def deadline(vm: Vm, _memory: dict[str, Any], event: MsrAccessed) -> Finding | None:

@@ -132,8 +132,8 @@ PAGES: Final = {
     "shared-vector": Page(
         what=(
             "One vector comes to one processor from two sources that are set up at "
-            "once: IOAPIC pins, MSI, the APIC timer, an IPI (against a timer or a "
-            "level pin), or the spurious-interrupt vector."
+            "once: IOAPIC pins, MSI, the APIC timer, an IPI, or the "
+            "spurious-interrupt vector."
         ),
         why=(
             "The IRR holds a vector once: two interrupts become one. The TMR bit is "
@@ -144,7 +144,9 @@ PAGES: Final = {
         ),
         where=(
             "Level pins and IPIs of one vector: lost interrupts with APICv, where the "
-            "EOI exit bitmap follows the TMR (projectacrn/acrn-hypervisor#4200)."
+            "EOI exit bitmap follows the TMR (projectacrn/acrn-hypervisor#4200). An "
+            "IPI by which a kernel sends a lost edge again, as Linux does, is found as "
+            "well, and is all right."
         ),
         fix="A vector for each source; 0xff for spurious interrupts.",
     ),

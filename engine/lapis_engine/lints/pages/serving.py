@@ -35,8 +35,9 @@ PAGES: Final = {
     ),
     "edge-no-eoi": Page(
         what=(
-            "An edge vector is in service and the processor halts, or 10 ms after its "
-            "delivery another of its class or below comes and waits behind it."
+            "An edge vector is in service and the processor halts, or another of its "
+            "class or below comes and waits behind it: when the processor is back on "
+            "the stack that was interrupted, or 10 ms after the delivery."
         ),
         why=(
             "The ISR holds back every vector of that priority class and below: SDM "
@@ -77,9 +78,9 @@ PAGES: Final = {
     ),
     "cli-hlt": Page(
         what=(
-            "A processor halts with IF clear though a vector waits in its IRR or its "
-            "timer is armed, or a vector comes to it while it halts so. One that is "
-            "parked, with nothing to come, is not found."
+            "A processor halts with IF clear though a vector waits in its IRR, the "
+            "8259 asks for it or its timer is armed, or one comes to it while it halts "
+            "so. One that is parked, with nothing to come, is not found."
         ),
         why=(
             "Only NMI, SMI, INIT and reset wake it: SDM Vol. 2A "

@@ -10,7 +10,8 @@ PAGES: Final = {
     "timer-dropped": Page(
         what=(
             "LVT TIMER, written and not masked, changed its mode and so dropped a "
-            "count or deadline that was running; or IA32_TSC_DEADLINE was written "
+            "count or deadline that was running; or fires by a count that was written "
+            "before its mode, which goes on here; or IA32_TSC_DEADLINE was written "
             "while LVT TIMER is in another mode. Writes of the initial count in "
             "TSC-deadline mode leave no event and are not found: `irq why` tells of "
             "the mode."
@@ -20,7 +21,9 @@ PAGES: Final = {
             'mode ignores the register of the other: SDM Vol. 3A "TSC-Deadline Mode".'
         ),
         where=(
-            "Drivers that write the count first (tianocore/edk2-staging#217). In xAPIC "
+            "Drivers that write the count first (tianocore/edk2-staging#217): bhyve "
+            "disarms only between TSC-deadline mode and the others, a board by the "
+            "manual at every change. In xAPIC "
             "mode on boards a deadline can be lost although the order is right, as the "
             "LVT is in memory and the deadline an MSR: Linux has an MFENCE between. "
             "Profiles without TSC-deadline mode ignore bit 18."
