@@ -50,6 +50,16 @@ def first(m: Machine, vector: int = V, number: int = 0) -> str:
     return why_vector.irq(m, vector, number).text
 
 
+def dropped(m: Machine, line: int) -> Machine:
+    m.set_line(line, asserted=False)
+    return m
+
+
+def up(m: Machine) -> Machine:
+    m.set_pin(4, asserted=True)
+    return m
+
+
 def eoi_of_other(m: Machine) -> Machine:
     """vCPU 1 writes its EOI register."""
     m.vm.buses[1].write(0xFEE0_0000 + EOI, 4, 0)
@@ -119,6 +129,10 @@ CAUSES: tuple[tuple[int, str, Made, Made], ...] = (
      lambda: entry(entry(rig(), 4, MASKED), 4, V)),
     (0xFF, "vector 0xff is the spurious one of the SVR (0x1ff): nobody sends it",
      rig, lambda: rig(lvt_error=0xFF)),
+    # 82093AA: an EOI clears the remote IRR of the entries that have its vector.
+    (V, "the message had vector 0x52, which the entry had until 1,000 ns",
+     lambda: ended(taken(entry(up(entry(rig(), 4, 0x8052)), 4, LEVEL))),
+     lambda: up(ended(taken(entry(pulse(entry(rig(), 4, 0x8052), 4), 4, LEVEL))))),
     (V, "no APIC has that destination, to APIC id 0x3 (the APIC ids are 0x0, 0x1)",
      lambda: sent(IDS[3] | 0x4031),
      lambda: sent(IDS[1] | 0x4031)),
@@ -152,6 +166,12 @@ CAUSES: tuple[tuple[int, str, Made, Made], ...] = (
     (0x27, "spurious as the 8259 has nothing to serve",
      asked_for_nothing,
      lambda: pic(rig(), 7)),
+    (0x25, "its line rose at 0 ns and fell before INTA, which takes the request back",
+     lambda: dropped(lined(pic(rig()), 5), 5),
+     lambda: dropped(served(5), 5)),
+    (0x2F, "IRQ 15 of the 8259 pair was spurious",
+     lambda: taken(dropped(lined(pic(rig()), 9), 9)),
+     lambda: taken(lined(pic(rig()), 15))),
     (0x27, "was spurious",
      spurious,
      lambda: pic_ended(taken(pic(rig(), 7)))),

@@ -143,6 +143,12 @@ def lined(m: Machine, line: int) -> Machine:
     return m
 
 
+def fallen() -> Machine:
+    m = lined(pic(rig()), 5)
+    m.set_line(5, asserted=False)
+    return m
+
+
 def pic_ended(m: Machine, port: int = 0x20) -> Machine:
     """A non-specific EOI to the first 8259, or the one at `port`."""
     m.vm.buses[0].port_out(port, 1, 0x20)
@@ -271,6 +277,8 @@ ROWS: tuple[Row, ...] = (
      lambda: irq(lined(served(LINE), 5), 0x25)),
     ("pic-in-service", True, "and IRQ 2 is in service (ISR 0x04): until its EOI", {},
      lambda: irq(lined(slave_ended(served(8)), 9), 0x29)),
+    ("pic-fell", True, "its line rose at 0 ns and fell before INTA", {"irq": 5},
+     lambda: irq(fallen(), 0x25)),
     ("pic-edge", True, "its line is up already: it is edge-triggered (ELCR 0x00)", {},
      lambda: irq(pic_ended(served(LINE)), 0x24)),
     ("pic-not-ready", True, "the chip still waits for ICW3 and ICW4", {"irq": 4},

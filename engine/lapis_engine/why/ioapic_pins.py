@@ -54,7 +54,7 @@ def standing(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
     if entry.masked:
         yield "ioapic-mask", f"{head} and is masked (bit 16){_masked_by(vm, pin)}"
     if entry.level and entry.remote_irr:
-        yield "remote-irr", _remote_irr(vm, head)
+        yield "remote-irr", _remote_irr(vm, head) + _renamed(vm, pin)
     elif pin.count == 0:
         yield "line", f"{head}, and nothing asserts the pin (count 0)"
     elif not entry.level:
@@ -62,6 +62,20 @@ def standing(vm: Vm, pin: Pin, head: str) -> Iterator[tuple[str, str]]:
             f"{head}, is asserted already (count {pin.count}), and only an edge sends"
         )
         yield "edge", text
+
+
+def _renamed(vm: Vm, pin: Pin) -> str:
+    """Say that the vector of an entry changed while its message was out."""
+    for it in reversed(vm.writes.get(written.pin(pin.number), ())):
+        was, now = pins.decode(it.before), pins.decode(it.value)
+        if not was.remote_irr:
+            return ""
+        if was.vector != now.vector:
+            return (
+                f"; the message had vector {was.vector:#04x}, which the entry had "
+                f"until {it.at:,} ns, and an EOI of that one no longer ends it"
+            )
+    return ""
 
 
 def _masked_by(vm: Vm, pin: Pin) -> str:

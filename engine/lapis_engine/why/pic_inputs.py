@@ -14,6 +14,7 @@ from lapis_engine.apic.regs import LVT_MASKED
 from lapis_engine.devices.pic import priority as pic
 from lapis_engine.devices.pic.regs import CASCADE, SPURIOUS
 from lapis_engine.events import ExtIntDelivered
+from lapis_engine.vmm import fabric
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def inputs(vm: Vm, vcpu: Vcpu, it: History) -> Iterator[Reason]:
         if chip.ready:
             if vm.ioapic is not None:  # which tells when a line rises
                 yield from _was_spurious(chip, it, irq)
-            yield from _input(vm, vcpu, chip, irq)
+            yield from _input(vm, vcpu, chip, it, irq)
         elif chip.expected and ICW2 not in chip.expected:
             words = " and ".join(f"ICW{word}" for word in chip.expected)
             text = (
@@ -99,7 +100,9 @@ def _was_spurious(chip: ChipState, it: History, irq: int) -> Iterator[Reason]:
     yield allows("pic-spurious", text, f"8259 irq {irq}", irq=irq, at=came[-1].at)
 
 
-def _input(vm: Vm, vcpu: Vcpu, chip: ChipState, irq: int) -> Iterator[Reason]:
+def _input(
+    vm: Vm, vcpu: Vcpu, chip: ChipState, it: History, irq: int
+) -> Iterator[Reason]:
     assert vm.pic is not None, "the input is one of its"
     bit = 1 << (irq & 7)
     head, about = f"IRQ {irq} of the 8259 pair has it", f"8259 irq {irq}"
@@ -112,7 +115,8 @@ def _input(vm: Vm, vcpu: Vcpu, chip: ChipState, irq: int) -> Iterator[Reason]:
         text = f"{head}, and the master masks input 2 (IMR {vm.pic.master.imr:#04x})"
         found.append(("pic-mask", text))
     if not irr & bit:
-        found += _no_request(chip, irq, head)
+        fell = None if vm.pic.keeps_edges else _fell(it, irq, head)
+        found += _no_request(chip, irq, head, fell)
     elif not found:
         found += _not_first(vm.pic, chip, irq, head)
     found += way(vcpu, head)
@@ -120,7 +124,25 @@ def _input(vm: Vm, vcpu: Vcpu, chip: ChipState, irq: int) -> Iterator[Reason]:
         yield blocks(rule, text, about, **values)
 
 
-def _no_request(chip: ChipState, irq: int, head: str) -> Iterator[tuple[str, str]]:
+def _fell(it: History, irq: int, head: str) -> str | None:
+    """Say of a line that is down that it fell before INTA; None where it did not.
+
+    Intel 8259A "Edge and Level Triggered Modes".
+    """
+    pin = fabric.pin_of(irq)
+    rose = None if pin is None else it.raised.get(pin)
+    taken = it.last(ExtIntDelivered)
+    if rose is None or (taken is not None and taken.seq > rose.seq):
+        return None
+    return (
+        f"{head}, and its line rose at {rose.at:,} ns and fell before INTA, which "
+        f"takes the request back"
+    )
+
+
+def _no_request(
+    chip: ChipState, irq: int, head: str, fell: str | None
+) -> Iterator[tuple[str, str]]:
     bit, irr = 1 << (irq & 7), pic.requests(chip)
     if chip.isr & bit:
         text = (
@@ -134,6 +156,8 @@ def _no_request(chip: ChipState, irq: int, head: str) -> Iterator[tuple[str, str
             f"{chip.elcr:#04x}), and only a rise requests"
         )
         yield "pic-edge", text
+    elif fell is not None:
+        yield "pic-fell", fell
     else:
         yield "line", f"{head}, and it is not requested (IRR {irr:#04x})"
 
