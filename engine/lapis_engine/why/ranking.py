@@ -30,7 +30,8 @@ REFUSES: Final = ("panic", "suspended", "svr", "apicbase", "illegal-vector")
 PRESENT: Final = (
     "isa-line-0", "lvt-mask", "ioapic-mask", "pic-spurious", "pic-in-service",
     "pic-mask", "pic-fell", "pic-not-ready", "lint0", "timer-count-0",
-    "timer-not-armed", "timer-expired", "timer-stopped", "timer-deadline-unknown", "remote-irr",
+    "timer-not-armed", "timer-expired", "timer-stopped", "timer-deadline-unknown",
+    "remote-irr",
     "destination", "elsewhere", "dropped", "lowest-priority", "not-implemented",
     "pic-priority", "pic-edge", "edge", "nmi-blocking",
 )  # fmt: skip
