@@ -223,6 +223,8 @@ ROWS = tuple(Row(*row) for row in (
     ("polls", "and polls port 0x40", 0, True, lambda: spinning("e440a88074fa")),
     ("writers", "what could write it: vCPU 1", 0, False,
      lambda: with_other(spinning("31c08ed8803e00050074f9", cpus=2))),
+    ("last-writer", "`watch 0x500 1`, and then `reverse-continue`", 0, False,
+     lambda: spinning("31c08ed8803e00050074f9")),
     ("nobody-writes", "(vCPU 1: no INIT has been sent to it)", 0, False,
      lambda: spinning("31c08ed8803e00050074f9", cpus=2)),
 ))  # fmt: skip

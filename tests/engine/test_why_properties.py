@@ -213,3 +213,31 @@ def _check_accepted(m: Machine, mode: str, number: int, vector: int) -> None:
         assert vcpu.run_state & 0x4000
     else:
         assert (vcpu.run_state & 0x8000, vcpu.sipi_vector) == (0x8000, vector)
+
+
+@settings(max_examples=150, deadline=None)
+@given(fabrics(), st.booleans())
+def test_an_answer_begins_with_its_first_reason_whatever_was_sent(
+    it: tuple[Machine, int, int], goes_on: bool
+) -> None:
+    """Under every profile, with rules that interfere, and APICs in any mode."""
+    m, sender, icr = it
+    for value in (icr, icr ^ 0x100, icr):
+        m.send_ipi(sender, value)
+        if goes_on:
+            enter(m)
+    for vcpu in m.vcpus:
+        before = whole(m)
+        answer = why_vcpu.vcpu(m, vcpu.id, whole=True)
+        assert whole(m) == before
+        first = answer.reasons[0] if answer.reasons else answer.next
+        assert first is not None
+        does = "runs" if answer.verdict == "runs" else "does not run"
+        assert answer.text == f"vCPU {vcpu.id} {does}: {first.text}"
+        told = [reason.text for reason in answer.reasons]
+        assert len(set(told)) == len(told)
+        texts = [*told, *(fate.text for fate in answer.sent)]
+        assert not any("{" in text or "None" in text for text in texts)
+        assert not any(fate.fate == "sent" for fate in answer.sent if fate.came) or (
+            m.config.profile.boot_ipi != "run-state"
+        )

@@ -70,7 +70,7 @@ def runs(machine: Machine, it: Vcpu, known: Fates, place: Place) -> list[Reason]
         return [start] if start is not None and is_sure else []
     found = [*halts.wrong_page(known), spin.reason]
     if spin.waits:
-        found += _writers(machine, it)
+        found += [*_writers(machine, it), _last_writer(spin.reason)]
     return _with_start(machine, it, known, found)
 
 
@@ -129,6 +129,13 @@ def _writers(machine: Machine, it: Vcpu) -> list[Reason]:
     tail = f" ({names})" if names else ""
     text = f"no other vCPU runs that could write it{tail}"
     return [blocks("nobody-writes", text)]
+
+
+def _last_writer(spin: Reason) -> Reason:
+    """Return how to find who wrote it: no event of the history says so."""
+    at, size = spin.values["address"], spin.values["bytes"]
+    text = f"who wrote it last: `watch {at:#x} {size}`, and then `reverse-continue`"
+    return allows("last-writer", text, address=at, bytes=size)
 
 
 def _asleep(machine: Machine, it: Vcpu) -> str:
