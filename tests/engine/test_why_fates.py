@@ -55,6 +55,12 @@ def dropped(m: Machine, line: int) -> Machine:
     return m
 
 
+def msi(address: int) -> Machine:
+    m = rig()
+    m.send_msi(address, V)
+    return m
+
+
 def up(m: Machine) -> Machine:
     m.set_pin(4, asserted=True)
     return m
@@ -139,6 +145,12 @@ CAUSES: tuple[tuple[int, str, Made, Made], ...] = (
     (V, "reached vCPU 1",
      lambda: sent(IDS[1] | 0x4031),
      lambda: sent(IDS[3] | 0x4031)),
+    (V, "goes to logical destination 0x8, which no APIC has (vCPU 0 has APIC id 0x0",
+     lambda: pin(rig(), 0x0800_0000_0000_0831),
+     lambda: pin(rig(ldr=0x0800_0000), 0x0800_0000_0000_0831)),
+    (V, "no APIC has that destination, to APIC id 0x3 (vCPU 0 has APIC id 0x0 and",
+     lambda: msi(0xFEE0_3000),
+     lambda: msi(0xFEE0_0000)),
     (V, "to logical destination 0x8 (logical flat: MDA 0x08 & its LDR 0x00 is 0x00)",
      lambda: sent(0x0800_0000_0000_4831),
      lambda: sent(IDS[3] | 0x4031)),

@@ -45,6 +45,13 @@ def way(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
     return named
 
 
+def ids(vcpu: Vcpu) -> str:
+    """Return by what ids a message may name a vCPU, in words."""
+    wide = apic_state.mode(vcpu.apic) == "x2apic"
+    logical = apic_state.logical_id(vcpu.apic) >> (0 if wide else 24)
+    return f"APIC id {apic_state.apic_id(vcpu.apic):#x} and logical id {logical:#x}"
+
+
 def _icrhi(vm: Vm, vcpu: Vcpu, ipi: Ipi, *, reached: bool) -> Reason:
     """Say whom INIT or SIPI names where the id in ICRHI alone counts."""
     text = f"ICRHI names vCPU {ipi.destination:#x}, and the shorthand is not read"

@@ -28,6 +28,7 @@ from lapis_engine.events import Oddity
 from lapis_engine.vmm import fabric
 from lapis_engine.why import (
     apic_timer,
+    destination,
     eoi,
     fates,
     ioapic_pins,
@@ -196,7 +197,8 @@ def _misses(
     if not reached and strangers:
         yield "destination", f"{where}, and whose that is is not in the file"
     elif not reached:
-        yield "destination", f"{where}, which no APIC has"
+        own = destination.ids(vcpu)
+        yield "destination", f"{where}, which no APIC has (vCPU {vcpu.id} has {own})"
     elif vcpu.id in reached:
         return
     elif apic_destination.matches(message, vcpu.apic) and entry.mode == "lowest":

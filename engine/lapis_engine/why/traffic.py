@@ -92,7 +92,8 @@ def _fate(
 def _way(vm: Vm, it: History, event: IpiSent | MessageSent) -> str:
     """Say why this vCPU was not reached, as its APIC is now."""
     if isinstance(event, MessageSent):
-        return f", to {event.destination}"
+        own = destination.ids(vm.vcpus[it.vcpu])
+        return f", to {event.destination} (vCPU {it.vcpu} has {own})"
     x2apic = apic_state.mode(vm.vcpus[event.vcpu].apic) == "x2apic"
     ipi = apic_icr.decode(event.icr, x2apic=x2apic, sender=event.vcpu)
     if it.vcpu in fabric.destinations(vm, ipi):
