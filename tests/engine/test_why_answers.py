@@ -166,9 +166,7 @@ def test_the_init_that_went_to_an_inactive_vcpu_is_named() -> None:
     first, second = found.reasons[:2]
     assert (first.rule, second.rule) == ("inactive", "inactive")
     assert first.text.startswith("INIT at ")
-    assert first.text.endswith(
-        " from vCPU 0 did not come to vCPU 1, which is not active"
-    )
+    assert first.text.endswith(" from vCPU 0 went to an inactive vCPU and was dropped")
     assert second.text.startswith("SIPI 0x08 at ")
     assert found.text == f"vCPU 1 does not run: {first.text}"
 

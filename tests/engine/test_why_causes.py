@@ -128,6 +128,14 @@ def off() -> Machine:
     return m
 
 
+def unplugged() -> Machine:
+    """A vCPU that was never made active, and an INIT to it by its id."""
+    m = rig()
+    m.vcpus[1].active = False
+    m.send_ipi(0, IDS[1] | 0x4500)
+    return m
+
+
 def excluded() -> Machine:
     m = halted(no_if(rig()))
     m.send_ipi(0, 0xC_4400)
@@ -175,8 +183,11 @@ ROWS = tuple(Row(*row) for row in (
     ("excludes-self", "was for all excluding self, and this vCPU sent it itself", 0,
      False, excluded),
     ("apic-off", "was not heard: the APIC of vCPU 1 is switched off", 1, True, off),
-    ("inactive", "INIT at 12.3 us from vCPU 0 did not come to vCPU 1", 1, True,
+    ("inactive", "INIT at 12.3 us from vCPU 0 went to an inactive vCPU", 1, True,
      broken_bring_up),
+    ("inactive", "did not come to vCPU 1, which is not active", 1, True, unplugged),
+    ("shorthand", "names it by a shorthand, which is not looked at", 1, True,
+     lambda: sends(0xC_4500, profile="freebsd-13.1-compat")),
     ("shorthand", "named vCPU 1 by a shorthand, which illumos-pre-13275 does", 1, True,
      lambda: sends(0xC_4500, profile="illumos-pre-13275")),
     ("interfered", "was dropped by a rule of yours (INIT from the user", 1, True,

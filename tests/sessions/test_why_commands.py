@@ -123,7 +123,7 @@ def test_the_init_of_the_broken_freebsd_went_to_an_inactive_vcpu(
     }
     lines = outcome.text.splitlines()
     assert "vCPU 1 does not run: INIT at " in lines[0]
-    assert "did not come to vCPU 1, which is not active" in lines[0]
+    assert "went to an inactive vCPU and was dropped" in lines[0]
     whole = session.execute("why vcpu 1 --all").text.splitlines()
     assert whole[0] == lines[0]
     assert "what would make it run:" in whole

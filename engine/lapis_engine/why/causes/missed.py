@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 from lapis_engine.apic import destination, icr
 from lapis_engine.apic import state as apic_state
 from lapis_engine.apic.icr import BROADCAST_XAPIC
+from lapis_engine.apic.regs import BOOT
+from lapis_engine.vmm.startup import protocols
 from lapis_engine.why.reason import Reason
 
 if TYPE_CHECKING:
     from lapis_engine.apic.icr import Ipi
+    from lapis_engine.cause import Cause
     from lapis_engine.events import IpiSent
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.vmm.vm import Vm
@@ -41,6 +44,9 @@ def missed(vm: Vm, it: Vcpu, sent: IpiSent, *, x2apic: bool) -> Reason:
             values,
             blocks=True,
         )
+    lost = _lost(vm, it, ipi)
+    if lost is not None:
+        return Reason(lost.code, lost.text, values, blocks=True)
     if ipi.shorthand != "none":
         return _shorthand(vm, it, ipi, values)
     deaf = _deaf(vm, it, ipi)
@@ -71,6 +77,17 @@ def _others(vm: Vm, it: Vcpu, ipi: Ipi) -> str:
         return ""
     named = [vcpu.id for vcpu in vm.vcpus if destination.matches(ipi, vcpu.apic)]
     return ", ".join(f"vCPU {number}" for number in named)
+
+
+def _lost(vm: Vm, it: Vcpu, ipi: Ipi) -> Cause | None:
+    """Return what the profile makes of an INIT or SIPI that names it, if it is lost."""
+    if ipi.mode not in BOOT or ipi.shorthand == "self":
+        return None
+    excluded = ipi.shorthand == "all-but-self" and ipi.sender == it.id
+    is_named = ipi.shorthand != "none" or destination.matches(ipi, it.apic)
+    if excluded or not is_named:
+        return None
+    return protocols.of(vm.profile).lost(vm.profile, it)
 
 
 def _shorthand(vm: Vm, it: Vcpu, ipi: Ipi, values: dict[str, int]) -> Reason:
