@@ -7,17 +7,14 @@ PAGES = (0x08, 0x41, 0x90)
 APS = (1, 2, 3)
 PROFILES = ("sdm", "illumos", "freebsd")
 """In bhyve a SIPI without INIT is kept, or has userspace do nothing."""
-AP_HALTS = """
-        idle
-"""
 
 
-def booted(bsp: str, ap: str = AP_HALTS, *, then: str = "sleep", page: int = 8) -> str:
+def booted(bsp: str, ap: str = "idle", *, page: int = 8) -> str:
     """Return a guest whose AP code is copied to a page before `bsp`."""
     return f"""
         copy ap_start, {page:#x}
 {bsp}
-        {then}
+        sleep
         handlers
         trampoline
 {ap}
@@ -74,8 +71,8 @@ def init_alone(*, sound: bool, ap: int, everyone: bool, x2apic: bool) -> Scene:
     )  # fmt: skip
 
 
-def init_deassert(*, sound: bool, ap: int, icr: int, x2apic: bool) -> Scene:
-    bsp = f"send {0x4500 if sound else icr:#x}, {ap}\n delay\n send 0x4608, {ap}"
+def init_deassert(*, sound: bool, ap: int, x2apic: bool) -> Scene:
+    bsp = f"send {0x4500 if sound else 0x8500:#x}, {ap}\n delay\n send 0x4608, {ap}"
     return Scene(
         booted(bsp), f"why vcpu {ap}", "init-deassert",
         ("INIT", "de-assert", "vCPU 0"), ap + 1, x2apic,
@@ -186,7 +183,7 @@ FAULTS = (
     ),
     Fault(
         "init-deassert", "INIT with trigger level and the level bit clear is no INIT",
-        init_deassert, {"ap": APS, "icr": (0x8500,), "x2apic": WAYS},
+        init_deassert, {"ap": APS, "x2apic": WAYS},
     ),
     Fault(
         "trampoline-overwritten",

@@ -227,16 +227,16 @@ breaks: {"wrmsr" if write else "rdmsr"}
     return asked(code, "x2apic-off", "#GP", register, "x2APIC", "xAPIC mode")
 
 
-def control_register(*, sound: bool, bits: int, by: str) -> Scene:
+def control_register(*, sound: bool, bits: int) -> Scene:
     code = handled(
         f"""
-        mov eax, {by}
+        mov eax, cr4
         or eax, {0 if sound else bits:#x}
-breaks: mov {by}, eax
+breaks: mov cr4, eax
 """,
         13,
     )
-    return asked(code, "cr4-reserved", "#GP", by, "reserved", bits.bit_length() - 1)
+    return asked(code, "cr4-reserved", "#GP", "CR4", "reserved", bits.bit_length() - 1)
 
 
 def divided_by_zero(*, sound: bool, divisor: int, many: bool) -> Scene:
@@ -304,7 +304,7 @@ FAULTS = (
     ),
     Fault(
         "control-register", "a reserved bit of CR4", control_register,
-        {"bits": (1 << 15, 1 << 28, 1 << 31), "by": ("cr4",)},
+        {"bits": (1 << 15, 1 << 28, 1 << 31)},
     ),
     Fault(
         "division", "a divisor of 0, or a quotient too large", divided_by_zero,

@@ -25,10 +25,10 @@ def globally_disabled(*, sound: bool, on: int, vector: int, many: bool) -> Scene
         and eax, ~0x800
         wrmsr
 """
-    bsp = f"""
+    guest = f"""
         copy ap_start, 8
         start {on}, 8
-        wait_for 1
+        wait_for 2
         delay 100
         {to(on, vector)}
         sleep
@@ -38,9 +38,8 @@ def globally_disabled(*, sound: bool, on: int, vector: int, many: bool) -> Scene
         lock inc byte [ARRIVED]
         sleep
 """
-    bsp = bsp.replace("wait_for 1", "wait_for 2")
     return Scene(
-        bsp, f"irq why {vector:#x} {on}", "destination",
+        guest, f"irq why {vector:#x} {on}", "destination",
         ("APICBASE", vector), on + 1 + many, lines=("quantum 200", "run 6000"),
     )  # fmt: skip
 
@@ -76,15 +75,14 @@ def higher_in_service(
     )  # fmt: skip
 
 
-def no_eoi(*, sound: bool, on: int, vector: int, level: bool, x2apic: bool) -> Scene:
+def no_eoi(*, sound: bool, on: int, vector: int, x2apic: bool) -> Scene:
     handler = "counting" if sound else "forgetful"
-    sends = to(on, vector, 0x8000 if level else 0)
     code = f"""
         install {vector:#x}, {handler}
         sti
-        {sends}
+        {to(on, vector)}
         delay 10
-        {sends}
+        {to(on, vector)}
         {SPIN}
 """
     return Scene(
@@ -169,19 +167,17 @@ stops:  {after}
     )  # fmt: skip
 
 
-RETURNS = {"jmp": "jmp here", "ret": "add esp, 12\n jmp here"}
+RETURNS = {"jmp": "jmp again", "ret": "add esp, 12\n jmp again"}
 
 
 def nmi_without_iret(*, sound: bool, on: int, after: str, x2apic: bool) -> Scene:
     code = f"""
         install 2, on_nmi
-        send 0x4400, {on}
+again:  send 0x4400, {on}
         delay 10
-        send 0x4400, {on}
-        {SPIN}
+        jmp again
 on_nmi: {"iret" if sound else RETURNS[after]}
 """
-    code = code.replace("here:   pause", "here:   send 0x4400, " + str(on), 1)
     return Scene(
         on_vcpu(on, code), f"irq why nmi {on}", "nmi-blocking",
         ("NMI", "IRET"), on + 1, x2apic, ("run 2000",),
@@ -208,7 +204,7 @@ FAULTS = (
     ),
     Fault(
         "no-eoi", "its own handler wrote no EOI", no_eoi,
-        {"on": ON, "vector": VECTORS, "level": (False,), "x2apic": WAYS},
+        {"on": ON, "vector": VECTORS, "x2apic": WAYS},
     ),
     Fault(
         "eoi-too-early", "the EOI came while nothing was in service", eoi_too_early,

@@ -25,6 +25,6 @@ def on_vcpu(on: int, code: str) -> str:
 """
 
 
-def to(on: int, vector: int, bits: int = 0) -> str:
+def to(on: int, vector: int) -> str:
     """Return an IPI to one vCPU by its id."""
-    return f"send {0x4000 | bits | vector:#x}, {on}"
+    return f"send {0x4000 | vector:#x}, {on}"
