@@ -190,7 +190,9 @@ class ReportReader:
         linear = context.linear_rip()
         if retired == budget:
             return Stopped(Budget(), retired)
-        if (retired or linear != skip) and self._stops.is_at(linear):
+        stops = self._stops
+        is_at = linear in stops.breakpoints or (stops.physical and stops.is_at(linear))
+        if is_at and (retired or linear != skip):
             return Stopped(Breakpoint(linear), retired)
         if context.head.eflags & RF:
             return Stopped(Resumed(), retired)

@@ -79,15 +79,11 @@ class Stops:
         return frozenset(at % PAGE for at in self.physical)
 
     def is_at(self, linear: int) -> bool:
-        """Tell whether a breakpoint is on the instruction there.
+        """Tell whether one of `physical` is the instruction there.
 
         Who asks has saved the state of the vCPU that runs.
         """
-        if linear in self.breakpoints:
-            return True
-        if not self.physical or linear % PAGE not in self.offsets:
-            return False
-        return self.peek(linear) in self.physical
+        return linear % PAGE in self.offsets and self.peek(linear) in self.physical
 
     def put_physical(self, addresses: Iterable[int]) -> bool:
         """Have breakpoints at these; tell whether that changed anything."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# A compiled record looks up the classes of its fields when it is made.
+from collections.abc import Mapping  # noqa: TC003
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -10,8 +12,6 @@ from lapis_engine.replay import pages
 from lapis_engine.replay.parts import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lapis_engine.events import Logged
     from lapis_engine.machine.machine import Machine
     from lapis_engine.replay.pages import Pages

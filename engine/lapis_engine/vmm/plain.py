@@ -156,7 +156,9 @@ def _port(vm: Vm, place: Place) -> Answer | None:
     profile = vm.profile
     if profile.inout_sizes == "doubled" or not profile.in_keeps_upper_rax:
         return None
-    if hits(vm.traps.port, port, size) or _is_heard(vm, port, size):
+    if hits(vm.traps.port, port, size) or (
+        vm.heard_ports and _is_heard(vm, port, size)
+    ):
         return None
     device = vm.ports.find(port)
     if device is None:
