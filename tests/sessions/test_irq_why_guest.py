@@ -166,3 +166,19 @@ def test_a_cause_that_was_cured_is_told_no_more(
             assert not rules & faults, answer
         elif rule in faults - {"if"}:
             assert rules & faults <= {rule, "remote-irr", "if"}
+
+
+def test_the_answer_is_the_same_after_going_back() -> None:
+    """The writes are no state, and yet are what they were there."""
+    session = open_session(SessionOptions(str(GUEST), cpus=1), discover().extensions)
+    there: dict[int, str] = {}
+    for _ in range(8):
+        session.execute("run 1000000")
+        at = sum(vcpu.retired for vcpu in session.machine.vcpus)
+        there[at] = session.execute("irq why 0x40 --all").text
+        session.execute("answer")
+    for at in sorted(there, key=lambda at: at % 7):
+        assert session.execute(f"goto {at}").ok
+        assert session.execute("irq why 0x40 --all").text == there[at]
+    assert len(set(there.values())) == 8
+    session.close()

@@ -33,13 +33,14 @@ from lapis_engine.why import (
     fates,
     ioapic_pins,
     pic_inputs,
+    ranking,
     traffic,
     unknown,
 )
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lapis_engine.apic.state import ApicState
     from lapis_engine.machine.machine import Machine
@@ -55,11 +56,6 @@ LINTS: Final = frozenset({"lvt_lint0", "lvt_lint1"})
 def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
     """Yield what refuses a vector that is nowhere, then everyone who names it."""
     vm, vector, nmi = machine.vm, it.vector, it.nmi
-    if nmi:
-        if vcpu.nmi_blocked:
-            yield allows("nmi-blocking", "an NMI handler runs until its IRET")
-    else:
-        yield from _refusals(vcpu.apic, vector, vm.profile)
     named = [
         *_lvt(machine, vcpu, it),
         *_pins(machine, vcpu, it),
@@ -68,6 +64,10 @@ def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
         *fates.fates(it, vcpu.apic),
         *traffic.sent(machine, vcpu, it),
     ]
+    if not nmi:
+        yield from _refusals(vcpu.apic, vector, vm.profile, named)
+    elif vcpu.nmi_blocked:
+        yield allows("nmi-blocking", "an NMI handler runs until its IRET")
     yield from named
     if not named:
         if not nmi and not it.is_alone:
@@ -96,9 +96,15 @@ def _nobody(it: History, apic: ApicState) -> Iterator[Reason]:
     yield blocks("no-source", text, vector=it.vector)
 
 
-def _refusals(apic: ApicState, vector: int, profile: Profile) -> Iterator[Reason]:
+def _refusals(
+    apic: ApicState, vector: int, profile: Profile, named: Sequence[Reason]
+) -> Iterator[Reason]:
     if vector < priority.LOWEST_LEGAL:
         text = f"an APIC takes no vector below 16, and {vector:#04x} is one"
+        touched = (row for row in named if not ranking.is_as_after_reset(row))
+        who = {row.about: None for row in touched if row.about}
+        if who:
+            text += f", named by {' and '.join(who)}"
         yield blocks("illegal-vector", text, vector=vector)
     if not apic.svr & SVR_ENABLED:
         text = f"SVR is {apic.svr:#x}: bit 8 is 0, so new interrupts are refused"
