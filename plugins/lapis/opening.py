@@ -39,6 +39,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
     time: str = "",
     seed: int = 0,
     strict: bool = False,
+    checks: str = "usual",
     record: str | PathLike[str] | None = None,
     plugins: Iterable[str | PathLike[str]] = (),
 ) -> Session:
@@ -63,7 +64,8 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         mmio: What an unclaimed address does; on a PC as `ports`, else it asks.
         time: `fast` or `board`: what accesses take in virtual time; `fast` on a PC.
         seed: What the guest's source of random numbers begins with.
-        strict: Check alignment and segment limits of memory operands, too.
+        strict: Check alignment and segment limits of all memory operands.
+        checks: Which are checked: `off`, `usual`, those that cost nothing, or `all`.
         record: File to record into, which must not be there yet.
         plugins: Python files of plug-ins, beside those that are installed.
 
@@ -75,7 +77,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         firmware=_file(firmware), append=append, machine=machine,
         initrd=_file(initrd), modules=tuple(modules), disk=_file(disk),
         flash_vars=_file(flash_vars), ports=ports, mmio=mmio, time=time, seed=seed,
-        strict=strict,
+        strict=strict, checks=checks,
     )  # fmt: skip
     live = open_session(options, _host(plugins).extensions)
     if record is not None:

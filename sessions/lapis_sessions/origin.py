@@ -27,6 +27,7 @@ DEFAULT_GUEST = "ap-bringup"
 BARE = "bare"
 BARE_MEMORY = "64M"
 UNCLAIMED = ("ask", "float")
+CHECKS = ("off", "usual", "all")
 """What an access that nobody claims may do: ask the user, or read ones."""
 
 
@@ -49,7 +50,9 @@ class SessionOptions:
     """Command line for a kernel that takes one."""
     quantum: int = QUANTUM
     strict: bool = False
-    """Check alignment and limits of memory operands, too."""
+    """Check alignment and limits of all memory operands, as `checks` all does."""
+    checks: str = "usual"
+    """Which are checked: off, usual (those that cost nothing) or all."""
     ports: str = ""
     """What an unclaimed port does: ask or float. Firmware and the kernels of a PC
     float, others ask; so the next."""
@@ -91,6 +94,9 @@ def configuration(
         if said not in {"", *UNCLAIMED}:
             known = " or ".join(UNCLAIMED)
             raise ConfigError(f"{what} {said!r}: {known} is expected")
+    if options.checks not in CHECKS:
+        known = " or ".join(CHECKS)
+        raise ConfigError(f"checks {options.checks!r}: {known} is expected")
     utf8.check(options.append, "append")
     floats = options.ports == "float" or (not options.ports and bool(options.firmware))
     config = MachineConfig(
@@ -107,7 +113,8 @@ def configuration(
         costs=costs.read("none" if options.cost is None else options.cost),
         tsc_hz=NS if options.tsc_hz is None else options.tsc_hz,
         on_reset=options.on_reset,
-        strict=options.strict,
+        strict=options.strict or options.checks == "all",
+        usual=options.checks == "usual" and not options.strict,
     )
     config.check()
     return config

@@ -30,7 +30,7 @@ CORE = {
     # Mean nothing between two runs.
     "_loaded", "_before", "_told", "_skip", "retired",
     # Of the configuration.
-    "_is_strict",
+    "_is_strict", "_is_usual",
     # Known from what has happened since the last act: `capture.put` has it forgotten.
     "answers",
     # The debugger's.

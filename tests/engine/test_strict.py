@@ -135,7 +135,7 @@ def test_an_unaligned_operand(
 def test_no_sse_comes_first() -> None:
     found, regs = rig("0f280b")
     regs.gpr[3], regs.cr4 = 0x6008, regs.cr4 & ~0x200
-    assert fault(found) == (UD, None, None)
+    assert fault(found) == (UD, None, "cr4-osfxsr")
 
 
 def test_a_loop_of_checked_instructions_goes_on() -> None:

@@ -160,17 +160,37 @@ def test_a_plug_in_comes_from_a_file_and_one_that_fails_is_a_notice(
     assert session.notices() == []
 
 
+@pytest.mark.parametrize("checks", ["off", "usual", "all"])
+def test_a_machine_is_recorded_with_its_checks(tmp_path: Path, checks: str) -> None:
+    """Replay says nothing of checks: the header does."""
+    guest, path = tmp_path / "limits.bin", tmp_path / "checks.lapis"
+    guest.write_bytes(bytes.fromhex("fa a1ffff ebfe"))  # mov ax, [0xffff]
+    with lapis.open(guest, cpus=1, memory="2M", checks=checks, record=path) as session:
+        session.run(2)
+        kinds = [event.kind for event in session.events()]
+    assert ("exception" in kinds) == (checks != "off")
+    with lapis.replay(path) as again:
+        again.goto("end")
+        assert [event.kind for event in again.events()] == kinds
+
+
+def test_checks_that_are_none_are_refused() -> None:
+    with pytest.raises(lapis.LapisError, match="off or usual or all is expected"):
+        lapis.open(cpus=1, memory="2M", checks="some")
+
+
 def test_a_strict_machine_is_recorded_as_one(tmp_path: Path) -> None:
     guest, path = tmp_path / "limits.bin", tmp_path / "strict.lapis"
-    # mov ax, [0xffff]: beyond the limit of DS, and #GP has no handler but itself.
-    guest.write_bytes(bytes.fromhex("fa a1ffff ebfe"))
+    # mov bx, 0xffff; mov ax, [bx]: beyond the limit of DS, and #GP has no handler but
+    # itself. A constant would be usual.
+    guest.write_bytes(bytes.fromhex("fa bbffff 8b07 ebfe"))
     for strict in (False, True):
         with lapis.open(guest, cpus=1, memory="2M", strict=strict) as session:
-            session.run(2)
+            session.run(3)
             kinds = {event.kind for event in session.events()}
         assert ("exception" in kinds) == strict
     with lapis.open(guest, cpus=1, memory="2M", strict=True, record=path) as session:
-        session.run(2)
+        session.run(3)
         texts = [event.text for event in session.events()]
     assert "2 bytes at DS:0xffff are beyond the limit, 0xffff" in texts[0]
     with lapis.replay(path) as again:

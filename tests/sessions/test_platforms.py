@@ -278,8 +278,8 @@ def test_a_header_with_odd_files_is_refused(name: str, tmp_path: Path) -> None:
     changes, sentence = ODD[name]
     row = {"role": "disk", "name": "x", "args": "", "sha256": "y", "data": None}
     head = framing.header()
-    assert head[-1] == []
-    head[-1] = [list((row | changes).values())]
+    assert head[-2] == []
+    head[-2] = [list((row | changes).values())]
     with pytest.raises(RecordingError) as error:
         reader.read(framing.written(tmp_path / "x.lapis", head))
     assert sentence in str(error.value)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     Done = Callable[[Session, str], Any]
     Refused = Callable[[Session, str], str]
 
-SCHEMA = "63a7e21219f8dc7617e8e458883bf2590345c3c0fae379900ba15e393a8a1e04"
-"""Of format 7. A change here is a change of format: raise FORMAT, and READER if those
+SCHEMA = "882266a0c7979073c38cdd1ff5c2fd42c5d9821f5fbfa8cfde316eec353f5f95"
+"""Of format 8. A change here is a change of format: raise FORMAT, and READER if those
 who know this one cannot read it."""
 SEABIOS = Path("/usr/share/seabios/bios.bin")
 MAGIC = bytes.fromhex("89 4c 41 50 49 53 0d 0a")
@@ -80,7 +80,7 @@ def pieces(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def test_the_schema_is_the_one_that_was_agreed_on() -> None:
-    assert (schema.FORMAT, schema.READER) == (7, 5)
+    assert (schema.FORMAT, schema.READER) == (8, 8)
     assert schema.schema_hash() == SCHEMA, schema.schema_text()
 
 
@@ -89,7 +89,7 @@ def test_a_file_is_a_header_chunks_with_their_length_at_both_ends_and_a_trailer(
 ) -> None:
     data = made.read_bytes()
     assert data[:8] == MAGIC
-    assert struct.unpack_from("<HH", data, 8) == (7, 5)
+    assert struct.unpack_from("<HH", data, 8) == (8, 8)
     kinds = [kind for kind, _, _ in pieces(data)]
     assert (kinds[0], kinds[-1], kinds[-2]) == (b"HEAD", b"DONE", b"CKPT")
     assert b"ACTS" in kinds
@@ -297,8 +297,8 @@ def test_what_is_no_recording_is_told_apart(tmp_path: Path) -> None:
         (MAGIC[:5], "FILE has 5 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1", "FILE has 11 bytes: its header is cut off"),
         (MAGIC + b"\1\0\1\0", "FILE ends before its header: nothing can be replayed"),
-        (MAGIC + b"\x09\0\x08\0" + bytes(40), ("FILE is of format 9 and needs a reader "
-         "of format 8; this one knows 7: a newer Lapis reads it")),
+        (MAGIC + b"\x0a\0\x09\0" + bytes(40), ("FILE is of format 10 and needs a "
+         "reader of format 9; this one knows 8: a newer Lapis reads it")),
         (MAGIC + b"\1\0\1\0" + chunk(b"ACTS", b"\x90"), ("FILE: it begins with chunk "
          "ACTS and not with HEAD")),
     ):  # fmt: skip
@@ -313,7 +313,7 @@ def test_a_newer_format_that_this_reader_understands_is_read(
 ) -> None:
     def newer(kind: bytes, value: Any) -> Any:
         if kind == b"HEAD":
-            assert value[12:14] == [7, 5]
+            assert value[12:14] == [8, 8]
             value[12] = 9
         return value
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rigs.screens import Driver, bringup, drive, look
+from rigs.screens import GUESTS, Driver, bringup, drive, look
 
 from lapis_engine.events import (
     Halted,
@@ -20,7 +20,10 @@ from lapis_engine.events import (
 )
 from lapis_engine.explain.events import describe
 from lapis_engine.machine.log import KEPT
+from lapis_plugins.host import discover
 from lapis_sessions.errors import CommandError
+from lapis_sessions.opening import open_session
+from lapis_sessions.origin import SessionOptions
 from lapis_sessions.views import snapshot
 from lapis_tui.blocks.event_filter import compiled
 from lapis_tui.panes import event_rows
@@ -302,3 +305,20 @@ def test_a_filter_keeps_no_more_than_there_are_events() -> None:
             pass
         assert it._rows.everything[-1].seq == seq - 1
     assert len(it._rows) <= KEPT + SPARE < seq
+
+
+def test_w_on_an_exception_tells_the_rule_and_the_chain() -> None:
+    async def play(it: Driver) -> None:
+        await it.press("c")
+        await it.go("events")
+        kinds = [logged.event.kind for logged in it.view.events]
+        back = len(kinds) - kinds.index("exception") - 1
+        await it.press("w")
+        assert "the cursor is on no exception" in it.text
+        await it.press(*["up"] * back, "w")
+        assert "the IDT limit is 0x0" in it.text
+        assert "so a shutdown" in it.text
+        assert 'SDM Vol. 3A "IDT Descriptors"' in it.text
+
+    options = SessionOptions(guest=str(GUESTS / "triple-fault.bin"), cpus=1)
+    drive(open_session(options, discover().extensions), play, (200, 60))

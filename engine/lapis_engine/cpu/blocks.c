@@ -155,11 +155,16 @@ struct looker {
     uint32_t all;              /* ask of all of them */
     int (*ask)(const uint64_t *linear, const void *key, void *data);
     int32_t *operations;       /* that the block at hand has */
+    uint32_t cpl, limited;     /* bits of hflags */
     uint8_t one[256];          /* opcodes of one byte that may be */
     uint8_t two[256];          /* those behind 0F */
+    uint8_t two_0[256];        /* those behind 0F at CPL 0 alone */
+    uint8_t one_16[256];       /* those of 16-bit code of which an operand may reach */
+    uint8_t two_16[256];       /* beyond 64 KiB */
 };
 
 enum { BEHIND = 1 };
+enum { FIRMWARE = 0xc0000, FIRMWARE_END = 0x100000 };  /* `strict` */
 enum { LAST_ALONE = 38, ENOUGH = 1 << 20 };  /* `ahead` */
 
 static int bits_of(const struct looker *l)
@@ -184,26 +189,54 @@ static bool next_may_cross(const struct looker *l, uint64_t linear)
     return next == UNKNOWN || next > room - size;
 }
 
+/* Whether the operand of the opcode at `op` of 16-bit code with limits is one that may
+ * be marked: an offset, or what an address of 32 bits names. Firmware is exempt. */
+static bool may_reach(const struct looker *l, uint64_t linear, const uint8_t *op,
+                      const uint8_t *end, bool is_wide)
+{
+    if (!(*l->hflags & l->limited) || bits_of(l) != 16
+        || (linear >= FIRMWARE && linear < FIRMWARE_END))
+        return false;
+    if (*op >= 0xa0 && *op <= 0xa3)
+        return l->one_16[*op];
+    const uint8_t *modrm = op + 1;
+    if (*op == 0x0f) {
+        if (modrm == end)
+            return true;
+        if (!l->two_16[*modrm++])
+            return false;
+    } else if (!l->one_16[*op]) {
+        return false;
+    }
+    return is_wide || modrm == end || (*modrm & 0xc7) == 6;
+}
+
 static bool may_be_marked(const struct looker *l, uint64_t linear)
 {
     uint8_t code[LONGEST];
     size_t room = PAGE - linear % PAGE, size = room < LONGEST ? room : LONGEST;
     if (l->vmem_read(l->uc, linear, PROT_EXEC, code, size))
         return true;
-    bool is_64 = *l->hflags & l->code64;
+    bool is_64 = *l->hflags & l->code64, is_wide = false;
     for (size_t i = 0; i < size; i++) {
         switch (code[i]) {
+        case 0x67:
+            is_wide = true;
+            continue;
         case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
-        case 0x66: case 0x67: case 0xf2: case 0xf3:
+        case 0x66: case 0xf2: case 0xf3:
             continue;
         case 0xf0:
             return true;
         case 0x0f:
-            return i + 1 == size || l->two[code[i + 1]];
+            if (i + 1 == size || l->two[code[i + 1]]
+                || (l->two_0[code[i + 1]] && !(*l->hflags & l->cpl)))
+                return true;
+            return may_reach(l, linear, code + i, code + size, is_wide);
         }
         if (is_64 && (code[i] & 0xf0) == 0x40)
             continue;
-        return l->one[code[i]];
+        return l->one[code[i]] || may_reach(l, linear, code + i, code + size, is_wide);
     }
     return true;
 }

@@ -116,8 +116,13 @@ class LookerRecord(c.Structure):
         ("all", c.c_uint32),
         ("ask", c.c_void_p),
         ("operations", c.c_void_p),
+        ("cpl", c.c_uint32),
+        ("limited", c.c_uint32),
         ("one", c.c_uint8 * 256),
         ("two", c.c_uint8 * 256),
+        ("two_0", c.c_uint8 * 256),
+        ("one_16", c.c_uint8 * 256),
+        ("two_16", c.c_uint8 * 256),
     )
 
 
@@ -139,14 +144,27 @@ class Looker:
         record.eflags = place + layout.Head.eflags.offset
         record.hflags = place + layout.Head.hflags.offset
         record.code64, record.code32 = layout.HF_CS64, layout.HF_CS32
+        record.cpl, record.limited = layout.HF_CPL, layout.HF_LIMITED
         record.ask = ask
         record.operations = c.addressof(operations)
 
     def may_be(self, one: frozenset[int], two: frozenset[int]) -> None:
         """Ask of these opcodes of one byte, of these after 0F, and of LOCK."""
-        for table, opcodes in ((self.record.one, one), (self.record.two, two)):
-            for code in range(256):
-                table[code] = code in opcodes
+        record = self.record
+        _fill((record.one, one), (record.two, two))
+
+    def may_break(
+        self, two_0: frozenset[int], one_16: frozenset[int], two_16: frozenset[int]
+    ) -> None:
+        """Ask of these: at CPL 0, and in 16-bit code of what may reach far."""
+        record = self.record
+        _fill((record.two_0, two_0), (record.one_16, one_16), (record.two_16, two_16))
+
+
+def _fill(*tables: tuple[c.Array[c.c_uint8], frozenset[int]]) -> None:
+    for table, opcodes in tables:
+        for code in range(256):
+            table[code] = code in opcodes
 
 
 @cache

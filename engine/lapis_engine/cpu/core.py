@@ -110,7 +110,7 @@ class Core:
         self._skip: int | None = None
         self.retired = 0
         """Instructions that the last `run` retired, REP iterations included."""
-        self._is_closed = self._is_strict = False
+        self._is_closed = self._is_strict = self._is_usual = False
         self._way: Counting = self._counted
         self.answers = Answers() if self._blocks is None else self._blocks.answers
         if self._blocks is not None:
@@ -407,11 +407,21 @@ class Core:
     def is_strict(self, value: bool) -> None:
         self._is_strict = self._marks.is_strict = value
 
+    @property
+    def is_usual(self) -> bool:
+        """Tell whether of that what is seldom met is marked; it is set before a run."""
+        return self._is_usual
+
+    @is_usual.setter
+    def is_usual(self, value: bool) -> None:
+        self._is_usual = self._marks.is_usual = value
+
     def mark(self, regs: Registers, code: bytes) -> Mark | None:
         """Return what is marked at the begin of `code`, which is at RIP, or None."""
         head = regs.context.head
         limited = layout.HF_LIMITED if strict.is_limited(head) else 0
-        return self._marks.find(code, head.hflags | head.eflags & TF | limited)
+        hflags = head.hflags | head.eflags & TF | limited
+        return self._marks.find(code, hflags, regs.linear_rip)
 
     def code_at(self, regs: Registers) -> bytes:
         """Return up to 15 bytes at RIP as a vCPU that has just stopped sees them.
@@ -471,7 +481,8 @@ class Core:
         context, guest = regs.context, self._guest
         if self._way.is_full:
             self._forget_all()
-        if self._is_strict and strict.is_limited(context.head):
+        looks = self._is_strict or (self._is_usual and strict.is_narrow(context.head))
+        if has_limits := looks and strict.is_limited(context.head):
             context.head.hflags |= layout.HF_LIMITED
         if self._stale.pieces:
             self._leave_paging()
@@ -486,7 +497,7 @@ class Core:
         self._stops.cut_at = 0
         failed = self._way.start(context, budget, request, flush=flush)
         result = self._reader.ended(self._way, failed, context, budget, self._skip)
-        if self._is_strict:
+        if has_limits:
             context.head.hflags &= ~layout.HF_LIMITED
         return result
 

@@ -59,8 +59,8 @@ class Marks:
     """Looks at each instruction that one Unicorn instance is about to translate."""
 
     __slots__ = (
-        "_armed", "_buffer", "_compare", "_handle", "_is_strict", "_looker", "_offer",
-        "_offsets", "_operations", "_past", "_state",
+        "_armed", "_buffer", "_compare", "_handle", "_is_strict", "_is_usual",
+        "_looker", "_offer", "_offsets", "_operations", "_past", "_state",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +73,7 @@ class Marks:
         """
         self._past: int | None = None
         self._armed: frozenset[int] = frozenset()
-        self._is_strict = False
+        self._is_strict = self._is_usual = False
         self._offsets: frozenset[int] = frozenset()
         self._offer = NO_OFFER
         self._state = state
@@ -132,6 +132,19 @@ class Marks:
         self._ask()
 
     @property
+    def is_usual(self) -> bool:
+        """Tell whether of that what is seldom met is marked."""
+        return self._is_usual
+
+    @is_usual.setter
+    def is_usual(self, value: bool) -> None:
+        self._is_usual = value
+        if self._looker is not None:
+            none = frozenset[int]()
+            usual = (strict.USUAL_0, *strict.USUAL_16) if value else (none, none, none)
+            self._looker.may_break(*usual)
+
+    @property
     def offer(self) -> Offer:
         """What the model of the processor has marked."""
         return self._offer
@@ -162,14 +175,16 @@ class Marks:
         if linear == self._past or is_armed or flags & RF:
             return Marked()
         bits = state.hflags | flags & TF
-        mark = self.find(code, bits)
+        if self._is_usual and strict.is_exempt(linear):
+            bits &= ~layout.HF_LIMITED
+        mark = self.find(code, bits, linear)
         if mark is not None and mark.kind is Kind.UNTOLD:
             whole = self.code(linear)
             if len(whole) > len(code):
-                mark = self.find(whole, bits)
+                mark = self.find(whole, bits, linear)
         return None if mark is None else Marked(mark)
 
-    def find(self, code: bytes, hflags: int) -> Mark | None:
+    def find(self, code: bytes, hflags: int, linear: int) -> Mark | None:
         """Return what is marked at the begin of `code`, or None.
 
         RFLAGS.TF counts in `hflags`, where it is in the block's own flags only.
@@ -184,8 +199,9 @@ class Marks:
             mark = look_protected(code, bits, irets=irets)
         if mark is None and hflags & layout.HF_TF:
             mark = look_stepped(code, bits)
-        if mark is None and self._is_strict:
-            mark = strict.look(code, bits, hflags)
+        if mark is None and (self._is_strict or self._is_usual):
+            usual = not self._is_strict
+            mark = strict.look(code, bits, hflags, usual=usual, at=linear)
         return mark
 
     def _look(

@@ -136,18 +136,94 @@ def is_limited(head: Head) -> bool:
     )
 
 
-def look(code: bytes, bits: int, hflags: int) -> Mark | None:
-    """Return the instruction at the begin of `code` if it has to be checked."""
+def is_narrow(head: Head) -> bool:
+    """Tell whether it is at 16-bit code."""
+    return not head.hflags & (layout.HF_CS64 | layout.HF_CS32)
+
+
+def look(
+    code: bytes, bits: int, hflags: int, *, usual: bool = False, at: int = 0
+) -> Mark | None:
+    """Return the instruction at the begin of `code` if it has to be checked.
+
+    What is `usual` is checked by every machine but one without checks; `at` is its
+    linear address.
+    """
     if not code:
         return None
-    at, _ = prefixes(code, bits)
+    opcode_at, _ = prefixes(code, bits)
     try:
-        is_marked = alignment(code, at) or (
-            bits != 64 and _is_limited_access(code, at, bits, hflags)
-        )
+        if usual:
+            is_marked = _is_usual(code, opcode_at, bits, hflags) and not (
+                bits == 64 and _is_aligned_constant(code, opcode_at, at)
+            )
+        else:
+            is_marked = bool(alignment(code, opcode_at)) or (
+                bits != 64 and _is_limited_access(code, opcode_at, bits, hflags)
+            )
     except IndexError:
-        return Mark(Kind.UNTOLD, at, code) if len(code) < LONGEST else None
-    return Mark(Kind.STRICT, at, code) if is_marked else None
+        return Mark(Kind.UNTOLD, opcode_at, code) if len(code) < LONGEST else None
+    return Mark(Kind.STRICT, opcode_at, code) if is_marked else None
+
+
+def _is_aligned_constant(code: bytes, opcode_at: int, linear: int) -> bool:
+    """Tell whether the operand is relative to RIP, and aligned wherever it is met."""
+    modrm_at = opcode_at + (3 if code[opcode_at + 1] in {0x38, 0x3A} else 2)
+    if code[modrm_at] & 0xC7 != RELATIVE or not PREFIXED.isdisjoint(code[:opcode_at]):
+        return False
+    end = modrm_at + 5
+    if end > len(code):
+        raise IndexError(end)
+    offset = int.from_bytes(code[modrm_at + 1 : end], "little")
+    return not (linear + end + immediate(code, opcode_at) + offset) % 16
+
+
+def _is_usual(code: bytes, at: int, bits: int, hflags: int) -> bool:
+    """Tell whether the instruction is seldom met, and its operand may break a rule.
+
+    Aligned operands of SSE at CPL 0; in 16-bit code of real mode and virtual-8086 mode
+    an offset that reaches beyond 64 KiB, and what an address of 32 bits names.
+    """
+    if not hflags & layout.HF_CPL and alignment(code, at):
+        return True
+    if bits != 16 or not hflags & layout.HF_LIMITED or is_protected(hflags):
+        return False
+    opcode, narrow = code[at], ADDRESS not in code[:at]
+    if opcode in OFFSET:
+        size = 2 if narrow else 4
+        offset = int.from_bytes(code[at + 1 : at + 1 + size], "little")
+        return offset >= FAR_FROM_END
+    accesses = opcode in MODRM
+    if opcode == TWO_BYTE:
+        accesses, at = code[at + 1] not in NO_MODRM, at + 1
+    if not accesses or code[at + 1] >= REGISTERS:
+        return False
+    if not narrow:
+        return True
+    offset = int.from_bytes(code[at + 2 : at + 4], "little")
+    return code[at + 1] & 0xC7 == 6 and offset >= FAR_FROM_END
+
+
+def is_protected(hflags: int) -> bool:
+    """Tell whether it is neither real mode nor virtual-8086 mode."""
+    return hflags & (layout.HF_PE | layout.HF_VM) == layout.HF_PE
+
+
+def is_exempt(linear: int) -> bool:
+    """Tell whether firmware is there, of whose 16-bit code no limit is usual.
+
+    SeaBIOS has an address of 32 bits in every second instruction.
+    """
+    return linear in FIRMWARE
+
+
+RELATIVE: Final = 0x05
+"""ModRM, without reg, of an operand relative to RIP in 64-bit code."""
+FIRMWARE: Final = range(0xC_0000, 0x10_0000)
+ADDRESS: Final = 0x67
+USUAL_0: Final = frozenset().union(*ALIGNED.values(), {0x38, 0x3A})
+USUAL_16: Final = MODRM | frozenset(OFFSET), frozenset(range(256)) - NO_MODRM
+"""Opcodes behind 0F that are usual at CPL 0; of one byte and behind 0F in 16 bits."""
 
 
 def alignment(code: bytes, at: int) -> int:

@@ -65,6 +65,8 @@ class MachineConfig:
     """What CPUID says of one: none, kvm or timing."""
     strict: bool = False
     """Check what costs too much to be always checked (`cpu.strict`)."""
+    usual: bool = False
+    """Check of that what is seldom met, and costs nothing."""
 
     def check(self) -> None:
         """Raise `ConfigError` naming the first value that cannot be."""

@@ -14,7 +14,7 @@ from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.disasm import memory_access
 from lapis_engine.cpu.fault import GuestFault
 from lapis_engine.cpu.registers import CR0_EM, CR0_TS, CR4_OSFXSR
-from lapis_engine.cpu.strict import POP_MODRM, STRINGS, XLAT
+from lapis_engine.cpu.strict import POP_MODRM, RELATIVE, STRINGS, XLAT
 from lapis_engine.vie import checks, implied, reach
 from lapis_engine.vie.implied import OperandAccess
 from lapis_engine.vie.operands import linear_address
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.vie.checks import Operand
     from lapis_engine.vmm.vm import Run
-
-RELATIVE: Final = 0x05
-"""ModRM, without reg, of an operand relative to RIP in 64-bit code."""
 
 
 def check(run: Run, mark: Mark) -> None:

@@ -105,9 +105,12 @@ MACHINE_OPTIONS: tuple[Decorator, ...] = (
         help="What a reset or a triple fault does to the machine.",
     ),
     click.option(
-        "--strict", is_flag=True,
-        help="Check alignment and segment limits of memory operands, which is slow.",
+        "--checks", shell_complete=completing.words("off", "usual", "all"),
+        default="usual", metavar="off|usual|all", show_default=True,
+        help="Which memory operands have alignment and segment limits checked: none, "
+        "those that cost nothing, or all, which is slow.",
     ),
+    click.option("--strict", is_flag=True, help="The same as --checks all."),
     plugged.OPTION,
 )  # fmt: skip
 """All of them; but for the plug-ins they are fields of `SessionOptions`, and have the

@@ -147,7 +147,7 @@ def _made_of(side: Side, profiles: Mapping[str, Profile]) -> dict[str, str]:
         "mmio": head.mmio,
         "seed": head.seed,
         "on reset": head.on_reset,
-        "strict": head.strict,
+        "checks": "all" if head.strict else "usual" if head.usual else "off",
         "append": head.append,
         "cpu": head.cpu,
         "hypervisor": head.hypervisor,

@@ -126,6 +126,7 @@ def options(head: Header) -> list[str]:
     words += ["--tsc-hz", str(head.tsc_hz)] if head.tsc_hz != NS else []
     words += ["--on-reset", head.on_reset] if head.on_reset != "stop" else []
     words += ["--strict"] if head.strict else []
+    words += [] if head.strict or head.usual else ["--checks", "off"]
     words += ["--seed", str(head.seed)] if head.seed else []
     for row in head.attached:
         words += [f"--{row.role}", " ".join(filter(None, (row.name, row.args)))]

@@ -66,7 +66,8 @@ def header(origin: Origin | None, timeline: Timeline, *, embed: bool) -> Header:
         switches=asdict(timeline.machine.config.profile),
         quantum=options.quantum,
         ports=options.ports,
-        strict=options.strict,
+        strict=timeline.machine.config.strict,
+        usual=timeline.machine.config.usual,
         append=options.append,
         firmware=bool(options.firmware),
         image=ImageRow(

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-FORMAT = 7
+FORMAT = 8
 """Version of the format that is written, and the newest that is read."""
-READER = 5
-"""Oldest version of a reader that understands what is written; one of 5 says of the
-acts write_apic, which came with 6, and write_memory, write_msr and write_register,
-with 7, that there are none."""
+READER = 8
+"""Oldest version of a reader that understands what is written: one of 7 would leave out
+the checks that are usual since 8."""
 
 
 MANY = 1 << 16
@@ -109,6 +108,8 @@ class Header(Row, frozen=True):
     """What the guest's source of random numbers began with."""
     attached: Annotated[list[AttachedRow], Meta(max_length=128)] = []
     """The files that come with the image."""
+    usual: bool = False
+    """Of them those that cost nothing were checked; never beside `strict`."""
 
 
 class ActRow(Row, frozen=True, gc=False):

@@ -79,6 +79,7 @@ def _options(head: Header) -> SessionOptions:
         tsc_hz=head.tsc_hz,
         on_reset=head.on_reset,
         strict=head.strict,
+        checks="usual" if head.usual else "off",
         machine=head.machine,
         seed=head.seed,
         initrd="".join(files[INITRD][:1]),
