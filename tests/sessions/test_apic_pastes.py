@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -299,3 +300,23 @@ def test_a_machine_without_the_devices_takes_none() -> None:
     assert (machine.vm.ioapic, machine.vm.pic) == (None, None)
     with pytest.raises(RecordError, match="the machine has no IOAPIC"):
         machine.import_system({"ioapic": IOAPIC | {"pins": []}})
+
+
+ENCODED: Final = {
+    "utf-16": lambda text: text.encode("utf-16"),
+    "utf-8 with a mark": lambda text: text.encode("utf-8-sig"),
+    "latin-1": lambda text: f"Gr\u00fc\u00dfe,\n{text}".encode("latin-1"),
+    "qmp": lambda text: json.dumps({"return": text.replace("\n", "\r\n")}).encode(),
+}
+
+
+@pytest.mark.parametrize("encode", ENCODED.values(), ids=ENCODED)
+def test_a_text_may_come_in_other_bytes(
+    encode: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    path = FIXTURES / "qemu-old.txt"
+    wanted = reading.read(str(path), reading.FORMATS)
+    file = tmp_path / "paste"
+    file.write_bytes(encode(path.read_text()))
+    (found,) = reading.read(str(file), reading.FORMATS).apics
+    assert found.saved == wanted.apics[0].saved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.apic_files.contents import Line
@@ -26,12 +27,17 @@ XEN: Final = re.compile(
     r"(?:aff:\S+|affinity:\S+)?(?: in-flight=\d+)? ?(\S*)",
     re.IGNORECASE,
 )
+OLD_XEN: Final = re.compile(
+    r"IRQ: ?(\d{1,5}) affinity:\S+ vec:([0-9a-f]{2}) type=(\S{1,20}) "
+    r"status=[0-9a-f]{8} ?(\S*)",
+    re.IGNORECASE,
+)
 LONGEST: Final = 120
 
 
 def is_dump(text: str) -> bool:
     """Tell whether there are such rows in `text`."""
-    return bool(XEN.search(text)) or bool(
+    return bool(XEN.search(text) or OLD_XEN.search(text)) or bool(
         re.search(r"CPU0 .{0,4000}?\b(?:\d{1,5}|LOC): ?\d", text, re.DOTALL)
     )
 
@@ -63,7 +69,7 @@ def _rows(text: Pasted) -> Iterator[Line]:
 
 
 def _xen(text: Pasted) -> Iterator[Line]:
-    for row in XEN.finditer(text.flat):
+    for row in chain(XEN.finditer(text.flat), OLD_XEN.finditer(text.flat)):
         yield Line(
             row[1], f"{row[3]} {row[4]}".strip()[:LONGEST], None, int(row[2], 16)
         )

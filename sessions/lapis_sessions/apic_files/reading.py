@@ -14,7 +14,7 @@ from lapis_sessions.apic_files.contents import (
     Contents,
     Described,
 )
-from lapis_sessions.apic_files.texts import PROPOLIS, TEXTS, named, text_of
+from lapis_sessions.apic_files.texts import PROPOLIS, TEXTS, is_answer, named, text_of
 from lapis_sessions.extensions import ApicFormat
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _is_document(data: bytes) -> bool:
     text = text_of(data)
     if text is None or not text.lstrip().startswith("{"):
         return False
-    return not PROPOLIS.takes(data)
+    return not PROPOLIS.takes(data) and not is_answer(text)
 
 
 def _page(size: int) -> ApicFormat:
@@ -160,7 +160,7 @@ def _page(size: int) -> ApicFormat:
 FORMATS: Final = (
     ApicFormat(
         OUR_FORMAT, f"JSON of format {OUR_FORMAT}", _is_document,
-        lambda name, data: document.read(name, data.decode()),
+        lambda name, data: document.read(name, data.decode(errors="replace")),
     ),
     *TEXTS,
     *map(_page, page.FORMATS),

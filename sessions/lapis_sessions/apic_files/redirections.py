@@ -50,7 +50,8 @@ LOOSE_XEN: Final = re.compile(r"Apic 0x[0-9a-f]{2}, Pin ", re.IGNORECASE)
 XEN_PIN: Final = re.compile(
     r"Apic 0x([0-9a-f]{2}), Pin (\d{1,3}): vec=([0-9a-f]{2}) delivery=([a-z]{3,6}) "
     r"dest=([LP]) status=([01]) polarity=([01]) irr=([01]) trig=([LE]) mask=([01]) "
-    r"dest_id:([0-9a-f]{2}|[0-9a-f]{8})(?![0-9a-f])",
+    r"dest_id:([0-9a-f]{2}|[0-9a-f]{8})(?![0-9a-f])"
+    r"(?! [0-9a-f]{1,7}(?: |$))",
     re.IGNORECASE,
 )
 XEN_MODES: Final = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -23,21 +25,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 R = TypeVar("R")
+TEXT: Final = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\r\x1b")
+MOSTLY: Final = 0.95
+"""Share of ASCII from which on bytes are taken for text, of whatever set."""
+MONITOR: Final = re.compile(r"dumping local APIC|ioapic\d: ?ver=", re.IGNORECASE)
+ESCAPES: Final = {"\\r": "", "\\n": "\n", "\\t": "\t"}
 
 
 def text_of(data: bytes) -> str | None:
-    """Return the file as text; None when it is none, as a page, full of zeros, is."""
-    if b"\0" in data:
-        return None
+    """Return the file as text; None when it is none, as a page, full of zeros, is.
+
+    Logs of Windows are UTF-16; one of another machine may have letters of any set.
+    """
     try:
-        return data.decode("utf-8-sig")
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return data.decode("utf-16")
+        return None if b"\0" in data else data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return None
+        pass
+    ascii_letters = sum(each in TEXT for each in data)
+    return data.decode("latin-1") if ascii_letters > len(data) * MOSTLY else None
+
+
+def is_answer(text: str) -> bool:
+    """Tell whether it is what QEMU's QMP answers a line of its monitor, as JSON."""
+    return '"return"' in text and MONITOR.search(text) is not None
 
 
 @lru_cache(maxsize=1)
 def _pasted(data: bytes) -> Pasted | None:
     text = text_of(data)
+    if text is not None and is_answer(text):
+        for escape, letter in ESCAPES.items():
+            text = text.replace(escape, letter)
     return None if text is None else pasted(text)
 
 
