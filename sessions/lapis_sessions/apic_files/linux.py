@@ -63,14 +63,16 @@ def read(name: str, text: Pasted) -> tuple[list[Contents], list[str]]:
     """Understand the dumps in `text`; raise `ApicFileError` naming the line."""
     flat = text.flat
     heads = list(HEAD.finditer(flat))
-    spans = [(int(head[1]), head.end()) for head in heads]
+    spans = [(int(head[1]), int(head[2]), head.end()) for head in heads]
     if not spans and VALUE.search(flat):
-        spans = [(-1, 0)]
+        spans = [(-1, -1, 0)]
     found, remarks = [], []
-    for nth, (number, first) in enumerate(spans):
+    for nth, (number, ident, first) in enumerate(spans):
         last = heads[nth + 1].start() if nth + 1 < len(heads) else len(flat)
         try:
-            apic = _contents(name, None if number < 0 else number, flat[first:last])
+            dump = _dump(None if number < 0 else number, flat[first:last])
+            _check_id(dump, ident)
+            apic = _contents(name, dump)
         except ValueError as error:
             which = "" if number < 0 else f"CPU#{number}: "
             raise ApicFileError(f"APIC file {name!r}: {which}{error}") from None
@@ -81,7 +83,15 @@ def read(name: str, text: Pasted) -> tuple[list[Contents], list[str]]:
     return found, remarks
 
 
-def _contents(name: str, number: int | None, text: str) -> Contents | None:
+def _check_id(dump: Dump, ident: int) -> None:
+    """Compare the id with that of the head; raise `ValueError` when they differ."""
+    found = dump.values.get("id")
+    if ident >= 0 and found is not None and ident not in {found, found >> 24}:
+        raise ValueError(f"the head names APIC id {ident}, and APIC ID is {found:08x}")
+
+
+def _dump(number: int | None, text: str) -> Dump:
+    """Return the registers of one APIC; raise `ValueError` naming the line."""
     dump = Dump(number)
     for row in VALUE.finditer(text):
         word, digits = row[1].upper(), row[2]
@@ -98,6 +108,11 @@ def _contents(name: str, number: int | None, text: str) -> Contents | None:
         found = [str(n) for n in range(256) if bits >> n & 1]
         shown = f"APIC {word} field: {', '.join(found) or 'no bit'}"
         dump.put(word.lower(), bits, shown)
+    return dump
+
+
+def _contents(name: str, dump: Dump) -> Contents | None:
+    """Return the APIC, or None where there is no register of it."""
     if not dump.shown:
         return None
     icr, icr2 = dump.values.pop("icr", None), dump.values.pop("icr2", None)
