@@ -26,8 +26,8 @@ SPELLED: Final = {
     "id": "ID", "tpr": "TPR", "ldr": "LogDesc", "dfr": "DestFmt", "svr": "SpurVec",
     "esr": "error", "icr": "Ipi Cmd", "lvt_timer": "Timer", "lvt_lint0": "Linti0",
     "lvt_lint1": "Linti1", "lvt_perf": "Perf", "lvt_thermal": "Thermal",
-    "lvt_error": "FaultVec", "isr": "ISR", "irr": "IRR", "tmr": "TMR",
-    "timer_initial": "TimeCnt", "timer_divide": "divide configuration",
+    "lvt_error": "mask of FaultVec", "isr": "ISR", "irr": "IRR", "tmr": "TMR",
+    "timer_initial": "initial count", "timer_divide": "divide configuration",
 }  # fmt: skip
 NAMED: Final = {
     "LogDesc:": ("ldr", 8), "DestFmt:": ("dfr", 8), "TPR ": ("tpr", 2),
