@@ -227,6 +227,13 @@ ROWS = tuple(Row(*row) for row in (
      lambda: spinning("ebfe", masked=True)),
     ("endless", "with IF=1 only an interrupt, NMI or INIT ends it", 0, True,
      lambda: spinning("f390ebfc")),
+    # sti; nop; cli; jmp, and without the nop; IF is 0 where they are looked at.
+    ("endless", "it lets interrupts in, and only an interrupt, NMI or INIT ends it", 0,
+     True, lambda: spinning("fb90faebfb", masked=True)),
+    ("endless", "CLI is in the shadow of the STI at 0x10000, so that no interrupt", 0,
+     True, lambda: spinning("fbfaebfc", masked=True)),
+    ("endless", "with IF=0 only NMI or INIT ends it", 0, True,
+     lambda: spinning("faebfd", masked=True)),
     ("spins", "the byte at 0x500, which is 0x0, to change", 0, True,
      lambda: spinning("31c08ed8803e00050074f9")),
     ("spins-lock", "it waits for the lock at 0x500, which is 0x1", 0, True,

@@ -167,6 +167,32 @@ stops:  {after}
     )  # fmt: skip
 
 
+def shut_at_once(*, sound: bool, on: int, vector: int, x2apic: bool) -> Scene:
+    """STI and CLI, with nothing between them: SDM Vol. 2B "STI"."""
+    code = f"""
+        install {vector:#x}, counting
+        {to(on, vector)}
+again:  sti
+        {"nop" if sound else ""}
+        cli
+        jmp again
+"""
+    return Scene(
+        on_vcpu(on, code), f"irq why {vector:#x} {on}", "if",
+        (vector, "STI", "CLI", "shadow"), on + 1, x2apic,
+        ("run 3000", f"vcpu {on}", "until {again:#x}"),
+    )  # fmt: skip
+
+
+def no_gate(*, sound: bool, on: int, vector: int, x2apic: bool) -> Scene:
+    install = f"install {vector:#x}, counting" if sound else ""
+    code = f"{install}\n sti\n {to(on, vector)}\n {SPIN}"
+    return Scene(
+        on_vcpu(on, code), f"irq why {vector:#x} {on}", "suspended",
+        (vector, "triple-fault", "#GP", "IDT"), on + 1, x2apic,
+    )  # fmt: skip
+
+
 RETURNS = {"jmp": "jmp again", "ret": "add esp, 12\n jmp again"}
 
 
@@ -229,6 +255,14 @@ FAULTS = (
     Fault(
         "shadow", "STI holds interrupts off for one instruction more",
         shadowed, {"vector": VECTORS, "after": ("hlt", "nop", "cli"), "x2apic": WAYS},
+    ),
+    Fault(
+        "sti-cli", "CLI in the shadow of STI: no interrupt gets in", shut_at_once,
+        {"on": ON, "vector": VECTORS, "x2apic": WAYS},
+    ),
+    Fault(
+        "no-gate", "the IDT has no gate for the vector", no_gate,
+        {"on": ON, "vector": VECTORS, "x2apic": WAYS},
     ),
     Fault(
         "nmi-without-iret", "NMIs are blocked until IRET", nmi_without_iret,

@@ -60,6 +60,10 @@ class SpinLoop(NamedTuple):
     watched: tuple[Polled, ...]
     ports: tuple[str, ...]
     """Operands of IN: what names the port."""
+    opens: bool
+    """An STI of it lets interrupts in."""
+    shut: int | None
+    """Address of an STI that does not: CLI is the one instruction of its shadow."""
 
 
 @lru_cache(maxsize=256)
@@ -117,7 +121,21 @@ def _judged(body: Sequence[Any], first: int, last: int) -> SpinLoop | None:
             for operand in found.operands
             if operand.type == x86.X86_OP_MEM and name not in {"lea", "nop"}
         ]
-    return SpinLoop(first, last, tuple(watched), tuple(ports))
+    opens, shut = _windows(body)
+    return SpinLoop(first, last, tuple(watched), tuple(ports), opens, shut)
+
+
+def _windows(body: Sequence[Any]) -> tuple[bool, int | None]:
+    """Tell whether it lets interrupts in, and which STI of it does not.
+
+    STI holds them off for one instruction more (SDM Vol. 2B "STI").
+    """
+    opens, shut = False, None
+    for found, after in zip(body, [*body[1:], body[0]], strict=True):
+        if found.mnemonic == "sti" and after.mnemonic == "cli":
+            shut = int(found.address)
+        opens = opens or (found.mnemonic == "sti" and after.mnemonic != "cli")
+    return opens, shut
 
 
 def _is_still(found: Any, name: str, fresh: set[str]) -> bool:

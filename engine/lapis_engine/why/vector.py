@@ -17,6 +17,7 @@ from lapis_engine.vmm import run_state
 from lapis_engine.why import (
     eoi,
     fates,
+    fault,
     gates,
     history,
     pic_inputs,
@@ -80,7 +81,7 @@ def irq(machine: Machine, vector: int, number: int) -> VectorAnswer:
         head = f"{name}, spurious as the 8259 has nothing to serve, is the next ExtINT"
         head = f"{head} of vCPU {number}"
     if where == "nowhere":
-        found = [*gates.stopped(machine), *sources.sources(machine, vcpu, story)]
+        found = [*_stopped(machine), *sources.sources(machine, vcpu, story)]
         rows = ranking.absent(found)
         head = f"no NMI is pending on vCPU {number}" if vector == NMI else head
         verdict, text = "absent", f"{head}: {rows[0].text}" if rows else head
@@ -126,6 +127,7 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
     """Yield what holds back one that is somewhere."""
     vm, vector = machine.vm, it.vector
     if where == "isr":
+        yield from _stopped(machine)
         yield from eoi.in_service(vcpu.apic, vector)
         yield from fates.no_eoi(it)
         yield from fates.came(it)
@@ -161,6 +163,14 @@ def _reasons(machine: Machine, vcpu: Vcpu, it: History, where: str) -> Iterator[
         yield from fates.merged(it)
         yield from _beside(vcpu.apic)
         yield from sources.waiting_pins(machine, vcpu, it)
+
+
+def _stopped(machine: Machine) -> Iterator[Reason]:
+    """Yield that the whole machine stands, and the exceptions that led to it."""
+    fatal = fault.shutdown(machine)
+    for reason in gates.stopped(machine):
+        chain = "" if fatal is None or reason.rule != "suspended" else f": {fatal.text}"
+        yield replace(reason, text=f"{reason.text}{chain}")
 
 
 def _masks(machine: Machine, vcpu: Vcpu) -> Iterator[Reason]:

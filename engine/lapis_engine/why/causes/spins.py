@@ -49,17 +49,28 @@ def spins(machine: Machine, it: Vcpu, place: Place) -> Spinning | None:
         return None
     where = place(found.first)
     values = {"first": found.first, "last": found.last, "rflags": it.regs.rflags}
-    masked = not it.regs.interrupts
+    masked = not it.regs.interrupts and not found.opens
     if found.watched:
-        return _watching(machine, it, found.watched[0], where, values)
+        off = ", with IF=0" if masked else ""
+        return _watching(machine, it, found.watched[0], f"{where}{off}", values)
     if found.ports:
         text = f"it spins at {where} and polls port {found.ports[0]}"
         return Spinning(_fact("polls", text, values), waits=False)
-    flag, ends = (0, "NMI or INIT") if masked else (1, "an interrupt, NMI or INIT")
-    text = (
-        f"it spins at {where} and looks at nothing: with IF={flag} only {ends} ends it"
-    )
+    text = f"it spins at {where} and looks at nothing: {_ends(found, masked=masked)}"
     return Spinning(_fact("endless", text, values), waits=False)
+
+
+def _ends(found: SpinLoop, *, masked: bool) -> str:
+    """Say what ends a loop that looks at nothing."""
+    if found.shut is not None and not found.opens:
+        return (
+            f"CLI is in the shadow of the STI at {found.shut:#x}, so that no interrupt "
+            f"gets in: only NMI or INIT ends it"
+        )
+    if found.opens:
+        return "it lets interrupts in, and only an interrupt, NMI or INIT ends it"
+    flag, ends = (0, "NMI or INIT") if masked else (1, "an interrupt, NMI or INIT")
+    return f"with IF={flag} only {ends} ends it"
 
 
 def _watching(
@@ -74,11 +85,10 @@ def _watching(
     if is_ram:
         values["value"] = _read(machine, it, linear, watched.size)
         now = f", which is {values['value']:#x}"
-    off = ", with IF=0" if not it.regs.interrupts else ""
     if watched.is_lock:
-        text = f"it spins at {where}{off}: it waits for the lock at {linear:#x}{now}"
+        text = f"it spins at {where}: it waits for the lock at {linear:#x}{now}"
         return Spinning(_fact("spins-lock", text, values), waits=is_ram)
-    text = f"it spins at {where}{off}: it waits for the {size} at {linear:#x}{now}"
+    text = f"it spins at {where}: it waits for the {size} at {linear:#x}{now}"
     text += f", to change ({watched.text})"
     return Spinning(_fact("spins", text, values), waits=is_ram)
 
