@@ -180,6 +180,20 @@ def test_one_that_suspends_the_machine_is_told_of_too() -> None:
     assert Digester(m).digest() == Digester(plain).digest()
 
 
+def test_those_of_the_apic_and_of_whom() -> None:
+    """The guest sets bits 11 and 10 of IA32_APIC_BASE, and sends INIT by the ICR."""
+    m = machines.guest("x2apic", 2)
+    watching(m, "msr", "access", 0x1B, vcpu=1)
+    watching(m, "msr", "change", 0x1B)
+    watching(m, "msr", "access", 0x800, 0x100)
+    assert [m.run(1000).text for _ in range(3)] == [
+        "watch 2, change of MSR 0x1b: 0xfee00900 -> 0xfee00d00",
+        "watch 3, access of MSR 0x802: 0x0 read",
+        "watch 3, access of MSR 0x830: 0x0 -> 0xc4500",
+    ]
+    assert m.run(1000).reason == "halted"
+
+
 def test_the_users_own_writes_stop_nothing() -> None:
     m = machines.machine(bytes.fromhex("40 ebfd"))
     watching(m, "msr", "write", STAR)

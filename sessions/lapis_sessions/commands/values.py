@@ -97,9 +97,9 @@ COMMANDS = (
         "print",
         "show what EXPRESSION comes to, and what it means: registers ($rax, vcpu[1].rip"
         ", rflags.if), APICs (apic[1].irr, apic.lvt.timer.vector), devices, MSRs "
-        "(msr[0x1b]), memory (u32(rsp+8), [rsp+8], phys(...)), symbols; was(X) is what X "
-        "was before the machine moved last, was(X, 'NAME') at a point with that name or "
-        "at 'start', and changed(X) whether X is another one now",
+        "(msr[0x1b]), memory (u32(rsp+8), [rsp+8], phys(...)), symbols; was(X) is "
+        "what X was before the machine moved last, was(X, 'NAME') at a point of that "
+        "name or at 'start', and changed(X) whether X is another one now",
         "read-only", print_, values.text,
         (EXPRESSION, FORMAT), ("p", "inspect", "calc"),
     ),
