@@ -265,7 +265,7 @@ class Linted:
     place: str = ""
     """Findings of one lint about one vCPU at one place are one, and counted."""
     about: int | None = None
-    """Number of the event at which it was found; None at a look, between events."""
+    """Number of the event at which it was found; None between events."""
     ran: int | None = None
     """The vCPU that ran then; None by the user's hand, or while time passed."""
     rip: int | None = None

@@ -82,6 +82,8 @@ PAIRS = (
     Pair("edge-no-eoi", 0, "0x41 in service though its handler is over, no EOI,",
          (("vector", 0x41),)),
     Pair("cli-hlt", 0, "with IF clear, and the 8259 asks for it"),
+    Pair("timer-dropped", 0, "initial count 0xbb8 is ignored: LVT TIMER is in TSC-",
+         (("count", 3000), ("lvt", 0x40041))),
 )  # fmt: skip
 BEFORE = frozenset(
     {

@@ -340,6 +340,18 @@ count_behind_mode:
         mov dword [rbx + INITIAL], 1000
         jmp wait_long
 
+count_ignored:
+        mov dword [rbx + LVT_TIMER], BY_TSC | 0x41
+        mov dword [rbx + INITIAL], 0
+        mov dword [rbx + INITIAL], 3000
+        ret
+count_taken:
+        mov dword [rbx + LVT_TIMER], BY_TSC | 0x41
+        mov dword [rbx + INITIAL], 0
+        mov dword [rbx + LVT_TIMER], MASKED | 0x41
+        mov dword [rbx + INITIAL], 3000
+        ret
+
 deadline_dropped:
         mov dword [rbx + LVT_TIMER], 0x41
         wrmsr_to DEADLINE, 0x7FFFFFFF
@@ -490,3 +502,4 @@ choices:
         dq count_before_mode, count_behind_mode
         dq handler_over, handler_on
         dq deaf_to_pic, parked_from_pic
+        dq count_ignored, count_taken

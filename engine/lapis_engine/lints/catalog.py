@@ -30,6 +30,7 @@ from lapis_engine.events import (
 from lapis_engine.lints import boot, icr, lines, processor, service, timer, traffic
 from lapis_engine.lints.lint import Lint
 from lapis_engine.lints.pages import PAGES
+from lapis_engine.vmm.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,6 +207,7 @@ _ALL: Final = (
             PinChanged: lines.edge_moved,
             Halted: lines.edge_awaited,
             Exited: lines.edge_awaited,
+            Written: lines.edge_unmasked,
         },
     ),
     _ours(
@@ -215,6 +217,7 @@ _ALL: Final = (
             TimerArmed: timer.armed,
             TimerFired: timer.fired,
             MsrAccessed: timer.deadline,
+            Written: timer.ignored,
         },
         can_wait=True,
     ),

@@ -10,6 +10,7 @@ from lapis_engine.apic.regs import LVT_MASKED, LVT_VECTOR, VECTORED
 from lapis_engine.devices.ioapic import pins
 from lapis_engine.lints.state import Finding
 from lapis_engine.vmm.fabric import PIN_OF_IRQ_0
+from lapis_engine.vmm.written import ENTRY
 
 if TYPE_CHECKING:
     from lapis_engine.events import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         TimerFired,
     )
     from lapis_engine.vmm.vm import Vm
+    from lapis_engine.vmm.written import Written
 
 PIN: Final = "ioapic pin "
 """What the source of a pin's message begins with."""
@@ -84,7 +86,7 @@ def edge_moved(vm: Vm, memory: dict[str, Any], event: PinChanged) -> None:
 
 
 def edge_awaited(
-    vm: Vm, memory: dict[str, Any], event: Halted | Exited
+    vm: Vm, memory: dict[str, Any], event: Halted | Exited | Written
 ) -> list[Finding] | None:
     """Find pins that were unmasked after their edge, and are still held."""
     if not memory or vm.ioapic is None:
@@ -105,6 +107,13 @@ def edge_awaited(
         values = (("pin", int(key)), ("vector", entry.vector))
         found.append(Finding("edge-lost", event.vcpu, f"pin {key}", text, values))
     return found
+
+
+def edge_unmasked(
+    vm: Vm, memory: dict[str, Any], item: Written
+) -> list[Finding] | None:
+    """Find the same as soon as the entry is written."""
+    return edge_awaited(vm, memory, item) if item.what == ENTRY else None
 
 
 # Vectors below 16.

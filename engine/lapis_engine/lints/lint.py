@@ -44,7 +44,8 @@ class Lint:
     text: str
     """What it finds, in half a sentence."""
     rules: Mapping[type, Rule]
-    """By the kind of event that they look at."""
+    """By the kind of event that they look at; of ours also by `vmm.written.Written`,
+    which leaves no event."""
     shared: bool = False
     """Its rules remember in `LintState` itself, and not in a dict of their own."""
     can_wait: bool = False

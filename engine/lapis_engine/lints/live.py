@@ -10,6 +10,7 @@ from lapis_engine.lints import boot, traffic
 from lapis_engine.lints.catalog import LINTS
 from lapis_engine.lints.lint import LintFailedError
 from lapis_engine.lints.state import Finding, FoundAt, LintState
+from lapis_engine.vmm.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,10 +47,13 @@ class Lints:
         """Every rule may be told of accesses later (`Lint.can_wait`)."""
         self.state = LintState()
         vm.on_watch = self._look
+        if Written in self._rules:
+            vm.on_written = self._written
 
     def observers(self) -> dict[type, tuple[Callable[[Logged], None], ...]]:
         """Return who is to be told which events."""
-        return dict.fromkeys(self._rules, (self.observe,))
+        kinds = (kind for kind in self._rules if kind is not Written)
+        return dict.fromkeys(kinds, (self.observe,))
 
     def observe(self, logged: Logged) -> None:
         """Look at one event of a kind that a rule is for (an observer of the history).
@@ -57,7 +61,14 @@ class Lints:
         A rule that fails switches its lint off, which is an event and a part of the
         state: a replay comes to the same.
         """
-        vm, state, event = self._vm, self.state, logged.event
+        self._observe(logged.event, logged.seq)
+
+    def _written(self, item: Written) -> None:
+        """Look at a write to what makes interrupts, which leaves no event."""
+        self._observe(item, None)
+
+    def _observe(self, event: Event | Written, seq: int | None) -> None:
+        vm, state = self._vm, self.state
         for lint, rule, name in self._rules[type(event)]:
             try:
                 if name is None:
@@ -75,12 +86,12 @@ class Lints:
             if found is None:
                 continue
             for finding in (found,) if isinstance(found, Finding) else found:
-                self._report(finding, logged.seq)
+                self._report(finding, seq, is_look=False)
         if (state.served or state.spin.on) and vm.watch_at is None:
             self._watch()
 
     def _remembering(
-        self, name: str, rule: Rule, event: Event
+        self, name: str, rule: Rule, event: Event | Written
     ) -> Finding | Iterable[Finding] | None:
         """Call a rule with the memory of its lint, which is kept while there is any.
 
@@ -117,10 +128,12 @@ class Lints:
         if state.served or state.spin.on:
             self._vm.watch_at = self._vm.now + TICK
 
-    def _report(self, finding: Finding, about: int | None = None) -> None:
+    def _report(
+        self, finding: Finding, about: int | None = None, *, is_look: bool = True
+    ) -> None:
         """Note a finding when its place is new; count it always.
 
-        `about` is the event at which it was found; None at a look.
+        `about` is the event at which it was found; None at a look and at a write.
         """
         state = self.state
         if finding.name in state.off:
@@ -131,7 +144,7 @@ class Lints:
             key, new = (finding.name, -1, "elsewhere"), False
         state.found[key] = state.found.get(key, 0) + 1
         if new:
-            told = self._told(finding, about)
+            told = self._told(finding, about, is_look=is_look)
             state.told[key] = told
             self._vm.note(
                 Linted(
@@ -140,9 +153,9 @@ class Lints:
                 )
             )  # fmt: skip
 
-    def _told(self, finding: Finding, about: int | None) -> FoundAt:
+    def _told(self, finding: Finding, about: int | None, *, is_look: bool) -> FoundAt:
         vm = self._vm
-        ran = None if about is None else vm.entered
+        ran = None if is_look else vm.entered
         rip = None if ran is None else vm.vcpus[ran].regs.rip
         return FoundAt(about, vm.now, ran, rip, finding.values, finding.text)
 

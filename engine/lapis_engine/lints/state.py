@@ -24,7 +24,7 @@ class FoundAt:
     """Where a finding was told, which is where it was found first."""
 
     seq: int | None
-    """Number of the event at which it was found; None at a look, between events."""
+    """Number of the event at which it was found; None between events."""
     at: int
     """ns of virtual time."""
     ran: int | None

@@ -14,6 +14,7 @@ from lapis_engine.apic.regs import (
 from lapis_engine.lints.state import Finding
 from lapis_engine.lints.traffic import where
 from lapis_engine.vmm.msr import TSC_DEADLINE
+from lapis_engine.vmm.written import COUNT
 
 if TYPE_CHECKING:
     from lapis_engine.events import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         VectorDelivered,
     )
     from lapis_engine.vmm.vm import Vm
+    from lapis_engine.vmm.written import Written
 
 MODES: Final = ("one-shot", "periodic", "TSC-deadline", "a reserved")
 """Of LVT TIMER, bits 18:17."""
@@ -71,6 +73,22 @@ def fired(vm: Vm, memory: dict[str, Any], event: TimerFired) -> Finding | None:
     )
     values = (("lvt", apic.lvt_timer), ("count", apic.timer_initial))
     return Finding("timer-dropped", event.vcpu, MODES[mode], text, values)
+
+
+def ignored(vm: Vm, _memory: dict[str, Any], item: Written) -> Finding | None:
+    """Find an initial count that is written in TSC-deadline mode."""
+    mode = LVT_TIMER_MODE.get(item.before)
+    if item.what != COUNT or not item.value or mode != TIMER_TSC_DEADLINE:
+        return None
+    if not vm.profile.tsc_deadline:
+        return None
+    place = where(vm, item.vcpu)
+    text = (
+        f"initial count {item.value:#x} is ignored: LVT TIMER is in TSC-deadline "
+        f"mode, by {place}"
+    )
+    values = (("count", item.value), ("lvt", item.before))
+    return Finding("timer-dropped", item.vcpu, place, text, values)
 
 
 def deadline(vm: Vm, _memory: dict[str, Any], event: MsrAccessed) -> Finding | None:

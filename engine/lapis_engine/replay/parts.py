@@ -26,8 +26,8 @@ VM_ELSEWHERE: Final = (
     "memory", "ports", "mmio", "devices", "pic", "ioapic", "hpet", "pirq", "vcpus",
     "buses", "spinup",
     "interference", "traps", "power_on", "attention", "timers", "entered", "on_round",
-    "on_watch", "on_msr", "heard_ports", "longest", "owed", "printing", "tally",
-    "writes",
+    "on_watch", "on_written", "on_msr", "heard_ports", "longest", "owed", "printing",
+    "tally", "writes",
 )  # fmt: skip
 """Fields of `Vm` that do not change, are parts of their own, mean nothing between two
 runs, or follow from the others."""

@@ -167,6 +167,8 @@ class Vm:
     longest: int = MAX_SLICE
     """Instructions after which a run looks around, at most: who has `on_round` called
     wants that often."""
+    on_written: Callable[[Written], None] | None = None
+    """Told each write to what makes interrupts (`written`)."""
     on_watch: Callable[[], None] | None = None
     on_round: Callable[[], None] | None = None
     """Called after each round of a run."""
@@ -199,6 +201,8 @@ class Vm:
         rip = None if self.entered is None else vcpu.regs.rip
         item = Written(what, value, *was, self.now, vcpu.id, rip)
         self.writes[key] = written.kept(self.writes.get(key, ()), item)
+        if self.on_written is not None:
+            self.on_written(item)
 
     def raise_fault(self, vcpu: Vcpu, fault: GuestFault) -> None:
         """Owe the guest an exception at the next entry."""

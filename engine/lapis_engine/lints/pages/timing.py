@@ -11,10 +11,8 @@ PAGES: Final = {
         what=(
             "LVT TIMER, written and not masked, changed its mode and so dropped a "
             "count or deadline that was running; or fires by a count that was written "
-            "before its mode, which goes on here; or IA32_TSC_DEADLINE was written "
-            "while LVT TIMER is in another mode. Writes of the initial count in "
-            "TSC-deadline mode leave no event and are not found: `irq why` tells of "
-            "the mode."
+            "before its mode, which goes on here; or the initial count was written in "
+            "TSC-deadline mode, or IA32_TSC_DEADLINE in another, which is ignored."
         ),
         why=(
             "A write to LVT TIMER that changes the mode disarms the timer, and each "
