@@ -178,6 +178,7 @@ _ALL: Final = (
     _ours(
         "warning", "cli-hlt", "HLT with IF clear though an interrupt is to wake it",
         {
+            ExtIntDelivered: service.by_pic,
             Halted: service.deaf_halt,
             VectorAccepted: service.deaf_sleeper,
             PinChanged: service.deaf_to_pic,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lapis_engine.apic.state import ApicState
     from lapis_engine.cpu.registers import Registers
     from lapis_engine.events import (
+        ExtIntDelivered,
         Halted,
         PinChanged,
         VectorAccepted,
@@ -31,7 +32,12 @@ STACK: Final = 1 << 16
 # HLT with IF clear.
 
 
-def deaf_halt(vm: Vm, _memory: dict[str, Any], event: Halted) -> Finding | None:
+def by_pic(_vm: Vm, memory: dict[str, Any], event: ExtIntDelivered) -> None:
+    """Remember who takes interrupts of the 8259: from others it may ask for ever."""
+    memory[str(event.vcpu)] = True
+
+
+def deaf_halt(vm: Vm, memory: dict[str, Any], event: Halted) -> Finding | None:
     """Find a processor that halts with IF clear though something is to come."""
     if event.interrupts:
         return None
@@ -42,7 +48,7 @@ def deaf_halt(vm: Vm, _memory: dict[str, Any], event: Halted) -> Finding | None:
     elif apic.timer_deadline is not None and not apic.lvt_timer & LVT_MASKED:
         vector = apic.lvt_timer & 0xFF
         what = f"its timer is armed, vector {vector:#04x}"
-    elif fabric.extint_pending(vm, vm.vcpus[event.vcpu]):
+    elif str(event.vcpu) in memory and _is_asked(vm, event.vcpu):
         vector, what = -1, "the 8259 asks for it"
     else:
         return None  # it is parked
@@ -61,7 +67,7 @@ def deaf_sleeper(
 
 
 def deaf_to_pic(
-    vm: Vm, _memory: dict[str, Any], event: PinChanged
+    vm: Vm, memory: dict[str, Any], event: PinChanged
 ) -> list[Finding] | None:
     """Find those that halted with IF clear when INTR of the 8259 comes, on pin 0."""
     if event.pin or not event.asserted:
@@ -71,9 +77,15 @@ def deaf_to_pic(
         for vcpu in vm.vcpus
         if vcpu.halted
         and not vcpu.regs.interrupts
-        and vcpu.run_state & run_state.RUN
-        and fabric.extint_pending(vm, vcpu)
+        and str(vcpu.id) in memory
+        and _is_asked(vm, vcpu.id)
     ]
+
+
+def _is_asked(vm: Vm, number: int) -> bool:
+    """Tell whether the 8259 asks a processor for an INTA."""
+    vcpu = vm.vcpus[number]
+    return bool(vcpu.run_state & run_state.RUN) and fabric.extint_pending(vm, vcpu)
 
 
 def _deaf(vm: Vm, number: int, vector: int, what: str) -> Finding:

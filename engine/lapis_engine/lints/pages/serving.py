@@ -80,7 +80,8 @@ PAGES: Final = {
         what=(
             "A processor halts with IF clear though a vector waits in its IRR, the "
             "8259 asks for it or its timer is armed, or one comes to it while it halts "
-            "so. One that is parked, with nothing to come, is not found."
+            "so. One that is parked, with nothing to come, is not found, nor is what "
+            "the 8259 wants of one that never took an interrupt from there."
         ),
         why=(
             "Only NMI, SMI, INIT and reset wake it: SDM Vol. 2A "

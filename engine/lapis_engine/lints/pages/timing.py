@@ -34,9 +34,9 @@ PAGES: Final = {
     "calibration-interrupted": Page(
         what=(
             "While the APIC timer counted down from 0x80000000 or above, which is to "
-            "measure something, interrupts were delivered to the same processor, other "
-            "than three or more of one vector: those are the clock that it is measured "
-            "by."
+            "measure something, interrupts were delivered to the same processor. Three "
+            "or more of one vector are the clock that it is measured by, and then "
+            "nothing is found."
         ),
         why=(
             "The time in a handler is counted, and the wait for the reference is not "
