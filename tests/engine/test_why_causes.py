@@ -5,7 +5,8 @@ What each must be is from the SDM: Vol. 3A "MP Initialization Protocol Algorithm
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 from rigs.machines import ROOT, machine
@@ -23,6 +24,7 @@ from rigs.why_states import (
     sent,
 )
 
+from lapis_engine.boot.image import SavedEntry
 from lapis_engine.cpu.spinning import spin
 from lapis_engine.events import Answered, MsrAccessed
 from lapis_engine.explain.moments import moment
@@ -33,6 +35,9 @@ from lapis_engine.vmm.run import run
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why.causes.fates import ENDS, fates
 from lapis_engine.why.reason import Reason
+
+if TYPE_CHECKING:
+    from lapis_engine.boot.machine_state import MachineState
 
 PAGE = 0x8000
 """The page of SIPI 0x08."""
@@ -115,6 +120,13 @@ def forgotten(m: Machine) -> Machine:
     return m
 
 
+def read_from_elsewhere() -> Machine:
+    """Where it ran before something may have been sent that nobody knows of."""
+    m = rig()
+    m.plan = replace(m.plan, entry=SavedEntry(cast("MachineState", None)))
+    return m
+
+
 def set_by_hand() -> Machine:
     m = sends(IDS[1] | 0x4500)
     m.set_run_state(1, 0)
@@ -156,6 +168,8 @@ ROWS = tuple(Row(*row) for row in (
     ("never-sent", "no INIT has been sent to it", 1, True, rig),
     ("never-sent", "no INIT has been sent to it (from event #", 1, True,
      lambda: forgotten(sends(0x4500))),
+    ("never-sent", "no INIT has been sent to it (from when the machine was read on)",
+     1, True, read_from_elsewhere),
     ("no-init", "SIPI 0x08 at 0 ns from the user was ignored: no INIT came before it",
      1, True, lambda: sent(IDS[1] | 0x4608)),
     ("no-sipi", "INIT at 0 ns from the user was taken at ", 1, True,

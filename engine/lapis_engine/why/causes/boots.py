@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import icr
 from lapis_engine.apic import state as apic_state
+from lapis_engine.boot.image import SavedEntry
 from lapis_engine.explain.moments import moment
 from lapis_engine.vmm import run_state, unreached
 from lapis_engine.why import last_command
@@ -41,7 +42,7 @@ def boots(machine: Machine, it: Vcpu, known: Fates) -> list[Reason]:
         commands = list(last_command.missed(machine, it))
         if commands:
             return commands
-    return [_never(it, known)]
+    return [_never(it, known, _since(machine, known))]
 
 
 def _ordered(it: Vcpu, known: Fates) -> list[Reason]:
@@ -106,9 +107,17 @@ def _reasons(fates: Iterable[MessageFate]) -> list[Reason]:
     return [fate.reason for fate in fates]
 
 
-def _never(it: Vcpu, known: Fates) -> Reason:
+def _since(machine: Machine, known: Fates) -> str:
+    """Return from when on the history is known, where that is not the beginning."""
+    if known.since:
+        return f" (from event #{known.since} on)"
+    if isinstance(machine.plan.entry, SavedEntry):
+        return " (from when the machine was read on)"
+    return ""
+
+
+def _never(it: Vcpu, known: Fates, since: str) -> Reason:
     """Say that nothing was sent, as far as the history is known."""
-    since = f" (from event #{known.since} on)" if known.since else ""
     init = known.came.get("init")
     if not it.run_state & run_state.INIT:
         if init is not None:
