@@ -1,8 +1,8 @@
 ; aliases: call one routine by two linear addresses, and another at the same place of
 ; its page, for ever. EBX counts the calls of the one, EDX those of the other.
 ALIAS   equ 0x400000            ; both 4 MiB are the first one, by one page table
-PD      equ 0x20000
-PT      equ 0x21000
+PD      equ 0x3000
+PT      equ 0x4000
 
         org 0x10000
 bits 16
@@ -21,7 +21,7 @@ fill:   a32 mov [edi], eax
         mov dword [dword edi + 4], PT | 3
         mov eax, PD
         mov cr3, eax
-        a32 lgdt [gdtr]
+        cs lgdt [gdtr - 0x10000] ; DS ends before it
         mov eax, cr0
         or  eax, 0x80000001
         mov cr0, eax
