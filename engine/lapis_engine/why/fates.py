@@ -34,7 +34,7 @@ DELIVERED: Final = (VectorDelivered, ExtIntDelivered, NmiDelivered)
 def fates(it: History, apic: ApicState) -> Iterator[Reason]:
     """Yield what happened to a vector that is nowhere now, the worst first."""
     yield from _refused(it, apic)
-    yield from _in_vain(it)
+    yield from _in_vain(it, apic)
     if it.lost is not None and it.last(*DELIVERED) is None:
         came, cleared = it.lost
         text = (
@@ -66,7 +66,7 @@ def _refused(it: History, apic: ApicState) -> Iterator[Reason]:
     yield blocks("refused", text, vector=it.vector, at=last.at, count=count)
 
 
-def _in_vain(it: History) -> Iterator[Reason]:
+def _in_vain(it: History, apic: ApicState) -> Iterator[Reason]:
     """Yield the entries of the LVT that fired while they were masked, and no more."""
     if not it.fired:
         return
@@ -86,6 +86,8 @@ def _in_vain(it: History) -> Iterator[Reason]:
     count = sum(each.at > (came.at if came else -1) for each in it.fired)
     often = "" if count == 1 else f", the last of {it.times(count)}"
     text = f"LVT {name} fired in vain at {last.at:,} ns{often}: it was {why}"
+    if not apic.svr & SVR_ENABLED:
+        text += f", and stays so while bit 8 of the SVR ({apic.svr:#x}) is 0"
     yield blocks("fired-in-vain", text, f"lvt {name}", at=last.at, count=count)
 
 
