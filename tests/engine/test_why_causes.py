@@ -257,15 +257,26 @@ ROWS = tuple(Row(*row) for row in (
      lambda: with_other(spinning("31c08ed8803e00050074f9", cpus=2))),
     ("last-writer", "`watch 0x500 1`, and then `reverse-continue`", 0, False,
      lambda: spinning("31c08ed8803e00050074f9")),
+    ("nobody-writes", "(vCPU 1: it spins at 0x8000 and looks at nothing: with IF=0", 0,
+     False, lambda: with_spinner(spinning("31c08ed8803e00050074f9", cpus=2))),
     ("nobody-writes", "(vCPU 1: no INIT has been sent to it)", 0, False,
      lambda: spinning("31c08ed8803e00050074f9", cpus=2)),
 ))  # fmt: skip
 
 
-def with_other(m: Machine) -> Machine:
-    """vCPU 1 runs as well, somewhere else."""
-    m.vcpus[1].run_state = run_state.RUN
+def with_other(m: Machine, code: str = "fec0ebfc") -> Machine:
+    """vCPU 1 runs as well, somewhere else: inc al, for ever."""
+    m.vm.memory.write(PAGE, bytes.fromhex(code))
+    m.send_ipi(0, 0xC_4500)
+    get_on(m)
+    m.send_ipi(0, 0xC_4608)
+    get_on(m)
     return m
+
+
+def with_spinner(m: Machine) -> Machine:
+    """vCPU 1 is in `jmp $`."""
+    return with_other(m, "ebfe")
 
 
 def reasons(m: Machine, number: int) -> tuple[Reason, ...]:

@@ -8,7 +8,7 @@ this has led to.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.explain.events import run_state_text
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.why.causes.fates import Fates
     from lapis_engine.why.causes.spins import Place
+
+
+MOST_IDLE: Final = 2
+"""Others of which it is told why they write nothing."""
 
 
 def stands(
@@ -70,7 +74,7 @@ def runs(machine: Machine, it: Vcpu, known: Fates, place: Place) -> list[Reason]
         return [start] if start is not None and is_sure else []
     found = [*halts.wrong_page(known), spin.reason]
     if spin.waits:
-        found += [*_writers(machine, it), _last_writer(spin.reason)]
+        found += [*_writers(machine, it, place), _last_writer(spin.reason)]
     return _with_start(machine, it, known, found)
 
 
@@ -118,17 +122,35 @@ def _no_page(machine: Machine, it: Vcpu) -> list[Reason]:
     return [blocks("no-xapic", text, address=at)]
 
 
-def _writers(machine: Machine, it: Vcpu) -> list[Reason]:
+def _writers(machine: Machine, it: Vcpu, place: Place) -> list[Reason]:
     """Return who else could write what it waits for, or that nobody does."""
     others = [vcpu for vcpu in machine.vcpus if vcpu is not it]
-    awake = [v.id for v in others if machine.why_not_runnable(v.id) is None]
-    if awake:
-        names = ", ".join(f"vCPU {number}" for number in awake)
+    able = [vcpu.id for vcpu in others if _is_able(machine, vcpu, place)]
+    if able:
+        names = ", ".join(f"vCPU {number}" for number in able)
         return [allows("writers", f"what could write it: {names}")]
-    names = "; ".join(f"vCPU {v.id}: {_asleep(machine, v)}" for v in others[:2])
-    tail = f" ({names})" if names else ""
+    told = [f"vCPU {v.id}: {_idles(machine, v, place)}" for v in others[:MOST_IDLE]]
+    tail = f" ({'; '.join(told)})" if told else ""
     text = f"no other vCPU runs that could write it{tail}"
     return [blocks("nobody-writes", text)]
+
+
+def _is_able(machine: Machine, it: Vcpu, place: Place) -> bool:
+    """Tell whether it runs, and does not spin as well."""
+    if machine.why_not_runnable(it.id) is not None:
+        return False
+    return spins.spins(machine, it, place) is None
+
+
+def _idles(machine: Machine, it: Vcpu, place: Place) -> str:
+    """Return why another one writes nothing: it does not run, or spins as well."""
+    if not run_state.can_run(it.run_state):
+        return boots.boots(machine, it, fates.fates(machine, it))[0].text
+    asleep = machine.why_not_runnable(it.id)
+    if asleep is not None:
+        return asleep.text
+    spin = spins.spins(machine, it, place)
+    return "it runs" if spin is None else spin.reason.text
 
 
 def _last_writer(spin: Reason) -> Reason:
@@ -136,10 +158,3 @@ def _last_writer(spin: Reason) -> Reason:
     at, size = spin.values["address"], spin.values["bytes"]
     text = f"who wrote it last: `watch {at:#x} {size}`, and then `reverse-continue`"
     return allows("last-writer", text, address=at, bytes=size)
-
-
-def _asleep(machine: Machine, it: Vcpu) -> str:
-    """Return why another one does not run, in half a sentence."""
-    if not run_state.can_run(it.run_state):
-        return boots.boots(machine, it, fates.fates(machine, it))[0].text
-    return f"{machine.why_not_runnable(it.id)}"
