@@ -320,3 +320,20 @@ def test_a_text_may_come_in_other_bytes(
     file.write_bytes(encode(path.read_text()))
     (found,) = reading.read(str(file), reading.FORMATS).apics
     assert found.saved == wanted.apics[0].saved
+
+
+def test_what_the_end_of_the_file_cuts_is_left_out(tmp_path: Path) -> None:
+    text = (FIXTURES / "qemu-pic-beside.txt").read_text()
+    file = tmp_path / "paste"
+    file.write_text(text[: text.index("25 dest=1 vec=37")])
+    found = reading.read(str(file), reading.FORMATS)
+    assert found.ioapic is not None
+    assert sorted(found.ioapic.pins) == [0, 1, 4]
+    assert found.remarks[0] == (
+        "the end of the file cuts its last line, which is left out: "
+        "pin 9 0x010000000000c0"
+    )
+    file.write_text((FIXTURES / "qemu-stuck.txt").read_text().rstrip())
+    found = reading.read(str(file), reading.FORMATS)
+    assert "irr" in found.apics[0].missing
+    assert found.remarks[0].endswith("left out: IRR 38(level) 236 251")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -16,12 +17,15 @@ from lapis_sessions.apic_files.contents import (
 )
 from lapis_sessions.apic_files.texts import PROPOLIS, TEXTS, is_answer, named, text_of
 from lapis_sessions.extensions import ApicFormat
+from lapis_sessions.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST: Final = 1 << 20
 """Bytes of the largest file that is looked at."""
+LONGEST: Final = 60
+"""Letters of a line that is left out."""
 TEXT_NAMES: Final = frozenset(each.name for each in TEXTS)
 ELSEWHERE: Final = (
     ("ARM", rb"(?i)GIC[DRCHV]_|\bgicv?[1-5]?\b|\bICC_|its@|redistributor"),
@@ -49,8 +53,22 @@ def read(
         raise ApicFileError(_refusal(path, data, formats, only))
     if found[0].name not in TEXT_NAMES:
         return _one(path, found[0], data)
-    parts = [_one(path, each, data) for each in found if each.name in TEXT_NAMES]
-    whole = _merged(path, parts)
+    texts = [each for each in found if each.name in TEXT_NAMES]
+    try:
+        return _text(path, texts, data)
+    except ApicFileError:
+        # What the end of the file cuts in two is missing, and the rest is as it was.
+        whole, _, cut = data.rpartition(b"\n")
+        if not cut or not whole:
+            raise
+        with contextlib.suppress(ApicFileError):
+            return _without(_text(path, texts, whole + b"\n"), cut)
+        raise
+
+
+def _text(path: str, texts: Sequence[ApicFormat], data: bytes) -> Described:
+    """Read a text as all the formats that it has."""
+    whole = _merged(path, [_one(path, each, data) for each in texts])
     if not whole.apics and whole.ioapic is None and whole.pic is None:
         what = ", ".join(whole.formats)
         raise ApicFileError(
@@ -58,6 +76,13 @@ def read(
             f"8259 that can be read"
         )
     return whole
+
+
+def _without(found: Described, cut: bytes) -> Described:
+    """Return what was read, with a remark on the last line, which was not."""
+    said = visible(" ".join(cut.decode("utf-8", "replace").split())[:LONGEST])
+    remark = f"the end of the file cuts its last line, which is left out: {said}"
+    return replace(found, remarks=(remark, *found.remarks))
 
 
 def _format(name: str, formats: Sequence[ApicFormat]) -> ApicFormat:
