@@ -8,7 +8,7 @@ this has led to.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lapis_engine.apic import state as apic_state
 from lapis_engine.explain.events import run_state_text
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.why.causes.fates import Fates
     from lapis_engine.why.causes.spins import Place
-
-
-MOST_IDLE: Final = 2
-"""Others of which it is told why they write nothing."""
 
 
 def stands(
@@ -129,8 +125,11 @@ def _writers(machine: Machine, it: Vcpu, place: Place) -> list[Reason]:
     if able:
         names = ", ".join(f"vCPU {number}" for number in able)
         return [allows("writers", f"what could write it: {names}")]
-    told = [f"vCPU {v.id}: {_idles(machine, v, place)}" for v in others[:MOST_IDLE]]
-    tail = f" ({'; '.join(told)})" if told else ""
+    tail = ""
+    if others:
+        more = f"; {len(others) - 1} more" if len(others) > 1 else ""
+        first = others[0]
+        tail = f" (vCPU {first.id}: {_idles(machine, first, place)}{more})"
     text = f"no other vCPU runs that could write it{tail}"
     return [blocks("nobody-writes", text)]
 

@@ -32,7 +32,6 @@ from lapis_engine.events import (
 from lapis_engine.lints.traffic import X2APIC_ICR
 from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm.run_state import INIT, PEND_INIT, PEND_SIPI, RUN
-from lapis_engine.vmm.startup import init_sipi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -347,37 +346,19 @@ OF_OTHERS: Final = frozenset(
 
 def tracks(machine: Machine, it: Vcpu) -> Tracks:
     """Walk through the history that is known, once, oldest event first."""
-    number, told = it.id, []
-    for logged in machine.log.last(KEPT):
-        event = logged.event
-        kind = type(event)
-        if kind in TAKERS and (event.vcpu == number or kind in OF_OTHERS):
-            told.append((TAKERS[kind], logged))
+    number, history = it.id, machine.log.last(KEPT)
     wide = {v.id: apic_state.mode(v.apic) == "x2apic" for v in machine.vcpus}
-    for _, logged in reversed(told):
+    for logged in reversed(history):
         if type(logged.event) is ApicModeChanged:
             wide[logged.event.vcpu] = logged.event.before == "x2apic"
     pages = {v.id: apic_state.base(v.apic) for v in machine.vcpus}
     found = Tracks(number, machine.log.first_seq, wide, pages)
-    for take, logged in told:
-        take(found, logged)
-    _ignored(found)
+    for logged in history:  # 65,536 of them, mostly of no interest
+        event = logged.event
+        take = TAKERS.get(type(event))
+        if take is not None and (event.vcpu == number or type(event) in OF_OTHERS):
+            take(found, logged)
     return found
-
-
-def _ignored(found: Tracks) -> None:
-    """End the SIPI of which no event tells: where userspace starts a vCPU it may be.
-
-    Known only where the history goes back to the beginning.
-    """
-    sipi, init = found.came.get("sipi"), found.came.get("init")
-    if sipi is None or sipi.fate != "sent" or found.since:
-        return
-    seq = sipi.logged.seq
-    if found.started is not None and found.started.seq < seq:
-        sipi.fate, sipi.why = init_sipi.RUNS.code, init_sipi.RUNS.text
-    elif init is None or init.logged.seq > seq:
-        sipi.fate, sipi.why = init_sipi.NO_INIT.code, init_sipi.NO_INIT.text
 
 
 def _is_de_assert(sent: IpiSent) -> bool:
