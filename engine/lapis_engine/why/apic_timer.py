@@ -57,8 +57,13 @@ def masked_by(machine: Machine, vcpu: Vcpu, found: History) -> str:
     """Say which write masked LVT TIMER, where that is known."""
     writes = machine.vm.writes.get(written.timer(vcpu.id), ())
     for it in reversed([each for each in writes if each.at >= found.since]):
-        if it.what == written.LVT:
+        if it.what == written.LVT and it.value & LVT_MASKED:
             return f", as {_wrote('the value', it)}, has it"
+        if it.what == written.LVT:
+            return (
+                f": {_wrote('the value', it)}, would unmask it, and bit 8 of the SVR "
+                f"was 0 then, which keeps it masked"
+            )
         off = it.what == written.SVR and not it.value & SVR_ENABLED
         if off and not it.before & LVT_MASKED:
             return (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.apic.regs import SVR_ENABLED
+from lapis_engine.apic.regs import LVT_MASKED, SVR_ENABLED
 from lapis_engine.events import (
     ExtIntDelivered,
     LvtFired,
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 DELIVERED: Final = (VectorDelivered, ExtIntDelivered, NmiDelivered)
 
 
-def fates(it: History, apic: ApicState) -> Iterator[Reason]:
-    """Yield what happened to a vector that is nowhere now, the worst first."""
+def fates(it: History, apic: ApicState, masked_by: str) -> Iterator[Reason]:
+    """Yield what happened to a vector that is nowhere now, the worst first.
+
+    `masked_by` says which write masked LVT TIMER, if one did.
+    """
     yield from _refused(it, apic)
-    yield from _in_vain(it, apic)
+    yield from _in_vain(it, apic, masked_by)
     if it.lost is not None and it.last(*DELIVERED) is None:
         came, cleared = it.lost
         text = (
@@ -66,7 +69,7 @@ def _refused(it: History, apic: ApicState) -> Iterator[Reason]:
     yield blocks("refused", text, vector=it.vector, at=last.at, count=count)
 
 
-def _in_vain(it: History, apic: ApicState) -> Iterator[Reason]:
+def _in_vain(it: History, apic: ApicState, masked_by: str) -> Iterator[Reason]:
     """Yield the entries of the LVT that fired while they were masked, and no more."""
     if not it.fired:
         return
@@ -88,6 +91,8 @@ def _in_vain(it: History, apic: ApicState) -> Iterator[Reason]:
     text = f"LVT {name} fired in vain at {last.at:,} ns{often}: it was {why}"
     if not apic.svr & SVR_ENABLED:
         text += f", and stays so while bit 8 of the SVR ({apic.svr:#x}) is 0"
+    elif name == "timer" and apic.lvt_timer & LVT_MASKED:
+        text += masked_by
     yield blocks("fired-in-vain", text, f"lvt {name}", at=last.at, count=count)
 
 

@@ -61,7 +61,7 @@ def sources(machine: Machine, vcpu: Vcpu, it: History) -> Iterator[Reason]:
         *_pins(machine, vcpu, it),
         *(() if nmi else pic_inputs.inputs(vm, vcpu, it)),
         *_elsewhere(vm, vcpu, vector),
-        *fates.fates(it, vcpu.apic),
+        *fates.fates(it, vcpu.apic, apic_timer.masked_by(machine, vcpu, it)),
         *traffic.sent(machine, vcpu, it),
     ]
     if not nmi:
