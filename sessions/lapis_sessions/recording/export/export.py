@@ -16,6 +16,7 @@ from lapis_sessions.recording.export import (
     perfetto,
     pytest_file,
     script,
+    vcd,
 )
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.recording.play.rebuild import rebuild
@@ -63,6 +64,10 @@ def _film(named: Named, extensions: Extensions, _beside: str) -> Iterable[bytes]
     return asciicast.film(named, rebuild(named.recording.header, extensions))
 
 
+def _waves(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
+    return vcd.waves(named, Player(named, extensions))
+
+
 def _script(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
     player = Player(named, extensions)
     player.to_act(len(player.entries))
@@ -90,5 +95,6 @@ EXPORTERS = (
     Exporter("asciicast", "a film for asciinema", _film),
     Exporter("script", "lines for lapis exec --script", _script),
     Exporter("pytest", "a test that passes while the replay does the same", _pytest),
+    Exporter("vcd", "waves of vCPUs, vectors, pins and lines for GTKWave", _waves),
 )
 """Ours."""

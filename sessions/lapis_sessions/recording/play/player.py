@@ -72,17 +72,20 @@ class Player:
         for _, events in self.acts():
             yield from events
 
-    def acts(self) -> Iterator[tuple[int, list[Logged]]]:
+    def acts(
+        self, hit: entries.Hit | None = None
+    ) -> Iterator[tuple[int, list[Logged]]]:
         """Yield (entries over, new events) whenever something was done.
 
-        The first holds what happened before the first act.
+        The first holds what happened before the first act. `hit` is told of every stop
+        on the way, as those are that an observer of the log asks for.
         """
         yield 0, self.machine.log.since(0)
         log = self.machine.log
         log.observers.append(self._heard.append)
         try:
             for entry in self.entries[self.done :]:
-                for _ in self._slices(entry):
+                for _ in self._slices(entry, hit):
                     yield self.done, self._taken()
                 self.done += 1
                 yield self.done, self._taken()
