@@ -136,6 +136,9 @@ def benches() -> dict[tuple[bool, int], Bench]:
         ("8dc0", True, 0, {}, (UD, None, "needs-memory")),
         ("ffd8", True, 0, {}, (UD, None, "needs-memory")),
         ("0f01d0", True, 0, {}, (UD, None, "osxsave")),
+        ("0f01c8", True, 0, {}, (UD, None, "not-offered")),
+        ("0f01c9", True, 0, {}, (UD, None, "not-offered")),
+        ("660fae10", True, 0, {"rax": 0x2000}, (UD, None, "not-offered")),
         ("0f2800", True, 0, {"cr4": 0x20, "rax": 0x2000}, (UD, None, "cr4-osfxsr")),
         ("0f28c1", True, 0, {"cr0": 0x8000_0015}, (UD, None, "cr0-em")),
         # Others.

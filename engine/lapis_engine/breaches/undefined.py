@@ -151,6 +151,8 @@ Extensions For One- And Two-byte Opcodes")."""
 
 OTHERS: Final = frozenset({0x0E, 0x0F, 0x37, 0x78, 0x79})
 """Behind 0F: 3DNow!, GETSEC, VMREAD and VMWRITE, which no model offers."""
+WAIT: Final = frozenset({0xC8, 0xC9})
+"""ModRM behind 0F 01: MONITOR and MWAIT."""
 VIRTUAL: Final = frozenset(
     {*range(0xC0, 0xC6), *range(0xD8, 0xE0), *range(0xFA, 0x100)}
 )
@@ -168,7 +170,8 @@ def _opcode(it: FaultCase) -> Found | None:
     is_other = it.opcode in OTHERS or (it.opcode == 0x01 and it.modrm in VIRTUAL)
     if it.table == 2 and is_other:
         return Breach.OPCODE, (it.shown,)
-    if it.table not in {1, 2}:
+    is_wait = it.table == 2 and it.opcode == 0x01 and it.modrm in WAIT
+    if is_wait or it.table not in {1, 2}:
         return Breach.NOT_OFFERED, (it.shown,)  # each is of a feature of its own
     known = next(detailed(it.bits).disasm(it.code, 0, 1), None)
     return None if known is not None else (Breach.OPCODE, (it.shown,))
