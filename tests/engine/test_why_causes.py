@@ -30,7 +30,7 @@ from lapis_engine.events import Answered, MsrAccessed
 from lapis_engine.explain.moments import moment
 from lapis_engine.machine.machine import Machine
 from lapis_engine.replay import capture
-from lapis_engine.vmm import run_state
+from lapis_engine.vmm import clock, run_state
 from lapis_engine.vmm.run import run
 from lapis_engine.why import vcpu as why_vcpu
 from lapis_engine.why.causes.fates import ENDS, fates
@@ -87,6 +87,13 @@ def spinning(code: str, *, cpus: int = 1, masked: bool = False) -> Machine:
 def masked_nmi() -> Machine:
     """HLT in an NMI handler, and another NMI that is pending."""
     return nmi(halted(no_if(rig())), blocked=True)
+
+
+def masked_timer_fired() -> Machine:
+    """One-shot, at 900 ns."""
+    m = halted(rig(timer_deadline=900, lvt_timer=0x1_0040))
+    clock.pass_time(m.vm, 900)
+    return m
 
 
 def vector_waits() -> Machine:
@@ -235,6 +242,12 @@ ROWS = tuple(Row(*row) for row in (
      lambda: halted(rig())),
     ("halted", "waits for an interrupt: the APIC timer at 900 ns, in 900 ns", 0, True,
      lambda: halted(rig(timer_deadline=900, lvt_timer=0x40))),
+    ("fired-in-vain", "the APIC timer fired in vain at 900 ns, as LVT timer was", 0,
+     True, masked_timer_fired),
+    ("timer-shut", "waits for an interrupt: not the APIC timer at 900 ns, in 900 ns", 0,
+     True, lambda: halted(rig(timer_deadline=900, lvt_timer=0x1_0040))),
+    ("timer-shut", "its vector 0x40 would wait or be refused", 0, True,
+     lambda: halted(rig(timer_deadline=900, lvt_timer=0x40, tpr=0x50))),
     ("pending-request", "it waits for an answer to its mmio read", 0, True, asking),
     # Loops: jmp $; the flag at 0x500 (cmp byte [0x500], 0); the lock there (lock bts).
     ("endless", "looks at nothing: with IF=0 only NMI or INIT ends it", 0, True,

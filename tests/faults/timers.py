@@ -84,6 +84,36 @@ def count_before_mode(
     )  # fmt: skip
 
 
+def unmasked_while_off(
+    *, sound: bool, on: int, vector: int, mode: str, x2apic: bool
+) -> Scene:
+    """SDM Vol. 3A "Local APIC State After It Has Been Software Disabled"."""
+    code = f"""
+        put _SVR, {0x1FF if sound else 0xFF:#x}
+        put DIVIDE, 0xB
+        put LVT_TIMER, {mode} | {vector:#x}
+        put _SVR, 0x1FF
+        put INITIAL, 300
+        delay 400
+"""
+    return Scene(
+        on_vcpu(on, code), f"irq why {vector:#x} {on}", "fired-in-vain",
+        ("LVT timer", "masked", "SVR", "bit 8", vector), on + 1, x2apic,
+    )  # fmt: skip
+
+
+def sleeps_on_a_masked_timer(
+    *, sound: bool, on: int, vector: int, mode: str, x2apic: bool
+) -> Scene:
+    entry = f"{mode} | {vector:#x} {'' if sound else '| MASKED'}"
+    code = f"install {vector:#x}, counting\n{timer(entry, 300)}\n idle"
+    return Scene(
+        on_vcpu(on, code), f"why vcpu {on}",
+        "fired-in-vain" if mode == "0" else "timer-shut",
+        ("halted", "timer", "masked"), on + 1, x2apic,
+    )  # fmt: skip
+
+
 def mode_disarms(
     *, sound: bool, on: int, vector: int, mode: str, x2apic: bool
 ) -> Scene:
@@ -130,6 +160,17 @@ FAULTS = (
     Fault(
         "count-before-mode", "the count was written before the mode was set",
         count_before_mode,
+        {"on": ON, "vector": VECTORS, "mode": COUNTS, "x2apic": WAYS},
+    ),
+    Fault(
+        "unmasked-while-off",
+        "no LVT entry can be unmasked while the APIC is software-disabled",
+        unmasked_while_off,
+        {"on": ON, "vector": VECTORS, "mode": COUNTS, "x2apic": WAYS},
+    ),
+    Fault(
+        "sleeps-on-masked-timer", "HLT for a timer that is masked",
+        sleeps_on_a_masked_timer,
         {"on": ON, "vector": VECTORS, "mode": COUNTS, "x2apic": WAYS},
     ),
     Fault(

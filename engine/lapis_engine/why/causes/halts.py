@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic import priority
 from lapis_engine.errors import UnmappedError
+from lapis_engine.events import TimerFired
+from lapis_engine.explain.moments import moment
+from lapis_engine.machine.log import KEPT
 from lapis_engine.why import ppr, wakes
 from lapis_engine.why.reason import Reason, allows, blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lapis_engine.machine.machine import Machine
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_engine.why.causes.fates import Fates
@@ -23,6 +28,8 @@ FOR_OTHERS: Final = frozenset({"elsewhere", "excludes-self"})
 """Fates of what need not have been for it at all."""
 LATE: Final = frozenset({"runs", "latched"})
 """Fates of a SIPI that came to one that ran; some profiles keep it."""
+SHUT: Final = frozenset({"lvt-mask", "timer-blocked"})
+"""Rules of a timer that runs and will wake nobody."""
 TIMED: Final = frozenset({"timer", "device-timer", "delayed"})
 """Rules of what is sure to come."""
 
@@ -34,16 +41,37 @@ def halts(machine: Machine, it: Vcpu, known: Fates, place: Place) -> list[Reason
         near, far = _nmis(known)
         return [*wrong_page(known), *near, _masked(it, where), *_in_vain(it), *far]
     found = _held(it, known)
-    ways = [way for way in wakes.wakes(machine, it) if way.rule in TIMED]
+    every = list(wakes.wakes(machine, it))
+    ways = [way for way in every if way.rule in TIMED]
     soonest = min(ways, key=lambda way: way.values["left"], default=None)
     rflags = it.regs.rflags
     head = f"it is halted at {where} and waits for an interrupt"
     if soonest is not None:
         found.append(allows("halted", f"{head}: {soonest.text}", rflags=rflags))
         return found
+    found += [
+        Reason("timer-shut", f"{head}: {way.text}", way.values, blocks=True)
+        for way in every
+        if way.rule in SHUT
+    ]
+    found += _timer_in_vain(machine, it, head)
     text = f"{head}: none is pending, and no timer is armed that would bring one"
     found.append(blocks("no-source", text, rflags=rflags))
     return found
+
+
+def _timer_in_vain(machine: Machine, it: Vcpu, head: str) -> Iterator[Reason]:
+    """Yield that the APIC timer fired while it was masked, if it did so last."""
+    for logged in reversed(machine.log.last(KEPT)):
+        event = logged.event
+        if isinstance(event, TimerFired) and event.vcpu == it.id:
+            if event.masked and it.apic.timer_deadline is None:
+                text = (
+                    f"{head}: the APIC timer fired in vain at {moment(logged.at)}, as "
+                    f"LVT timer was masked (bit 16)"
+                )
+                yield blocks("fired-in-vain", text, at=logged.at)
+            return
 
 
 def _hlt(machine: Machine, it: Vcpu) -> int:
