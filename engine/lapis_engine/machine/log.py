@@ -37,7 +37,8 @@ class EventLog:
         self.observers: list[Callable[[Logged], None]] = []
         """Each is told every event, after it was appended, in this order."""
         self.observers_of: dict[type, tuple[Callable[[Logged], None], ...]] = {}
-        """Those who want events of one kind only; they are told first."""
+        """Those who want events of one kind only. They are told last: what they note of
+        an event comes after it for everybody."""
 
     def note(self, *events: Event) -> None:
         """Append events that have just happened."""
@@ -46,9 +47,9 @@ class EventLog:
             logged = Logged(self.next_seq, now, event)
             self._events.append(logged)
             self.next_seq += 1
-            for observe in self.observers_of.get(type(event), ()):
-                observe(logged)
             for observe in self.observers:
+                observe(logged)
+            for observe in self.observers_of.get(type(event), ()):
                 observe(logged)
 
     def restore(self, events: Iterable[Logged], next_seq: int) -> None:
