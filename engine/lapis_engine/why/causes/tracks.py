@@ -32,6 +32,7 @@ from lapis_engine.events import (
 from lapis_engine.lints.traffic import X2APIC_ICR
 from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm.run_state import INIT, PEND_INIT, PEND_SIPI, RUN
+from lapis_engine.vmm.startup import init_sipi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -358,7 +359,23 @@ def tracks(machine: Machine, it: Vcpu) -> Tracks:
         take = TAKERS.get(type(event))
         if take is not None and (event.vcpu == number or type(event) in OF_OTHERS):
             take(found, logged)
+    _ignored(found)
     return found
+
+
+def _ignored(found: Tracks) -> None:
+    """End the SIPI of which no event tells: where userspace starts a vCPU it may be.
+
+    Known only where the history goes back to the beginning.
+    """
+    sipi, init = found.came.get("sipi"), found.came.get("init")
+    if sipi is None or sipi.fate != "sent" or found.since:
+        return
+    seq = sipi.logged.seq
+    if found.started is not None and found.started.seq < seq:
+        sipi.fate, sipi.why = init_sipi.RUNS.code, init_sipi.RUNS.text
+    elif init is None or init.logged.seq > seq:
+        sipi.fate, sipi.why = init_sipi.NO_INIT.code, init_sipi.NO_INIT.text
 
 
 def _is_de_assert(sent: IpiSent) -> bool:
