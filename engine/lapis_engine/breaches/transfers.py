@@ -51,14 +51,19 @@ def _told(
     return (rule, values) if fits(it, vector, error & 0xFFFC) else None
 
 
+def _missing(it: FaultCase, vector: int, selector: int) -> Found | None:
+    """Return why there is no descriptor of a selector."""
+    rule, value = descriptors.missing(it.regs, selector)
+    return _told(it, vector, selector, rule, selector, value)
+
+
 def _entered(it: FaultCase, selector: int, offset: int) -> Found | None:
     """Return what is wrong with the target of JMP or CALL."""
     if descriptors.is_null(selector):
         return _told(it, GP, 0, Breach.CS_NULL, selector)
     found = descriptors.find(it.regs, it.bus, selector)
     if found is None:
-        rule, value = descriptors.missing(it.regs, selector)
-        return _told(it, GP, selector, rule, selector, value)
+        return _missing(it, GP, selector)
     if found.code:
         rpl, cpl = selector & 3, it.cpl
         allowed = (
@@ -81,8 +86,7 @@ def _through(it: FaultCase, selector: int) -> Found | None:
         return _told(it, GP, 0, Breach.CS_NULL, selector)
     found = descriptors.find(it.regs, it.bus, selector)
     if found is None:
-        rule, value = descriptors.missing(it.regs, selector)
-        return _told(it, GP, selector, rule, selector, value)
+        return _missing(it, GP, selector)
     if not found.code:
         return _told(it, GP, selector, Breach.CS_TYPE, selector, found.kind)
     if found.dpl > it.cpl:
@@ -113,8 +117,7 @@ def _inner(it: FaultCase, cpl: int) -> Found | None:
         return _told(it, TS, 0, Breach.RING_STACK_NULL, 0, cpl)
     found = descriptors.find(it.regs, it.bus, selector)
     if found is None:
-        rule, value = descriptors.missing(it.regs, selector)
-        return _told(it, TS, selector, rule, selector, value)
+        return _missing(it, TS, selector)
     if selector & 3 != cpl or found.dpl != cpl:
         rule = Breach.RING_STACK_PRIVILEGE
         return _told(it, TS, selector, rule, selector, found.dpl, cpl)
@@ -158,8 +161,7 @@ def _returned(it: FaultCase, size: int) -> Found | None:
         return _told(it, GP, 0, Breach.CS_NULL, selector)
     found = descriptors.find(it.regs, it.bus, selector)
     if found is None:
-        rule, value = descriptors.missing(it.regs, selector)
-        return _told(it, GP, selector, rule, selector, value)
+        return _missing(it, GP, selector)
     if not found.code:
         return _told(it, GP, selector, Breach.CS_TYPE, selector, found.kind)
     rpl = selector & 3
@@ -185,8 +187,7 @@ def _outer(it: FaultCase, selector: int, code: Descriptor, cpl: int) -> Found | 
         return _told(it, GP, 0, Breach.NULL_SS, selector, cpl, 64 if is_64 else 32)
     found = descriptors.find(it.regs, it.bus, selector)
     if found is None:
-        rule, value = descriptors.missing(it.regs, selector)
-        return _told(it, GP, selector, rule, selector, value)
+        return _missing(it, GP, selector)
     if selector & 3 != cpl or found.dpl != cpl:
         rule = Breach.SS_PRIVILEGE
         return _told(it, GP, selector, rule, selector, found.dpl, cpl)

@@ -43,16 +43,9 @@ def is_dump(text: str) -> bool:
 
 def read(name: str, text: Pasted) -> list[Contents]:
     """Understand the dumps in `text`; raise `ApicFileError` naming the line."""
-    flat = text.flat
-    heads = list(HEAD.finditer(flat))
     found = []
-    for nth, head in enumerate(heads):
-        last = heads[nth + 1].start() if nth + 1 < len(heads) else len(flat)
-        end = END.search(flat, head.end(), last)
-        last = last if end is None else end.start()
-        is_cut = last == len(flat) and not text.is_whole
+    for head, part, is_cut in text.headed(HEAD, END):
         try:
-            part = flat[head.end() : last]
             found.append(_contents(name, head, part, is_cut=is_cut))
         except ValueError as error:
             raise ApicFileError(f"APIC file {name!r}: {error}") from None

@@ -45,6 +45,23 @@ class Pasted:
     is_whole: bool
     """It ends with the end of a line: its last line is not cut."""
 
+    def headed(
+        self, head: re.Pattern[str], end: re.Pattern[str]
+    ) -> list[tuple[re.Match[str], str, bool]]:
+        """Return each head with what is below it, and whether the file may cut that.
+
+        That goes to the next head, or to `end` before it.
+        """
+        heads, flat = list(head.finditer(self.flat)), self.flat
+        lasts = [*(each.start() for each in heads[1:]), len(flat)]
+        out = []
+        for found, after in zip(heads, lasts, strict=False):
+            stop = end.search(flat, found.end(), after)
+            last = after if stop is None else stop.start()
+            is_cut = last == len(flat) and not self.is_whole
+            out.append((found, flat[found.end() : last], is_cut))
+        return out
+
 
 def pasted(text: str) -> Pasted:
     """Return a text without what was put around it."""
