@@ -161,7 +161,13 @@ def test_every_wire_is_what_the_machine_replayed_to_there_holds(
 def test_so_it_is_of_processors_that_start_and_of_what_a_hand_does(
     taped: Taped,
 ) -> None:
-    lines = [*ANSWERED, "irq raise 4 --isa", "irq raise 5", "ipi init --to 1", "run 500"]
+    lines = [
+        *ANSWERED,
+        "irq raise 4 --isa",
+        "irq raise 5",
+        "ipi init --to 1",
+        "run 500",
+    ]
     one = taped(lines, cpus=4)
     dump = dumped(one)
     assert compared(one, dump) > 2000

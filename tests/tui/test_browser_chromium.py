@@ -1,7 +1,7 @@
-"""`lapis serve` in Chromium itself, driven by its DevTools protocol.
+"""`lapis serve` and reports in Chromium itself, driven by its DevTools protocol.
 
-What the page shows is drawn on a canvas: its text is read from the frames that Chromium
-got, and that it is drawn from a picture of the page.
+What the page of `serve` shows is drawn on a canvas: its text is read from the frames
+that Chromium got, and that it is drawn from a picture of the page.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ import aiohttp
 import pyte
 import pytest
 from rigs.pages import Served, all_ended, watched
+from rigs.session_files import ANSWERED, DEVICES
 from rigs.terminals import PATIENCE, TerminalScreen
+
+from lapis_sessions.recording.export import export
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from rigs.session_files import Taped
 
 CHROMIUM = shutil.which("chromium")
 FOREIGN = "evil.example"
@@ -186,3 +191,47 @@ def test_chromium_is_refused_with_a_wrong_token_and_under_a_foreign_name(
 
     with Served("ap-bringup", state=tmp_path) as served:
         asyncio.run(run(served))
+
+
+# The report of a session, which is opened without a network.
+
+MARKUP = "<script>document.title='taken'</script>"
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+WIDEST = "document.documentElement.scrollWidth - innerWidth"
+
+
+def test_a_report_opens_in_chromium_without_a_network(
+    tmp_path: Path, chromium: str, taped: Taped
+) -> None:
+    path = tmp_path / "report.html"
+    one = taped([*ANSWERED, f'annotate "{MARKUP}"'], cpus=4)
+    path.write_bytes(b"".join(export.export(one, "html", DEVICES)))
+
+    async def run() -> None:
+        async with aiohttp.ClientSession() as session:
+            tab = await opened(session, chromium)
+            await tab.do(
+                "Network.emulateNetworkConditions", offline=True, latency=0,
+                downloadThroughput=-1, uploadThroughput=-1,
+            )  # fmt: skip
+            blank = await tab.picture()
+            await tab.do("Page.navigate", url=path.as_uri())
+            await tab.until(lambda: bool(tab.addresses))
+            while await tab.value("document.readyState") != "complete":
+                pass
+            assert await tab.value("document.title") == "ap-bringup - Lapis"
+            assert await tab.value("document.querySelectorAll('svg rect').length") > 4
+            assert await tab.value("document.querySelectorAll('td.halted').length") > 4
+            assert MARKUP in await tab.value("document.body.innerText")
+            assert await tab.value(WIDEST) <= 0
+            colours = set()
+            for scheme in ("light", "dark"):
+                media = {"name": "prefers-color-scheme", "value": scheme}
+                await tab.do("Emulation.setEmulatedMedia", features=[media])
+                colours.add(await tab.value(BACKGROUND))
+                assert await tab.picture() != blank
+            assert colours == {"rgb(255, 255, 255)", "rgb(21, 24, 27)"}
+            assert {address for _, address in tab.addresses} == {path.as_uri()}
+            assert not tab.trouble
+
+    asyncio.run(run())

@@ -148,10 +148,11 @@ def history_text(rows: Sequence[SettledView]) -> str:
 
 def _row(row: SettledView) -> str:
     seq = "" if row.seq is None else row.seq
-    return f"{seq:>7}  {text(row.request):<52}  {_fate(row)}"
+    return f"{seq:>7}  {text(row.request):<52}  {fate(row)}"
 
 
-def _fate(row: SettledView) -> str:
+def fate(row: SettledView) -> str:
+    """Say what became of a request, and by whom."""
     match row.command:
         case "":
             return "waits"

@@ -18,6 +18,7 @@ from lapis_sessions.recording.export import (
     script,
     vcd,
 )
+from lapis_sessions.recording.export.report import report
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.text import utf8
@@ -68,6 +69,10 @@ def _waves(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes
     return vcd.waves(named, Player(named, extensions))
 
 
+def _page(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
+    return report.report(named, Player(named, extensions))
+
+
 def _script(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
     player = Player(named, extensions)
     player.to_act(len(player.entries))
@@ -96,5 +101,6 @@ EXPORTERS = (
     Exporter("script", "lines for lapis exec --script", _script),
     Exporter("pytest", "a test that passes while the replay does the same", _pytest),
     Exporter("vcd", "waves of vCPUs, vectors, pins and lines for GTKWave", _waves),
+    Exporter("html", "a report to read in a browser, one file without scripts", _page),
 )
 """Ours."""

@@ -1,0 +1,1 @@
+"""A session as one page of HTML, to read where no Lapis is."""
