@@ -177,6 +177,11 @@ def _boot(told: Gathered) -> Iterator[str]:
     cpus = min(told.boot.cpus, DRAWN)
     lanes = (f"vCPU {number}" for number in range(cpus))
     heads = ("ns", "event", "", *lanes, "why not")
+    text = (
+        "The line of a vCPU is full while it runs, double while it is halted, and "
+        "dotted while it waits to be started, or once the machine has stopped."
+    )
+    yield markup.paragraph(text)
     yield from markup.table(heads, _lanes(first, cpus))
     if is_cut:
         begin, end = first[-1].seq, last[0].seq
