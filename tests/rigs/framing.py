@@ -12,7 +12,7 @@ import msgspec
 
 from rigs import recordings
 
-BEGIN = b"\x89LAPIS\r\n\x07\0\x05\0"
+BEGIN = b"\x89LAPIS\r\n\x08\0\x08\0"
 GUEST = Path(__file__).parents[1] / "guests" / "hlt-loop.bin"
 
 

@@ -101,7 +101,9 @@ def test_a_recording_keeps_it_and_an_older_one_has_what_it_had(tmp_path: Path) -
 def test_a_header_of_before_is_read_as_it_was_meant() -> None:
     """The fields are the last ones, and may be absent."""
     names = [field.name for field in msgspec.structs.fields(Header)]
-    assert names[-6:] == ["cost", "tsc_hz", "machine", "mmio", "seed", "attached"]
+    assert names[-7:] == [
+        "cost", "tsc_hz", "machine", "mmio", "seed", "attached", "usual",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("cost", [{"pause": 5}, {"port": -1}, {"port": 1 << 40}])

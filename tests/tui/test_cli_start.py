@@ -13,6 +13,7 @@ import pytest
 
 from lapis_sessions.origin import SessionOptions
 from lapis_tui.cli import running
+from lapis_tui.cli.importing import import_group
 from lapis_tui.cli.main import lapis
 from lapis_tui.cli.session import session
 
@@ -117,7 +118,9 @@ def test_exec_loads_no_terminal() -> None:
     assert not packages(modules) & TERMINAL
 
 
-@pytest.mark.parametrize("group", [lapis, session], ids=["lapis", "session"])
+@pytest.mark.parametrize(
+    "group", [lapis, session, import_group], ids=lambda each: each.name
+)
 def test_what_is_listed_is_what_the_commands_say(group: LazyGroup) -> None:
     context = click.Context(group)
     assert group.list_commands(context) == sorted(group.known)
@@ -140,12 +143,13 @@ def test_no_command_is_left_out_of_the_lists() -> None:
     }
     context = click.Context(lapis)
     listed = {id(lapis)}
-    for group in (lapis, session):
-        for name in group.known:
+    groups: list[click.Group] = [lapis]
+    while groups:
+        group = groups.pop()
+        for name in group.list_commands(context):
             command = group.get_command(context, name)
             listed.add(id(command))
-            for each in getattr(command, "commands", {}).values():
-                listed.add(id(each))
+            groups += [command] if isinstance(command, click.Group) else []
     assert there <= listed
 
 

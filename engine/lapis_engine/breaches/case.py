@@ -12,9 +12,9 @@ from lapis_engine.vie.prefixes import Cursor, read_prefixes
 from lapis_engine.vie.reach import ESCAPES
 
 if TYPE_CHECKING:
-    from lapis_engine.breaches.quiet import QuietBus
     from lapis_engine.cpu.breach import Breach
     from lapis_engine.cpu.paging import Linear
+    from lapis_engine.cpu.quiet import QuietBus
     from lapis_engine.cpu.registers import Registers
 
 IOPL_SHIFT: Final = 12

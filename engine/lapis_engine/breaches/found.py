@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.breaches import operands, pages, privilege, segments, transfers
 from lapis_engine.breaches.case import FaultCase, case, fits
-from lapis_engine.breaches.quiet import QuietBus
 from lapis_engine.breaches.undefined import undefined
 from lapis_engine.cpu.breach import Breach
 from lapis_engine.cpu.fault import AC_, DB, DE, GP, MF, NM, NP, PF_, SS_, TS, UD
 from lapis_engine.cpu.marked import LONGEST
+from lapis_engine.cpu.quiet import QuietBus
 from lapis_engine.cpu.registers import CR0_EM
 
 if TYPE_CHECKING:
     from lapis_engine.breaches.case import Found
     from lapis_engine.cpu.paging import Linear
     from lapis_engine.cpu.registers import Registers
-    from lapis_engine.vie.world import Memory
+    from lapis_engine.memory.physical import PhysicalMemory
 
 BR: Final = 5
 XM: Final = 19
@@ -52,7 +52,7 @@ def find(
 def find_by_code(
     regs: Registers,
     linear: Linear,
-    memory: Memory,
+    memory: PhysicalMemory,
     code: bytes,
     fault: tuple[int, int | None, int],
 ) -> Found | None:

@@ -10,7 +10,7 @@ from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.paging import Linear
-    from lapis_engine.vie.world import Memory
+    from lapis_engine.memory.physical import PhysicalMemory
 
 
 class QuietBus(OpenBus):
@@ -18,7 +18,7 @@ class QuietBus(OpenBus):
 
     __slots__ = ("_memory", "_peeked")
 
-    def __init__(self, linear: Linear, memory: Memory) -> None:
+    def __init__(self, linear: Linear, memory: PhysicalMemory) -> None:
         """See `memory` by the tables of `linear`."""
         super().__init__(linear)
         self._peeked, self._memory = linear, memory
