@@ -465,20 +465,10 @@ Message = (
 
 FabricEvent = (
     IpiSent
-    | VectorAccepted
-    | VectorRefused
-    | VectorDelivered
-    | VectorEnded
-    | InitReceived
-    | SipiReceived
-    | NmiReceived
-    | NmiDelivered
-    | ExtIntDelivered
-    | TimerArmed
-    | TimerFired
-    | ApicModeChanged
-    | Message
-)
+    | VectorAccepted | VectorRefused | VectorDelivered | VectorEnded
+    | InitReceived | SipiReceived | NmiReceived | NmiDelivered | ExtIntDelivered
+    | TimerArmed | TimerFired | ApicModeChanged | Message
+)  # fmt: skip
 """What happens between and in the APICs."""
 
 ProcessorEvent = (

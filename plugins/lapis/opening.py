@@ -53,19 +53,17 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         profile: Whose behaviour it is, as `lapis profiles` lists them.
         firmware: ROM to start instead of a guest.
         append: Command line for a kernel that takes one.
-        machine: The platform, as `lapis machines` lists them; `pc` for firmware and
-            kernels of a PC, `bare` for other guests.
+        machine: The platform, as `lapis machines` lists them.
         initrd: Initial RAM disk of a kernel.
         modules: `FILE ARGS` of each module of a multiboot kernel.
         disk: File with what is on the disk at first; it is never written.
         flash_vars: File with what the variables of the firmware are at first.
-        ports: What an unclaimed port does, `ask` or `float`; firmware and kernels of a
-            PC float, other guests ask.
+        ports: What an unclaimed port does, `ask` or `float`; on a PC it floats.
         mmio: What an unclaimed address does; on a PC as `ports`, else it asks.
         time: `fast` or `board`: what accesses take in virtual time; `fast` on a PC.
         seed: What the guest's source of random numbers begins with.
-        strict: Check alignment and segment limits of all memory operands.
-        checks: Which are checked: `off`, `usual`, those that cost nothing, or `all`.
+        strict: The same as `checks="all"`.
+        checks: What is checked of memory operands, as `--checks`: off, usual or all.
         record: File to record into, which must not be there yet.
         plugins: Python files of plug-ins, beside those that are installed.
 

@@ -29,7 +29,7 @@ ASK = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_uint64), c.c_void_p, c.c_void_p)
 
 def rig(code: str, *, wide: bool = True) -> tuple[Rig, Registers]:
     found = Rig(wide=wide)
-    found.vm.core.is_usual = True
+    found.vm.core.mark_usual(on=True)
     found.vm.memory.write(CODE, bytes.fromhex(code))
     regs = found.vcpu(0).regs
     regs.rip = CODE

@@ -49,11 +49,8 @@ def enter(m: Machine, number: int) -> None:
         run(m.vm, vcpu, budget=1)
 
 
-@settings(max_examples=250, deadline=None)
-@given(traffic)
-def test_the_fates_are_those_of_a_second_model(
-    acts: list[tuple[int, int | None]],
-) -> None:
+def played(acts: list[tuple[int, int | None]]) -> tuple[Machine, Bus]:
+    """Do the same on a machine and on the second model."""
     m, bus = machine(), Bus(LDRS)
     for number, icr in acts:
         if icr is None:
@@ -62,6 +59,15 @@ def test_the_fates_are_those_of_a_second_model(
         else:
             bus.write(number, icr, m.log.next_seq)
             m.send_ipi(number, icr)
+    return m, bus
+
+
+@settings(max_examples=250, deadline=None)
+@given(traffic)
+def test_the_fates_are_those_of_a_second_model(
+    acts: list[tuple[int, int | None]],
+) -> None:
+    m, bus = played(acts)
     for it, vcpu in zip(bus.all, m.vcpus, strict=True):
         told = fates(m, vcpu)
         assert {mode: (each.event, each.fate) for mode, each in told.came.items()} == {
@@ -92,14 +98,7 @@ def test_a_vcpu_that_waits_is_told_the_message_that_it_lacks(
     acts: list[tuple[int, int | None]],
 ) -> None:
     """Never an INIT or a SIPI that did what it should."""
-    m, bus = machine(), Bus(LDRS)
-    for number, icr in acts:
-        if icr is None:
-            enter(m, number)
-            bus.enter(number)
-        else:
-            bus.write(number, icr, m.log.next_seq)
-            m.send_ipi(number, icr)
+    m, bus = played(acts)
     for number, it in enumerate(bus.all):
         answer = why_vcpu.vcpu(m, number)
         if it.runs or it.init or (it.waits and it.sipi):

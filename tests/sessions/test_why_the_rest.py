@@ -174,6 +174,14 @@ def test_a_breakpoint_within_an_instruction(session: Session) -> None:
         assert rules(view) == []
 
 
+def test_what_is_linear_is_not_said_of_a_physical_breakpoint(session: Session) -> None:
+    session.symbols = session.symbols.of_guest("asks.bin", [("begin", CODE)])
+    done(session, f"break {CODE + 1:#x} --physical")
+    done(session, "break 0x90000000 --physical")
+    for number in (1, 2):
+        assert rules(done(session, f"why not break {number}")) == []
+
+
 def test_a_breakpoint_where_nobody_can_execute(session: Session) -> None:
     done(session, "break 0x90000000")
     view = done(session, "why not break 1")
@@ -279,7 +287,7 @@ def test_who_waits_in_a_loop_is_told_first() -> None:
     assert rules(view)[0] == "spins"
     values = view["reasons"][0]["values"]
     assert (values["address"], values["value"], values["bytes"]) == (0x500, 0, 4)
-    assert view["text"].startswith("vCPU 0 spins at ")
+    assert view["text"].startswith("vCPU 0: it spins at ")
     done(session, "set u32(0x500) = 1")
     done(session, "run 1000")  # and it halts
     assert "spins" not in rules(done(session, "why slow"))

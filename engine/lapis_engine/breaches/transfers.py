@@ -57,6 +57,20 @@ def _missing(it: FaultCase, vector: int, selector: int) -> Found | None:
     return _told(it, vector, selector, rule, selector, value)
 
 
+def _code_segment(
+    it: FaultCase, selector: int
+) -> tuple[Descriptor | None, Found | None]:
+    """Return the code segment of a selector, or None and why it is none."""
+    if descriptors.is_null(selector):
+        return None, _told(it, GP, 0, Breach.CS_NULL, selector)
+    found = descriptors.find(it.regs, it.bus, selector)
+    if found is None:
+        return None, _missing(it, GP, selector)
+    if not found.code:
+        return None, _told(it, GP, selector, Breach.CS_TYPE, selector, found.kind)
+    return found, None
+
+
 def _entered(it: FaultCase, selector: int, offset: int) -> Found | None:
     """Return what is wrong with the target of JMP or CALL."""
     if descriptors.is_null(selector):
@@ -82,13 +96,9 @@ def _entered(it: FaultCase, selector: int, offset: int) -> Found | None:
 
 def _through(it: FaultCase, selector: int) -> Found | None:
     """Return what is wrong with the code segment that a call gate names."""
-    if descriptors.is_null(selector):
-        return _told(it, GP, 0, Breach.CS_NULL, selector)
-    found = descriptors.find(it.regs, it.bus, selector)
+    found, wrong = _code_segment(it, selector)
     if found is None:
-        return _missing(it, GP, selector)
-    if not found.code:
-        return _told(it, GP, selector, Breach.CS_TYPE, selector, found.kind)
+        return wrong
     if found.dpl > it.cpl:
         return _told(it, GP, selector, Breach.CS_PRIVILEGE, *_level(it, found))
     if it.regs.efer & EFER_LMA and found.high & (SEG_L | SEG_DB) != SEG_L:
@@ -157,13 +167,9 @@ def _returned(it: FaultCase, size: int) -> Found | None:
     """Return what is wrong with CS, RIP or SS that are popped."""
     top = stack_top(it)
     rip, selector = it.bus.read(top, size), it.bus.read(top + size, 2)
-    if descriptors.is_null(selector):
-        return _told(it, GP, 0, Breach.CS_NULL, selector)
-    found = descriptors.find(it.regs, it.bus, selector)
+    found, wrong = _code_segment(it, selector)
     if found is None:
-        return _missing(it, GP, selector)
-    if not found.code:
-        return _told(it, GP, selector, Breach.CS_TYPE, selector, found.kind)
+        return wrong
     rpl = selector & 3
     level = found.dpl <= rpl if found.conforming else found.dpl == rpl
     wrong = _code(it, found, rip, allowed=rpl >= it.cpl and level)

@@ -45,7 +45,7 @@ from lapis_engine.cpu.loan import Loan
 from lapis_engine.cpu.mapped import Mapped, address
 from lapis_engine.cpu.marks import Marks
 from lapis_engine.cpu.probe import CONTROL_PAGE, Control, find_control, find_counter
-from lapis_engine.cpu.registers import RF, TF, Registers
+from lapis_engine.cpu.registers import RF, Registers
 from lapis_engine.cpu.report_reader import ReportReader, Stopped
 from lapis_engine.cpu.stale import Stale
 from lapis_engine.cpu.stops import Place, Reached, Stops
@@ -407,20 +407,13 @@ class Core:
     def is_strict(self, value: bool) -> None:
         self._is_strict = self._marks.is_strict = value
 
-    @property
-    def is_usual(self) -> bool:
-        """Tell whether of that what is seldom met is marked; it is set before a run."""
-        return self._is_usual
-
-    @is_usual.setter
-    def is_usual(self, value: bool) -> None:
-        self._is_usual = self._marks.is_usual = value
+    def mark_usual(self, *, on: bool) -> None:
+        """Have marked of that what is seldom met, or not; it is said before a run."""
+        self._is_usual = self._marks.is_usual = on
 
     def mark(self, regs: Registers, code: bytes) -> Mark | None:
         """Return what is marked at the begin of `code`, which is at RIP, or None."""
-        head = regs.context.head
-        limited = layout.HF_LIMITED if strict.is_limited(head) else 0
-        hflags = head.hflags | head.eflags & TF | limited
+        hflags = strict.translated_as(regs.context.head)
         return self._marks.find(code, hflags, regs.linear_rip)
 
     def code_at(self, regs: Registers) -> bytes:

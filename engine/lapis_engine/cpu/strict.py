@@ -23,7 +23,7 @@ from lapis_engine.cpu.marked import (
     Mark,
     prefixes,
 )
-from lapis_engine.cpu.registers import DS, ES, SEG_FLAT, SEG_KIND, SS
+from lapis_engine.cpu.registers import DS, ES, SEG_FLAT, SEG_KIND, SS, TF
 
 if TYPE_CHECKING:
     from lapis_engine.cpu.layout import Head
@@ -139,6 +139,13 @@ def is_limited(head: Head) -> bool:
 def is_narrow(head: Head) -> bool:
     """Tell whether it is at 16-bit code."""
     return not head.hflags & (layout.HF_CS64 | layout.HF_CS32)
+
+
+def translated_as(head: Head) -> int:
+    """Return the hflags by which code is marked: TF and limits are among them."""
+    limited = layout.HF_LIMITED if is_limited(head) else 0
+    hflags: int = head.hflags | head.eflags & TF | limited
+    return hflags
 
 
 def look(

@@ -103,7 +103,7 @@ class Machine(Debugger):
             costs=config.costs,
         )
         self.vm.core.is_strict = config.strict
-        self.vm.core.is_usual = config.usual and not config.strict
+        self.vm.core.mark_usual(on=config.usual and not config.strict)
         for vcpu in self.vm.vcpus:
             self.vm.core.intercept(vcpu.regs, CR3_WRITE, on=config.strict)
         build.load(self.vm, plan, config.memory)

@@ -93,8 +93,7 @@ def _loops(machine: Machine, place: Place) -> Iterator[Reason]:
         if found is not None:
             it = found.reason
             about = f"vCPU {vcpu.id}"
-            text = it.text.removeprefix("it ")
-            yield blocks(it.rule, f"{about} {text}", about, **it.values)
+            yield blocks(it.rule, f"{about}: {it.text}", about, **it.values)
 
 
 def _often(frequent: tuple[Frequency, ...], span: int) -> Iterator[Reason]:

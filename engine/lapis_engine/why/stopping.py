@@ -74,8 +74,7 @@ def point(machine: Machine, number: int, start: int | None = None) -> StopAnswer
     it = machine.points.named(number)
     reasons = [
         *_terms(machine, it),
-        *_boundary(machine, it, start),
-        *(() if it.physical else _mapped(machine, it)),
+        *(() if it.physical else _linear(machine, it, start)),
     ]
     return _answer(number, "breakpoint", it.hits, reasons)
 
@@ -97,6 +96,12 @@ def _terms(machine: Machine, it: Terms) -> Iterator[Reason]:
     if why is not None:
         text = f"it is for vCPU {it.vcpu}, which does not run: {sentence(why)}"
         yield blocks("not-running", text, vcpu=it.vcpu)
+
+
+def _linear(machine: Machine, it: Point, start: int | None) -> Iterator[Reason]:
+    """Yield what one at a linear address meets; one at a physical has many of those."""
+    yield from _boundary(machine, it, start)
+    yield from _mapped(machine, it)
 
 
 def _boundary(machine: Machine, it: Point, start: int | None) -> Iterator[Reason]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.saved.system import HISTORY, IOAPIC, LINES, PIC
+from lapis_engine.why.history import PINS
 from lapis_engine.why.reason import Reason, allows, sentence
 
 if TYPE_CHECKING:
@@ -135,8 +136,7 @@ def _rests(row: Reason, vcpu: Vcpu, lost: frozenset[str]) -> bool:
         case "lvt":
             return f"lvt_{name}" in lost
         case "ioapic":
-            pin = name.removeprefix("pin ")
-            return f"{IOAPIC}.pin{pin}" in lost or (
+            return f"{IOAPIC}.pin{PINS.get(row.about)}" in lost or (
                 row.rule in {"line", "edge"} and LINES in lost
             )
         case _:

@@ -10,7 +10,8 @@ from lapis_engine.saved import lapic
 from lapis_sessions.errors import SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import re
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 OUR_FORMAT = "lapis-apic"
 BASE = 0xFEE0_0000
@@ -149,3 +150,22 @@ def count(lvt: int, initial: int, current: int | None) -> tuple[int, str]:
     if mode == PERIODIC:
         return initial, "the file has no current count: the timer begins a whole period"
     return 0, "the file has no current count: the one-shot timer is not armed"
+
+
+def contents_of(
+    name: str,
+    parts: Iterable[tuple[re.Match[str], str, bool]],
+    understood: Callable[..., Contents],
+) -> list[Contents]:
+    """Understand each part of a text (`Pasted.headed`) of file `name`.
+
+    `understood` takes the name, head, text and `is_cut`. Raises `ApicFileError` where
+    it raises `ValueError`.
+    """
+    found = []
+    for head, part, is_cut in parts:
+        try:
+            found.append(understood(name, head, part, is_cut=is_cut))
+        except ValueError as error:
+            raise ApicFileError(f"APIC file {name!r}: {error}") from None
+    return found

@@ -8,7 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.apic_files.contents import ApicFileError, Chip, Contents, Ioapic
+from lapis_sessions.apic_files.contents import (
+    Chip,
+    Contents,
+    Ioapic,
+    contents_of,
+)
 from lapis_sessions.apic_files.pasted import ranges
 from lapis_sessions.apic_files.registers import Dump, contents, vectors
 
@@ -70,13 +75,7 @@ def is_dump(text: str) -> bool:
 
 def read(name: str, text: Pasted) -> list[Contents]:
     """Understand the local APICs in `text`; raise `ApicFileError` naming the line."""
-    found = []
-    for head, part, is_cut in text.headed(HEAD, END):
-        try:
-            found.append(_contents(name, head, part, is_cut=is_cut))
-        except ValueError as error:
-            raise ApicFileError(f"APIC file {name!r}: {error}") from None
-    return found
+    return contents_of(name, text.headed(HEAD, END), _contents)
 
 
 def _contents(name: str, head: re.Match[str], text: str, *, is_cut: bool) -> Contents:
