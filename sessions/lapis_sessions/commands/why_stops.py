@@ -49,8 +49,7 @@ def unmet(session: Session, bound: Bound) -> StopAnswer:
     for point in machine.points.items:
         if number in {point.number, point.linear}:
             start = session.symbols.places.start(point.linear)
-            known = None if point.physical else start
-            return stopping.point(machine, point.number, known)
+            return stopping.point(machine, point.number, start)
     return stopping.point(machine, number)  # which says that there is none
 
 
