@@ -24,7 +24,7 @@ TABLES = {
 }
 ALLOWED = {"plugins/lapis_plugins/builtin", "tui/lapis_tui/bench"}
 """The built-in plug-ins return them; the bench measures without plug-ins."""
-PAGE = (ROOT / "docs" / "plugins.md").read_text()
+PAGE = (ROOT / "docs" / "pages" / "plugins.md").read_text()
 
 
 def hooks() -> dict[str, inspect.Signature]:

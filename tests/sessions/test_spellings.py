@@ -257,5 +257,6 @@ def test_an_unknown_field_says_our_usage(session: Session) -> None:
 
 
 def test_the_page_is_that_of_the_table() -> None:
-    path = Path(__file__).parents[2] / "docs" / "spellings.md"
+    pages = Path(__file__).parents[2] / "docs" / "pages"
+    path = pages / "coming-from" / "spellings.md"
     assert path.read_text("utf-8") == page(), "see its head for how to write it anew"

@@ -20,14 +20,14 @@ from lapis_tui.bench.picture import page, picture
 from lapis_tui.bench.scenes import README, SCENES, Scene
 from lapis_tui.svg import svg
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "pages"
 ALL = (*SCENES, README)
 TEXT = "{http://www.w3.org/2000/svg}text"
 
 
 def _path(scene: Scene) -> Path:
-    folder = DOCS if scene is README else DOCS / "pictures"
-    return folder / f"{scene.name}.svg"
+    return PAGES / "pictures" / f"{scene.name}.svg"
 
 
 def _cells(text: str) -> str:
@@ -47,13 +47,13 @@ def test_a_picture_is_what_the_screen_shows(scene: Scene) -> None:
 
 def test_the_page_has_them_all_and_nothing_else_is_there() -> None:
     again = "python -m lapis_tui.bench.picture"
-    assert (DOCS / "pictures.md").read_text("utf-8") == page(), again
-    names = {path.name for path in (DOCS / "pictures").iterdir()}
-    assert names == {f"{scene.name}.svg" for scene in SCENES}
+    assert (PAGES / "screens/pictures.md").read_text("utf-8") == page(), again
+    names = {path.name for path in (PAGES / "pictures").iterdir()}
+    assert names == {f"{scene.name}.svg" for scene in ALL}
     assert len(SCENES) == 10
-    readme = (DOCS.parent / "README.md").read_text("utf-8")
-    assert "](docs/lapis.svg)" in readme
-    assert "](docs/pictures.md)" in readme
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "](docs/pages/pictures/lapis.svg)" in readme
+    assert "](docs/pages/screens/pictures.md)" in readme
 
 
 def test_they_are_small_and_of_every_kind() -> None:

@@ -25,7 +25,7 @@ means two things the line decides: `r` alone runs, as in gdb, and `r rax` shows 
 register, as in WinDbg.
 
 This page is made of the table, and a test holds it against that:
-`python -m lapis_sessions.spellings.page docs/spellings.md` writes it anew.
+`python -m lapis_sessions.spellings.page FILE` writes it anew.
 """
 
 

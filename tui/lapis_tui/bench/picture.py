@@ -1,7 +1,7 @@
 """The pictures of the documentation, made from scripted sessions.
 
-    python -m lapis_tui.bench.picture         # docs/lapis.svg, docs/pictures.*, all
-    python -m lapis_tui.bench.picture step    # docs/pictures/step.svg alone
+    python -m lapis_tui.bench.picture         # all, and the page that shows them
+    python -m lapis_tui.bench.picture step    # pictures/step.svg below docs/pages alone
 
 They are also what the tests hold the screens to: what changes a screen makes its
 picture anew, and whoever reviews that sees it.
@@ -86,29 +86,26 @@ def page() -> str:
     """Return the page that shows them all."""
     parts = (
         f"\n## {scene.name.capitalize()}\n\n{scene.text}\n\n"
-        f"![{scene.name}](pictures/{scene.name}.svg)\n"
+        f"![{scene.name}](../pictures/{scene.name}.svg)\n"
         for scene in SCENES
     )
     return HEADING + "".join(parts)
 
 
 def files(names: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
-    """Yield the name below `docs` and the text of each file, or of `names` alone."""
-    for scene in SCENES:
+    """Yield name below `docs/pages` and text of each file, or of `names` alone."""
+    for scene in (*SCENES, README):
         if not names or scene.name in names:
             yield f"pictures/{scene.name}.svg", picture(scene)
-    if not names or README.name in names:
-        yield f"{README.name}.svg", picture(README)
     if not names:
-        yield "pictures.md", page()
+        yield "screens/pictures.md", page()
 
 
-def make(docs: Path, names: Sequence[str] = ()) -> None:
+def make(pages: Path, names: Sequence[str] = ()) -> None:
     """Write them."""
-    (docs / "pictures").mkdir(exist_ok=True)
     for name, text in files(names):
-        (docs / name).write_text(text, "utf-8", newline="\n")
+        (pages / name).write_text(text, "utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    make(Path("docs"), sys.argv[1:])
+    make(Path("docs/pages"), sys.argv[1:])
