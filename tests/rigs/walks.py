@@ -49,7 +49,8 @@ def options(rng: Random, cpus: int = 0) -> SessionOptions:
     """Choose a machine."""
     guest = "ap-bringup"
     if rng.random() < 0.4:
-        guest = str(machines.GUESTS / f"{rng.choice(GUESTS)}.bin")
+        name = rng.choice(GUESTS)
+        guest = name if name == "race" else str(machines.GUESTS / f"{name}.bin")
     return SessionOptions(
         guest,
         cpus=cpus or rng.choice((1, 2, 2, 3)),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lapis_sessions.session import Session
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "recordings" / "schema-1"
-GUEST = Path(__file__).parents[1] / "guests" / "race.bin"
+GUEST = "race"
 LINES = (
     "run 3000", "run 5000000", "answer 0x1234", "run 5000000", "reverse-step 3",
     "goto 20000", "catch ipi", "reverse-continue", "catch delete", "goto #30",

@@ -1,6 +1,6 @@
 """Explorations find what a guest's own schedule hides, and shrinking explains it.
 
-`tests/guests/race.asm` loses a wake-up when the AP is preempted between its look at
+The embedded guest `race` loses a wake-up when the AP is preempted between its look at
 READY, at 803B, and its HLT, at 803F, and the BSP's IPI comes before it goes on.
 """
 
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
     from lapis_sessions.session import Session
 
-RACE = str(Path(__file__).parents[1] / "guests" / "race.bin")
+RACE = "race"
+GUESTS = Path(__file__).parents[1] / "guests"
+SPIN = str(GUESTS / "spin.bin")
 LOST = 'stop == "halted"'
 SMALL = ("--memory", "16M")
 Captured = pytest.CaptureFixture[str]
@@ -158,7 +160,7 @@ def test_rules_answer_in_every_run_and_their_answers_stay_when_shrinking(
 def test_what_the_schedule_did_is_told_as_turns_exactly(
     guest: str, cpus: int, opened: Callable[..., Session]
 ) -> None:
-    file = Path(RACE).with_name(f"{guest}.bin")
+    file = GUESTS / f"{guest}.bin"
     name = str(file) if file.exists() else guest
     session = opened(name, cpus=cpus, memory="16M", quantum=17)
     session.run(50_000)
@@ -408,9 +410,9 @@ def test_switches_count_changes_of_the_vcpu() -> None:
         (("explore", RACE, "--answer", "mmio"), "rule 'mmio'"),
         (("explore", RACE, "--ipis", "eat"), "'eat' is not one of"),
         (("explore", "nowhere"), "neither an embedded guest"),
-        (("explore", RACE, "--out", RACE), "cannot be used"),
+        (("explore", RACE, "--out", SPIN), "cannot be used"),
         (("shrink", RACE), "shrink needs --until"),
-        (("shrink", RACE, "--until", "1"), "is not a recording of Lapis"),
+        (("shrink", SPIN, "--until", "1"), "is not a recording of Lapis"),
         (("shrink", "nowhere", "--until", "1"), "cannot be read"),
     ],
 )
@@ -477,9 +479,8 @@ def test_what_is_there_when_the_tries_are_used_up_still_comes_about(
 
 
 def test_a_run_that_never_ends_is_cut_off(tmp_path: Path, capsys: Captured) -> None:
-    spin = str(Path(RACE).with_name("spin.bin"))
     (row,) = explored(
-        capsys, spin, "--limit", "5000", "--schedules", "3", "-j", "1",
+        capsys, SPIN, "--limit", "5000", "--schedules", "3", "-j", "1",
         "--out", str(tmp_path),
     )["outcomes"]  # fmt: skip
     assert (row["stop"], row["text"], row["count"]) == ("budget", "", 3)

@@ -1,5 +1,7 @@
 ; race: a wake-up that is lost when an interrupt comes at the wrong moment.
 ;
+;   nasm -f bin -o race.bin race.asm
+;
 ; The AP sleeps until the BSP has set READY. It looks at READY and halts with
 ; interrupts on throughout; an IPI between look and HLT wakes nobody, and both
 ; processors sleep for ever. In every other order the AP answers, the BSP
