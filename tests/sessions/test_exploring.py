@@ -17,6 +17,7 @@ from rigs.machines import fingerprint
 
 from lapis_engine.errors import ConfigError
 from lapis_plugins.host import discover
+from lapis_plugins.workers import ExtensionsOf
 from lapis_sessions.exploring import exploration, plan, pool, reduction
 from lapis_sessions.exploring.driving import Driver, switches
 from lapis_sessions.exploring.exploration import Shelf
@@ -30,7 +31,6 @@ from lapis_sessions.origin import SessionOptions
 from lapis_sessions.platforms import origin_of
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import named, replaying
-from lapis_tui.cli.explored import extensions_here
 from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ GUESTS = Path(__file__).parents[1] / "guests"
 SPIN = str(GUESTS / "spin.bin")
 LOST = 'stop == "halted"'
 SMALL = ("--memory", "16M")
+HERE = ExtensionsOf()
 Captured = pytest.CaptureFixture[str]
 
 
@@ -50,7 +51,7 @@ def job(
     guest: str = RACE, *, seed: int = 1, kinds: tuple[str, ...] = (), **more: Any
 ) -> Job:
     origin = origin_of(SessionOptions(guest, memory="16M"), discover().extensions)
-    return Job(origin, extensions_here, seed, kinds, **more)
+    return Job(origin, HERE, seed, kinds, **more)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -113,7 +114,7 @@ def test_each_ap_of_the_bring_up_needs_two_turns_and_no_more(tmp_path: Path) -> 
     origin = origin_of(
         SessionOptions("ap-bringup", cpus=3, memory="16M"), discover().extensions
     )
-    explorer = Explorer(Job(origin, extensions_here, 1, ()))
+    explorer = Explorer(Job(origin, HERE, 1, ()))
     found = {explorer.run(number).outcome for number in range(24)}
     # Whatever the order, the guest comes to the read that it leaves to the user.
     (end,) = found

@@ -17,10 +17,11 @@ import pytest
 from lapis_engine.profiles.catalog import PROFILES
 from lapis_plugins.host import discover
 from lapis_sessions import guests
+from lapis_sessions.exploring import jobs
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES
 from lapis_sessions.exploring.work import DEFAULT_LIMIT
 from lapis_tui import recent
-from lapis_tui.cli import completing, explored, exploring
+from lapis_tui.cli import completing, exploring
 from lapis_tui.cli.main import main
 
 SECONDS = 60
@@ -118,7 +119,7 @@ def test_no_engine_is_loaded_for_it(words: str) -> None:
 def test_the_defaults_are_those_that_there_are() -> None:
     assert exploring.LIMIT == DEFAULT_LIMIT
     assert exploring.TRIES == DEFAULT_TRIES
-    assert tuple(explored.IPIS) == exploring.IPIS
+    assert tuple(jobs.IPIS) == exploring.IPIS
 
 
 def test_the_names_are_those_that_there_are() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapis_sessions import files
 from lapis_sessions.errors import SessionError
-from lapis_sessions.exploring.outcomes import Group, Outcomes
+from lapis_sessions.exploring.outcomes import Group, Outcomes, Result
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -58,26 +59,47 @@ class Shelf:
                 del self._coming[digest]
 
 
+Enough = Callable[[Result], bool]
+"""Tells after a run whether no more are wanted."""
+
+
+def met(result: Result) -> bool:
+    """Tell whether a run came to what is looked for."""
+    return result.outcome.met
+
+
+def never(_: Result) -> bool:
+    """Do all runs, whatever they come to."""
+    return False
+
+
 def explore(
-    job: Job, runs: int, pool: Pool, shelf: Shelf, *, go_on: bool = False
+    job: Job,
+    runs: int,
+    pool: Pool,
+    shelf: Shelf | None = None,
+    enough: Enough = met,
 ) -> Outcomes:
-    """Do `runs` runs, or as many as it takes to come to the goal; keep recordings.
+    """Do `runs` runs, or as many as it takes; keep recordings.
 
     Args:
         job: What they share.
         runs: How many at most.
         pool: Who does them. When it is told to stop, what was found is kept.
-        shelf: Where their recordings go.
-        go_on: Do all of them.
+        shelf: Where their recordings go, if they are kept.
+        enough: Tells after each run whether that is all; once the goal is met, unless
+            said otherwise.
     """
     outcomes = Outcomes()
     for result in pool.results(job, runs):
         group = outcomes.add(result)
-        if group is not None:
-            shelf.want(group, pool.record(job, group.best.number))
-        shelf.put(outcomes, pool)
-        if result.outcome.met and not go_on:
+        if shelf is not None:
+            if group is not None:
+                shelf.want(group, pool.record(job, group.best.number))
+            shelf.put(outcomes, pool)
+        if enough(result):
             break
     pool.forget()
-    shelf.put(outcomes, pool, wait=True)
+    if shelf is not None:
+        shelf.put(outcomes, pool, wait=True)
     return outcomes

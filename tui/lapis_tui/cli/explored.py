@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError
+from lapis_plugins.workers import ExtensionsOf
 from lapis_sessions import files
-from lapis_sessions.exploring import exploration, pool, reduction
+from lapis_sessions.exploring import exploration, jobs, pool, reduction
 from lapis_sessions.exploring import view as views
 from lapis_sessions.exploring.exploration import Shelf
 from lapis_sessions.exploring.goals import Goal
-from lapis_sessions.exploring.plan import KINDS
-from lapis_sessions.exploring.work import Job, explorer
+from lapis_sessions.exploring.jobs import Asked
 from lapis_sessions.origin import SessionOptions
-from lapis_sessions.platforms import origin_of
 from lapis_sessions.recording.play import named
 from lapis_tui import ending, output
 from lapis_tui.cli import headless, plugged
@@ -29,38 +28,17 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lapis_sessions.exploring.pool import Pool
-    from lapis_sessions.extensions import Extensions
-
-IPIS = {"any": KINDS, "as-sent": (), "delay": ("delay",), "drop": ("drop",)}
-"""What may be done to IPIs, by what the user calls it."""
-MOST_RUNS = 10_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionsOf:
-    """Returns what the plug-ins offer that are found where this is called.
-
-    Two of the same files are equal, in whichever process.
-    """
-
-    files: tuple[str, ...] = ()
-    """Of plug-ins that are not installed."""
-
-    def __call__(self) -> Extensions:
-        """Load them."""
-        return plugged.quiet(self.files)
-
-
-extensions_here = ExtensionsOf()
-"""Those that are installed."""
 
 
 def explore(*, as_json: bool, **options: Any) -> int:
     """Do what `lapis explore` is told (`lapis_tui.cli.exploring` has its options)."""
-    jobs = _jobs(options.pop("jobs"), options["dask"])
+    width = _width(options.pop("jobs"), options["dask"])
     own = {name: options.pop(name) for name in OWN}
+    enough = exploration.never if own["go_on"] else exploration.met
+    asked = Asked(**{name: options.pop(name) for name in ASKED})
     extensions = plugged.extensions()
-    job = _job(SessionOptions(**options), own, extensions)
+    makes = ExtensionsOf(plugged.files(), plugged.tell)
+    job = jobs.job(asked, SessionOptions(**options), extensions, makes)
     shelf = Shelf(own["out"], force=own["force"])
     with ending.listening() as end:
 
@@ -68,10 +46,8 @@ def explore(*, as_json: bool, **options: Any) -> int:
             return end.asked
 
         begun = perf_counter()
-        with _pool(own["dask"], jobs, stopped) as workers:
-            found = exploration.explore(
-                job, own["schedules"], workers, shelf, go_on=own["go_on"]
-            )
+        with _pool(own["dask"], width, stopped) as workers:
+            found = exploration.explore(job, asked.schedules, workers, shelf, enough)
         seconds = perf_counter() - begun
     view = views.explored(job, Goal(extensions, job.until, job.lint), found)
     output.result(view, views.explored_text, as_json=as_json)
@@ -81,36 +57,15 @@ def explore(*, as_json: bool, **options: Any) -> int:
     return headless.FAILED if view.until and found.met is None else headless.OK
 
 
-OWN = (
-    "schedules", "seed", "until", "lint", "go_on", "limit", "ipis", "out", "force",
-    "dask", "answers",
-)  # fmt: skip
-"""Options of `explore` that do not describe the machine."""
+ASKED = tuple(field.name for field in fields(Asked))
+OWN = ("go_on", "out", "force", "dask")
+"""Options of `explore` that, as those of `ASKED`, do not describe the machine."""
 
 
-def _jobs(jobs: int, dask: str) -> int:
-    if jobs and dask:
-        raise ConfigError(f"-j {jobs} and --dask {dask} exclude each other")
-    return jobs or os.cpu_count() or 1
-
-
-def _job(options: SessionOptions, own: dict[str, Any], extensions: Extensions) -> Job:
-    """Return the job, once it is clear that it can be done; raise `LapisError`."""
-    runs, limit = own["schedules"], own["limit"]
-    if not 1 <= runs <= MOST_RUNS:
-        raise ConfigError(f"{runs} schedules: from 1 to {MOST_RUNS}")
-    if limit < 1:
-        raise ConfigError(f"a limit of {limit} instructions: at least 1")
-    goal = Goal(extensions, own["until"], own["lint"])
-    kinds = tuple(IPIS[own["ipis"]])
-    origin = origin_of(options, extensions)
-    makes = ExtensionsOf(plugged.files())
-    job = Job(
-        origin, makes, own["seed"], kinds, limit, own["until"], own["lint"],
-        tuple(own["answers"]),
-    )  # fmt: skip
-    goal.is_met(explorer(job).driver)  # or it could never be looked at
-    return job
+def _width(wanted: int, dask: str) -> int:
+    if wanted and dask:
+        raise ConfigError(f"-j {wanted} and --dask {dask} exclude each other")
+    return wanted or os.cpu_count() or 1
 
 
 def _pool(

@@ -10,8 +10,6 @@ from lapis_tui import output
 from lapis_tui.cli import completing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lapis_plugins.host import Host
     from lapis_plugins.plugin import Report
     from lapis_sessions.extensions import Extensions
@@ -58,17 +56,6 @@ def unheard() -> Host:
 def extensions() -> Extensions:
     """Return what the plug-ins offer; the same goes to standard error."""
     return host().extensions
-
-
-def quiet(paths: Sequence[str] = ()) -> Extensions:
-    """Return the same in another process, where only what fails at work is told."""
-    from lapis_plugins.host import discover  # noqa: PLC0415 - loads the engine
-
-    found = discover(files=paths)
-    gathered = found.extensions
-    gathered.news()
-    found.listen(tell)
-    return gathered
 
 
 def tell(report: Report) -> None:
