@@ -129,7 +129,10 @@ class Editor:
             session.editing_mode = EditingMode(shell.editing.upper())
             try:
                 with interrupts.waiting():
-                    line = session.prompt(MORE if shell.definitions.is_open else PROMPT)
+                    line = session.prompt(
+                        MORE if shell.definitions.is_open else PROMPT,
+                        pre_run=partial(_end_if_asked, session, interrupts),
+                    )
             except KeyboardInterrupt:
                 shell.definitions.drop()
                 continue
@@ -181,5 +184,11 @@ def _wake(session: PromptSession[str], interrupts: Interrupts) -> None:
     """Have the prompt end, from a handler of a signal in the midst of its loop."""
     app = session.app
     if app.loop is not None and app.is_running:
-        error = EndedError(interrupts.ending)
-        app.loop.call_soon_threadsafe(partial(app.exit, exception=error))
+        app.loop.call_soon_threadsafe(partial(_end_if_asked, session, interrupts))
+
+
+def _end_if_asked(session: PromptSession[str], interrupts: Interrupts) -> None:
+    """End the prompt, once: what asks for it may come before it runs, and again."""
+    future = session.app.future
+    if interrupts.ending.asked and future is not None and not future.done():
+        session.app.exit(exception=EndedError(interrupts.ending))

@@ -79,10 +79,10 @@ class Interrupts:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Wait for a line; raise `EndedError` if an end was asked for before."""
-        if self.ending.asked:
-            raise EndedError(self.ending)
         self.is_waiting = True
         try:
+            if self.ending.asked:  # looked at once a signal would raise it
+                raise EndedError(self.ending)
             yield
         finally:
             self.is_waiting = False

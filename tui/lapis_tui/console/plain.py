@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.text.visible import visible
 from lapis_tui import output
+from lapis_tui.console.lines import StreamLines, standard
 
 if TYPE_CHECKING:
     from lapis_tui.console.interrupts import Interrupts
+    from lapis_tui.console.lines import Lines
     from lapis_tui.console.shell import Shell
 
 PROMPT: Final = "lapis> "
 MORE: Final = "> "
 """Before a line of a command that is being made."""
-LONGEST: Final = 64 * 1024
-"""Letters of a line; a longer one is refused."""
 
 
 class PlainFace:
@@ -25,6 +25,8 @@ class PlainFace:
     def __init__(self, *, is_interactive: bool) -> None:
         """Ask only if it `is_interactive`."""
         self.is_interactive = is_interactive
+        self.lines: Lines = StreamLines()
+        """Where an answer comes from."""
 
     def show(self, text: str, *, ok: bool, is_paged: bool) -> None:  # noqa: ARG002 - nothing is paged here
         """Show what came of a line."""
@@ -52,26 +54,31 @@ class PlainFace:
         """Ask for a yes; the end of what is typed is one."""
         output.say(f"{question} (y or n) ", end="")
         sys.stdout.flush()
-        answer = sys.stdin.readline(LONGEST)
+        answer = self.lines.next()
         return not answer or answer.strip().lower() in {"y", "yes"}
 
 
-def serve(shell: Shell, interrupts: Interrupts) -> None:
-    """Take lines until there are no more."""
-    is_asking = shell.face.is_interactive
-    while not shell.is_left:
-        if is_asking:
-            output.say(MORE if shell.definitions.is_open else PROMPT, end="")
-            sys.stdout.flush()
-        try:
-            with interrupts.waiting():
-                line = sys.stdin.readline(LONGEST) if sys.stdin is not None else ""
-        except KeyboardInterrupt:
-            output.say("")
-            shell.definitions.drop()
-            continue
-        if not line:
-            output.say("", end="\n" if is_asking else "")
-            shell.leave(ask=True)
-            continue
+def serve(shell: Shell, face: PlainFace, interrupts: Interrupts) -> None:
+    """Take lines until there are no more; `face` is the shell's."""
+    with standard() as face.lines:
+        while not shell.is_left:
+            if face.is_interactive:
+                output.say(MORE if shell.definitions.is_open else PROMPT, end="")
+                sys.stdout.flush()
+            _take(shell, face, interrupts)
+
+
+def _take(shell: Shell, face: PlainFace, interrupts: Interrupts) -> None:
+    """Take a line, and do it."""
+    try:
+        with interrupts.waiting():
+            line = face.lines.next()
+    except KeyboardInterrupt:
+        output.say("")
+        shell.definitions.drop()
+        return
+    if line:
         shell.enter(line)
+        return
+    output.say("", end="\n" if face.is_interactive else "")
+    shell.leave(ask=True)

@@ -66,7 +66,8 @@ def run(
     says that the terminal is one whose cursor can be moved.
     """
     interrupts = Interrupts(ending)
-    face: Face = plain.PlainFace(is_interactive=is_terminal())
+    plain_face = plain.PlainFace(is_interactive=is_terminal())
+    face: Face = plain_face
     is_edited = can_edit and is_terminal()
     if is_edited:
         from lapis_tui.console.editor import Editor  # noqa: PLC0415 - loads prompt-toolkit
@@ -84,7 +85,7 @@ def run(
             if is_edited:
                 editor.serve(shell, interrupts)
             else:
-                plain.serve(shell, interrupts)
+                plain.serve(shell, plain_face, interrupts)
     except EndedError:
         pass
     return face.is_interactive or not shell.failures
