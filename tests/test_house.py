@@ -3,6 +3,8 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,29 +39,47 @@ SEVERAL = {
 """Constants with more than one owner, each with the reason."""
 
 
-def modules(package: str) -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted(PACKAGES[package].rglob("*.py")):
-        yield path, ast.parse(path.read_text())
+@dataclass(frozen=True)
+class Module:
+    """What of a module is looked at here."""
+
+    path: Path
+    classes: tuple[str, ...]
+    bound: tuple[ast.Assign | ast.AnnAssign, ...]
+    """At its top, in order."""
+
+
+@cache
+def modules(package: str) -> tuple[Module, ...]:
+    """Read each module once; its tree as a whole is not kept."""
+    return tuple(
+        module(path, ast.parse(path.read_text()))
+        for path in sorted(PACKAGES[package].rglob("*.py"))
+    )
+
+
+def module(path: Path, tree: ast.Module) -> Module:
+    classes = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    bound = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    return Module(path, tuple(classes), tuple(bound))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_class_name_stands_twice_in_a_package(package: str) -> None:
     found: dict[str, list[str]] = defaultdict(list)
-    for path, tree in modules(package):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                found[node.name].append(path.stem)
+    for each in modules(package):
+        for name in each.classes:
+            found[name].append(each.path.stem)
     twice = {name: where for name, where in found.items() if len(where) > 1}
     assert {name: twice[name] for name in twice if name not in TWICE} == {}
 
 
 def test_every_exception_is_one_still() -> None:
     counts = [
-        node.name
+        name
         for package in PACKAGES
-        for _, tree in modules(package)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
+        for each in modules(package)
+        for name in each.classes
     ]
     assert [name for name in TWICE if counts.count(name) < 2] == []
 
@@ -67,21 +87,20 @@ def test_every_exception_is_one_still() -> None:
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_a_constant_of_the_hardware_has_one_owner(name: str) -> None:
     owners = [
-        path.stem
+        each.path.stem
         for package in PACKAGES
-        for path, tree in modules(package)
-        for node in tree.body
-        if isinstance(node, (ast.Assign, ast.AnnAssign))
+        for each in modules(package)
+        for node in each.bound
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name) and target.id == name
     ]
     assert len(owners) == 1, owners
 
 
-def constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+def constants(one: Module) -> Iterator[tuple[str, Any]]:
     """Yield (name, value) of the module's constants that are made of numbers alone."""
-    for node in tree.body:
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+    for node in one.bound:
+        if node.value is None:
             continue
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         text = f"{ast.unparse(target)} = {ast.unparse(node.value)}"
@@ -102,10 +121,10 @@ def is_of_numbers(value: Any) -> bool:
 
 def test_a_name_and_its_value_have_one_owner_in_the_engine() -> None:
     owners: dict[tuple[str, Any], set[str]] = defaultdict(set)
-    for path, tree in modules("lapis_engine"):
-        for name, value in constants(tree):
+    for each in modules("lapis_engine"):
+        for name, value in constants(each):
             if name.isupper() and is_of_numbers(value) and not isinstance(value, str):
-                below = path.relative_to(PACKAGES["lapis_engine"])
+                below = each.path.relative_to(PACKAGES["lapis_engine"])
                 owners[name, value].add(below.as_posix())
     assert ("PAGE", 4096) in owners
     several = {name: at for (name, _), at in owners.items() if len(at) > 1}
