@@ -204,10 +204,15 @@ def test_a_cluster_comes_to_the_same(tmp_path: Path, capsys: Captured) -> None:
     ) as cluster:  # fmt: skip
         address = cluster.scheduler_address
         two = explored(capsys, *wanted, "--dask", address, "--out", str(there))
+        cut = explored(
+            capsys, *wanted, "--dask", address, "--out", str(tmp_path / "cut"),
+            "--budget", "0.000001", "--never", "retired > 1", status=3,
+        )  # fmt: skip
     assert [row["outcome"] for row in one["outcomes"]] == [
         row["outcome"] for row in two["outcomes"]
     ]
     assert files(here) == files(there)
+    assert (cut["runs"], cut["schedules"], cut["ended_by"]) == (0, 24, "budget")
 
 
 def test_a_run_depends_on_its_number_and_on_nothing_before_it() -> None:
@@ -324,6 +329,127 @@ def test_it_ends_with_what_is_there_when_nobody_wants_more(tmp_path: Path) -> No
     assert {g.file for g in found.groups.values()} == set(map(str, tmp_path.iterdir()))
 
 
+def test_a_run_without_end_is_left_when_nobody_wants_more(tmp_path: Path) -> None:
+    asked = 0
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 50
+
+    with pool.processes(1, stopped) as workers:
+        shelf = Shelf(str(tmp_path), force=False)
+        wanted = job("ipi-ping", limit=10**15)
+        found = exploration.explore(wanted, 1, workers, shelf)
+    assert (found.runs, list(tmp_path.iterdir())) == (0, [])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run take a second of the clock that a budget goes by."""
+    seconds = 0
+    add = Outcomes.add
+
+    def counted(outcomes: Outcomes, result: Result) -> Any:
+        nonlocal seconds
+        seconds += 1
+        return add(outcomes, result)
+
+    monkeypatch.setattr(Outcomes, "add", counted)
+    monkeypatch.setattr("lapis_tui.cli.budget.monotonic", lambda: float(seconds))
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_budget_ends_it_with_the_first_runs(
+    jobs: str, tmp_path: Path, capsys: Captured
+) -> None:
+    wanted = (RACE, "--seed", "3")
+    cut = explored(
+        capsys, *wanted, "--budget", "20", "--schedules", "5000", "-j", jobs,
+        "--out", str(tmp_path / "cut"),
+    )  # fmt: skip
+    assert (cut["schedules"], cut["budget"], cut["ended_by"]) == (5000, 20.0, "budget")
+    assert 20 <= cut["runs"] <= 20 + pool.BATCH
+    count = str(cut["runs"])
+    whole = explored(
+        capsys, *wanted, "--schedules", count, "-j", "1",
+        "--out", str(tmp_path / "whole"),
+    )  # fmt: skip
+    assert (whole["budget"], whole["ended_by"]) == (None, "schedules")
+    own = ("schedules", "budget", "ended_by")
+    for row in (*cut["outcomes"], *whole["outcomes"]):
+        row["file"] = Path(row["file"]).name
+    assert {**cut, **dict.fromkeys(own)} == {**whole, **dict.fromkeys(own)}
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    ("arguments", "status", "last"),
+    [
+        # Run 63 is the first that loses the wake-up (seed 1, IPIs as sent).
+        (("--never", LOST), 1, "came about in run 63, which it must not"),
+        (("--never", LOST, "--schedules", "63"), 0, "never came about"),
+        (("--never", LOST, "--budget", "63"), 3, "in 63 of 1,000 runs"),
+        (("--never", LOST, "--budget", "64"), 1, "run 63, which it must not"),
+        (("--never", LOST, "--schedules", "63", "--budget", "63"), 0, "came about"),
+        (("--never", LOST, "--all", "--schedules", "65"), 1, "which it must not"),
+        (("--until", LOST), 0, "came about in run 63"),
+        (("--until", LOST, "--budget", "63"), 1, "never came about"),
+        (("--until", LOST, "--schedules", "63"), 1, "never came about"),
+        (("--budget", "5"), 0, "5 of 1,000 runs are done: the budget of 5 s ended it"),
+        (("--never-lint", "sipi-ignored", "--schedules", "9"), 0, "never came about"),
+        (("--never", "lints or retired", "--schedules", "9"), 1, "must not"),
+    ],
+)
+def test_the_status_says_what_became_of_the_goal(
+    arguments: tuple[str, ...], status: int, last: str,
+    tmp_path: Path, capsys: Captured,
+) -> None:  # fmt: skip
+    line = ["explore", RACE, *SMALL, *arguments, "-j", "1", "--ipis", "as-sent"]
+    assert main([*line, "--out", str(tmp_path)]) == status
+    said = capsys.readouterr().out
+    assert said.rstrip().endswith(last)
+    assert len(list(tmp_path.iterdir())) == said.count(".lapis") > 0
+
+
+def test_what_must_never_be_has_its_recording(tmp_path: Path, capsys: Captured) -> None:
+    found = explored(
+        capsys, RACE, "--never-lint", "sipi-ignored", "-j", "1",
+        "--out", str(tmp_path), status=1,
+    )  # fmt: skip
+    assert (found["until"], found["never"]) == ('"sipi-ignored" in lints', True)
+    (met,) = [row for row in found["outcomes"] if row["met"]]
+    assert (met["lints"], found["ended_by"]) == (["sipi-ignored"], "goal")
+    assert verified(met["file"]).divergence is None
+
+
+def test_shrinking_has_a_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    out = tmp_path / "found"
+    found = explored(
+        capsys, RACE, "--until", LOST, "--ipis", "as-sent", "-j", "1",
+        "--out", str(out),
+    )  # fmt: skip
+    file = found["outcomes"][-1]["file"]
+    seconds = iter(range(10**6))  # each look at the clock finds it a second later
+    monkeypatch.setattr("lapis_tui.cli.budget.monotonic", lambda: float(next(seconds)))
+    line = ["shrink", file, "--until", LOST, "--out", str(tmp_path / "a"), "--json"]
+    for more, ended_by in (
+        (["--budget", "4"], "budget"), (["--tries", "3"], "tries"),
+        (["--budget", "9999"], "complete"),
+    ):  # fmt: skip
+        assert main([*line, "--force", *more]) == 0
+        shrunk = json.loads(capsys.readouterr().out)
+        assert shrunk["ended_by"] == ended_by
+        assert shrunk["complete"] == (ended_by == "complete")
+        assert (shrunk["tries"] == 3) == (ended_by != "complete")
+        assert verified(str(tmp_path / "a")).divergence is None
+    assert shrunk["after"]["switches"] == 3
+
+
 def test_ctrl_c_is_heard_between_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
@@ -402,6 +528,17 @@ def test_switches_count_changes_of_the_vcpu() -> None:
         (("explore", RACE, "-j", "2", "--dask", "tcp://x:1"), "exclude each other"),
         (("explore", RACE, "--lint", "nothing"), "there is no lint 'nothing'"),
         (("explore", RACE, "--lint", "isrvec", "--until", "1"), "exclude each other"),
+        (("explore", RACE, "--never", "1", "--until", "1"), "exclude each other"),
+        (
+            ("explore", RACE, "--never", "1", "--never-lint", "isrvec"),
+            "--never '1' and --never-lint 'isrvec' exclude each other",
+        ),
+        (("explore", RACE, "--never-lint", "nothing"), "there is no lint 'nothing'"),
+        (("explore", RACE, "--never", "stop ="), "'stop =' is not a condition"),
+        (("explore", RACE, "--budget", "0"), "'0' is not a number of seconds"),
+        (("explore", RACE, "--budget", "inf"), "more than 0 and at most 10,000,000"),
+        (("explore", RACE, "--budget", "1 s"), "'1 s' is not a number of seconds"),
+        (("shrink", RACE, "--until", "1", "--budget", "-1"), "number of seconds"),
         (("explore", RACE, "--until", "stop ="), "'stop =' is not a condition"),
         (("explore", RACE, "--until", "vcpu[2].state"), "no vCPU 2; they are 0 to 1"),
         (("explore", RACE, "--until", "u8(1 << 40)"), "has no value"),

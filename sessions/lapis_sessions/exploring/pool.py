@@ -109,13 +109,19 @@ class Pool:
         while (begun < runs or self._waiting) and not self.stopped():
             while begun < runs and len(self._waiting) < ahead:
                 numbers = range(begun, min(begun + size, runs))
-                self._waiting.append(self._submit(batch, job, numbers))
+                self._waiting.append(self._hand_out(job, numbers))
                 begun = numbers.stop
             found = self._patiently(self._waiting[0])
             if found is None:
                 return
             self._waiting.popleft()
             yield from found
+
+    def _hand_out(self, job: Job, numbers: range) -> Future[list[Result]]:
+        """Have some runs done; one that is done here ends when no more is wanted."""
+        if self.width == 1:
+            return self._submit(batch, job, numbers, self.stopped)
+        return self._submit(batch, job, numbers)
 
     def _patiently(self, future: Future[list[Result]]) -> list[Result] | None:
         while not self.stopped():
@@ -152,10 +158,15 @@ class Pool:
         self._waiting.clear()
 
 
-def batch(job: Job, numbers: range) -> list[Result]:
-    """Do some runs; raise `BrokenOffError` when no more is wanted."""
+def batch(
+    job: Job, numbers: range, stopped: Callable[[], bool] | None = None
+) -> list[Result]:
+    """Do some runs; raise `BrokenOffError` when no more is wanted.
+
+    `stopped` says so where the runs are wanted; else the process was told.
+    """
     mine = explorer(job)
-    return [mine.run(number, _is_enough) for number in numbers]
+    return [mine.run(number, stopped or _is_enough) for number in numbers]
 
 
 def recorded(job: Job, number: int) -> bytes:

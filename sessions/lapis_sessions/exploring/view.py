@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from lapis_engine.machine.acts import Act
 from lapis_sessions.exploring.plan import Turn
@@ -20,6 +20,31 @@ if TYPE_CHECKING:
 
 MOST_CONSOLE: Final = 60
 """Characters of what a guest printed that are shown."""
+End = Literal["goal", "schedules", "budget", "signal"]
+"""Why an exploration did no more runs: what was looked for came about, all that were
+asked for are done, the time was up, or somebody broke it off."""
+
+ShrinkEnd = Literal["complete", "tries", "budget", "signal"]
+"""Why no more was tried: nothing was left to try, or as above."""
+ENDED: Final[dict[ShrinkEnd, str]] = {
+    "tries": "the tries are used up",
+    "budget": "the budget is used up",
+    "signal": "broken off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """When an exploration was to end."""
+
+    schedules: int
+    """Runs at most."""
+    budget: float | None = None
+    """Seconds at most."""
+    never: bool = False
+    """What is looked for must not come about."""
+    go_on: bool = False
+    """All runs are done even when it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +75,17 @@ class ExploredView:
     cpus: int
     profile: str
     seed: int
+    schedules: int
+    """Runs that were asked for."""
     runs: int
+    """Those that were done: the first so many."""
+    budget: float | None
+    """Seconds that it might take."""
+    ended_by: End
     until: str
     """What was looked for, or nothing."""
+    never: bool
+    """Whether that must not come about."""
     found: int | None
     """The first run that came to it."""
     outcomes: tuple[OutcomeView, ...]
@@ -96,22 +129,37 @@ class ShrunkView:
     tries: int
     complete: bool
     """Whether nothing more could be taken away."""
+    ended_by: ShrinkEnd
     steps: tuple[TurnView | OtherStepView, ...]
 
 
-def explored(job: Job, goal: Goal, found: Outcomes) -> ExploredView:
-    """Return what an exploration came to."""
+def explored(
+    job: Job, goal: Goal, found: Outcomes, terms: Terms, *, broken_off: bool
+) -> ExploredView:
+    """Return what an exploration came to; `broken_off` tells of a signal."""
     met, options = found.met, job.origin.options
     return ExploredView(
         guest=job.origin.image.name,
         cpus=options.cpus,
         profile=options.profile,
         seed=job.seed,
+        schedules=terms.schedules,
         runs=found.runs,
+        budget=terms.budget,
+        ended_by=_end(terms, found, broken_off=broken_off),
         until=goal.text,
+        never=terms.never,
         found=None if met is None else met.first,
         outcomes=tuple(map(_outcome, found.groups.values())),
     )
+
+
+def _end(terms: Terms, found: Outcomes, *, broken_off: bool) -> End:
+    if found.met is not None and not terms.go_on:
+        return "goal"
+    if found.runs == terms.schedules:
+        return "schedules"
+    return "signal" if broken_off else "budget"
 
 
 def _outcome(group: Group) -> OutcomeView:
@@ -132,8 +180,10 @@ def _outcome(group: Group) -> OutcomeView:
     )
 
 
-def shrunk(reduction: Reduction, named: Named, goal: Goal, file: str) -> ShrunkView:
-    """Return what became of a schedule."""
+def shrunk(
+    reduction: Reduction, named: Named, goal: Goal, file: str, *, otherwise: ShrinkEnd
+) -> ShrunkView:
+    """Return what became of a schedule; `otherwise` ended it if it is not complete."""
     done = reduction.shrunk
     return ShrunkView(
         file=file,
@@ -143,6 +193,7 @@ def shrunk(reduction: Reduction, named: Named, goal: Goal, file: str) -> ShrunkV
         after=_score(done.after),
         tries=done.tries,
         complete=done.complete,
+        ended_by="complete" if done.complete else otherwise,
         steps=tuple(map(_step, done.steps, reduction.ends)),
     )
 
@@ -164,11 +215,29 @@ def explored_text(view: ExploredView) -> str:
     lines = [f"{what}: {len(view.outcomes)} outcomes"]
     for row in view.outcomes:
         lines += _outcome_lines(row)
+    if cut := _cut_text(view):
+        lines.append(cut)
     if view.until:
-        found = view.found
-        text = "never came about" if found is None else f"came about in run {found}"
-        lines.append(f"{view.until}: {text}")
+        lines.append(f"{view.until}: {_goal_text(view)}")
     return "\n".join(lines)
+
+
+def _cut_text(view: ExploredView) -> str | None:
+    """Say what ended an exploration before all that was asked for was done."""
+    if view.ended_by in {"goal", "schedules"}:
+        return None
+    is_budget = view.ended_by == "budget"
+    why = f"the budget of {view.budget:g} s ended it" if is_budget else "broken off"
+    return f"{view.runs:,} of {view.schedules:,} runs are done: {why}"
+
+
+def _goal_text(view: ExploredView) -> str:
+    must_not = ", which it must not" if view.never else ""
+    if view.found is not None:
+        return f"came about in run {view.found}{must_not}"
+    if view.never and view.runs < view.schedules:
+        return f"did not come about, in {view.runs:,} of {view.schedules:,} runs"
+    return "never came about"
 
 
 def _outcome_lines(row: OutcomeView) -> list[str]:
@@ -202,7 +271,7 @@ def shrunk_text(view: ShrunkView) -> str:
         lines.append(f"{before.acts:,} other acts became {after.acts:,}")
     lines += [f"  {_step_text(step)}" for step in view.steps]
     if not view.complete:
-        lines.append("the tries were used up, or broken off: less may do")
+        lines.append(f"{ENDED[view.ended_by]}: less may do")
     return "\n".join(lines)
 
 

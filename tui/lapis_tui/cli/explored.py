@@ -18,48 +18,80 @@ from lapis_sessions.exploring import view as views
 from lapis_sessions.exploring.exploration import Shelf
 from lapis_sessions.exploring.goals import Goal
 from lapis_sessions.exploring.jobs import Asked
+from lapis_sessions.exploring.view import Terms
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording.play import named
 from lapis_tui import ending, output
 from lapis_tui.cli import headless, plugged
+from lapis_tui.cli.budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from lapis_sessions.exploring.pool import Pool
+    from lapis_sessions.exploring.view import ExploredView, ShrinkEnd
 
 
 def explore(*, as_json: bool, **options: Any) -> int:
     """Do what `lapis explore` is told (`lapis_tui.cli.exploring` has its options)."""
     width = _width(options.pop("jobs"), options["dask"])
     own = {name: options.pop(name) for name in OWN}
-    enough = exploration.never if own["go_on"] else exploration.met
+    is_bad = _turn_round(options)
     asked = Asked(**{name: options.pop(name) for name in ASKED})
+    terms = Terms(asked.schedules, own["budget"], is_bad, own["go_on"])
+    enough = exploration.never if terms.go_on else exploration.met
     extensions = plugged.extensions()
     makes = ExtensionsOf(plugged.files(), plugged.tell)
     job = jobs.job(asked, SessionOptions(**options), extensions, makes)
     shelf = Shelf(own["out"], force=own["force"])
     with ending.listening() as end:
+        begun, budget = perf_counter(), Budget(terms.budget)
 
         def stopped() -> bool:
-            return end.asked
+            return end.asked or budget.is_spent
 
-        begun = perf_counter()
         with _pool(own["dask"], width, stopped) as workers:
             found = exploration.explore(job, asked.schedules, workers, shelf, enough)
         seconds = perf_counter() - begun
-    view = views.explored(job, Goal(extensions, job.until, job.lint), found)
+    goal = Goal(extensions, job.until, job.lint)
+    view = views.explored(job, goal, found, terms, broken_off=end.asked)
     output.result(view, views.explored_text, as_json=as_json)
     output.say(f"{found.runs / seconds:,.1f} runs a second", err=True)
-    if end.asked:
-        return end.status
-    return headless.FAILED if view.until and found.met is None else headless.OK
+    return end.status if end.asked else _status(view)
 
 
 ASKED = tuple(field.name for field in fields(Asked))
-OWN = ("go_on", "out", "force", "dask")
+OWN = ("go_on", "out", "force", "dask", "budget")
 """Options of `explore` that, as those of `ASKED`, do not describe the machine."""
+GOALS = ("until", "lint", "never", "never_lint")
+"""Options that say what is looked for."""
+
+
+def _turn_round(options: dict[str, Any]) -> bool:
+    """Make what must never come about what is looked for; tell whether it is that.
+
+    Raises `ConfigError` for more than one of `GOALS`.
+    """
+    given = [name for name in GOALS if options[name]]
+    if len(given) > 1:
+        texts = (f"--{name.replace('_', '-')} {options[name]!r}" for name in given[:2])
+        raise ConfigError(f"{' and '.join(texts)} exclude each other")
+    never, never_lint = options.pop("never"), options.pop("never_lint")
+    options["until"] = options["until"] or never
+    options["lint"] = options["lint"] or never_lint
+    return bool(never or never_lint)
+
+
+def _status(view: ExploredView) -> int:
+    """Return the exit status of an exploration that was not broken off."""
+    if not view.until:
+        return headless.OK
+    if not view.never:
+        return headless.FAILED if view.found is None else headless.OK
+    if view.found is not None:
+        return headless.FAILED
+    return headless.OK if view.runs == view.schedules else headless.UNDECIDED
 
 
 def _width(wanted: int, dask: str) -> int:
@@ -74,7 +106,7 @@ def _pool(
     return pool.dask(dask, stopped) if dask else pool.processes(jobs, stopped)
 
 
-def shrink(
+def shrink(  # noqa: PLR0913 - one argument per option
     *,
     file: str,
     until: str,
@@ -82,6 +114,7 @@ def shrink(
     out: str,
     force: bool,
     tries: int,
+    budget: float | None,
     as_json: bool,
 ) -> int:
     """Do what `lapis shrink` is told (`lapis_tui.cli.exploring` has its options)."""
@@ -95,11 +128,16 @@ def shrink(
     target = out or _beside(found.recording.name)
     place = files.check(target, force=force)
     with ending.listening() as end:
-        done = reduction.reduce(
-            found, goal, extensions, tries=tries, stopped=lambda: end.asked
-        )
+        clock = Budget(budget)
+
+        def stopped() -> bool:
+            return end.asked or clock.is_spent
+
+        done = reduction.reduce(found, goal, extensions, tries=tries, stopped=stopped)
     files.write(place, [done.file])
-    view = views.shrunk(done, found, goal, target)
+    is_used_up = done.shrunk.tries >= tries
+    why: ShrinkEnd = "tries" if is_used_up else "signal" if end.asked else "budget"
+    view = views.shrunk(done, found, goal, target, otherwise=why)
     output.result(view, views.shrunk_text, as_json=as_json)
     return end.status if end.asked else headless.OK
 

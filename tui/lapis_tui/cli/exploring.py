@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from lapis_tui.cli import completing, plugged
+from lapis_tui.cli import budget, completing, plugged
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.numbers import NUMBER
 
@@ -58,6 +58,13 @@ LINT = click.option(
 @UNTIL
 @LINT
 @click.option(
+    "--never", default="", metavar="EXPR", help="As --until, and it is a failure."
+)
+@click.option(
+    "--never-lint", default="", metavar="NAME", help="As --lint, and it is a failure."
+)
+@budget.OPTION
+@click.option(
     "--all", "go_on", is_flag=True, help="Do all runs even when it has come about."
 )
 @click.option(
@@ -98,7 +105,10 @@ def explore(**options: Any) -> int:
     a run with as little done to IPIs as possible.
 
     With --until or --lint it ends when that has come about, and the status is 1 if it
-    never does. EXPR is looked at after each turn, and at the end, as in
+    never does. With --never or --never-lint the status is 1 if it has, 0 if it never
+    does in all the runs, and 3 if it did not in fewer, as --budget ended it.
+
+    EXPR is looked at after each turn, and at the end, as in
     --until 'stop == "halted" and "done" not in console'. It can speak of stop, reason,
     running, halted, waiting, lints, console, retired, now, vcpu[N].state, .mode, .rip,
     .rax, .apic.irr and so on, and u8(ADDRESS) to u64(ADDRESS).
@@ -124,6 +134,7 @@ def explore(**options: Any) -> int:
     metavar="N",
     help="Runs at most.",
 )
+@budget.OPTION
 @plugged.OPTION
 @JSON
 def shrink(**options: Any) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE, BROKEN_OFF, CLOSED = 0, 1, 2, 130, 141
 """Exit statuses of `lapis`."""
+UNDECIDED = 3
+"""Another, of a search that was cut short: what must not come about did not so far."""
 
 
 def perform(
