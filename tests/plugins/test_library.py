@@ -1,6 +1,5 @@
-"""The public face: what its page says is run, and what it names is there."""
+"""The public face: what it names is there. `tests/docs` runs what its page shows."""
 
-import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,21 +9,6 @@ import pytest
 
 import lapis
 from lapis import html
-
-PAGE = Path(__file__).parents[2] / "docs" / "pages" / "library.md"
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def test_what_the_page_shows_runs_as_it_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    blocks = BLOCK.findall(PAGE.read_text())
-    assert len(blocks) == 6
-    names: dict[str, object] = {}
-    for number, block in enumerate(blocks):
-        exec(compile(block, f"{PAGE.name}, example {number + 1}", "exec"), names)
-    assert (tmp_path / "bringup.lapis").is_file()
 
 
 def test_every_name_is_there_and_no_other() -> None:
