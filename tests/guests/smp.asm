@@ -16,16 +16,19 @@
 ;   -d LOST_UPDATE  the count without locks is loaded, incremented and stored
 ;                   (smp-lost-update.bin; "wrong count" in console)
 ;   -d DEADLOCK     the AP takes the locks in the other order (ABBA)
-;                   (smp-deadlock.bin; both spin for ever)
+;                   (smp-deadlock.bin; each spins for ever on the lock that the
+;                   other holds: u16(0x704) == 1 and u16(0x706) == 2)
 ;
 ; Without any of them it is smp-repaired.bin.
 ONLINE  equ 0x0700                      ; by the AP: it can be interrupted
 WORK    equ 0x0702                      ; by the BSP: there is something to do
-LOCK_A  equ 0x0704
+LOCK_A  equ 0x0704                      ; 0, BSP_HOLDS or AP_HOLDS
 LOCK_B  equ 0x0706
 HELD    equ 0x0708                      ; how often both locks were held
 COUNT   equ 0x070A                      ; counted without locks
 DONE    equ 0x070C                      ; by the AP: it has nothing more to do
+BSP_HOLDS equ 1
+AP_HOLDS equ 2
 HANDLER equ 0x0600                      ; where the handler is copied, segment 0
 AP      equ 0x8000                      ; where the AP starts
 VECTOR  equ 0x40
@@ -50,9 +53,10 @@ bits 16
         mov cx, %2 - %1
         rep movsb
 %endmacro
-%macro  acquire 1                       ; a spin lock
-%%try:  lock bts word [%1], 0
-        jnc %%got
+%macro  acquire 1                       ; a spin lock: who holds it is in it
+%%try:  xor ax, ax
+        lock cmpxchg [%1], bp
+        je %%got
 %%spin: pause
         cmp word [%1], 0
         jne %%spin
@@ -109,6 +113,7 @@ start:  cli
 
         mov word [WORK], 1
         wrmsr_to 0x830, IPI, 1
+        mov bp, BSP_HOLDS
         work LOCK_A, LOCK_B
 .wait:  cli                             ; nothing comes between look and HLT
         cmp word [DONE], 0
@@ -177,6 +182,7 @@ ap:     cli                             ; at 0800:0000
 %endif
         jmp .sleep
 .work:  sti
+        mov bp, AP_HOLDS
 %ifdef DEADLOCK
         work LOCK_B, LOCK_A
 %else

@@ -25,6 +25,16 @@ PASSED: Final = 'stop == "suspended" and "passed" in console'
 FAILED: Final = 'stop and "passed" not in console'
 """Condition for one that came to any other end."""
 
+VERDICTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "lost-wakeup": 'stop == "halted"',
+        "lost-update": 'stop and "wrong count" in console',
+        "deadlock": "u16(0x704) == 1 and u16(0x706) == 2",
+    }
+)
+"""Condition of `lapis explore` for what each bug comes to: no run of another variant
+meets it."""
+
 
 def kernel(name: str) -> Path:
     """Return the file of one of `VARIANTS`."""
