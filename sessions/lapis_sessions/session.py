@@ -366,6 +366,31 @@ class Session:
             advance, count, lambda: self.machine.why_not_runnable(number)
         )
 
+    def step_among(self, count: int = 1, limit: int | None = None) -> Stop:
+        """Run the schedule until the selected vCPU has retired `count` more.
+
+        At most `limit` instructions of all are run. In the past that is along what was
+        done there, as a step is.
+        """
+        if not self.timeline.at_end:
+            return self.step(count)
+        machine, number, pace = self.machine, self.selected, self.pace
+        vcpu = machine.vcpu(number)
+        wanted = vcpu.retired + count
+
+        def until_there(left: int) -> int:
+            return pace(left) if vcpu.retired < wanted else 0
+
+        self.pace = until_there
+        try:
+            with machine.coming_back_at(number, wanted):
+                stop = self.run(limit)
+        finally:
+            self.pace = pace
+        if stop.reason != "budget" or vcpu.retired < wanted:
+            return stop
+        return replace(stop, vcpu=number, text=f"{stop.retired} instructions")
+
     def _sliced(
         self,
         advance: Callable[[int], Stop],

@@ -60,33 +60,8 @@ def step(session: Session, bound: Bound) -> StopView:
     """Step the selected vCPU, alone or with the others."""
     count = bound.number("count", 1)
     if "with-others" in bound:
-        return told(session, among_others(session, count))
+        return told(session, session.step_among(count))
     return shown(session, session.step(count))
-
-
-def among_others(session: Session, count: int) -> Stop:
-    """Run the schedule until the selected vCPU has retired `count` more.
-
-    In the past that is along what was done there, as a step is.
-    """
-    if not session.timeline.at_end:
-        return session.step(count)
-    machine, number, pace = session.machine, session.selected, session.pace
-    vcpu = machine.vcpu(number)
-    wanted = vcpu.retired + count
-
-    def until_there(left: int) -> int:
-        return pace(left) if vcpu.retired < wanted else 0
-
-    session.pace = until_there
-    try:
-        with machine.coming_back_at(number, wanted):
-            stop = session.run()
-    finally:
-        session.pace = pace
-    if stop.reason != "budget" or vcpu.retired < wanted:
-        return stop
-    return replace(stop, vcpu=number, text=f"{stop.retired} instructions")
 
 
 def run_to(session: Session, bound: Bound) -> StopView:

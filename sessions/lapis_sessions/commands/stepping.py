@@ -40,7 +40,7 @@ def next_(session: Session, bound: Bound) -> StopView:
     here = next(iter(machine.disassemble(number, None, 1)), None)
     if here is None or not here.mnemonic.startswith(OVER):
         alone = "alone" in bound
-        stop = session.step() if alone else running.among_others(session, 1)
+        stop = session.step() if alone else session.step_among()
         return running.told(session, stop)
     level, behind = machine.vcpu(number).regs.linear_rsp, here.linear + len(here.code)
 

@@ -1,0 +1,104 @@
+"""What is known of one client while it is connected, and what can be refused it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from lapis_sessions.gdb.refusal import NO_THREAD, PacketError, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_sessions.gdb.description import Description
+    from lapis_sessions.gdb.marks import Marks
+    from lapis_sessions.session import Session
+
+TRAP: Final = 5
+"""SIGTRAP: gdb's word for a stop that was asked for."""
+INTERRUPTED: Final = 2
+"""SIGINT: the stop that 0x03 asks for."""
+FAULT: Final = 11
+"""SIGSEGV: the processor of the engine could not go on."""
+SILENT: Final = 0
+"""No signal: gdb stops there whatever it was about."""
+NOT_SAID: Final = 100
+"""Sentences for who serves that are kept; the oldest go."""
+
+
+class Resumption(Protocol):
+    """A resumption that is going on."""
+
+    def go(self, instructions: int) -> bytes | None:
+        """Do a slice; return the answer to the client, or None while there is none."""
+        ...
+
+    def interrupt(self) -> bytes:
+        """Break off; return the answer."""
+        ...
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One client's view of a session."""
+
+    session: Session
+    description: Description
+    marks: Marks
+    is_asked_to_stop: Callable[[], bool]
+    """Asked on a long way back whether the client wants it broken off."""
+    general: int = 0
+    """The vCPU that registers and memory are about (`Hg`)."""
+    resumed: int | None = None
+    """The vCPU that `c`, `s`, `bs` and `bc` are about (`Hc`); None for all."""
+    is_physical: bool = False
+    """Addresses are guest-physical (`qqemu.PhyMemMode`)."""
+    has_acks: bool = True
+    knows_reasons: frozenset[str] = frozenset()
+    """Of swbreak and hwbreak those that the client understands."""
+    run: Resumption | None = None
+    has_ended: bool = False
+    last_stop: bytes = b""
+    """The answer to `?`."""
+    refused: int | None = None
+    """The vCPU whose step was refused last, with nothing moved since."""
+    said: list[str] = field(default_factory=list)
+    """Sentences for who serves, oldest first."""
+    owed: list[str] = field(default_factory=list)
+    """Sentences for the client, until it can be told."""
+
+    def say(self, text: str) -> None:
+        """Keep a sentence for who serves, and for the client."""
+        self.note(text)
+        self.owed.append(text)
+
+    def note(self, text: str) -> None:
+        """Keep a sentence for who serves alone."""
+        self.said.append(text)
+        del self.said[:-NOT_SAID]
+
+
+def vcpu_of(talk: Conversation, text: str) -> int | None:
+    """Return the vCPU of a thread id, None for all; raise `PacketError`.
+
+    A process before it, as `p1.2`, is not looked at: there is one.
+    """
+    thread = text.rpartition(".")[2] if text.startswith("p") else text
+    if text.startswith("p") and "." not in text:
+        thread = "-1"
+    value = number(thread, "a thread")
+    if value == -1:
+        return None
+    if value == 0:
+        return talk.general
+    count = len(talk.session.machine.vcpus)
+    if not 1 <= value <= count:
+        raise PacketError(
+            NO_THREAD, f"there is no thread {value:#x}; they are 1 to {count}"
+        )
+    return value - 1
+
+
+def console(text: str) -> bytes:
+    """Return the body of a packet that has the client show a text."""
+    return b"O" + text.encode("utf-8", "replace").hex().encode()

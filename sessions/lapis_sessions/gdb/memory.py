@@ -1,0 +1,60 @@
+"""Memory for a client: looked at without a trace, written as an act of the user's.
+
+Addresses are linear, through the page tables of the vCPU that is selected, or physical
+by `qqemu.PhyMemMode`. Only RAM and ROM are read: a device is never touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.errors import LapisError
+from lapis_engine.units import PAGE
+from lapis_sessions.gdb.refusal import NO_MEMORY, PacketError, number
+
+if TYPE_CHECKING:
+    from lapis_sessions.gdb.conversation import Conversation
+
+MOST: Final = 0x8000
+"""Bytes that are read at once: what comes of it fits into a packet."""
+
+
+def span(text: str) -> tuple[int, int]:
+    """Read `ADDRESS,LENGTH`; raise `PacketError`."""
+    first, _, length = text.partition(",")
+    return number(first, "an address"), number(length, "a length")
+
+
+def read(talk: Conversation, at: int, size: int) -> bytes:
+    """Return up to `size` bytes, fewer where memory ends; raise `PacketError`."""
+    machine, size = talk.session.machine, min(size, MOST)
+    out = b""
+    while len(out) < size:
+        here = at + len(out)
+        piece = min(size - len(out), PAGE - here % PAGE)
+        try:
+            out += (
+                machine.read_physical(here, piece)
+                if talk.is_physical
+                else machine.read_memory(talk.general, here, piece)
+            )
+        except LapisError as error:
+            if out:
+                break
+            raise PacketError(NO_MEMORY, str(error)) from None
+    return out
+
+
+def write(talk: Conversation, at: int, data: bytes) -> None:
+    """Store bytes in RAM; raise `PacketError`, with pages before it written."""
+    machine = talk.session.machine
+    while data:
+        piece = PAGE - at % PAGE
+        try:
+            machine.write_memory(
+                talk.general, at, data[:piece].hex(), physical=talk.is_physical
+            )
+        except LapisError as error:
+            talk.say(f"{at:#x} cannot be written: {error}")
+            raise PacketError(NO_MEMORY, str(error)) from None
+        at, data = at + piece, data[piece:]

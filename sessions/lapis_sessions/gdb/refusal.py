@@ -1,0 +1,45 @@
+"""What is answered by an error, and the numbers that packets begin with.
+
+Source: GDB manual "Standard Replies"; the numbers are those of `errno`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lapis_sessions.errors import SessionError
+
+BAD_PACKET: Final = 1
+NO_THREAD: Final = 3
+"""ESRCH."""
+NO_MEMORY: Final = 0x14
+BUSY: Final = 0x10
+"""EBUSY: the machine runs."""
+
+
+class PacketError(SessionError):
+    """A packet is answered by an error."""
+
+    title = "Bad packet"
+
+    def __init__(self, number: int, why: str, *, in_words: bool = False) -> None:
+        """Have the number for the packet, and words for whom they reach.
+
+        `in_words` puts the words into the answer, where gdb shows it whole.
+        """
+        super().__init__(why)
+        self.number = number
+        self.in_words = in_words
+
+
+def number(text: str, what: str) -> int:
+    """Read a number in hex; raise `PacketError`.
+
+    >>> number("ff", "an address")
+    255
+    """
+    digits = text.removeprefix("-")
+    is_hex = all(c in "0123456789abcdefABCDEF" for c in digits)
+    if not digits or not is_hex or len(digits) > 16:
+        raise PacketError(BAD_PACKET, f"{text[:20]!r} is not {what} in hex")
+    return int(text, 16)

@@ -1,0 +1,232 @@
+"""Going on: `vCont`, `c` and `s`, in slices.
+
+What the actions of `vCont` come to here:
+
+- all vCPUs continue: the schedule runs, as it does for the command `run`;
+- one steps and the others continue (gdb's `stepi`): the schedule runs until that one
+  has retired an instruction, so that stepping through gives the same history as running
+  does. Whose turn it is steps at once, and for another the turns before its own are run
+  first, `MOST` instructions at most;
+- one steps or continues and the others have no action (`set scheduler-locking on`): it
+  alone runs, and everything else is frozen;
+- some continue, but not all: they take turns of a quantum, all others frozen;
+- several step: one after the other, an instruction each.
+
+A vCPU that cannot run is never waited for, and nobody runs in its place: its step is
+answered at once, with the reason. gdb's `step` and `next` would ask again for ever, so
+from the second time on the answer is of no signal, at which they give up.
+
+In the past all of it goes along what was done there; at the end the client is told that
+the history ends, and what it asks for then happens anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.errors import LapisError
+from lapis_engine.machine.stop import Stop
+from lapis_sessions.gdb import stopped
+from lapis_sessions.gdb.conversation import INTERRUPTED, SILENT, TRAP, vcpu_of
+from lapis_sessions.gdb.refusal import BAD_PACKET, PacketError
+from lapis_sessions.text.visible import printed
+from lapis_sessions.timeline.following import END_OF_BRANCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapis_sessions.gdb.conversation import Conversation
+
+MOST: Final = 10_000_000
+"""Instructions of the others that a step waits for the turn of its vCPU."""
+END: Final = "replaylog:end;"
+Advance = Callable[[int], Stop]
+"""Goes on by so many instructions at most; `budget` is the reason when it can go on."""
+
+
+@dataclass(slots=True)
+class Forward:
+    """A resumption that is going on."""
+
+    talk: Conversation
+    advance: Advance
+    left: int | None
+    """Instructions that it has yet; None for as many as it takes."""
+    step: int | None
+    """The vCPU whose step it is."""
+    was_past: bool
+    """It began in the past."""
+
+    def go(self, instructions: int) -> bytes | None:
+        """Do a slice; return the stop reply, or None while it goes on."""
+        talk = self.talk
+        try:
+            stop = self.advance(max(instructions, 1))
+        except LapisError as error:
+            talk.say(printed(f"stopped: {error}"))
+            return stopped.reply(talk, self._whom())
+        timeline = talk.session.timeline
+        is_end = stop.reason == END_OF_BRANCH
+        if stop.reason == "budget" and stop.text != DONE:
+            if not (self.was_past and timeline.at_end):
+                return self._spent(stop.retired)
+            is_end = True
+        if is_end:
+            name = timeline.branch.name
+            talk.say(printed(f"end of {name}: from here on what you do is done anew"))
+            return stopped.reply(talk, stop.vcpu, reason=END)
+        said = stopped.words(talk, stop)
+        if said:
+            talk.say(said)
+        signal = stopped.SIGNALS.get(stop.reason, TRAP)
+        return stopped.reply(talk, stop.vcpu, signal, stopped.reason_of(talk, stop))
+
+    def _spent(self, retired: int) -> bytes | None:
+        if self.left is None:
+            return None
+        self.left -= retired
+        if self.left > 0 or self.step is None:
+            return None
+        only = self.talk.session.machine.schedule.policy == "only"
+        why = "the schedule gives it no turn" if only else "it had no turn"
+        self.talk.say(f"vCPU {self.step} was not stepped: {why} in {MOST} instructions")
+        return stopped.reply(self.talk, self.step)
+
+    def _whom(self) -> int:
+        return self.talk.session.selected if self.step is None else self.step
+
+    def interrupt(self) -> bytes:
+        """Break off where it is."""
+        return stopped.reply(self.talk, self._whom(), INTERRUPTED)
+
+
+DONE: Final = "done"
+"""Text of a stop of reason budget: what was asked for was done."""
+
+
+def actions(talk: Conversation, text: str) -> tuple[list[int], list[int]]:
+    """Read the actions of `vCont`: whom to step, and whom to let go on.
+
+    The first that is about a vCPU counts. Raises `PacketError`.
+    """
+    count = len(talk.session.machine.vcpus)
+    steps, goes, seen = list[int](), list[int](), set[int]()
+    for part in text.split(";"):
+        action, _, thread = part.partition(":")
+        if not action or action[0] not in "cCsSt":
+            raise PacketError(BAD_PACKET, f"vCont has no action {part[:20]!r}")
+        whom = vcpu_of(talk, thread) if thread else None
+        about = [n for n in range(count) if whom in {None, n} and n not in seen]
+        seen.update(about)
+        if action[0] in "sS":
+            steps += about
+        elif action[0] in "cC":
+            goes += about
+    return steps, goes
+
+
+def begin(
+    talk: Conversation, steps: Sequence[int], goes: Sequence[int]
+) -> bytes | None:
+    """Go on; return the answer if there is one at once."""
+    session = talk.session
+    talk.marks.settle()
+    if steps:
+        first = talk.general if talk.general in steps else steps[0]
+        refusal = _refusal(talk, first)
+        if refusal is not None:
+            return refusal
+    talk.refused = None
+    was_past = not session.timeline.at_end
+    if not steps and not goes:
+        return stopped.reply(talk, talk.general)
+    if len(steps) > 1:
+        talk.run = Forward(talk, _each(talk, steps), None, first, was_past)
+    elif steps:
+        alone = len(goes) < len(session.machine.vcpus) - 1 or not goes
+        talk.run = Forward(
+            talk, _step(talk, first, alone=alone), MOST, first, was_past
+        )  # fmt: skip
+    else:
+        talk.run = Forward(talk, _continue(talk, goes), None, None, was_past)
+    return None
+
+
+def _refusal(talk: Conversation, number: int) -> bytes | None:
+    """Answer the step of a vCPU that cannot run."""
+    why = talk.session.machine.why_not_runnable(number)
+    if why is None:
+        return None
+    talk.session.select(number)
+    talk.say(printed(f"vCPU {number} cannot be stepped: {why.text}; nothing was run"))
+    is_again, talk.refused = talk.refused == number, number
+    return stopped.reply(talk, number, SILENT if is_again else TRAP)
+
+
+def _step(talk: Conversation, number: int, *, alone: bool) -> Advance:
+    """Return what steps a vCPU, alone or with the others as they have their turns."""
+    session = talk.session
+    vcpu = session.machine.vcpu(number)
+    wanted = vcpu.retired + 1
+
+    def advance(some: int) -> Stop:
+        session.select(number)
+        stop = session.step() if alone else session.step_among(1, some)
+        if stop.reason == "breakpoint" and not stop.retired and stop.vcpu == number:
+            # It stands at a breakpoint that nobody was told of: a step leaves it.
+            stop = session.step() if alone else session.step_among(1, some)
+        if stop.reason == "budget" and vcpu.retired >= wanted:
+            return Stop("budget", stop.retired, number, None, DONE)
+        why = session.machine.why_not_runnable(number)
+        if stop.reason == "budget" and why is not None:
+            return Stop("halted", stop.retired, number, None, why.text)
+        return stop
+
+    return advance
+
+
+def _each(talk: Conversation, steps: Sequence[int]) -> Advance:
+    """Return what steps several, an instruction each, those that can run."""
+    session, first = talk.session, talk.general
+
+    def advance(_some: int) -> Stop:
+        ran = 0
+        for number in steps:
+            if session.machine.why_not_runnable(number) is None:
+                session.select(number)
+                stop = session.step()
+                ran += stop.retired
+                if stop.reason != "budget":
+                    return stop
+        return Stop("budget", ran, first, None, DONE)
+
+    return advance
+
+
+def _continue(talk: Conversation, goes: Sequence[int]) -> Advance:
+    """Return what lets all go on, or one, or some in turn."""
+    session = talk.session
+    if len(goes) == len(session.machine.vcpus):
+        return session.run
+    turns = list(goes)
+
+    def advance(some: int) -> Stop:
+        quantum = session.machine.schedule.quantum
+        for _ in range(len(turns)):
+            number = turns[0]
+            if session.machine.why_not_runnable(number) is None:
+                session.select(number)
+                stop = session.step(min(some, quantum))
+                turns.append(turns.pop(0))
+                return stop
+            turns.append(turns.pop(0))
+        why = "; ".join(
+            f"vCPU {n}: {cause.text}"
+            for n in goes
+            if (cause := session.machine.why_not_runnable(n)) is not None
+        )
+        return Stop("halted", 0, goes[0], None, why)
+
+    return advance

@@ -1,0 +1,72 @@
+"""Stop replies: why the machine stands, in gdb's words and in ours.
+
+Source: GDB manual "Stop Reply Packets".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_sessions.gdb.conversation import FAULT, TRAP
+from lapis_sessions.gdb.marks import KINDS, WATCHES
+from lapis_sessions.gdb.registers import Owner
+from lapis_sessions.text.visible import printed
+
+if TYPE_CHECKING:
+    from lapis_engine.machine.stop import Stop
+    from lapis_sessions.gdb.conversation import Conversation
+
+SIGNALS: Final = {"fault": FAULT}
+"""By the reason of a stop; all others are SIGTRAP."""
+PLAIN: Final = frozenset({"budget", "breakpoint", "watchpoint"})
+"""Reasons that gdb has words of its own for."""
+
+
+def reply(
+    talk: Conversation, number: int, signal: int = TRAP, reason: str = ""
+) -> bytes:
+    """Return the stop reply about a vCPU; `reason` is `watch:8000;` or such.
+
+    The registers that gdb asks for at every stop come with it. It is what `?` is
+    answered from now on.
+    """
+    owner = Owner(talk.session.machine, talk.session.machine.vcpu(number))
+    it = talk.description
+    sent = "".join(
+        f"{index:02x}:{it.registers[index].bytes(owner).hex()};"
+        for index in (it.fp, it.sp, it.pc)
+    )
+    head = f"T{signal:02x}thread:{number + 1:x};core:{number:x};"
+    talk.last_stop = f"{head}{sent}".encode()
+    return f"{head}{reason}{sent}".encode()
+
+
+def reason_of(talk: Conversation, stop: Stop) -> str:
+    """Return what gdb is told of a stop at one of its breakpoints or watchpoints."""
+    mark = talk.marks.of(stop.point)
+    if mark is not None and mark.type in WATCHES:
+        return f"{WATCHES[mark.type][1]}:{mark.address:x};"
+    if stop.reason == "breakpoint":
+        return break_reason(talk, stop.vcpu)
+    return ""
+
+
+def break_reason(talk: Conversation, number: int) -> str:
+    """Return what gdb is told of a vCPU that stands at a breakpoint of its own."""
+    linear = talk.session.machine.vcpu(number).regs.linear_rip
+    mark = talk.marks.at(linear)
+    word = KINDS[mark.type] if mark is not None else ""
+    return f"{word}:;" if word in talk.knows_reasons else ""
+
+
+def words(talk: Conversation, stop: Stop) -> str:
+    """Say what gdb has no word for, or nothing."""
+    mark = talk.marks.of(stop.point)
+    if mark is not None or stop.reason == "budget":
+        return ""
+    if stop.reason == "halted":
+        return f"stopped (halted): {stop.text}"
+    text = f"stopped ({stop.reason}) on vCPU {stop.vcpu}: {stop.text}"
+    if any(each.vcpu == stop.vcpu for each in talk.session.machine.pending()):
+        text += "; `monitor answer VALUE` answers"
+    return printed(text)
