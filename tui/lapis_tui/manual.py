@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from lapis_tui import statuses
 from lapis_tui.bindings import KEYS
 
 if TYPE_CHECKING:
@@ -40,12 +41,6 @@ VARIABLES: Final = (
     ("LAPIS_CORE", "count counts instructions one by one, without what is compiled."),
     ("NO_COLOR", "If it is set, nothing has colours."),
     ("VISUAL, EDITOR", "What lapis config edit starts."),
-)
-STATUS: Final = (
-    ("0", "All went well."),
-    ("1", "A command failed, or something differs."),
-    ("2", "There was nothing to do it on, or the command line is wrong."),
-    ("3, 4", "Of a recording: it is cut off; it is damaged."),
 )
 
 
@@ -77,7 +72,7 @@ def manual(program: click.Group, registry: Registry) -> str:
     for key in KEYS:
         rows += _tagged(key.shown, f"{key.help} ({key.id})")
     for title, entries in (
-        ("FILES", FILES), ("ENVIRONMENT", VARIABLES), ("EXIT STATUS", STATUS),
+        ("FILES", FILES), ("ENVIRONMENT", VARIABLES), ("EXIT STATUS", statuses.EVERY),
     ):  # fmt: skip
         rows.append(f".SH {title}")
         for tag, text in entries:
@@ -95,6 +90,12 @@ def _command(command: click.Command, above: click.Context, name: str) -> Iterato
         record = parameter.get_help_record(context)
         if record is not None and record[1] and "--help" not in parameter.opts:
             yield from _tagged(*record)
+    own = statuses.OF.get(context.command_path.removeprefix("lapis "))
+    if own is not None:
+        yield ".PP"
+        yield from _text("Exit status:")
+        for status, text in own:
+            yield from _tagged(status, text)
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)

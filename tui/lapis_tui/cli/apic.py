@@ -16,7 +16,7 @@ from lapis_sessions.apic_files.view import imported_text
 from lapis_sessions.opening import open_session
 from lapis_sessions.origin import SessionOptions
 from lapis_sessions.views import why
-from lapis_tui import ending, output
+from lapis_tui import ending, output, statuses
 from lapis_tui.cli import headless, plugged
 from lapis_tui.cli.numbers import NUMBER
 
@@ -43,7 +43,7 @@ def apic() -> None:
     """Open local APICs that were saved, here or on another machine."""
 
 
-@apic.command("import")
+@apic.command("import", epilog=statuses.epilog("apic import"))
 @click.argument("file")
 @click.option(
     "--vcpu",

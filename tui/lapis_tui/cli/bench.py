@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lapis_tui import statuses
 from lapis_tui.cli import headless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, epilog=statuses.epilog("bench"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def bench(ctx: click.Context, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
@@ -40,7 +41,7 @@ def bench_peers(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     return headless.OK
 
 
-@bench.command("guests")
+@bench.command("guests", epilog=statuses.epilog("bench guests"))
 @click.argument("names", nargs=-1)
 @click.option(
     "--at",
@@ -60,7 +61,7 @@ def bench_guests(names: Sequence[str], at: str, as_json: bool) -> int:  # noqa: 
     return headless.OK if measure(names, at, as_json=as_json) else headless.FAILED
 
 
-@bench.command("tui")
+@bench.command("tui", epilog=statuses.epilog("bench tui"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench_tui(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Measure the debugger: frames, keys, pauses, memory and starts.

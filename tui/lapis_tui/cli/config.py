@@ -14,7 +14,7 @@ import click
 from lapis_engine.errors import ConfigError
 from lapis_sessions import regular
 from lapis_sessions.text.visible import quoted_path, visible
-from lapis_tui import glyphs, kept, output
+from lapis_tui import glyphs, kept, output, statuses
 from lapis_tui.cli import completing, headless
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.numbers import NUMBER
@@ -140,7 +140,7 @@ def config_path(ctx: click.Context, file: str | None) -> int:
     return headless.OK
 
 
-@config.command("check")
+@config.command("check", epilog=statuses.epilog("config check"))
 @click.argument("file", required=False, shell_complete=completing.files)
 @click.pass_context
 def config_check(ctx: click.Context, file: str | None) -> int:

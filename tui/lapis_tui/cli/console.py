@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lapis_tui import ending, recent
+from lapis_tui import ending, recent, statuses
 from lapis_tui.cli import completing, configured, headless, plugged, running, screen
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lapis_tui.ending import Ending
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("console"))
 @running.machine_options
 @click.option(
     "-x",

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from lapis_tui import statuses
 from lapis_tui.cli import budget, completing, plugged
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.numbers import NUMBER
@@ -29,7 +30,7 @@ LINT = click.option(
 )
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("explore"))
 @cli_options.machine
 @click.option(
     "--schedules",
@@ -118,7 +119,7 @@ def explore(**options: Any) -> int:
     return explored.explore(**options)
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("shrink"))
 @click.argument("file", shell_complete=completing.recordings)
 @UNTIL
 @LINT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_tui import ending, output, scripts
+from lapis_tui import ending, output, scripts, statuses
 from lapis_tui.cli import completing, configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 from lapis_tui.cli.lazy import Known, LazyGroup
@@ -88,7 +88,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     return cli_options.decorated(function, OPTIONS)
 
 
-@click.command("qemu")
+@click.command("qemu", epilog=statuses.epilog("import qemu"))
 @_options
 @screen.looks
 def qemu(

@@ -10,7 +10,7 @@ from lapis_engine.machine.config import MachineConfig
 from lapis_sessions.text.visible import visible
 from lapis_sessions.views import platforms as views_machines
 from lapis_sessions.views import profiles as views_profiles
-from lapis_tui import output
+from lapis_tui import output, statuses
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def machines(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     return headless.OK
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("plugins"))
 @plugged.OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name

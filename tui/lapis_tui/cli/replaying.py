@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from lapis_tui import statuses
 from lapis_tui.cli import completing, configured, plugged, screen
 from lapis_tui.cli import options as cli_options
 
@@ -20,7 +21,7 @@ LINES = click.option(
 PROFILES = completing.words(*completing.PROFILES)
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("replay"))
 @click.argument("file", shell_complete=completing.played)
 @click.option(
     "--headless", "without", is_flag=True, help="Replay to the end and report."
@@ -70,7 +71,7 @@ def replay(**options: Any) -> int:
     return recordings.replay(**options)
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("scenario"))
 @click.argument("name", shell_complete=completing.scenarios)
 @click.option(
     "--lesson", is_flag=True, help="Ask what follows; answers are lines of stdin."

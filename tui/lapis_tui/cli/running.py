@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError
-from lapis_tui import ending, recent, scripts
+from lapis_tui import ending, recent, scripts, statuses
 from lapis_tui.cli import completing, configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
 
@@ -81,7 +81,7 @@ def tui(theme: str | None, is_ascii: bool | None, **options: Any) -> int:  # noq
         return screen.show(session, end, theme, is_ascii=is_ascii)
 
 
-@click.command("exec")
+@click.command("exec", epilog=statuses.epilog("exec"))
 @machine_options
 @click.option("-c", "commands", multiple=True, metavar="CMD", help="Do this command.")
 @click.option(
@@ -107,11 +107,7 @@ def execute(
     as_json: bool,  # noqa: FBT001 - click passes it by name
     **options: Any,
 ) -> int:
-    """Do commands without a terminal.
-
-    The exit status is 0 when all went well, 1 when a command failed, 2 when there was
-    nothing to do it on.
-    """
+    """Do commands without a terminal."""
     _check_console(console, script, as_json=as_json)
     lines = [*commands, *(scripts.script(script) if script else ())]
     if not lines and not console:

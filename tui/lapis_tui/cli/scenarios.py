@@ -10,7 +10,7 @@ import click
 from lapis_sessions.errors import SessionError
 from lapis_sessions.gallery import catalog, check, render, walk
 from lapis_sessions.text.visible import shown
-from lapis_tui import output
+from lapis_tui import output, statuses
 from lapis_tui.cli import headless, plugged
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ JSON = click.option(
 )
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("scenarios"))
 @click.option(
     "--check", "checks", is_flag=True, help="Replay all; status 1 if anything differs."
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from lapis_tui import statuses
 from lapis_tui.cli import completing, plugged
 from lapis_tui.cli import options as cli_options
 
@@ -103,7 +104,7 @@ def exporting(**options: Any) -> int:
     return session_tools.exporting(**options)
 
 
-@click.command("diff")
+@click.command("diff", epilog=statuses.epilog("session diff"))
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="[B]", required=False, default="")
 @click.option(
@@ -121,7 +122,7 @@ def difference(**options: Any) -> int:
     return compare.difference(**options)
 
 
-@click.command()
+@click.command(epilog=statuses.epilog("session info"))
 @FILE
 @JSON
 def info(**options: Any) -> int:
@@ -131,7 +132,7 @@ def info(**options: Any) -> int:
     return recordings.info(**options)
 
 
-@click.command("verify")
+@click.command("verify", epilog=statuses.epilog("session verify"))
 @FILE
 @plugged.OPTION
 @cli_options.MEMORY_LIMIT
