@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.machine import acts
+from lapis_engine.machine.stop import Stop
 from lapis_engine.replay import entries as replay
 from lapis_engine.vmm import run_state
 from lapis_sessions.exploring.driving import ENDS, Driver
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
-    from lapis_engine.machine.stop import Stop
     from lapis_engine.replay.entries import Entry
     from lapis_sessions.exploring.goals import Goal
     from lapis_sessions.exploring.plan import Step
@@ -54,7 +54,8 @@ def follow(driver: Driver, steps: Sequence[Step], goal: Goal, limit: int) -> boo
     A turn of a vCPU that cannot run is left out, and so is all that comes after the
     goal, or after `limit` instructions and turns. What answered a vCPU's requests
     answers them in the same order, at once. `driver.steps` then holds what was done in
-    fact.
+    fact. The limit is an end that a goal may speak of, but not of a run that only kept
+    a vCPU waiting: each has had a turn after the steps.
     """
     driver.begin(goal.catches)
     answers = Answers(driver, steps)
@@ -154,11 +155,15 @@ def _go_on(driver: Driver, goal: Goal, limit: int, answers: Answers) -> bool:
     """Give long turns, the vCPU that had the last one first."""
     last = next((s.vcpu for s in reversed(driver.steps) if isinstance(s, Turn)), 0)
     cpus = len(driver.machine.vcpus)
+    patience, turns = PATIENCE, 0
+    if goal.at_limit:  # few turns, and as many whatever went before
+        patience = max((limit - driver.spent) // (2 * cpus), 1)
     while driver.spent < limit:
+        turns += 1
         awake = driver.awake()
         if awake:
             last = min(awake, key=lambda vcpu: (vcpu - last) % cpus)
-            stop = driver.turn(last, min(PATIENCE, limit - driver.spent))
+            stop = driver.turn(last, min(patience, limit - driver.spent))
             last = last if stop.reason == "catch" else last + 1
             is_over = driver.is_over(stop)
         else:
@@ -169,4 +174,6 @@ def _go_on(driver: Driver, goal: Goal, limit: int, answers: Answers) -> bool:
         if is_over and not answers.give():
             return goal.is_met(driver, stop)
         answers.give()
-    return False
+    if turns <= cpus:
+        return False
+    return goal.is_met(driver, Stop("budget", 0, 0, None, f"{limit} instructions"))

@@ -63,12 +63,34 @@ class Goal:
         )
         self.catches = ("lint",) if "lints" in self.text else ()
         """Events at which it is worth looking (`catch`)."""
+        self.at_limit = "budget" in self.text
+        """Whether a run that goes on until it is cut off may be what is looked for."""
 
     def is_met(self, driver: Driver, stop: Stop | None = None) -> bool:
         """Tell whether it is come to; `stop` is the end of the run, if it is one."""
         if self._expression is None:
             return False
         return bool(self._expression.evaluate(seen(driver, stop)))
+
+
+class Missed(Goal):
+    """The end of a run that never came to a condition."""
+
+    def __init__(self, extensions: Extensions, until: str, lint: str = "") -> None:
+        """Look for an end without it; raises as `Goal`."""
+        super().__init__(extensions, until, lint)
+        self.text = f"an end without {self.text}"
+        self.at_limit = True
+        self._run: object = None
+        """What was done in the run that is looked at: each has a list of its own."""
+        self._came = False
+
+    def is_met(self, driver: Driver, stop: Stop | None = None) -> bool:
+        """Tell whether the run ends here, and what it should come to never came."""
+        if self._run is not driver.entries:
+            self._run, self._came = driver.entries, False
+        self._came = self._came or super().is_met(driver, stop)
+        return stop is not None and not self._came
 
 
 def seen(driver: Driver, stop: Stop | None) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lapis_sessions.exploring.driving import Driver
 from lapis_sessions.exploring.following import ends_of, steps_of
-from lapis_sessions.exploring.shrinking import DEFAULT_TRIES, Shrinker
+from lapis_sessions.exploring.shrinking import DEFAULT_TRIES, MARGIN, Shrinker
 from lapis_sessions.recording.play.rebuild import rebuild
 
 if TYPE_CHECKING:
@@ -37,15 +37,18 @@ def reduce(
     *,
     tries: int = DEFAULT_TRIES,
     stopped: Callable[[], bool] = bool,
+    margin: int = MARGIN,
 ) -> Reduction:
     """Shrink a branch of a recording to what still comes to the goal.
+
+    `tries`, `stopped` and `margin` are as for a `Shrinker`.
 
     Raises `ConfigError` when it does not come to it, `RecordingError` when the machine
     cannot be built again, and `DivergedError` when it does not replay.
     """
     driver = Driver(rebuild(named.recording.header, extensions))
     steps = steps_of(driver, named.branch.entries(driver.at))
-    shrunk = Shrinker(driver, goal, tries, stopped).shrink(steps)
+    shrunk = Shrinker(driver, goal, tries, stopped, margin).shrink(steps)
     text = (
         f"shrunk from {named.text}: {goal.text} with {shrunk.after[0]} switches "
         f"instead of {shrunk.before[0]}"

@@ -59,12 +59,17 @@ class Shrinker:
         goal: Goal,
         tries: int = DEFAULT_TRIES,
         stopped: Callable[[], bool] = bool,
+        margin: int = MARGIN,
     ) -> None:
-        """Use at most `tries` runs, and none after `stopped` says so."""
+        """Use at most `tries` runs, and none after `stopped` says so.
+
+        A try may take `margin` instructions longer than twice what was recorded.
+        """
         self._driver = driver
         self._goal = goal
         self._most = tries
         self._stopped = stopped
+        self._margin = margin
         self._limit = 0
         self._seen: set[str] = set()
         self._best: list[Step] = []
@@ -76,8 +81,8 @@ class Shrinker:
         Raises `ConfigError` when `steps` do not come to the goal.
         """
         ran = sum(step.count for step in steps if isinstance(step, Turn))
-        self._limit = 2 * ran + len(steps) + MARGIN
-        if not follow(self._driver, steps, self._goal, self._limit):
+        self._limit = 2 * ran + len(steps) + self._margin
+        if not self._follow(steps):
             raise ConfigError(
                 f"{self._goal.text!r} never holds in this recording, nor if it went on"
             )
@@ -91,9 +96,12 @@ class Shrinker:
                 pass
         except EnoughError:
             complete = False
-        follow(self._driver, self._best, self._goal, self._limit)
+        self._follow(self._best)
         after = tuple(self._driver.steps)
         return Shrunk(before, score(after), after, self.tries, complete)
+
+    def _follow(self, steps: Sequence[Step]) -> bool:
+        return follow(self._driver, steps, self._goal, self._limit)
 
     # The passes.
 
@@ -132,7 +140,7 @@ class Shrinker:
         if self.tries >= self._most or self._stopped():
             raise EnoughError
         self.tries += 1
-        if not follow(self._driver, joined, self._goal, self._limit):
+        if not self._follow(joined):
             return False
         if score(self._driver.steps) >= score(self._best):
             return False
