@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lapis.exploring import Exploration, explore, shrink
     from lapis.opening import open, replay  # noqa: A004 - as one says it: lapis.open
     from lapis.pictures import Apic, Event, Registers
     from lapis.session import Session, Vcpu
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lapis_engine.profiles.switches import Profile
     from lapis_engine.replay.entries import DivergedError
     from lapis_sessions.errors import CommandError, GuestError, RecordingError
+    from lapis_sessions.text.expressions import ExpressionError
 
     __version__: str
 
@@ -44,6 +46,8 @@ __all__ = [
     "EngineError",
     "EntryError",
     "Event",
+    "Exploration",
+    "ExpressionError",
     "GuestError",
     "ImageError",
     "LapisError",
@@ -58,8 +62,10 @@ __all__ = [
     "UnmappedError",
     "Vcpu",
     "__version__",
+    "explore",
     "open",
     "replay",
+    "shrink",
 ]
 
 WHERE = {
@@ -70,6 +76,8 @@ WHERE = {
     "EngineError": "lapis_engine.errors",
     "EntryError": "lapis_engine.errors",
     "Event": "lapis.pictures",
+    "Exploration": "lapis.exploring",
+    "ExpressionError": "lapis_sessions.text.expressions",
     "GuestError": "lapis_sessions.errors",
     "ImageError": "lapis_engine.errors",
     "LapisError": "lapis_engine.errors",
@@ -83,8 +91,10 @@ WHERE = {
     "Stop": "lapis_engine.machine.stop",
     "UnmappedError": "lapis_engine.errors",
     "Vcpu": "lapis.session",
+    "explore": "lapis.exploring",
     "open": "lapis.opening",
     "replay": "lapis.opening",
+    "shrink": "lapis.exploring",
 }
 """The module of each public name."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from os import fspath
 from typing import TYPE_CHECKING
 
+from lapis import options
 from lapis.session import Session
 from lapis_plugins.host import discover
+from lapis_sessions.errors import CommandError
 from lapis_sessions.opening import open_session
-from lapis_sessions.origin import SessionOptions
 from lapis_sessions.recording import view as recording_view
 from lapis_sessions.recording.format import reader
 from lapis_sessions.recording.play import replaying
@@ -40,6 +41,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
     seed: int = 0,
     strict: bool = False,
     checks: str = "usual",
+    answers: Iterable[str] = (),
     record: str | PathLike[str] | None = None,
     plugins: Iterable[str | PathLike[str]] = (),
 ) -> Session:
@@ -64,20 +66,27 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         seed: What the guest's source of random numbers begins with.
         strict: The same as `checks="all"`.
         checks: What is checked of memory operands, as `--checks`: off, usual or all.
+        answers: Rules that answer requests, as `mmio 0xd0000000 = 0x1234`.
         record: File to record into, which must not be there yet.
         plugins: Python files of plug-ins, beside those that are installed.
 
     Raises `ConfigError` when the machine cannot be so, `GuestError` when a file cannot
-    be had, `ImageError` when it is nothing that can be started, and `RecordingError`.
+    be had, `ImageError` when it is nothing that can be started, `CommandError` for what
+    is no rule, and `RecordingError`.
     """
-    options = SessionOptions(
-        guest=fspath(guest), cpus=cpus, memory=memory, profile=profile,
-        firmware=_file(firmware), append=append, machine=machine,
-        initrd=_file(initrd), modules=tuple(modules), disk=_file(disk),
-        flash_vars=_file(flash_vars), ports=ports, mmio=mmio, time=time, seed=seed,
-        strict=strict, checks=checks,
+    said = options.MachineOptions(
+        cpus=cpus, memory=memory, profile=profile, firmware=firmware, append=append,
+        machine=machine, initrd=initrd, modules=modules, disk=disk,
+        flash_vars=flash_vars, ports=ports, mmio=mmio, time=time, strict=strict,
+        checks=checks,
     )  # fmt: skip
-    live = open_session(options, _host(plugins).extensions)
+    live = open_session(options.of(guest, said, seed), _host(plugins).extensions)
+    try:
+        for rule in answers:
+            live.rules.add(rule)
+    except CommandError:
+        live.release()
+        raise
     if record is not None:
         start_recording(live, fspath(record))
     return Session(live)
@@ -98,11 +107,6 @@ def replay(
     live = replaying.session_of(recording, host.extensions)
     live.notices += recording_view.warnings(recording)
     return Session(live)
-
-
-def _file(path: str | PathLike[str] | None) -> str:
-    """Return a path as an option has it: nothing for none."""
-    return "" if path is None else fspath(path)
 
 
 def _host(plugins: Iterable[str | PathLike[str]]) -> Host:

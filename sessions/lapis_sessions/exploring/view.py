@@ -214,7 +214,7 @@ def explored_text(view: ExploredView) -> str:
     what = f"{view.runs:,} runs of {view.guest} with seed {view.seed}"
     lines = [f"{what}: {len(view.outcomes)} outcomes"]
     for row in view.outcomes:
-        lines += _outcome_lines(row)
+        lines += outcome_lines(row)
     if cut := _cut_text(view):
         lines.append(cut)
     if view.until:
@@ -240,13 +240,17 @@ def _goal_text(view: ExploredView) -> str:
     return "never came about"
 
 
-def _outcome_lines(row: OutcomeView) -> list[str]:
+def outcome_lines(row: OutcomeView, mark: str = "looked for") -> list[str]:
+    """Return what an outcome was, how often, and by which run.
+
+    `mark` says what one is that came to the condition.
+    """
     it = row.came_to
-    mark = " <- looked for" if it.met else ""
+    note = f" <- {mark}" if it.met else ""
     runs = f"{row.count:,} runs, {row.undisturbed:,} with all IPIs as sent"
     states = ", ".join(f"vCPU {n} {state}" for n, state in enumerate(it.states))
     lines = [
-        f"{row.outcome}  {runs}{mark}",
+        f"{row.outcome}  {runs}{note}",
         f"    {it.stop}{': ' if it.text else ''}{it.text}",
         f"    {states}",
     ]
@@ -257,7 +261,7 @@ def _outcome_lines(row: OutcomeView) -> list[str]:
     how = ", ".join(row.disturbances) or "IPIs as sent"
     lines.append(
         f"    run {row.run}: {row.switches:,} switches, "
-        f"{row.retired:,} instructions, {how}; {row.file}"
+        f"{row.retired:,} instructions, {how}{row.file and '; '}{row.file}"
     )
     return lines
 

@@ -1,0 +1,264 @@
+"""Many schedules of one guest, and one reduced: `lapis explore` and `lapis shrink`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from os import fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Unpack
+
+from lapis import options
+from lapis_engine.errors import ConfigError
+from lapis_plugins.host import discover
+from lapis_plugins.workers import ExtensionsOf
+from lapis_sessions import files
+from lapis_sessions.exploring import exploration, pool, reduction
+from lapis_sessions.exploring import jobs as asking
+from lapis_sessions.exploring import view as views
+from lapis_sessions.exploring.goals import Goal, Missed
+from lapis_sessions.exploring.jobs import DEFAULT_RUNS, DEFAULT_SEED, Asked
+from lapis_sessions.exploring.shrinking import DEFAULT_TRIES, MARGIN
+from lapis_sessions.exploring.view import Terms
+from lapis_sessions.exploring.work import DEFAULT_LIMIT, explorer
+from lapis_sessions.recording.play import named
+from lapis_sessions.text.visible import printed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from lapis.options import MachineOptions
+    from lapis_sessions.draft import Target
+    from lapis_sessions.exploring.outcomes import Outcomes, Result
+    from lapis_sessions.exploring.view import OutcomeView, ShrunkView
+    from lapis_sessions.exploring.work import Job
+    from lapis_sessions.extensions import Extensions
+    from lapis_sessions.origin import SessionOptions
+    from lapis_sessions.recording.play.named import Named
+
+
+class Reducing(NamedTuple):
+    """How a recording is reduced."""
+
+    extensions: Extensions
+    tries: int
+    margin: int = MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """What many schedules of a guest came to."""
+
+    guest: str
+    cpus: int
+    profile: str
+    seed: int
+    schedules: int
+    """Runs that were asked for."""
+    runs: int
+    """Those that were done: the first so many."""
+    condition: str
+    """What was looked for, or nothing."""
+    verb: str
+    """How: until, never, always; nothing for nothing."""
+    outcomes: tuple[OutcomeView, ...]
+    """The distinct ones, in the order in which they were found."""
+    found: OutcomeView | None
+    """The first that came to the condition; with `always` the first that did not."""
+    _job: Job = field(repr=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was said of the schedules is so, as far as they were run.
+
+        That is that the condition came about, never did, or did in every one of them.
+        """
+        return (self.found is None) == (self.verb != "until")
+
+    @property
+    def text(self) -> str:
+        """The distinct outcomes in words, as `lapis explore` prints them."""
+        what = f"{self.runs:,} runs of {self.guest} with seed {self.seed}"
+        lines = [f"{what}: {len(self.outcomes)} outcomes"]
+        mark = "as it should be" if self.verb == "always" else "looked for"
+        for outcome in self.outcomes:
+            lines += views.outcome_lines(outcome, mark)
+        return printed("\n".join(lines))
+
+    def recording(self, outcome: OutcomeView | None = None) -> bytes:
+        """Do the run again that stands for an outcome, and return its recording.
+
+        It is that of `found` unless said otherwise, or of the first.
+        """
+        wanted = outcome or self.found or self.outcomes[0]
+        return explorer(self._job).record(wanted.run)
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        outcome: OutcomeView | None = None,
+        *,
+        force: bool = False,
+    ) -> Path:
+        """Write that recording to a file; raise `RecordingError` when it is there.
+
+        `force` replaces it.
+        """
+        files.write(files.check(fspath(path), force=force), [self.recording(outcome)])
+        return Path(path)
+
+    def shrink(
+        self, path: str | PathLike[str], *, tries: int = DEFAULT_TRIES
+    ) -> ShrunkView:
+        """Reduce the recording of `found` that `save` wrote to `path`, in its place.
+
+        Raises `ConfigError` when nothing was found or it cannot be reduced, with the
+        file as it was.
+        """
+        if self.found is None:
+            raise ConfigError("nothing was found that could be shrunk")
+        extensions = self._job.extensions()
+        goal_of = Missed if self.verb == "always" else Goal
+        goal = goal_of(extensions, self._job.until, self._job.lint)
+        how = Reducing(extensions, tries, min(self._job.limit, MARGIN))
+        target = files.check(fspath(path), force=True)
+        return _reduced(named.find(fspath(path)), goal, how, target)
+
+
+def explore(  # noqa: PLR0913 - as one says it
+    guest: str | PathLike[str] = "",
+    *,
+    until: str = "",
+    never: str = "",
+    always: str = "",
+    lint: str = "",
+    schedules: int = DEFAULT_RUNS,
+    seed: int = DEFAULT_SEED,
+    limit: int = DEFAULT_LIMIT,
+    ipis: str = "as-sent",
+    answers: Iterable[str] = (),
+    jobs: int = 1,
+    go_on: bool = False,
+    plugins: Iterable[str | PathLike[str]] = (),
+    **machine: Unpack[MachineOptions],
+) -> Exploration:
+    """Run a guest many times, each under another interleaving of its vCPUs.
+
+    At most one of `until`, `never`, `always` and `lint` says what is looked for, and it
+    ends when that is decided.
+
+    Args:
+        guest: As for `lapis.open`, and so are the options of the machine.
+        until: A condition that some schedule is to come to.
+        never: One that none may come to.
+        always: One that each is to come to, before it ends or is cut off.
+        lint: A lint that is to find something in some schedule.
+        schedules: Runs at most.
+        seed: The same seed makes the same runs.
+        limit: Instructions of a run; each turn counts as one more.
+        ipis: What is done to IPIs in every other run: as-sent, delay, drop or any.
+        answers: Rules that answer requests, as `mmio 0xd0000000 = 0x1234`.
+        jobs: Processes. With more than one, who calls this is a module whose work is
+            behind `if __name__ == "__main__"`, or a test.
+        go_on: Do all runs even when it is decided.
+        plugins: Python files of plug-ins, beside those that are installed.
+        machine: Options of the machine.
+
+    Raises `ConfigError` for what cannot be, `ExpressionError` for what is no condition,
+    and as `lapis.open`.
+    """
+    verb, condition = _one(until=until, never=never, always=always, lint=lint)
+    is_lint = verb == "lint"
+    asked = Asked(
+        schedules, seed, "" if is_lint else condition, condition if is_lint else "",
+        limit, ipis, tuple(answers),
+    )  # fmt: skip
+    job = _job(asked, options.of(guest, machine), plugins)
+    enough = exploration.never if go_on else ENOUGH.get(verb, exploration.met)
+    with pool.processes(jobs, bool) as workers:
+        done = exploration.explore(job, schedules, workers, enough=enough)
+    return _exploration(job, done, schedules, verb)
+
+
+def shrink(  # noqa: PLR0913 - one argument each
+    file: str | PathLike[str],
+    *,
+    until: str = "",
+    always: str = "",
+    lint: str = "",
+    out: str | PathLike[str] | None = None,
+    force: bool = False,
+    tries: int = DEFAULT_TRIES,
+    plugins: Iterable[str | PathLike[str]] = (),
+) -> ShrunkView:
+    """Reduce a recording to the fewest switches between vCPUs that still do.
+
+    Args:
+        file: The recording; `FILE@BRANCH` is a branch of it.
+        until: What has to come about in the end.
+        always: What must not have come about at the end, though it should.
+        lint: A lint that has to find something.
+        out: The new recording; `FILE-shrunk.lapis` beside it unless said.
+        force: Replace it if it is there.
+        tries: Runs at most.
+        plugins: Python files of plug-ins, beside those that are installed.
+
+    Raises `ConfigError` when it does not come to that, and `RecordingError`.
+    """
+    verb, _ = _one(until=until, always=always, lint=lint)
+    if not verb:
+        raise ConfigError("shrink needs until, always or lint")
+    extensions = discover(files=[fspath(each) for each in plugins]).extensions
+    goal = Missed(extensions, always) if always else Goal(extensions, until, lint)
+    found = named.find(fspath(file))
+    beside = Path(found.recording.name)
+    beside = beside.with_name(f"{beside.stem}-shrunk{exploration.SUFFIX}")
+    target = files.check(fspath(beside if out is None else out), force=force)
+    return _reduced(found, goal, Reducing(extensions, tries), target)
+
+
+def missed(result: Result) -> bool:
+    """Tell whether a run never came to the condition."""
+    return not result.outcome.met
+
+
+ENOUGH: Final = {"always": missed, "": exploration.never}
+"""When it is decided; else it is when the condition is met."""
+
+
+def _one(**conditions: str) -> tuple[str, str]:
+    """Return the name of the one that is given, and itself; raise `ConfigError`."""
+    given = [name for name, text in conditions.items() if text]
+    if len(given) > 1:
+        known = " and ".join(f"{name}={conditions[name]!r}" for name in given[:2])
+        raise ConfigError(f"{known} exclude each other")
+    return (given[0], conditions[given[0]]) if given else ("", "")
+
+
+def _job(
+    asked: Asked,
+    machine: SessionOptions,
+    plugins: Iterable[str | PathLike[str]],
+) -> Job:
+    paths = tuple(fspath(each) for each in plugins)
+    extensions = discover(files=paths).extensions
+    return asking.job(asked, machine, extensions, ExtensionsOf(paths))
+
+
+def _exploration(job: Job, done: Outcomes, schedules: int, verb: str) -> Exploration:
+    goal = Goal(job.extensions(), job.until, job.lint)
+    view = views.explored(job, goal, done, Terms(schedules), broken_off=False)
+    sought = verb != "always"
+    found = next((o for o in view.outcomes if o.came_to.met is sought), None)
+    return Exploration(
+        view.guest, view.cpus, view.profile, job.seed, schedules, done.runs,
+        goal.text, verb, view.outcomes, found if verb else None, job,
+    )  # fmt: skip
+
+
+def _reduced(found: Named, goal: Goal, how: Reducing, target: Target) -> ShrunkView:
+    done = reduction.reduce(
+        found, goal, how.extensions, tries=how.tries, margin=how.margin
+    )
+    files.write(target, [done.file])
+    return views.shrunk(done, found, goal, target.path, otherwise="tries")
