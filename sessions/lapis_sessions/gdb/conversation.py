@@ -67,6 +67,12 @@ class Conversation:
     owed: list[str] = field(default_factory=list)
     """Sentences for the client, until it can be told."""
 
+    def leave(self) -> None:
+        """End: the machine stays as it is, without the client's breakpoints."""
+        self.run = None
+        self.has_ended = True
+        self.marks.clear()
+
     def say(self, text: str) -> None:
         """Keep a sentence for who serves, and for the client."""
         self.note(text)

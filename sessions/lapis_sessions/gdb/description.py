@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.gdb import registers
+from lapis_sessions.gdb import apic_registers, processor_registers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapis_sessions.gdb.registers import Register
+    from lapis_sessions.gdb.register import Register
 
 ARCHITECTURES: Final = ("i386:x86-64", "i386", "i8086")
 """By their names in gdb."""
@@ -37,12 +37,12 @@ BITS: Final[dict[str, tuple[int, Fields]]] = {
         ("DM", 8, 8, ""), ("ZM", 9, 9, ""), ("OM", 10, 10, ""), ("UM", 11, 11, ""),
         ("PM", 12, 12, ""), ("FZ", 15, 15, ""),
     )),
-    "lapis_cr0": (4, (
+    "lapis_cr0": (8, (
         ("PE", 0, 0, ""), ("MP", 1, 1, ""), ("EM", 2, 2, ""), ("TS", 3, 3, ""),
         ("ET", 4, 4, ""), ("NE", 5, 5, ""), ("WP", 16, 16, ""), ("AM", 18, 18, ""),
         ("NW", 29, 29, ""), ("CD", 30, 30, ""), ("PG", 31, 31, ""),
     )),
-    "lapis_cr4": (4, (
+    "lapis_cr4": (8, (
         ("VME", 0, 0, ""), ("PVI", 1, 1, ""), ("TSD", 2, 2, ""), ("DE", 3, 3, ""),
         ("PSE", 4, 4, ""), ("PAE", 5, 5, ""), ("MCE", 6, 6, ""), ("PGE", 7, 7, ""),
         ("PCE", 8, 8, ""), ("OSFXSR", 9, 9, ""), ("OSXMMEXCPT", 10, 10, ""),
@@ -50,7 +50,7 @@ BITS: Final[dict[str, tuple[int, Fields]]] = {
         ("FSGSBASE", 16, 16, ""), ("PCIDE", 17, 17, ""), ("OSXSAVE", 18, 18, ""),
         ("SMEP", 20, 20, ""), ("SMAP", 21, 21, ""), ("PKE", 22, 22, ""),
     )),
-    "lapis_efer": (4, (
+    "lapis_efer": (8, (
         ("SCE", 0, 0, ""), ("LME", 8, 8, ""), ("LMA", 10, 10, ""), ("NXE", 11, 11, ""),
         ("SVME", 12, 12, ""),
     )),
@@ -118,11 +118,11 @@ def of(architecture: str) -> Description:
     """Return the description of one of `ARCHITECTURES`."""
     wide = architecture == ARCHITECTURES[0]
     features = {
-        "org.gnu.gdb.i386.core": registers.core(wide=wide),
-        "org.gnu.gdb.i386.sse": registers.sse(wide=wide),
-        **({"org.gnu.gdb.i386.segments": registers.segment_bases()} if wide else {}),
-        "org.lapis.system": registers.system(wide=wide),
-        "org.lapis.apic": registers.apic(),
+        "org.gnu.gdb.i386.core": processor_registers.core(wide=wide),
+        "org.gnu.gdb.i386.sse": processor_registers.sse(wide=wide),
+        "org.gnu.gdb.i386.segments": processor_registers.bases(wide=wide),
+        "org.lapis.system": processor_registers.system(wide=wide),
+        "org.lapis.apic": apic_registers.apic(),
     }
     every = tuple(each for found in features.values() for each in found)
     names = [each.name for each in every]
@@ -140,11 +140,25 @@ def _xml(architecture: str, features: dict[str, tuple[Register, ...]]) -> bytes:
         '<target version="1.0">', f"<architecture>{architecture}</architecture>",
     ]  # fmt: skip
     for name, rows in features.items():
+        if not rows:
+            continue
         out.append(f'<feature name="{name}">')
-        out += _types({row.kind for row in rows})
+        out += _types({part.kind for row in rows for part in (*row.parts, row)})
+        out += [line for row in rows if row.parts for line in _record(row)]
         out += map(_row, rows)
         out.append("</feature>")
     return "\n".join([*out, "</target>", ""]).encode()
+
+
+def _record(register: Register) -> list[str]:
+    """Return the types of a record: its parts, and a vector of one."""
+    kind = register.kind
+    return [
+        f'<struct id="{kind}_parts">',
+        *(f'<field name="{p.name}" type="{p.kind}"/>' for p in register.parts),
+        "</struct>",
+        f'<vector id="{kind}" type="{kind}_parts" count="1"/>',
+    ]
 
 
 def _row(register: Register) -> str:

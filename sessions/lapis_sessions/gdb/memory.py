@@ -22,7 +22,10 @@ MOST: Final = 0x8000
 def span(text: str) -> tuple[int, int]:
     """Read `ADDRESS,LENGTH`; raise `PacketError`."""
     first, _, length = text.partition(",")
-    return number(first, "an address"), number(length, "a length")
+    at, size = number(first, "an address"), number(length, "a length")
+    if at < 0 or size < 0:
+        raise PacketError(NO_MEMORY, "addresses and lengths are not negative")
+    return at, size
 
 
 def read(talk: Conversation, at: int, size: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.gdb.conversation import FAULT, TRAP
 from lapis_sessions.gdb.marks import KINDS, WATCHES
-from lapis_sessions.gdb.registers import Owner
+from lapis_sessions.gdb.register import Owner
 from lapis_sessions.text.visible import printed
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def reply(
     owner = Owner(talk.session.machine, talk.session.machine.vcpu(number))
     it = talk.description
     sent = "".join(
-        f"{index:02x}:{it.registers[index].bytes(owner).hex()};"
+        f"{index:02x}:{it.registers[index].fetch(owner).hex()};"
         for index in (it.fp, it.sp, it.pc)
     )
     head = f"T{signal:02x}thread:{number + 1:x};core:{number:x};"

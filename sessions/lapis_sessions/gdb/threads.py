@@ -25,7 +25,7 @@ def extra(session: Session, number: int) -> str:
     machine = session.machine
     regs = machine.vcpu(number).regs
     why = machine.why_not_runnable(number)
-    head = f"vCPU {number}, {regs.mode} mode, {regs.code_bits}-bit"
+    head = f"vCPU {number}, {regs.mode} mode"
     if why is None:
         return f"{head}, can run"
     waiting = [each for each in machine.pending() if each.vcpu == number]

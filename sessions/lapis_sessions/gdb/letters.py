@@ -1,0 +1,281 @@
+"""What is done at each packet: a table by its first letter, or by its verb.
+
+Source: GDB manual "Packets".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.errors import LapisError
+from lapis_sessions.gdb import (
+    marks,
+    memory,
+    monitor,
+    queries,
+    resuming,
+    reversing,
+    stopped,
+)
+from lapis_sessions.gdb.conversation import vcpu_of
+from lapis_sessions.gdb.marks import Mark
+from lapis_sessions.gdb.packets import escaped, unescaped
+from lapis_sessions.gdb.refusal import (
+    BAD_PACKET,
+    NO_THREAD,
+    PacketError,
+    number,
+)
+from lapis_sessions.gdb.register import Owner
+from lapis_sessions.text.visible import printed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_sessions.gdb.conversation import Conversation
+    from lapis_sessions.gdb.register import Register
+
+    Answer = bytes | list[bytes] | None
+    """The body of the packet that answers, or of several; None where there is none, or
+    not yet."""
+    Handler = Callable[[Conversation, str], Answer]
+
+NO_HOST_IO: Final = b"F-1,58"
+"""ENOSYS."""
+
+
+def answer(talk: Conversation, body: bytes) -> Answer:
+    """Answer a packet; raise `PacketError` or `LapisError`."""
+    if body[:1] == b"X":
+        return _write_binary(talk, body[1:])
+    text = body.decode("latin-1")
+    if text.startswith("qRcmd,"):
+        return monitor.perform(talk, text[6:])
+    if text[:1] in {"q", "Q"}:
+        name = min((text.partition(mark)[0] for mark in ":,;"), key=len)
+        query = queries.QUERIES.get(name)
+        return b"" if query is None else query(talk, text[len(name) + 1 :])
+    if text.startswith("v"):
+        return _verb(talk, text)
+    handler = LETTERS.get(text[:1])
+    return b"" if handler is None else handler(talk, text[1:])
+
+
+def _verb(talk: Conversation, text: str) -> Answer:
+    name, _, rest = text.partition(";")
+    if name.startswith("vFile:"):
+        talk.note("host I/O was asked for, and is off")
+        return NO_HOST_IO
+    verb = VERBS.get(name)
+    return b"" if verb is None else verb(talk, rest)
+
+
+def _go_on(talk: Conversation, text: str) -> Answer:
+    return resuming.begin(talk, *resuming.actions(talk, text))
+
+
+def _why(talk: Conversation, _text: str) -> Answer:
+    return talk.last_stop or stopped.reply(talk, talk.general)
+
+
+# Registers.
+
+
+def _owner(talk: Conversation) -> Owner:
+    machine = talk.session.machine
+    return Owner(machine, machine.vcpu(talk.general))
+
+
+def _registers(talk: Conversation, _text: str) -> Answer:
+    owner = _owner(talk)
+    found = [each.fetch(owner) for each in talk.description.registers]
+    return b"".join(found).hex().encode()
+
+
+def _write_registers(talk: Conversation, text: str) -> Answer:
+    owner, data, at = _owner(talk), _from_hex(text), 0
+    for each in talk.description.registers:
+        piece, at = data[at : at + each.size], at + each.size
+        if len(piece) == each.size and piece != each.fetch(owner):
+            _store(owner, each, piece)
+    return b"OK"
+
+
+def _numbered(talk: Conversation, text: str) -> Register:
+    index = number(text, "a register")
+    if not 0 <= index < len(talk.description.registers):
+        raise PacketError(BAD_PACKET, f"there is no register {index}")
+    return talk.description.registers[index]
+
+
+def _register(talk: Conversation, text: str) -> Answer:
+    return _numbered(talk, text).fetch(_owner(talk)).hex().encode()
+
+
+def _write_register(talk: Conversation, text: str) -> Answer:
+    name, _, value = text.partition("=")
+    _store(_owner(talk), _numbered(talk, name), _from_hex(value))
+    return b"OK"
+
+
+def _store(owner: Owner, register: Register, data: bytes) -> None:
+    """Write a register as the user's act; raise `PacketError` in words."""
+    try:
+        register.store(owner, data)
+    except PacketError:
+        raise
+    except LapisError as error:
+        raise PacketError(BAD_PACKET, printed(str(error)), in_words=True) from None
+
+
+# Memory.
+
+
+def _memory(talk: Conversation, text: str) -> Answer:
+    return memory.read(talk, *memory.span(text)).hex().encode()
+
+
+def _binary_memory(talk: Conversation, text: str) -> Answer:
+    return b"b" + escaped(memory.read(talk, *memory.span(text)))
+
+
+def _write_memory(talk: Conversation, text: str) -> Answer:
+    where, _, hexed = text.partition(":")
+    return _write(talk, where, _from_hex(hexed))
+
+
+def _write_binary(talk: Conversation, body: bytes) -> Answer:
+    where, _, data = body.partition(b":")
+    return _write(talk, where.decode("latin-1"), unescaped(data))
+
+
+def _write(talk: Conversation, where: str, data: bytes) -> Answer:
+    at, size = memory.span(where)
+    if size != len(data):
+        raise PacketError(BAD_PACKET, f"{len(data)} bytes where {size} are said")
+    memory.write(talk, at, data)
+    return b"OK"
+
+
+# Threads.
+
+
+def _select(talk: Conversation, text: str) -> Answer:
+    whom = vcpu_of(talk, text[1:])
+    if text[:1] == "g":
+        talk.general = talk.general if whom is None else whom
+        talk.session.select(talk.general)
+    elif text[:1] == "c":
+        talk.resumed = None if text[1:] == "0" else whom
+    else:
+        raise PacketError(BAD_PACKET, f"H{text[:1]} is no operation")
+    return b"OK"
+
+
+def _alive(talk: Conversation, text: str) -> Answer:
+    if vcpu_of(talk, text) is None:
+        raise PacketError(NO_THREAD, "T is about one thread")
+    return b"OK"
+
+
+# Going on, and back.
+
+
+def _resume(*, steps: bool, has_signal: bool) -> Handler:
+    """Return what does `c`, `s`, `C` or `S`, from an address if there is one."""
+
+    def perform(talk: Conversation, text: str) -> Answer:
+        at = text.partition(";")[2] if has_signal else text
+        whom = talk.general if talk.resumed is None else talk.resumed
+        every = range(len(talk.session.machine.vcpus))
+        if at:
+            talk.general = whom
+            pc = talk.description.registers[talk.description.pc]
+            place = number(at, "an address") & ((1 << pc.bits) - 1)
+            _store(_owner(talk), pc, place.to_bytes(pc.size, "little"))
+        if steps:
+            return resuming.begin(talk, [whom], [n for n in every if n != whom])
+        return resuming.begin(
+            talk, [], list(every) if talk.resumed is None else [talk.resumed]
+        )
+
+    return perform
+
+
+def _back(talk: Conversation, text: str) -> Answer:
+    if text not in {"s", "c"}:
+        return b""
+    reversing.begin(talk, is_step=text == "s")
+    return None
+
+
+# Breakpoints and watchpoints.
+
+
+def _set(talk: Conversation, text: str) -> Answer:
+    mark = _mark(text)
+    if mark is None:
+        return b""
+    talk.marks.add(mark, talk.general, physical=talk.is_physical)
+    return b"OK"
+
+
+def _clear(talk: Conversation, text: str) -> Answer:
+    mark = _mark(text)
+    if mark is None:
+        return b""
+    talk.marks.remove(mark)
+    return b"OK"
+
+
+def _mark(text: str) -> Mark | None:
+    """Read `type,address,kind`; None for a type that there is not."""
+    words = text.partition(";")[0].split(",")
+    if len(words) != 3:
+        raise PacketError(BAD_PACKET, "Z takes a type, an address and a kind")
+    kind = number(words[0], "a type")
+    if kind not in {*marks.KINDS, *marks.WATCHES}:
+        return None
+    at, size = memory.span(f"{words[1]},{words[2]}")
+    return Mark(kind, at, size if kind in marks.WATCHES else 0)
+
+
+# The end.
+
+
+def _leave(talk: Conversation, _text: str) -> Answer:
+    talk.leave()
+    return b"OK"
+
+
+def _kill(talk: Conversation, _text: str) -> Answer:
+    talk.leave()
+    return None
+
+
+def _restart(talk: Conversation, _text: str) -> Answer:
+    talk.note("a restart was asked for: `monitor` has what resets a machine")
+    return None
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise PacketError(BAD_PACKET, "the data is not in hex") from None
+
+
+LETTERS: Final[dict[str, Handler]] = {
+    "?": _why, "g": _registers, "G": _write_registers, "p": _register,
+    "P": _write_register, "m": _memory, "M": _write_memory, "x": _binary_memory,
+    "H": _select, "T": _alive, "b": _back, "Z": _set, "z": _clear, "D": _leave,
+    "k": _kill, "R": _restart,
+    "c": _resume(steps=False, has_signal=False),
+    "C": _resume(steps=False, has_signal=True),
+    "s": _resume(steps=True, has_signal=False),
+    "S": _resume(steps=True, has_signal=True),
+}  # fmt: skip
+VERBS: Final[dict[str, Handler]] = {
+    "vCont?": lambda _talk, _text: b"vCont;c;C;s;S;t", "vCont": _go_on,
+    "vKill": _leave, "vCtrlC": lambda _talk, _text: b"OK",
+}  # fmt: skip
