@@ -17,6 +17,9 @@ _ENGINES: Final = {
 }
 
 
+_ATT: Final = {bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()}
+for _engine in _ATT.values():
+    _engine.syntax = capstone.CS_OPT_SYNTAX_ATT
 _DETAILED: Final = {
     bits: capstone.Cs(capstone.CS_ARCH_X86, m) for bits, m in _MODES.items()
 }
@@ -33,18 +36,20 @@ class Line(NamedTuple):
     operands: str
 
 
-def disassemble(code: bytes, linear: int, bits: int, count: int) -> list[Line]:
+def disassemble(
+    code: bytes, linear: int, bits: int, count: int, *, is_att: bool = False
+) -> list[Line]:
     """Return up to `count` instructions of `code`, which lies at `linear`.
+
+    They are in Intel's syntax, or in AT&T's.
 
     A byte that begins no instruction is shown as `db`; the list is shorter where
     `code` ends.
     """
     lines: list[Line] = []
-    at = 0
+    at, engine = 0, (_ATT if is_att else _ENGINES)[bits]
     while len(lines) < count and at < len(code):
-        found = list(
-            _ENGINES[bits].disasm_lite(code[at:], linear + at, count - len(lines))
-        )
+        found = list(engine.disasm_lite(code[at:], linear + at, count - len(lines)))
         for address, size, mnemonic, operands in found:
             raw = code[address - linear : address - linear + size]
             lines.append(Line(address, raw, mnemonic, operands))

@@ -491,7 +491,13 @@ class Machine(Debugger):
         count: int = 8,
         *,
         physical: bool = False,
+        is_att: bool = False,
     ) -> list[Line]:
-        """Disassemble for vCPU `number` in its present mode, from RIP by default."""
-        vcpu = self.vcpu(number)
-        return guest_memory.code(self.vm.memory, vcpu, at, count, physical=physical)
+        """Disassemble for vCPU `number` in its present mode, from RIP by default.
+
+        It is in Intel's syntax, or in AT&T's.
+        """
+        vcpu, memory = self.vcpu(number), self.vm.memory
+        return guest_memory.code(
+            memory, vcpu, at, count, physical=physical, is_att=is_att
+        )

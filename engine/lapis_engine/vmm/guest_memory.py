@@ -145,6 +145,7 @@ def code(
     count: int,
     *,
     physical: bool = False,
+    is_att: bool = False,
 ) -> list[Line]:
     """Disassemble up to `count` instructions in the present mode, from RIP if None.
 
@@ -156,7 +157,7 @@ def code(
         found = memory.peek(start, LONGEST * count)
     else:
         found = _readable(memory, vcpu, start, LONGEST * count)
-    return disassemble(found, start, regs.code_bits, count)
+    return disassemble(found, start, regs.code_bits, count, is_att=is_att)
 
 
 def _readable(memory: PhysicalMemory, vcpu: Vcpu, linear: int, size: int) -> bytes:

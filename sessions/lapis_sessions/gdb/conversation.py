@@ -56,6 +56,8 @@ class Conversation:
     has_acks: bool = True
     knows_reasons: frozenset[str] = frozenset()
     """Of swbreak and hwbreak those that the client understands."""
+    flushes: bool = False
+    """It reads registers anew after each command of `monitor`."""
     run: Resumption | None = None
     has_ended: bool = False
     last_stop: bytes = b""

@@ -43,7 +43,7 @@ def perform(talk: Conversation, hexed: str) -> list[bytes]:
     talk.owed.clear()
     if _view(talk) != before:
         talk.refused = None
-        rows.append(MOVED)
+        rows += [] if talk.flushes else [MOVED]
         stopped.reply(talk, session.selected)
     return [*shown("\n".join(row for row in rows if row)), b"OK"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.gdb import memory, memory_map, osdata, packets, threads
+from lapis_sessions.gdb import disassembly, memory, memory_map, osdata, packets, threads
 from lapis_sessions.gdb.conversation import vcpu_of
 from lapis_sessions.gdb.packets import escaped
 from lapis_sessions.gdb.refusal import BAD_PACKET, NO_THREAD, PacketError, number
@@ -122,6 +122,8 @@ QUERIES: Final[dict[str, Callable[[Conversation, str], bytes]]] = {
     "qAttached": lambda _talk, _text: b"1",
     "qOffsets": lambda _talk, _text: b"Text=0;Data=0;Bss=0",
     "qXfer": transfer,
+    "qLapis.Instruction": disassembly.instruction,
+    "QLapis.Client": disassembly.client,
     "qqemu.PhyMemMode": physical_mode,
     "Qqemu.PhyMemMode": set_physical_mode,
 }

@@ -1,0 +1,52 @@
+"""Packets of our own, for the file that Lapis has for gdb (`in_gdb`).
+
+gdb has one architecture for all threads, from the description that it was given when it
+connected, and takes real-mode code for 64-bit code. So it can ask for an instruction in
+the mode that the vCPU is in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lapis_sessions.gdb.conversation import vcpu_of
+from lapis_sessions.gdb.refusal import (
+    BAD_PACKET,
+    NO_MEMORY,
+    NO_THREAD,
+    PacketError,
+    number,
+)
+
+if TYPE_CHECKING:
+    from lapis_sessions.gdb.conversation import Conversation
+
+IN_GDB: Final = Path(__file__).with_name("in_gdb.py")
+"""The file: gdb's user has it with `source`."""
+
+
+def instruction(talk: Conversation, text: str) -> bytes:
+    """Answer `THREAD,ADDRESS,att|intel` by `BITS,LENGTH,TEXT`, the text in hex."""
+    words = text.split(",")
+    if len(words) != 3 or words[2] not in {"att", "intel"}:
+        raise PacketError(BAD_PACKET, "an instruction: a thread, an address, a syntax")
+    whom, at = vcpu_of(talk, words[0]), number(words[1], "an address")
+    if whom is None:
+        raise PacketError(NO_THREAD, "an instruction is of one thread")
+    machine, is_att = talk.session.machine, words[2] == "att"
+    lines = machine.disassemble(whom, at, 1, is_att=is_att)
+    if not lines:
+        raise PacketError(NO_MEMORY, f"there is no memory at {at:#x}")
+    line, bits = lines[0], machine.vcpu(whom).regs.code_bits
+    shown = f"{line.mnemonic}\t{line.operands}".strip()
+    return f"{bits:x},{len(line.code):x},{shown.encode().hex()}".encode()
+
+
+def client(talk: Conversation, text: str) -> bytes:
+    """Take the thread that gdb's user has selected; it reads registers anew itself."""
+    whom = vcpu_of(talk, text)
+    talk.flushes = True
+    if whom is not None:
+        talk.session.select(whom)
+    return b"OK"
