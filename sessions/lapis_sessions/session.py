@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.requests import PendingRequest
     from lapis_engine.replay.capture import Position
     from lapis_sessions.extensions import Extensions
+    from lapis_sessions.front import Front
     from lapis_sessions.origin import Origin
     from lapis_sessions.recorder import Recorder
     from lapis_sessions.registry import Call
@@ -142,6 +143,9 @@ class Session:
         self.pace: Pace = whole
         self.watch: Watch | None = None
         """Asked on a way to another point; else `pace` is."""
+        self.front: Front | None = None
+        """Who is told at once what a command that waits has to say, and asked whether
+        it is to wait on. Without one there is no such command."""
         self.recorded_by: int | None = None
         """Number of the engine's behaviours that its past was recorded with; None is
         this engine's."""
@@ -179,8 +183,9 @@ class Session:
                 else it fails, and nothing is done.
         """
         before = self.pace, self.watch
+        could_leave = self.timeline.may_leave
         self.pace, self.watch = pace or self.pace, watch or self.watch
-        self.timeline.may_leave = may_leave
+        self.timeline.may_leave = may_leave and could_leave
         self.past.begin()
         try:
             call = self._understood(line, vcpu)
@@ -199,7 +204,7 @@ class Session:
             )  # fmt: skip
         finally:
             self.pace, self.watch = before
-            self.timeline.may_leave = True
+            self.timeline.may_leave = could_leave
             self.notices += self.extensions.news()
         return Outcome(
             line, ok=True, result=plain(result), error="", text=printed(text)

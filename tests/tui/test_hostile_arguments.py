@@ -17,10 +17,10 @@ from rigs.session_files import recorded
 
 from lapis_tui.cli.main import lapis, main
 
-NOT_RUN = {"bench guests", "bench peers", "bench tui", "explore"}
-"""The first boots guests (`tests/sessions/test_real_guests.py` has its arguments), the
-next two have no arguments but a flag; the last starts processes, and is no slice of a
-suite: it has what a machine is made of from `exec`."""
+NOT_RUN = {"bench gdb", "bench guests", "bench peers", "bench tui", "explore"}
+"""The second boots guests (`tests/sessions/test_real_guests.py` has its arguments), the
+other three of them have no arguments but a flag; the last starts processes, and is no
+slice of a suite: it has what a machine is made of from `exec`."""
 USUAL = {
     "file": "a.lapis", "first": "a.lapis", "second": "a.lapis", "guest": "ipi-ping",
     "name": "lost-sipi", "piece": "start:end", "text": "note", "out": "out",
@@ -75,6 +75,10 @@ async def nobody(made: socket.socket, *_more: object) -> None:
     made.close()
 
 
+def no_gdb(*_arguments: object, **_more: object) -> None:
+    """Serve nobody: `lapis gdb` would wait for ever."""
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_argument_raises_and_each_is_refused_in_a_sentence(
     name: str,
@@ -86,6 +90,7 @@ def test_no_argument_raises_and_each_is_refused_in_a_sentence(
     monkeypatch.setenv("VISUAL", "true")  # an editor that leaves all as it is
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setattr("lapis_tui.browser.server.serve", nobody)
+    monkeypatch.setattr("lapis_sessions.gdb.server.Server.serve", no_gdb)
     recorded(tmp_path / "a.lapis", ["run 10"], "ipi-ping", memory="1M")
     for line in lines(name, COMMANDS[name]):
         assert main(line) in STATUSES, line

@@ -6,7 +6,7 @@ import sys
 
 from rigs.screens import Driver, drive, spin
 
-from lapis_tui.slices import (
+from lapis_sessions.slices import (
     FIRST_SLICE,
     LARGEST_SLICE,
     SLICE_SECONDS,

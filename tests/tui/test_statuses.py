@@ -42,6 +42,7 @@ CASES: Final = (
     ("explore", 1, [*RACE[:-4], "any", *RACE[-3:], "--never-lint", "sipi-ignored"]),
     ("explore", 2, [*RACE, *SHORT, "--until", "1", "--never", "1"]),
     ("explore", 3, [*RACE, "--budget", "0.000001", "--never", "retired > 1"]),
+    ("gdb", 1, ["gdb", "ap-bringup", "--port", "0", "-c", "bogus"]),
     ("plugins", 0, ["plugins"]),
     ("plugins", 1, ["plugins", "--plugin", "broken.py"]),
     ("replay", 0, ["replay", "whole.lapis", "-c", "step"]),
@@ -69,8 +70,10 @@ CASES: Final = (
     ("shrink", 2, [*LINE, "retired < 0"]),
 )
 ELSEWHERE: Final = {
-    ("bench", "1"), ("bench guests", "1"), ("bench tui", "1"),  # these take minutes
+    ("bench", "1"), ("bench gdb", "1"),
+    ("bench guests", "1"), ("bench tui", "1"),  # these take minutes
     ("console", "1"),  # tests/tui/test_console.py, which has a pipe
+    ("gdb", "0"),  # tests/tui/test_gdb.py
     ("import qemu", "0"), ("import qemu", "1"),  # tests/tui/test_cli_import.py
     ("replay", "0 to 4"),
 }  # fmt: skip

@@ -61,6 +61,7 @@ OF: Final[Mapping[str, tuple[Row, ...]]] = MappingProxyType(
     {
         "apic import": DONE,
         "bench": (("1", "A target was missed."),),
+        "bench gdb": (("1", "A target was missed."),),
         "bench guests": (("1", "A guest was not there, or not at its end."),),
         "bench tui": (("1", "A target was missed."),),
         "config check": (("1", "Something is wrong; each problem has its line."),),
@@ -94,6 +95,10 @@ OF: Final[Mapping[str, tuple[Row, ...]]] = MappingProxyType(
                     "runs than were asked for: --budget ended it."
                 ),
             ),
+        ),
+        "gdb": (
+            ("0", "It was served, and is over."),
+            ("1", "A command (-c) failed, and nobody was served."),
         ),
         "import qemu": DONE,
         "plugins": (("1", "A plug-in failed."),),

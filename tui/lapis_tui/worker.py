@@ -1,6 +1,6 @@
 """The one thread that owns the session: commands in by queue, messages out.
 
-A run is done in slices (`lapis_tui.slices`), between which the thread looks for a
+A run is done in slices (`lapis_sessions.slices`), between which the thread looks for a
 break and shows how far the guest has come. How a run is sliced changes nothing in what
 the guest does (`lapis_engine.machine.machine`).
 """
@@ -20,12 +20,12 @@ from lapis_engine.errors import LapisError
 from lapis_engine.machine.log import KEPT
 from lapis_engine.vmm.outside import MOST_AT_ONCE
 from lapis_sessions.session import ENDLESS, sentence
+from lapis_sessions.slices import FIRST_SLICE, fitting
 from lapis_sessions.views import snapshot
 from lapis_sessions.views.wanted import Wanted
 from lapis_tui import failure
 from lapis_tui.messages import Busy, Done, Failed, Noticed, Seen
 from lapis_tui.panes.terminal import PORT
-from lapis_tui.slices import FIRST_SLICE, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,6 +84,7 @@ class Worker:
     def __init__(self, session: Session, post: Callable[[Message], object]) -> None:
         """Serve `session`; tell what happens by `post`, which any thread may call."""
         self._session, self._post = session, post
+        session.front = self
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         """Commands that were begun last, oldest first."""
         self._orders: SimpleQueue[tuple[int, Order] | None] = SimpleQueue()
@@ -223,6 +224,18 @@ class Worker:
             )
         )  # fmt: skip
         self._notice()
+
+    def tell(self, sentence: str) -> None:
+        """Say what a command that is at work has to say (`lapis_sessions.front`)."""
+        self._post(Noticed(sentence))
+
+    def waits(self) -> bool:
+        """Tell whether a command is to wait on for who is outside; show the machine."""
+        if self._session.timeline.at_end:
+            self._type()
+        if monotonic() - self._shown >= self._frame and self._drawn.is_set():
+            self._show(running=True)
+        return self._current > self._broken
 
     def _watch(self, way: Way) -> bool:
         """Show how a way to another point gets on (`lapis_sessions.session.Watch`)."""

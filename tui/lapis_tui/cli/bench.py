@@ -41,6 +41,18 @@ def bench_peers(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     return headless.OK
 
 
+@bench.command("gdb", epilog=statuses.epilog("bench gdb"))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench_gdb(as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Step in gdb, on Lapis and on QEMU by turns, and print how long that takes.
+
+    What is not installed is told as such, and a step that does not return is given up.
+    """
+    from lapis_tui.bench.gdb import main as measure  # noqa: PLC0415 - rarely wanted
+
+    return headless.OK if measure(as_json=as_json) else headless.FAILED
+
+
 @bench.command("guests", epilog=statuses.epilog("bench guests"))
 @click.argument("names", nargs=-1)
 @click.option(

@@ -22,6 +22,22 @@ UNDECIDED = 3
 """Another, of a search that was cut short: what must not come about did not so far."""
 
 
+class Teller:
+    """Tells at once, and waits until an end is asked for (`lapis_sessions.front`)."""
+
+    def __init__(self, ending: Ending) -> None:
+        """Wait until `ending` is asked for."""
+        self._ending = ending
+
+    def tell(self, sentence: str) -> None:
+        """Say it on standard error."""
+        output.tell(sentence)
+
+    def waits(self) -> bool:
+        """Tell whether to wait on."""
+        return not self._ending.asked
+
+
 def perform(
     session: Session, lines: Iterable[str], ending: Ending, *, as_json: bool
 ) -> int:
@@ -30,6 +46,7 @@ def perform(
     They end early when `ending` is asked for.
     """
     status = OK
+    session.front = Teller(ending)
     _notices(session)
     for line in lines:
         if ending.asked:

@@ -51,6 +51,9 @@ KNOWN = (
         "Run a guest many times, each under another interleaving of its vCPUs.",
     ),
     Known(
+        "gdb", "gdb", "gdb", "Serve a guest, or a recording, to gdb on this machine.",
+    ),
+    Known(
         "guests", "finding", "guests",
         "List the guests that come with Lapis, and those that were opened last.",
     ),

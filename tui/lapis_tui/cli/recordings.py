@@ -33,7 +33,8 @@ STATUS = {
 what is no recording, or cannot be replayed here."""
 
 
-def _open(recording: Recording, profile: str = "") -> Session:
+def opened(recording: Recording, profile: str = "") -> Session:
+    """Open a recording at its beginning, with what there is to be warned of."""
     session = replaying.session_of(recording, plugged.extensions(), profile)
     for warning in views_recording.warnings(recording):
         session.notices.append(f"{recording.name!r}: {warning}")
@@ -60,7 +61,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument per option
     recording = reader.read(path)
     if compare:
         return cli_compare.profiles(recording, profile, compare, as_json=as_json)
-    session = _open(recording, profile)
+    session = opened(recording, profile)
     configured.tell(session)
     cli_options.limit(session, memory_limit)
     taught = lesson.of_file(path, plugged.extensions().scenarios)
@@ -133,6 +134,6 @@ def verify_file(
 ) -> int:
     """Do what `lapis session verify` is told."""
     recording = reader.read(file)
-    session = _open(recording)
+    session = opened(recording)
     cli_options.limit(session, memory_limit)
     return _verify(session, recording, as_json=as_json)

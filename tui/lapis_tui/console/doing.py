@@ -6,9 +6,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.errors import LeftError
+from lapis_sessions.slices import FIRST_SLICE, fitting
 from lapis_tui.console.follower import Follower
 from lapis_tui.console.printing import Printing
-from lapis_tui.slices import FIRST_SLICE, fitting
 
 if TYPE_CHECKING:
     from lapis_sessions.session import Outcome, Session
@@ -34,6 +34,7 @@ class Doing:
         self._since = self._told = 0.0
         self._ran = 0
         self._asked = 0
+        session.front = self
 
     @property
     def follows(self) -> bool:
@@ -62,6 +63,16 @@ class Doing:
             self._follower.skip()
             self._printing.skip()
         return outcome
+
+    def tell(self, sentence: str) -> None:
+        """Say what a command that is at work has to say (`lapis_sessions.front`)."""
+        self._face.tell(sentence)
+
+    def waits(self) -> bool:
+        """Tell whether a command is to wait on for who is outside."""
+        self._printing.show(is_all=False)
+        self._follower.show()
+        return not self._interrupts.broken
 
     def _pace(self, left: int) -> int:
         """Say how much to run before asking again (`lapis_sessions.session.Pace`)."""

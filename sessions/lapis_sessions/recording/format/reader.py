@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from lapis_sessions.recording.format.budget import Budget
     from lapis_sessions.recording.format.schema import Header
 
-__all__ = ["Outline", "RecordedBranch", "Recording", "State", "outline", "read"]
+__all__ = [
+    "Outline", "RecordedBranch", "Recording", "State", "is_recording", "outline",
+    "read",
+]  # fmt: skip
 F = TypeVar("F", bound=Outline)
 
 
@@ -48,6 +51,15 @@ def outline(path: str, limits: Budget = budget.DEFAULT) -> Outline:
     """Look through a recording as `read` does, and keep only how much there is."""
     with unwatched(), _opened(path, limits) as file:
         return _read(file, path, Outline, limits)
+
+
+def is_recording(path: str) -> bool:
+    """Tell whether a file begins as a recording does, whole or not."""
+    try:
+        with regular.opened(path, "recording") as file:
+            return file.read(len(chunks.MAGIC)) == chunks.MAGIC
+    except (FileError, OSError):
+        return False
 
 
 @contextmanager
