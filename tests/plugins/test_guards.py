@@ -367,7 +367,7 @@ def test_an_exporter_that_raises_leaves_no_file(
     assert not out_file.exists()
     _, out, _ = ran(capsys, "session", "export", tape, "--plugin", file)
     assert [row.split()[0] for row in out.splitlines()] == [
-        "perfetto", "asciicast", "script", "pytest", "vcd", "html", "foo",
+        "perfetto", "asciicast", "script", "pytest", "vcd", "html", "sarif", "foo",
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from lapis_tui.cli.main import main
 Captured = pytest.CaptureFixture[str]
 ACTS = ("-c", "run 5000000", "-c", "answer 0x1234", "-c", "nmi 1", "-c", "run 5000000")
 FORK = ("-c", "goto 15000", "-c", "nmi 0", "-c", "run 100")
-FORMS = ("perfetto", "asciicast", "script", "pytest", "vcd", "html")
+FORMS = ("perfetto", "asciicast", "script", "pytest", "vcd", "html", "sarif")
 
 
 @pytest.fixture

@@ -123,7 +123,8 @@ def test_a_file_whose_name_is_not_utf_8_is_as_good_as_any(
         ["session", "pack", recording, "-o", f"{odd}-packed.lapis"],
         ["session", "annotate", recording, "note", "--at", "end"],
         *(["session", "export", recording, form, "-o", f"{odd}.{form}"]
-          for form in ("perfetto", "asciicast", "script", "pytest", "vcd", "html")),
+          for form in ("perfetto", "asciicast", "script", "pytest", "vcd", "html",
+                       "sarif")),
         ["apic", "import", f"{odd}.apic"],
         ["session", "diff", recording, recording],
     ):  # fmt: skip

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.symbols.cfi import CallFrames, FrameRow
-from lapis_sessions.symbols.lines import Lines
+from lapis_sessions.symbols.lines import Lines, SourceLine
 from lapis_sessions.symbols.table import Symbol, Table
 
 if TYPE_CHECKING:
@@ -90,13 +90,18 @@ class Places(Mapping[int, str]):
         # Of two that begin at one place the first table's.
         return max((f for f in found if f is not None), key=itemgetter(1), default=None)
 
-    def line(self, at: int) -> str:
-        """Return `file:line` of an instruction, or nothing."""
+    def source(self, at: int) -> SourceLine | None:
+        """Return where an instruction comes from, or None."""
         for lines in self._lines:
-            found = lines.find(at)
+            found = lines.source(at)
             if found is not None:
                 return found
-        return ""
+        return None
+
+    def line(self, at: int) -> str:
+        """Return the same as `file:line`, or nothing."""
+        found = self.source(at)
+        return "" if found is None else f"{found.file}:{found.line}"
 
 
 class Symbols(Mapping[str, int]):

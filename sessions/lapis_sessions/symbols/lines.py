@@ -21,6 +21,13 @@ class Run(NamedTuple):
     """Its rows: from the one and before the other."""
 
 
+class SourceLine(NamedTuple):
+    """A line of a source file."""
+
+    file: str
+    line: int
+
+
 class Lines:
     """Which line of which file an instruction comes from."""
 
@@ -45,10 +52,17 @@ class Lines:
 
     def find(self, at: int) -> str | None:
         """Return `file:line` of an address."""
+        found = self.source(at)
+        return None if found is None else f"{found.file}:{found.line}"
+
+    def source(self, at: int) -> SourceLine | None:
+        """Return the line that an address comes from."""
         i = bisect_right(self._starts, at) - 1
         if i < 0 or at >= self.runs[i].end:
             return None
         _, _, first, last = self.runs[i]
         row = bisect_right(self.addresses, at, first, last) - 1
         line = self.line_of[row]
-        return None if line == UNKNOWN else f"{self.files[self.file_of[row]]}:{line}"
+        if line == UNKNOWN:
+            return None
+        return SourceLine(self.files[self.file_of[row]], line)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lapis_engine.errors import ConfigError
+from lapis_sessions import files
 from lapis_tui import ending, recent, scripts, statuses
 from lapis_tui.cli import completing, configured, headless, plugged, screen
 from lapis_tui.cli import options as cli_options
@@ -98,12 +99,20 @@ def tui(theme: str | None, is_ascii: bool | None, **options: Any) -> int:  # noq
     help="Then run, with COM1 on standard input and output; Ctrl-] ends that.",
 )
 @click.option(
+    "--sarif",
+    default="",
+    metavar="OUT",
+    shell_complete=completing.files,
+    help="In the end write what the lints found to OUT, for code scanning in CI.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per command."
 )
 def execute(
     commands: Sequence[str],
     script: str,
     console: str,
+    sarif: str,
     as_json: bool,  # noqa: FBT001 - click passes it by name
     **options: Any,
 ) -> int:
@@ -121,6 +130,8 @@ def execute(
             f"there is no guest: name one ({DEFAULT_GUEST}), a file, or --firmware FILE"
         )
     extensions = plugged.extensions()
+    target = files.check(sarif, force=options["force"]) if sarif else None
+    artifact = options["record"] or options["guest"]
     with ending.listening() as end:
         session = opened(options, extensions)
         with ending.closing(session, end):
@@ -129,6 +140,10 @@ def execute(
                 from lapis_tui.cli import stdio  # noqa: PLC0415 - rarely wanted
 
                 status = max(status, stdio.perform(session, end))
+            if target is not None:
+                from lapis_sessions.recording.export.sarif import document  # noqa: PLC0415 - the same
+
+                files.write(target, [document.log(session, artifact)])
             return status
 
 

@@ -19,6 +19,7 @@ from lapis_sessions.recording.export import (
     vcd,
 )
 from lapis_sessions.recording.export.report import report
+from lapis_sessions.recording.export.sarif import document
 from lapis_sessions.recording.play.player import Player
 from lapis_sessions.recording.play.rebuild import rebuild
 from lapis_sessions.text import utf8
@@ -73,6 +74,12 @@ def _page(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]
     return report.report(named, Player(named, extensions))
 
 
+def _findings(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
+    player = Player(named, extensions)
+    player.to_act(len(player.entries))
+    yield document.log(player.session, named.recording.name)
+
+
 def _script(named: Named, extensions: Extensions, _beside: str) -> Iterator[bytes]:
     player = Player(named, extensions)
     player.to_act(len(player.entries))
@@ -102,5 +109,6 @@ EXPORTERS = (
     Exporter("pytest", "a test that passes while the replay does the same", _pytest),
     Exporter("vcd", "waves of vCPUs, vectors, pins and lines for GTKWave", _waves),
     Exporter("html", "a report to read in a browser, one file without scripts", _page),
+    Exporter("sarif", "what the lints found, for code scanning in CI", _findings),
 )
 """Ours."""
