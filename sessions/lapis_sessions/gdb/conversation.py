@@ -56,6 +56,8 @@ class Conversation:
     has_acks: bool = True
     knows_reasons: frozenset[str] = frozenset()
     """Of swbreak and hwbreak those that the client understands."""
+    told_apart: tuple[int, int] | None = None
+    """The thread and the selected vCPU that `monitor` has told apart last."""
     flushes: bool = False
     """It reads registers anew after each command of `monitor`."""
     run: Resumption | None = None

@@ -164,7 +164,6 @@ def _select(talk: Conversation, text: str) -> Answer:
     whom = vcpu_of(talk, text[1:])
     if text[:1] == "g":
         talk.general = talk.general if whom is None else whom
-        talk.session.select(talk.general)
     elif text[:1] == "c":
         talk.resumed = None if text[1:] == "0" else whom
     else:

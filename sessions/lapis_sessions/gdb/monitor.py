@@ -1,5 +1,9 @@
 """`monitor`: any command of the session, its text as console output.
 
+It is about the vCPU that stopped last, or the one that `monitor vcpu` has selected: gdb
+does not tell which thread its user has selected, and what it asks for tells nothing, as
+it asks for each in turn to list them. The file that Lapis has for gdb does tell it.
+
 A command that fails says why in words. One that moves the machine leaves gdb with
 registers that it has kept from before: the protocol has no way to tell it, so the text
 says how to have them read anew, and the file that Lapis has for gdb does it by itself.
@@ -39,13 +43,25 @@ def perform(talk: Conversation, hexed: str) -> list[bytes]:
     text = outcome.text
     told = session.notices[mark:]
     session.notices[mark:] = []
-    rows = [text if outcome.ok else f"error: {text}", *told, *talk.owed]
+    rows = [_whom(talk), text if outcome.ok else f"error: {text}", *told, *talk.owed]
     talk.owed.clear()
     if _view(talk) != before:
         talk.refused = None
         rows += [] if talk.flushes else [MOVED]
         stopped.reply(talk, session.selected)
     return [*shown("\n".join(row for row in rows if row)), b"OK"]
+
+
+def _whom(talk: Conversation) -> str:
+    """Say whom the command was about where gdb's user may think of another."""
+    apart = talk.general, talk.session.selected
+    if talk.flushes or apart[0] == apart[1] or apart == talk.told_apart:
+        return ""
+    talk.told_apart = apart
+    return (
+        f"(this is about vCPU {apart[1]}, thread {apart[1] + 1}; `monitor vcpu N` "
+        "selects another)"
+    )
 
 
 def _view(talk: Conversation) -> object:

@@ -165,5 +165,7 @@ def begin(talk: Conversation, *, is_step: bool) -> None:
     """Go back from the next slice on."""
     talk.marks.settle()
     talk.refused = None
-    number = talk.general if talk.resumed is None else talk.resumed
+    number = talk.general if is_step else talk.session.selected
+    if talk.resumed is not None:
+        number = talk.resumed
     talk.run = Backward(talk, number, is_step)

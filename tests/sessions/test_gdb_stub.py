@@ -1,0 +1,451 @@
+"""A conversation in the remote protocol, packet by packet, with the guest ap-bringup.
+
+Oracles: the GDB manual ("Packets", "Stop Reply Packets", "General Query Packets"), the
+listing of the guest (`ap-bringup.asm`), and the session's own commands.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from rigs.gdb_rig import Client, packet, parsed, thread_of, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_sessions.session import Session
+
+    Opened = Callable[..., Session]
+
+TRAMPOLINE = 0x8000
+AP_PROTECTED = 0x1008B
+"""ap_protected_mode, where the trampoline jumps to."""
+APS_COUNTED = 0x12034
+COUNT = 0x101F5
+"""lock inc dword [aps_counted], in the handler of the IPI."""
+DEVICE = "0xd0000000"
+
+
+@pytest.fixture
+def client(opened: Opened) -> Client:
+    return Client(opened(cpus=4))
+
+
+def document(client: Client, name: str, annex: str = "") -> ET.Element:
+    """Fetch a document in small pieces."""
+    text, at = "", 0
+    while True:
+        piece = client.ask(f"qXfer:{name}:read:{annex}:{at:x},123")
+        text += piece[1:]
+        at += len(piece) - 1
+        if piece[0] == "l":
+            return ET.fromstring(text)
+        assert piece[0] == "m"
+
+
+def rows(client: Client, table: str) -> list[dict[str, str]]:
+    found = document(client, "osdata", table)
+    return [{c.attrib["name"]: c.text or "" for c in item} for item in found]
+
+
+# What is said of the machine.
+
+
+def test_what_is_supported(client: Client) -> None:
+    features = client.ask("qSupported:swbreak+;xmlRegisters=i386").split(";")
+    assert {
+        "QStartNoAckMode+", "vContSupported+", "ReverseStep+", "ReverseContinue+",
+        "swbreak+", "hwbreak+", "qXfer:features:read+", "qXfer:memory-map:read+",
+        "qXfer:threads:read+", "qXfer:osdata:read+",
+    } <= set(features)  # fmt: skip
+    size = next(f for f in features if f.startswith("PacketSize="))
+    assert int(size[11:], 16) >= 0x4000
+
+
+def test_a_gdb_of_another_architecture_is_told(client: Client) -> None:
+    client.ask("qSupported:xmlRegisters=arm,mips")
+    assert any("arm, mips" in text for text in client.stub.said)
+    text, _ = client.told("vCont;s:1")
+    assert "arm, mips" in text
+
+
+def test_threads_have_their_run_states_and_reasons(client: Client) -> None:
+    assert client.ask("qfThreadInfo") == "m1,2,3,4"
+    before = document(client, "threads")
+    assert [t.attrib["name"] for t in before] == ["running"] + ["never-started"] * 3
+    assert "waits for INIT and SIPI" in (before[1].text or "")
+    client.ask("Z0,10133,1")  # send_sipi
+    assert thread_of(client.ask("vCont;c")) == 1
+    after = document(client, "threads")
+    assert [t.attrib["name"] for t in after] == ["running"] + ["wait-for-SIPI"] * 3
+    assert "waits for SIPI" in (after[2].text or "")
+    extra = bytes.fromhex(client.ask("qThreadExtraInfo,3")).decode()
+    assert extra.startswith("wait-for-SIPI; vCPU 2, real mode: it waits for SIPI")
+
+
+@pytest.mark.parametrize("architecture", ["auto", "i386", "i8086"])
+def test_the_description_has_as_many_bytes_as_g(
+    opened: Opened, architecture: str
+) -> None:
+    client = Client(opened(), architecture=architecture)
+    target = document(client, "features", "target.xml")
+    names = {"auto": "i386:x86-64", "i386": "i386", "i8086": "i8086"}
+    assert target.findtext("architecture") == names[architecture]
+    registers = list(target.iter("reg"))
+    bits = sum(int(reg.attrib["bitsize"]) for reg in registers)
+    assert len(client.ask("g")) == 2 * bits // 8
+    pc = "rip" if architecture == "auto" else "eip"
+    first = [reg.attrib["name"] for reg in registers]
+    assert first.index(pc) == (16 if pc == "rip" else 8)
+    apic = next(
+        f for f in target.iter("feature") if f.attrib["name"] == "org.lapis.apic"
+    )
+    record = next(
+        s for s in apic.iter("struct") if s.attrib["id"] == "lapis_apic_parts"
+    )
+    parts = {field.attrib["name"] for field in record}
+    assert {
+        "irr", "isr", "tmr", "tpr", "ppr", "icr", "svr", "ldr", "dfr", "esr", "id",
+        "lvt_timer", "lvt_lint0", "lvt_lint1", "timer_initial", "timer_current",
+    } <= parts  # fmt: skip
+
+
+def test_registers_are_the_machines(client: Client, done: Callable[..., Any]) -> None:
+    client.ask("Z0,8000,1")
+    client.ask("vCont;c")
+    assert client.ask("Hg1") == "OK"
+    regs = done(client.session, "regs 0")
+    for name in ("rax", "rsp", "rbp", "r13", "cs", "cr0", "cr3", "efer"):
+        assert client.register(name) == regs[name], name
+    assert client.register("rip") == client.register("ip") == 0x1013D
+    assert client.register("apic_tpr") == 0
+    client.ask("Hg2")  # real mode: the pc is linear
+    assert (client.register("rip"), client.register("ip")) == (TRAMPOLINE, 0)
+    assert client.register("cs_base") == TRAMPOLINE
+
+
+def test_a_write_of_the_pc_is_linear_and_an_act(client: Client) -> None:
+    client.ask("vCont;s:1")
+    assert client.ask("P10=0600010000000000") == "OK"
+    assert (client.register("rip"), client.register("ip")) == (0x10006, 6)
+    assert client.ask("P10=0000000000000000").startswith(
+        "E.rip 0xffff0000: it is beyond"
+    )
+    assert client.ask("bs").startswith("T05")
+    assert client.register("rip") == 0x10000
+
+
+def test_memory_is_peeked_and_no_device_is_touched(client: Client) -> None:
+    session, seq = client.session, client.session.machine.log.next_seq
+    assert client.ask("m10000,2") == "fafc"  # cli, cld
+    assert client.ask("x10000,2") == "b\xfa\xfc"
+    for device in ("fee00020", "d0000000", "fec00000"):
+        assert client.ask(f"m{device},4") == "E14"
+    assert client.ask("m3fffffe,4") == "0000"  # RAM ends at 64 MiB
+    assert session.machine.log.next_seq == seq
+
+
+def test_memory_is_written_as_an_act_that_going_back_undoes(client: Client) -> None:
+    client.ask("vCont;s:1")
+    assert client.ask("M20000,2:1234") == "OK"
+    assert client.ask("X20002,2:}]\x01") == "OK"
+    assert client.ask("m20000,4") == "12347d01"
+    assert client.ask("M" + "fee00020,4:00000000") == "E14"
+    client.ask("bs")
+    assert client.ask("m20000,4") == "00000000"
+
+
+def test_physical_addresses_are_those_of_qemus_packet(client: Client) -> None:
+    client.ask("Z0,1013d,1")
+    client.ask("vCont;c")
+    assert client.ask("m100000000,1") == "E14"
+    assert client.ask("Qqemu.PhyMemMode:1") == "OK"
+    assert client.ask("qqemu.PhyMemMode") == "1"
+    assert client.ask("m70000,1") == "23"  # pml4: PTE_TABLE
+
+
+def test_the_memory_map_leaves_devices_out_and_kernels_in(client: Client) -> None:
+    found = [
+        (int(m.attrib["start"], 16), int(m.attrib["length"], 16))
+        for m in document(client, "memory-map")
+    ]
+
+    def lists(at: int) -> bool:
+        return any(start <= at < start + length for start, length in found)
+
+    assert lists(0x10000)
+    assert lists(0xFFFF_FFFF_8100_0000)
+    assert not lists(0xFEE0_0020)
+    assert not lists(0xFEC0_0000)
+
+
+def test_osdata_lists_vcpus_and_requests(client: Client) -> None:
+    assert {row["Type"] for row in rows(client, "")} == {"vcpus", "requests"}
+    assert rows(client, "requests") == []
+    client.ask("vCont;c")
+    requests = rows(client, "requests")
+    assert [(r["vCPU"], r["access"], r["bytes"]) for r in requests] == [
+        ("0", "read", "4")
+    ]
+    vcpus = rows(client, "vcpus")
+    assert [row["state"] for row in vcpus] == ["running", "halted", "halted", "halted"]
+    assert "pending request" in vcpus[0]["reason"]
+
+
+# Going on.
+
+
+def test_a_step_of_a_waiting_ap_answers_at_once_and_runs_nobody(client: Client) -> None:
+    for body in ("vCont;s:2;c", "vCont;s:2"):
+        shown, stop = client.told(body)
+        assert client.slices == 0
+        assert "vCPU 1 cannot be stepped" in shown
+        assert "waits for INIT and SIPI" in shown
+        assert thread_of(stop) == 2
+    assert sum(vcpu.retired for vcpu in client.session.machine.vcpus) == 0
+
+
+def test_a_refusal_that_is_asked_for_again_ends_a_range_step(client: Client) -> None:
+    assert client.ask("vCont;s:2;c").startswith("T05")
+    assert client.ask("vCont;s:2;c").startswith("T00")
+    client.ask("vCont;s:1")
+    assert client.ask("vCont;s:2;c").startswith("T05")
+
+
+def test_a_step_alone_freezes_the_others(client: Client) -> None:
+    client.ask("Z0,8000,1")
+    client.ask("vCont;c")
+    vcpus = client.session.machine.vcpus
+    before = [vcpu.retired for vcpu in vcpus]
+    assert thread_of(client.ask("vCont;s:2")) == 2
+    assert [vcpu.retired for vcpu in vcpus] == [before[0], before[1] + 1, *before[2:]]
+
+
+def test_steps_among_others_make_the_history_that_a_run_makes(opened: Opened) -> None:
+    stepping, running = Client(opened(cpus=2)), opened(cpus=2)
+    stepping.session.set_quantum(5)
+    running.set_quantum(5)
+    stepping.ask("Z0,8000,1")
+    stepping.ask("vCont;c")
+    for _ in range(40):
+        assert thread_of(stepping.ask("vCont;s:2;c")) == 2
+    machine = stepping.session.machine
+    total = sum(vcpu.retired for vcpu in machine.vcpus)
+    running.run(total)
+    theirs = [(vcpu.retired, vcpu.regs.rip) for vcpu in running.machine.vcpus]
+    assert [(vcpu.retired, vcpu.regs.rip) for vcpu in machine.vcpus] == theirs
+    assert machine.vcpus[1].retired == 40
+
+
+def test_the_one_who_stops_is_reported(client: Client) -> None:
+    client.ask("qSupported:swbreak+;hwbreak+")
+    client.ask("Z0,8000,1")
+    stop = client.ask("vCont;c")
+    assert thread_of(stop) == 2
+    assert "swbreak:;" in stop
+    client.ask("z0,8000,1")
+    client.ask("Z1,1008b,1")
+    assert "hwbreak:;" in client.ask("vCont;c")
+
+
+def test_a_step_leaves_a_breakpoint_that_was_set_where_it_stands(
+    client: Client,
+) -> None:
+    client.ask("Z0,10000,1")
+    assert "10:0100010000000000" in client.ask("vCont;s:1")
+
+
+def test_some_go_on_and_the_others_are_frozen(client: Client) -> None:
+    client.ask("Z0,8000,1")
+    client.ask("vCont;c")
+    client.ask("z0,8000,1")
+    client.ask("Z0,101cd,1")  # ap_main
+    vcpus = client.session.machine.vcpus
+    before = [vcpu.retired for vcpu in vcpus]
+    client.ask("vCont;c:2;c:3")
+    after = [vcpu.retired for vcpu in vcpus]
+    assert after[0] == before[0]
+    assert after[3] == before[3]
+    assert after[1] > before[1]
+    assert vcpus[1].regs.rip == 0x101CD
+
+
+def test_0x03_stops_a_run_with_sigint(opened: Opened) -> None:
+    client = Client(opened("ap-bringup", cpus=1))
+    assert client.stub.receive(packet(b"vCont;c")) == b""
+    client.stub.go(100)
+    assert client.carries_on()
+    assert client.stub.receive(packet(b"g")) == b""  # it runs: nobody answers
+    stop = parsed(client.stub.receive(b"\x03"))[-1]
+    assert stop.startswith("T02thread:1;")
+    assert not client.carries_on()
+    assert client.stub.receive(b"\x03") == b""
+
+
+def test_a_pending_request_is_said_and_answered_by_monitor(client: Client) -> None:
+    shown, stop = client.told("vCont;c")
+    assert DEVICE in shown
+    assert "monitor answer" in shown
+    assert (stop[:3], thread_of(stop)) == ("T05", 1)
+    assert "0x2a" in client.monitor("answer 0x2a")
+    shown, stop = client.told("vCont;c")
+    assert "halted" in shown
+    assert "device says 0x2a" in client.session.machine.consoles["com1"].decode()
+
+
+def test_old_packets_go_on_too(client: Client) -> None:
+    client.ask("Hc1")
+    assert "10:0100010000000000" in client.ask("s")
+    assert "10:0200010000000000" in client.ask("S05")
+    assert "10:0400010000000000" in client.ask("s10002")
+    client.ask("Hc0")
+    client.ask("Z0,8000,1")
+    assert thread_of(client.ask("c")) == 2
+
+
+# Watchpoints.
+
+
+@pytest.mark.parametrize(
+    ("body", "word"), [("Z2", "watch"), ("Z3", "rwatch"), ("Z4", "awatch")]
+)
+def test_watchpoints_say_what_was_touched(client: Client, body: str, word: str) -> None:
+    assert client.ask(f"{body},{APS_COUNTED:x},4") == "OK"
+    stop = client.ask("vCont;c")
+    assert f";{word}:{APS_COUNTED:x};" in stop
+
+
+def test_nothing_to_watch_is_refused(client: Client) -> None:
+    assert client.ask("Z2,fee00020,4") == "E14"
+    assert client.ask("Z2,10000,0") == "E14"
+
+
+def test_numbers_of_breakpoints_do_not_run_away(client: Client) -> None:
+    for _ in range(5):
+        client.ask("Z0,8000,1")
+        client.ask("vCont;s:1")
+        client.ask("z0,8000,1")
+    client.ask("Z0,8000,1")
+    client.ask("vCont;s:1")
+    assert [point.number for point in client.session.machine.points.items] == [1]
+    assert client.ask("D") == "OK"
+    assert client.session.machine.points.items == []
+    assert client.stub.has_ended
+
+
+# Going back.
+
+
+def test_back_a_step_is_of_that_vcpu_whoever_ran_last(client: Client) -> None:
+    client.ask("Z0,8000,1")
+    client.ask("vCont;c")
+    client.ask("vCont;s:2")
+    client.ask("vCont;s:2")
+    before = client.session.machine.vcpus[0].retired
+    client.ask("vCont;s:1")
+    client.ask("Hc2")
+    stop = client.ask("bs")
+    assert thread_of(stop) == 2
+    assert "10:0180000000000000" in stop
+    assert client.session.machine.vcpus[0].retired == before
+    # The breakpoint under it does not stop the next one.
+    assert "10:0080000000000000" in client.ask("bs")
+    shown, stop = client.told("bs")
+    assert "replaylog:begin;" in stop
+    assert "vCPU 1" in shown
+
+
+def test_back_to_a_watchpoint_is_before_the_access(client: Client) -> None:
+    client.ask("vCont;c")
+    client.ask(f"Z2,{APS_COUNTED:x},4")
+    for count, thread in ((2, 4), (1, 3), (0, 2)):
+        stop = client.ask("bc")
+        assert f";watch:{APS_COUNTED:x};" in stop
+        assert thread_of(stop) == thread
+        assert client.ask(f"m{APS_COUNTED:x},4") == f"{count:02x}000000"
+        client.ask(f"Hg{thread:x}")
+        assert client.register("rip") == COUNT
+    assert "replaylog:begin;" in client.ask("bc")
+    assert sum(vcpu.retired for vcpu in client.session.machine.vcpus) == 0
+
+
+def test_back_to_a_breakpoint_and_forward_along_what_was_done(client: Client) -> None:
+    client.ask("qSupported:swbreak+")
+    client.ask("vCont;c")
+    end = client.session.timeline.spot
+    client.ask(f"Z0,{AP_PROTECTED:x},1")
+    for thread in (4, 3, 2):
+        stop = client.ask("bc")
+        assert "swbreak:;" in stop
+        assert thread_of(stop) == thread
+    assert thread_of(client.ask("vCont;s:2")) == 2
+    assert thread_of(client.ask("vCont;c")) == 3
+    assert thread_of(client.ask("vCont;c")) == 4
+    shown, stop = client.told("vCont;c")
+    assert "replaylog:end;" in stop
+    assert "end of main" in shown
+    assert client.session.timeline.spot == end
+    assert len(client.session.timeline.branches) == 1
+
+
+def test_a_way_back_can_be_broken_off(opened: Opened) -> None:
+    session = opened()
+    from lapis_sessions.gdb.stub import Stub  # noqa: PLC0415
+
+    stub = Stub(session, is_asked_to_stop=lambda: True)
+    stub.receive(packet(b"QStartNoAckMode"))
+    stub.receive(packet(b"vCont;c"))
+    while stub.is_running:
+        stub.go(1000)
+    spot = session.timeline.spot
+    stub.receive(packet(b"bc"))
+    *shown, stop = parsed(stub.go(1))
+    assert stop.startswith("T02")
+    assert "broken off" in "".join(map(words, shown))
+    assert session.timeline.spot == spot
+
+
+# Monitor.
+
+
+def test_monitor_has_every_command_and_fails_in_words(client: Client) -> None:
+    assert "reverse-continue" in client.monitor("help")
+    assert "did you mean" in client.monitor("stepp")
+    assert "is neither in the IRR" in client.monitor("irq why 0x31 1")
+    assert re.search(r"16-bit|cli", client.monitor("x/2i $pc"))
+
+
+def test_monitor_is_about_who_stopped_and_says_so_once(client: Client) -> None:
+    client.ask("Z0,8000,1")
+    client.ask("vCont;c")
+    client.ask("Hg4")  # `info threads` asks for each
+    assert client.monitor("vcpu").startswith("(this is about vCPU 1, thread 2;")
+    assert client.monitor("vcpu").startswith("vCPU 1 selected")
+    assert "vCPU 2 selected" in client.monitor("vcpu 2")
+
+
+def test_monitor_says_that_it_moved_the_machine(client: Client) -> None:
+    assert "flush register-cache" not in client.monitor("regs")
+    assert "flush register-cache" in client.monitor("step 2")
+    assert "10:0200010000000000" in client.ask("?")
+    assert client.ask("QLapis.Client:2") == "OK"
+    assert "flush register-cache" not in client.monitor("vcpu 0")
+    assert client.session.selected == 0
+
+
+def test_instructions_are_those_of_the_vcpus_mode(client: Client) -> None:
+    def asked(thread: int, at: int, syntax: str) -> tuple[str, str, str]:
+        answer = client.ask(f"qLapis.Instruction:{thread:x},{at:x},{syntax}")
+        bits, size, text = answer.split(",")
+        return bits, size, bytes.fromhex(text).decode()
+
+    assert asked(1, 0x10002, "intel") == ("10", "2", "mov\tax, cs")
+    assert asked(1, 0x10002, "att") == ("10", "2", "movw\t%cs, %ax")
+    assert client.ask("qLapis.Instruction:1,d0000000,att") == "E14"
+    assert client.ask("qLapis.Instruction:1,10000,masm") == "E01"
+    client.ask("Z0,1013d,1")
+    client.ask("vCont;c")
+    assert asked(1, 0x1013D, "intel")[0] == "40"
