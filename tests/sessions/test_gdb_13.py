@@ -94,7 +94,7 @@ def test_boot_of_an_ap_with_gdb_alone(opened: Opened, tmp_path: Path) -> None:
     assert "Cannot access memory at address 0xfee00020" in seen["memory"]
     assert re.search(r"0x10000:\s+0xfa\s+0xfc", seen["memory"])
     assert "did you mean step" in seen["wrong"]
-    assert "E.cr0 0x80000000" in seen["wrong"]
+    assert "E.CR0 0x80000000: PG, paging, needs PE" in seen["wrong"]
     assert "[ ET NW CD ]" in seen["wrong"]
 
 

@@ -182,12 +182,12 @@ def system(*, wide: bool) -> tuple[Register, ...]:
     bits = 64 if wide else 32
     return (
         Register("k_gs_base", 64, _msr(KERNEL_GS_BASE), write=by_msr(KERNEL_GS_BASE)),
-        Register("cr0", 64, _attribute("cr0"), "lapis_cr0", write=by_name("cr0")),
+        Register("cr0", 32, _attribute("cr0"), "lapis_cr0", write=by_name("cr0")),
         Register("cr2", bits, _attribute("cr2"), write=by_name("cr2")),
         Register("cr3", bits, _attribute("cr3"), write=by_name("cr3")),
-        Register("cr4", 64, _attribute("cr4"), "lapis_cr4", write=by_name("cr4")),
+        Register("cr4", 32, _attribute("cr4"), "lapis_cr4", write=by_name("cr4")),
         Register("cr8", bits, lambda owner: owner.vcpu.apic.tpr >> 4),
-        Register("efer", 64, _attribute("efer"), "lapis_efer", write=by_msr(EFER)),
+        Register("efer", 32, _attribute("efer"), "lapis_efer", write=by_msr(EFER)),
         Register("ip", 64, _attribute("rip"), write=by_name("rip")),
         Register("cs_base", 64, _base("cs")),
         Register("code_bits", 32, _attribute("code_bits")),
