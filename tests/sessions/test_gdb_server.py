@@ -181,6 +181,20 @@ def test_packets_that_come_byte_by_byte_are_as_good_as_any(served: Served) -> No
     usable(served)
 
 
+def test_a_first_packet_that_was_said_again_is_answered_once(served: Served) -> None:
+    client = served.client()
+    said = framed(b"qSupported:vContSupported+")
+    client.send(b"+" + said + said + b"-" + said)
+    assert b"vContSupported+" in client.packet()
+    assert client.ask(b"vMustReplyEmpty") == b""
+    client.detach()
+    client = served.client()
+    client.send(b"+" + framed(b"qC") + framed(b"?"))  # these are two
+    assert client.packet().startswith(b"QC")
+    assert client.packet().startswith(b"T05")
+    client.detach()
+
+
 class Babbler:
     """What is to be said never ends, and nothing that is heard matters."""
 

@@ -187,7 +187,7 @@ class Server:
             if data and not is_known:
                 if data[0] not in FIRST_BYTES:
                     return "stranger"
-                is_known = True
+                is_known, data = True, _once(data)
                 self._front.tell("gdb: a client has come")
             if data:
                 client.put(stub.receive(data))
@@ -344,6 +344,16 @@ SAID: Final[dict[End, str]] = {
     "broken off": "broken off; the client was let go",
 }
 """What is told of each end."""
+
+
+def _once(data: bytes) -> bytes:
+    """Return the first that is heard, without what was said again for nobody answered.
+
+    gdb says its first packet every two seconds; an answer to each were one too many.
+    """
+    first, *others = [each.rstrip(b"+-") for each in data.split(b"$")[1:]] or [b""]
+    is_again = others and all(each == first for each in others)
+    return b"$" + first if is_again else data
 
 
 def _accepted(listening: socket.socket) -> socket.socket | None:
