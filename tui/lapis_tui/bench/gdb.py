@@ -60,34 +60,34 @@ class Latency:
     """How much longer the median step takes on the peer; at least so much longer where
     it did not return."""
     ratio_p95: float | None
-    target: str
+    goal: str
     met: bool | None
     """None where one of the two could not be measured."""
 
 
 class Taken:
-    """What one server's steps took, by kind."""
+    """What one target's steps took, by kind."""
 
-    def __init__(self, server: Target) -> None:
+    def __init__(self, target: Target) -> None:
         """Begin with nothing."""
-        self.server = server
+        self.target = target
         self.seconds: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
         self.lost: dict[Kind, Lost] = {}
         self.problem: str | None = None
 
-    def measure(self) -> None:
-        """Do a round, without what did not work in one before."""
-        if self.problem is not None:
+    def measure(self, kind: Kind) -> None:
+        """Do a round, unless one before did not work."""
+        if self.problem is not None or kind in self.lost:
             return
-        kinds = [kind for kind in KINDS if kind not in self.lost]
         try:
-            for kind, found in measured(self.server, kinds).items():
-                if isinstance(found, Lost):
-                    self.lost[kind] = found
-                else:
-                    self.seconds[kind] += found
+            found = measured(self.target, kind)
         except TargetError as error:
             self.problem = str(error)
+            return
+        if isinstance(found, Lost):
+            self.lost[kind] = found
+        else:
+            self.seconds[kind] += found
 
     def why_not(self, kind: Kind) -> str | None:
         """Return why there is nothing of a kind, or None."""
@@ -117,7 +117,7 @@ def latency(kind: Kind, ours: Taken, theirs: Taken) -> Latency:
         met = p95 <= MOST_MS and ratio >= LEAST_RATIO
     return Latency(
         kind.name, "ms", len(ours.seconds[kind]), p50, p95, ours.why_not(kind),
-        theirs.server.name, len(theirs.seconds[kind]),
+        theirs.target.name, len(theirs.seconds[kind]),
         peer_p50, peer_p95, theirs.why_not(kind), ratio, ratio_p95,
         f"p95 <= {MOST_MS:g} ms, {LEAST_RATIO:g} times faster", met,
     )  # fmt: skip
@@ -130,11 +130,10 @@ def line(row: Latency) -> str:
     theirs = _told(row.peer_p50, row.peer_p95, None)
     if row.peer_problem is not None:
         theirs = row.peer_problem
-    ratio = "" if row.ratio is None else f"; {row.ratio:.1f} times"
-    return (
-        f"{row.name:34} {ours} ({row.steps:,} steps); {row.peer}: {theirs}"
-        f"{ratio}; {row.target}{verdict}"
-    )
+    ratio = ""
+    if row.ratio is not None and row.ratio_p95 is not None:
+        ratio = f"; {row.ratio:,.1f} times, {row.ratio_p95:,.1f} at p95"
+    return f"{row.name:40} {ours}; {row.peer}: {theirs}{ratio}; {row.goal}{verdict}"
 
 
 def _told(p50: float | None, p95: float | None, problem: str | None) -> str:
@@ -143,16 +142,17 @@ def _told(p50: float | None, p95: float | None, problem: str | None) -> str:
     return f"p50 {p50:.2f} ms, p95 {p95:.2f} ms"
 
 
-def compare(servers: Sequence[Target]) -> list[Latency]:
-    """Measure by turns; the first of the servers is Lapis."""
-    ours, theirs = [Taken(server) for server in servers]
+def compare(targets: Sequence[Target]) -> list[Latency]:
+    """Measure by turns; the first of the targets is Lapis."""
+    ours, theirs = [Taken(target) for target in targets]
     for taken in (ours, theirs):
-        program = next((p for p in (GDB, taken.server.program) if _is_missing(p)), None)
+        program = next((p for p in (GDB, taken.target.program) if _is_missing(p)), None)
         if program is not None:
             taken.problem = f"{program} is not installed"
     for _ in range(TIMES):
-        ours.measure()
-        theirs.measure()
+        for kind in KINDS:
+            ours.measure(kind)
+            theirs.measure(kind)
     return [latency(kind, ours, theirs) for kind in KINDS]
 
 

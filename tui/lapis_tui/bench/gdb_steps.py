@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 GDB: Final = "gdb"
-LIMIT = 15.0
+LIMIT = 10.0
 """Seconds after which a step that has not returned is given up."""
 LOOK: Final = 0.25
 """Seconds between two looks at how far gdb is."""
@@ -54,12 +54,13 @@ while True:
             raise
         time.sleep(0.05)
 tell("here")
-for thread, count in KINDS:
-    gdb.execute(f"thread {thread}", to_string=True)
-    for _ in range(count):
-        begun = time.perf_counter()
-        gdb.execute("stepi", to_string=True)
-        tell(time.perf_counter() - begun)
+for line in BEFORE:
+    gdb.execute(line, to_string=True)
+gdb.execute(f"thread {THREAD}", to_string=True)
+for _ in range(COUNT):
+    begun = time.perf_counter()
+    gdb.execute("stepi", to_string=True)
+    tell(time.perf_counter() - begun)
 gdb.execute("kill" if IS_KILLED else "detach", to_string=True)
 """
 """What gdb does, behind a line for each name that it needs."""
@@ -69,19 +70,38 @@ class TargetError(LapisError):
     """A server that does not start, or that gdb does not come to."""
 
 
+STARTING: Final = bytes.fromhex(
+    "c7042500600000 ebfe0000"  # mov dword [0x6000], 0xfeeb: jmp $
+    "be0003e0fe"  # mov esi, 0xfee00300: ICR
+    "c70600450c00"  # mov dword [rsi], 0xc4500: INIT to all others
+    "c70606460c00 c70606460c00"  # mov dword [rsi], 0xc4606: SIPI to 0x6000, twice
+)
+"""How the BSP has the AP run, before the loop."""
+LOOP: Final = replace(rom.REGISTERS, setup=STARTING)
+ROUNDS: Final = rom.MOST_ROUNDS
+AT_LOOP: Final = rom.HOME + 0x140 + len(LOOP.start(ROUNDS))
+"""Where the loop begins, in RAM."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Steps of one thread of gdb's."""
+    """Steps of one thread of gdb's, after some commands."""
 
     name: str
     thread: int
     count: int
+    loop: rom.Loop = rom.REGISTERS
+    before: tuple[str, ...] = ()
 
 
 KINDS: Final = (
     Kind("stepi of the BSP from reset on", 1, 200),
+    Kind(
+        "stepi of the BSP beside an AP that runs", 1, 200, LOOP,
+        (f"thbreak *{AT_LOOP:#x}", "continue"),
+    ),
     Kind("stepi of an AP that waits for SIPI", 2, 50),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,33 +148,36 @@ def qemu() -> Target:
     )  # fmt: skip
 
 
-def measured(server: Target, kinds: Sequence[Kind]) -> dict[Kind, list[float] | Lost]:
-    """Step on a server of its own; return the seconds of each step, by kind.
+def measured(target: Target, kind: Kind) -> list[float] | Lost:
+    """Step on a target of its own; return the seconds of each step.
 
-    A kind whose step does not return is lost, and so are those after it. Raises
-    `TargetError`.
+    Raises `TargetError`.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / ROM).write_bytes(rom.image(rom.REGISTERS, rom.MOST_ROUNDS))
-        (folder / STEPS).write_text(_script(server, kinds), "utf-8")
-        with _running(server.command, folder), _running(_GDB, folder) as gdb:
-            done = _waited(gdb, folder / TAKEN)
+        (folder / ROM).write_bytes(rom.image(kind.loop, ROUNDS))
+        (folder / STEPS).write_text(_script(target, kind), "utf-8")
+        with _running(target.command, folder), _running(_GDB, folder) as gdb:
+            is_done = _waited(gdb, folder / TAKEN)
         taken = _lines(folder / TAKEN)
-        if not taken:
-            said = (folder / SAID).read_text("utf-8", "replace").strip()
-            raise TargetError(f"gdb did not come to it: {said[-SHOWN:]}")
-    return _parted(taken[1:], kinds, is_done=done)
+        said = (folder / SAID).read_text("utf-8", "replace").strip()
+    if not taken:
+        raise TargetError(f"gdb did not come to it: {said[-SHOWN:]}")
+    if not is_done:
+        return Lost(f"did not return in {LIMIT:g} s", LIMIT)
+    if len(taken) != 1 + kind.count:
+        raise TargetError(f"gdb has ended before it was done: {said[-SHOWN:]}")
+    return [float(each) for each in taken[1:]]
 
 
 _GDB: Final = (GDB, "-nx", "-q", "-batch", "-x", STEPS)
 
 
-def _script(server: Target, kinds: Sequence[Kind]) -> str:
+def _script(target: Target, kind: Kind) -> str:
     names = {
         "TAKEN": TAKEN, "SOCKET": SOCKET, "START_LIMIT": START_LIMIT,
-        "KINDS": [(kind.thread, kind.count) for kind in kinds],
-        "IS_KILLED": int(server.is_killed),
+        "BEFORE": kind.before, "THREAD": kind.thread, "COUNT": kind.count,
+        "IS_KILLED": int(target.is_killed),
     }  # fmt: skip
     head = [f"{name} = {json.dumps(value)}" for name, value in names.items()]
     return "\n".join([*head, SCRIPT])
@@ -192,19 +215,3 @@ def _waited(gdb: subprocess.Popen[bytes], taken: Path) -> bool:
 
 def _lines(file: Path) -> list[str]:
     return file.read_text("ascii").splitlines() if file.exists() else []
-
-
-def _parted(
-    taken: list[str], kinds: Sequence[Kind], *, is_done: bool
-) -> dict[Kind, list[float] | Lost]:
-    """Part what steps took by kind."""
-    found: dict[Kind, list[float] | Lost] = {}
-    for kind in kinds:
-        its, taken = taken[: kind.count], taken[kind.count :]
-        if len(its) == kind.count:
-            found[kind] = [float(each) for each in its]
-        elif is_done:
-            found[kind] = Lost("gdb has ended before it was done", 0.0)
-        else:
-            found[kind] = Lost(f"did not return in {LIMIT:g} s", LIMIT)
-    return found
