@@ -21,14 +21,20 @@ def framed(body: bytes) -> bytes:
     return b"$%s#%02x" % (body, sum(body) & 0xFF)
 
 
+Address = str | tuple[str, int]
+"""A path, or a host and a port."""
+
+
 class Client:
     """One connection."""
 
-    def __init__(self, where: Listener) -> None:
-        first = where.sockets[0]
-        self.socket = socket.socket(first.family, socket.SOCK_STREAM)
+    def __init__(self, where: Listener | Address) -> None:
+        if isinstance(where, Listener):
+            where = where.sockets[0].getsockname()
+        family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(first.getsockname())
+        self.socket.connect(where)
         self._came = b""
 
     def send(self, data: bytes) -> None:
@@ -38,6 +44,19 @@ class Client:
         """Send a packet; return the body of the one that comes back."""
         self.send(framed(body))
         return self.packet()
+
+    def monitor(self, line: str) -> str:
+        """Do a command of the session's; return what it prints, or the error."""
+        self.send(framed(b"qRcmd," + line.encode().hex().encode()))
+        said = b""
+        while True:
+            body = self._packet()
+            if not body.startswith(b"O") or body == b"OK":
+                break
+            said += bytes.fromhex(body[1:].decode())
+        if body.startswith(b"E"):
+            return body.decode()
+        return (said if body == b"OK" else bytes.fromhex(body.decode())).decode()
 
     def packet(self) -> bytes:
         """Return the body of the next packet but those with what is printed."""

@@ -36,8 +36,8 @@ def gdb(session: Session, bound: Bound) -> GdbServedView:
     front = session.front
     if front is None:
         raise CommandError(
-            "gdb: there is nobody here who could be told where it listens, or end it; "
-            "use it in the console, on the screen or by lapis exec, and not within gdb"
+            "gdb: it is served already, or there is nobody here who could be told "
+            "where it listens, as in the console, on the screen and by lapis exec"
         )
     where = _listener(bound)
     session.front = None  # a gdb within a gdb would wait for ever
