@@ -7,9 +7,14 @@ needs a symbol file.
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+from rigs.assembling import NASM
 from rigs.gdb_rig import needs_gdb, scripted
+from rigs.machines import ROOT
 
 from lapis_sessions.gdb.disassembly import IN_GDB
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     Opened = Callable[..., Session]
 
 pytestmark = needs_gdb
+GUESTS = ROOT / "sessions" / "lapis_sessions" / "guests"
 MARK = "echo == {}\\n"
 
 
@@ -125,3 +131,44 @@ def test_each_mode_is_disassembled_with_the_file_for_gdb(
     assert "vCPU 0 selected" in seen["selected"]
     assert "flush register-cache" not in seen["moved"]
     assert re.search(r"= 0x10145\n.*= 0x1013d", seen["moved"], re.DOTALL)
+
+
+def with_lines(folder: Path) -> Path:
+    """Make an ELF file of ipi-ping, whose bytes are those of the guest."""
+    source, elf = GUESTS / "ipi-ping.asm", folder / "ipi-ping.elf"
+    before, made = folder / "before.inc", folder / "ipi-ping.o"
+    before.write_text("%macro org 1\n%endmacro\n")  # the linker places it
+    subprocess.run(
+        ["nasm", "-f", "elf64", "-g", "-F", "dwarf", "-P", before, "-o", made, source],
+        cwd=GUESTS, check=True,
+    )  # fmt: skip
+    link = ["ld", "-Ttext=0x10000", "--no-warn-rwx-segments", "-e", "0x10000"]
+    subprocess.run([*link, "-o", elf, made], check=True)
+    return elf
+
+
+@pytest.mark.skipif(NASM is None or shutil.which("ld") is None, reason="no nasm or ld")
+def test_lines_of_a_source_are_stepped_through(opened: Opened, tmp_path: Path) -> None:
+    source = (GUESTS / "ipi-ping.asm").read_text().splitlines()
+    ping = next(n for n, line in enumerate(source, 1) if line.startswith("ping:"))
+    script = {
+        "symbols": [f"file {with_lines(tmp_path)}", f"directory {GUESTS}", "frame"],
+        "line": [f"break {ping}", "continue", "p/x $pc", "info symbol $pc"],
+        "asleep": ["thread 2", "step", "thread 1"],
+        "next": ["step"],
+        "awake": ["thread 2", "step"],
+        "back": ["thread 1", "reverse-step"],
+    }
+    lines = [part for n, p in script.items() for part in (MARK.format(n), *p)]
+    session = opened("ipi-ping", cpus=2)
+    seen = parts(scripted(session, tmp_path, lines))
+    assert "start:  cli" in seen["symbols"]
+    assert "ipi-ping.asm:" in seen["line"]
+    assert "ping in section .text" in seen["line"]
+    assert "vCPU 1 cannot be stepped: it is halted and waits" in seen["asleep"]
+    assert 'Thread 2 "halted" stopped.' in seen["asleep"]  # and not for ever
+    # gdb has led thread 1 past its breakpoint before it stepped thread 2.
+    assert f"{ping + 1}\t" in seen["asleep"]
+    assert f"{ping + 3}\t        pause" in seen["next"]
+    assert "handler () at" in seen["awake"]
+    assert f"{ping + 1}\t" in seen["back"]

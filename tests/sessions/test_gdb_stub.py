@@ -408,6 +408,35 @@ def test_a_way_back_can_be_broken_off(opened: Opened) -> None:
     assert session.timeline.spot == spot
 
 
+def test_what_was_not_done_in_the_past_forks_and_is_said(client: Client) -> None:
+    client.ask("vCont;c")
+    client.ask("bc")
+    assert client.ask("M20000,1:55") == "OK"
+    shown, stop = client.told("vCont;s:1")
+    assert "this left main for" in shown
+    assert stop.startswith("T05")
+    assert len(client.session.timeline.branches) == 2
+
+
+def test_a_recording_that_is_only_looked_at_is_not_written(client: Client) -> None:
+    client.session.read_only = True
+    assert client.ask("M20000,1:55") == "E14"
+    assert client.ask("P0=01").startswith("E.read only")
+    shown, _ = client.told("vCont;s:1")
+    assert "fork" in shown
+    assert client.session.machine.vcpus[0].retired == 0
+
+
+def test_a_client_leaves_while_the_machine_runs(client: Client) -> None:
+    client.ask("Z0,8000,1")
+    client.stub.receive(packet(b"vCont;c"))
+    assert client.carries_on()
+    assert parsed(client.stub.receive(packet(b"D"))) == ["OK"]
+    assert not client.carries_on()
+    assert client.stub.has_ended
+    assert client.session.machine.breakpoints == []
+
+
 # Monitor.
 
 

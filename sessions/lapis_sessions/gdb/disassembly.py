@@ -3,6 +3,12 @@
 gdb has one architecture for all threads, from the description that it was given when it
 connected, and takes real-mode code for 64-bit code. So it can ask for an instruction in
 the mode that the vCPU is in.
+
+Tried and left, with gdb 13: `set architecture` is refused once a description names
+another one; a description that names none, with the registers of both, ends in an
+assertion of gdb's (`tdesc_use_registers`); a stop with `exec:`, at which gdb does fetch
+a description anew, announces a new program, drops all threads but one, and has all of
+them be of that architecture.
 """
 
 from __future__ import annotations

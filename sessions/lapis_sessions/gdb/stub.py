@@ -29,6 +29,10 @@ ARCHITECTURES: Final = {
 client is there, so `auto` is the widest: it has every register of every mode."""
 
 
+LEAVING: Final = frozenset({b"D", b"k"})
+"""Packets that are heard while the machine runs, too."""
+
+
 class Stub:
     """One client's conversation with a session."""
 
@@ -132,7 +136,7 @@ class Stub:
     def _answered(self, body: bytes) -> bytes:
         """Return the packets that answer one."""
         talk = self._talk
-        if talk.run is not None:
+        if talk.run is not None and body[:1] not in LEAVING:
             talk.note("a packet was passed over: the machine runs")
             return b""
         try:
