@@ -88,5 +88,6 @@ def test_what_is_not_run_has_one_of_few_reasons() -> None:
 def test_a_part_that_is_not_shown_is_found() -> None:
     assert shown.lacking("one\ntwo  three\nfour", "one two\n") is None
     assert shown.lacking("one\ntwo\nthree\nfour", "one\n...\nfour\n") is None
+    assert shown.lacking("one\ntwo\nthree", "...\ntwo\n...\n") is None
     assert shown.lacking("one\ntwo\nthree\nfour", "one\nthree\n") == "one\nthree\n"
     assert shown.lacking("one\ntwo", "two\n...\none\n") == "\none\n"

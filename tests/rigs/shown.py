@@ -154,8 +154,10 @@ def lacking(text: str, shown: str) -> str | None:
     rest = " ".join(text.split())
     for part in re.split(r"^ *\.\.\.$", shown, flags=re.MULTILINE):
         wanted = " ".join(part.split())
+        if not wanted:  # it begins or ends with such a line
+            continue
         _, found, rest = rest.partition(wanted)
-        if wanted and not found:
+        if not found:
             return part
     return None
 
