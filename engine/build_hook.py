@@ -1,4 +1,4 @@
-"""Compiles what of the engine is C, and on request its Python, when Lapis is installed.
+"""What is done when Lapis is installed: C is compiled, and on request the Python, too.
 
 Both are optional: without a compiler, or when it fails, Lapis works as well and slower,
 and says so (`lapis --version`). The C is compiled wherever that can be done; the Python
@@ -28,6 +28,11 @@ WISH = "LAPIS_COMPILE"
 """Environment variable that asks for the engine's Python to be compiled."""
 NEEDS = ("mypy>=2.4,<3", "setuptools>=77")
 """What compiles Python: mypyc, which comes with mypy, and how it calls the compiler."""
+PAGES = {
+    "docs/pages": "lapis_tui/docs/pages",
+    "docs/mkdocs.yml": "lapis_tui/docs/mkdocs.yml",
+}
+"""The documentation, which `lapis docs` shows, and where it goes in a wheel."""
 SECONDS = 3600.0
 """After which compiling Python is given up; it takes some minutes."""
 
@@ -46,6 +51,10 @@ class Compiled(BuildHookInterface[Any]):
         if self.target_name != "wheel":
             return
         root = Path(self.root)
+        if version != "editable":  # there `lapis docs` finds them in the checkout
+            build_data["force_include"] |= {
+                str(root / a): to for a, to in PAGES.items()
+            }
         target = root / CPU / "libblocks.so"
         trouble = compile_c([root / CPU / name for name in SOURCES], target)
         if trouble is None:

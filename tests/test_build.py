@@ -97,7 +97,8 @@ def test_without_a_compiler_the_wheel_is_for_all(
     without_compilers(monkeypatch)
     monkeypatch.delenv("LAPIS_COMPILE", raising=False)
     data, told, packed = install(tree)
-    assert data == {"artifacts": [], "force_include": {}, "pure_python": True}
+    pages = {str(tree / at): to for at, to in hook.PAGES.items()}
+    assert data == {"artifacts": [], "force_include": pages, "pure_python": True}
     assert (len(told.warnings), packed) == (1, [])
     assert "no C compiler" in told.warnings[0]
 

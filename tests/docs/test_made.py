@@ -54,7 +54,7 @@ def test_nothing_is_missing() -> None:
          "engine/lapis_engine", "sessions/lapis_sessions"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    rows = re.findall("^- ", text("reference/departures.md"), re.MULTILINE)
+    rows = re.findall("^[|] `", text("reference/departures.md"), re.MULTILINE)
     assert len(rows) == len(found.stdout.splitlines())
     kinds = re.findall("^### (.+)$", text("reference/events.md"), re.MULTILINE)
     source_text = (ROOT / "engine/lapis_engine/events.py").read_text("utf-8")

@@ -54,7 +54,7 @@ def engine(modules: set[str]) -> set[str]:
     [
         ["--help"], ["-h"], ["exec", "--help"], ["tui", "--help"], ["exec"],
         ["session", "--help"], ["bench", "--help"], ["bench", "--nothing"],
-        ["serve", "--help"],
+        ["serve", "--help"], ["docs", "--help"], ["docs", "--list"],
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -91,6 +91,7 @@ def test_no_argument_raises_and_each_is_refused_in_a_sentence(
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setattr("lapis_tui.browser.server.serve", nobody)
     monkeypatch.setattr("lapis_sessions.gdb.server.Server.serve", no_gdb)
+    monkeypatch.setattr("lapis_tui.docs.site.rendered", Path.mkdir)  # it takes seconds
     recorded(tmp_path / "a.lapis", ["run 10"], "ipi-ping", memory="1M")
     for line in lines(name, COMMANDS[name]):
         assert main(line) in STATUSES, line

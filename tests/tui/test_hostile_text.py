@@ -11,6 +11,7 @@ import io
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +35,6 @@ from lapis_tui.cli.main import main
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lapis_sessions.registry import Argument, Command
     from lapis_sessions.session import Session
@@ -237,6 +237,7 @@ def test_no_sub_command_prints_what_a_terminal_would_obey(
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setattr("lapis_tui.browser.server.serve", nobody)
     monkeypatch.setattr("lapis_sessions.gdb.server.Server.serve", no_gdb)
+    monkeypatch.setattr("lapis_tui.docs.site.rendered", Path.mkdir)  # it takes seconds
     for words in arguments(command, file, NAME):
         main([*path, *words])
         check(capsys, (path, words))

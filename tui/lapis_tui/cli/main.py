@@ -45,6 +45,7 @@ KNOWN = (
         "console", "console", "console",
         "Open a prompt for a guest: completion, history, and every command.",
     ),
+    Known("docs", "docs", "docs", "Show the documentation: PAGE, or the first one."),
     Known("exec", "running", "execute", "Do commands without a terminal."),
     Known(
         "explore", "exploring", "explore",

@@ -51,7 +51,7 @@ def folder() -> Path:
 
 
 def configuration() -> Path:
-    """Return the configuration of the site, which is beside the pages."""
+    """Return the configuration of the site, which is beside the folder of the pages."""
     return folder().parent / "mkdocs.yml"
 
 

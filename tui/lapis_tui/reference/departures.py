@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lapis_tui.reference.markdown import code, joined, prose
+from lapis_tui.reference.markdown import code, joined, prose, table
 from lapis_tui.reference.source import path_of, tree
 
 if TYPE_CHECKING:
@@ -66,13 +66,12 @@ def _sections(found: list[Departure]) -> Iterator[str]:
             if each.tag == tag:
                 rooms[each.room].append(each)
         for room, rows in sorted(rooms.items()):
-            yield f"**{room}**\n"
-            yield "\n".join(map(_row, rows)) + "\n"
+            yield table((room, "what"), map(_row, rows))
 
 
-def _row(it: Departure) -> str:
-    within = f", {code(it.within)}" if it.within else ""
-    return f"- {code(it.module)}{within}: {prose(it.text)}"
+def _row(it: Departure) -> tuple[str, str]:
+    within = f" {code(it.within)}" if it.within else ""
+    return f"{code(it.module)}{within}", prose(it.text)
 
 
 def departures() -> Iterator[Departure]:

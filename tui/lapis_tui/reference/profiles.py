@@ -10,7 +10,7 @@ from lapis_tui.reference.commands import anchor
 from lapis_tui.reference.markdown import code, joined, prose, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lapis_engine.profiles.switches import Profile
 
@@ -25,30 +25,40 @@ differ.
 
 def page(profiles: Mapping[str, Profile]) -> str:
     """Return the page."""
-    rows = [
-        (f"[{code(each.name)}](#{anchor(each.name.replace('.', ''))})",
-         prose(each.summary), f"{len(differences(SDM, each))}")
-        for each in profiles.values()
-    ]  # fmt: skip
-    heads = ("profile", "whose", "switches unlike sdm")
-    parts = [HEAD, "## Profiles\n", table(heads, rows)]
-    for each in profiles.values():
-        parts += _profile(each)
-    return joined([*parts, "## Switches\n", *_switches(profiles)])
+    known = list(profiles.values())
+    rows = []
+    parts: list[str] = []
+    for number, each in enumerate(known):
+        like = _nearest(each, known[:number])
+        parts += _profile(each, like)
+        link = f"[{code(each.name)}](#{anchor(each.name.replace('.', ''))})"
+        count = (
+            f"{code(like.name)}, but for {len(differences(like, each))}" if like else ""
+        )
+        rows.append((link, prose(each.summary), count))
+    heads = ("profile", "whose", "switches are those of")
+    return joined(
+        [HEAD, "## Profiles\n", table(heads, rows), *parts, "## Switches\n",
+         *_switches(profiles)]
+    )  # fmt: skip
 
 
-def _profile(it: Profile) -> Iterator[str]:
+def _nearest(it: Profile, before: Sequence[Profile]) -> Profile | None:
+    """Return the profile before it that it has most in common with."""
+    return min(before, key=lambda each: len(differences(each, it)), default=None)
+
+
+def _profile(it: Profile, like: Profile | None) -> Iterator[str]:
     yield f"### {it.name}\n"
     yield f"{prose(it.summary)}\n"
+    if like is None:
+        return
     rows = [
-        (
-            _switch_link(each.switch.name),
-            code(_value(each.first)),
-            code(_value(each.second)),
-        )
-        for each in differences(SDM, it)
-    ]
-    yield table(("switch", "sdm", it.name), rows)
+        (_switch_link(each.switch.name), code(_value(each.switch.name, each.first)),
+         code(_value(each.switch.name, each.second)))
+        for each in differences(like, it)
+    ]  # fmt: skip
+    yield table(("switch", code(like.name), code(it.name)), rows)
 
 
 def _switch_link(name: str) -> str:
@@ -57,22 +67,25 @@ def _switch_link(name: str) -> str:
 
 def _switches(profiles: Mapping[str, Profile]) -> Iterator[str]:
     for switch in SWITCHES:
-        usual = getattr(SDM, switch.name)
+        usual = _value(switch.name, getattr(SDM, switch.name))
         yield f"### {switch.name}\n"
         yield f"{prose(switch.doc[:1].upper() + switch.doc[1:])}.\n"
         yield f"Source: {prose(switch.source)}.\n"
         values: dict[str, list[str]] = {}
         for each in profiles.values():
-            values.setdefault(_value(getattr(each, switch.name)), []).append(each.name)
+            value = _value(switch.name, getattr(each, switch.name))
+            values.setdefault(value, []).append(each.name)
         rows = [
-            (code(value), ", ".join(map(code, names)) if value != _value(usual) else
+            (code(value), ", ".join(map(code, names)) if value != usual else
              "`sdm`, and all others")
             for value, names in values.items()
         ]  # fmt: skip
         yield table(("value", "profiles"), rows)
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and name.endswith("_hz"):
+        return f"{value:,}"
     return f"{value:#x}" if isinstance(value, int) and value > 0xFFFF else f"{value}"
