@@ -28,6 +28,7 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "Consoles and buttons": ("console", "panel"),
     "Files of APICs": ("apic_files",),
     "Check the guest": ("lints",),
+    "Let others in": ("gdb",),
     "Explain values, and these commands": ("reference",),
 }  # fmt: skip
 """Modules of `lapis_sessions.commands` by the heading that they come under. What is in
@@ -64,7 +65,7 @@ def _grouped(registry: Registry) -> Iterator[tuple[str, list[Command]]]:
         if found:
             yield title, found
     for module in dict.fromkeys(map(_module, left.values())):
-        title = module.replace("_", " ").capitalize()
+        title = f"Of {module.replace('_', ' ')}"
         yield title, [each for each in left.values() if _module(each) == module]
 
 
