@@ -29,12 +29,13 @@ class Client:
     """One connection."""
 
     def __init__(self, where: Listener | Address) -> None:
-        if isinstance(where, Listener):
-            where = where.sockets[0].getsockname()
-        family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
+        at: Address = (
+            where.sockets[0].getsockname() if isinstance(where, Listener) else where
+        )
+        family = socket.AF_UNIX if isinstance(at, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(where)
+        self.socket.connect(at)
         self._came = b""
 
     def send(self, data: bytes) -> None:

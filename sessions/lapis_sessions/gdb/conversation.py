@@ -58,6 +58,8 @@ class Conversation:
     """Of swbreak and hwbreak those that the client understands."""
     told_apart: tuple[int, int] | None = None
     """The thread and the selected vCPU that `monitor` has told apart last."""
+    is_lldb: bool = False
+    """The client is lldb, which takes reasons in words with a stop."""
     flushes: bool = False
     """It reads registers anew after each command of `monitor`."""
     run: Resumption | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import LapisError
 from lapis_sessions.gdb import (
+    lldb,
     marks,
     memory,
     monitor,
@@ -52,6 +53,8 @@ def answer(talk: Conversation, body: bytes) -> Answer:
     if text.startswith("qRcmd,"):
         return monitor.perform(talk, text[6:])
     if text[:1] in {"q", "Q"}:
+        if text.startswith(lldb.STOP_INFO):
+            return lldb.stop_info(talk, text.removeprefix(lldb.STOP_INFO))
         name = min((text.partition(mark)[0] for mark in ":,;"), key=len)
         query = queries.QUERIES.get(name)
         return b"" if query is None else query(talk, text[len(name) + 1 :])

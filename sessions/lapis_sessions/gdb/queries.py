@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.gdb import disassembly, memory, memory_map, osdata, packets, threads
+from lapis_sessions.gdb import (
+    disassembly,
+    lldb,
+    memory,
+    memory_map,
+    osdata,
+    packets,
+    threads,
+)
 from lapis_sessions.gdb.conversation import vcpu_of
 from lapis_sessions.gdb.packets import escaped
 from lapis_sessions.gdb.refusal import BAD_PACKET, NO_THREAD, PacketError, number
@@ -114,6 +122,7 @@ def set_physical_mode(talk: Conversation, text: str) -> bytes:
 
 QUERIES: Final[dict[str, Callable[[Conversation, str], bytes]]] = {
     "qSupported": supported,
+    "QThreadSuffixSupported": lldb.known,
     "QStartNoAckMode": no_ack,
     "qfThreadInfo": all_threads,
     "qsThreadInfo": no_more,

@@ -81,7 +81,8 @@ class Forward:
         if said:
             talk.say(said)
         signal = stopped.SIGNALS.get(stop.reason, TRAP)
-        return stopped.reply(talk, stop.vcpu, signal, stopped.reason_of(talk, stop))
+        reason = stopped.reason_of(talk, stop) or stopped.exception(talk, said)
+        return stopped.reply(talk, stop.vcpu, signal, reason)
 
     def _spent(self, retired: int) -> bytes | None:
         if self.left is None:
@@ -135,6 +136,9 @@ def begin(
     talk.marks.settle()
     if steps:
         first = talk.general if talk.general in steps else steps[0]
+        if talk.is_lldb and talk.refused == first:
+            _go_on(talk, first)
+            return None
         refusal = _refusal(talk, first)
         if refusal is not None:
             return refusal
@@ -160,9 +164,34 @@ def _refusal(talk: Conversation, number: int) -> bytes | None:
     if why is None:
         return None
     talk.session.select(number)
-    talk.say(printed(f"vCPU {number} cannot be stepped: {why.text}; nothing was run"))
+    said = printed(f"vCPU {number} cannot be stepped: {why.text}; nothing was run")
+    talk.say(said)
     is_again, talk.refused = talk.refused == number, number
-    return stopped.reply(talk, number, SILENT if is_again else TRAP)
+    reason = stopped.exception(talk, said)
+    return stopped.reply(
+        talk, number, SILENT if is_again and not reason else TRAP, reason
+    )
+
+
+def _go_on(talk: Conversation, number: int) -> None:
+    """Let the schedule run until a vCPU whose step was refused has had it.
+
+    lldb keeps a step that has not moved, and has nothing but that when its user says
+    `continue`: to refuse it again would leave him standing for ever.
+    """
+    talk.refused = None
+    session = talk.session
+    vcpu, was_past = session.machine.vcpu(number), not session.timeline.at_end
+    wanted = vcpu.retired + 1
+
+    def advance(some: int) -> Stop:
+        session.select(number)
+        stop = session.step_among(1, some)
+        if stop.reason == "budget" and vcpu.retired >= wanted:
+            return Stop("budget", stop.retired, number, None, DONE)
+        return stop
+
+    talk.run = Forward(talk, advance, None, number, was_past)
 
 
 def _step(talk: Conversation, number: int, *, alone: bool) -> Advance:

@@ -125,6 +125,8 @@ class Server:
         self._kept = bytearray()
         """What the client said while something was done."""
         self._slice = FIRST_SLICE
+        self._told = ""
+        """What the conversation has told last."""
 
     # One after the other.
 
@@ -157,7 +159,7 @@ class Server:
 
     def converse(self, client: Connection) -> End:
         """Talk with a client until it leaves, or cannot be talked with any more."""
-        self._client = client
+        self._client, self._told = client, ""
         self._kept.clear()
         stub = self._begin(self._session, self._is_broken_into)
         try:
@@ -200,7 +202,10 @@ class Server:
 
     def _tell(self, stub: Answerer) -> None:
         while stub.said:
-            self._front.tell(f"gdb: {stub.said.pop(0)}")
+            sentence = stub.said.pop(0)
+            if sentence != self._told:  # a client may ask the same for ever
+                self._front.tell(f"gdb: {sentence}")
+            self._told = sentence
 
     def _goodbye(self, client: Connection) -> End:
         """Offer a client its last answer."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_sessions.gdb import threads
 from lapis_sessions.gdb.conversation import FAULT, TRAP
 from lapis_sessions.gdb.marks import KINDS, WATCHES
 from lapis_sessions.gdb.register import Owner
@@ -37,8 +38,17 @@ def reply(
         for index in (it.fp, it.sp, it.pc)
     )
     head = f"T{signal:02x}thread:{number + 1:x};core:{number:x};"
+    if talk.is_lldb:
+        head += f"name:{threads.name(talk.session, number)};"
     talk.last_stop = f"{head}{sent}".encode()
     return f"{head}{reason}{sent}".encode()
+
+
+def exception(talk: Conversation, text: str) -> str:
+    """Return what lldb is told of a stop that it has no word for, else nothing."""
+    if not text or not talk.is_lldb:
+        return ""
+    return f"reason:exception;description:{text.encode().hex()};"
 
 
 def reason_of(talk: Conversation, stop: Stop) -> str:
