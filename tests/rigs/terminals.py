@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 240.0
 """Seconds after which a test gives up waiting: a busy and slow machine needs few."""
+OF_ANOTHER = {"COLUMNS", "LINES"}
+"""Of the environment: what some runners of tests say of their own terminal."""
 ENTER, TAB, ESCAPE = "\r", "\t", "\x1b[27u"
 """Escape as a terminal sends it that tells it from the beginning of other keys."""
 CTRL_C = "\x03"
@@ -78,10 +80,11 @@ class ProgramInTerminal:
         self.resize(size)
         folders = {f"XDG_{each}_HOME": str(state) for each in ("STATE", "CONFIG")}
         told = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "COLORTERM": "truecolor"}
+        inherited = {k: v for k, v in os.environ.items() if k not in OF_ANOTHER}
         self._it = subprocess.Popen(
             ["setsid", "-c", sys.executable, *program, *arguments],
             stdin=self._slave, stdout=self._slave, stderr=self._slave,
-            env=os.environ | folders | told | dict(environ), cwd=state,
+            env=inherited | folders | told | dict(environ), cwd=state,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
