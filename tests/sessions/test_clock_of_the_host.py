@@ -90,6 +90,20 @@ def test_live_reverse_goto_and_the_recording_are_the_same(
     same("digest", verdict.digest)
 
 
+@pytest.mark.parametrize("seconds", [0.001, 0.03, 0.05, 0.1, 0.3, 5.0])
+def test_back_from_where_it_stopped_is_another_place(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the way back keeps a checkpoint at the very end of what was done."""
+    monkeypatch.setattr(keeper, "perf_counter", ticking(seconds))
+    session = open_session(SessionOptions("ap-bringup"), discover().extensions)
+    for line in ("catch deliver", "run"):
+        assert session.execute(line).ok
+    assert session.timeline.spot.at.retired == 28_826
+    assert session.execute("reverse-continue").ok
+    assert session.timeline.spot.at.retired == 0
+
+
 @pytest.mark.parametrize("name", ["branches", "fabric", "interference"])
 def test_a_replay_is_the_same(clock: str, name: str) -> None:
     recording = reader.read(str(FOLDER / f"{name}.lapis"))
