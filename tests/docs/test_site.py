@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -20,6 +22,9 @@ FETCHED = {
     "image": ("href",),
 }  # fmt: skip
 """What a browser gets by itself, by the tag; `a` is for who clicks."""
+CHROMIUM = shutil.which("chromium")
+PATIENCE = 300
+"""Seconds for a browser to begin, search and end."""
 LOCAL = {"canonical", "next", "prev"}
 """Relations of `link` that fetch nothing."""
 
@@ -118,3 +123,24 @@ def test_a_bar_within_code_of_a_table_is_one(built: Path) -> None:
     text = (built / "reference" / "events.html").read_text("utf-8")
     assert "<code>Cause | None</code>" in text
     assert "\\|" not in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_a_browser_searches_the_pages_from_a_folder(
+    built: Path, tmp_path: Path
+) -> None:
+    """A page of a file may start no worker: `assets/iframe-worker.js` stands in."""
+    assert CHROMIUM is not None
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         f"--user-data-dir={tmp_path}", "--host-resolver-rules=MAP * ~NOTFOUND",
+         "--virtual-time-budget=20000", "--dump-dom",
+         f"{(built / 'index.html').as_uri()}?q=sipi"],
+        capture_output=True, timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    shown = done.stdout.decode("utf-8", "replace")
+    said = re.search(r"md-search-result__meta\">\s*([^<]*)<", shown)
+    assert said is not None
+    count = re.match(r"(\d+) matching documents", said[1])
+    assert count is not None, said[1]
+    assert int(count[1]) >= 5
