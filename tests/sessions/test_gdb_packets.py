@@ -118,7 +118,7 @@ def test_garbage_never_raises_and_the_session_lives(
         ("qXfer:nothing:read::0,10", ""), ("vFile:open:2f,0,0", "F-1,58"),
         ("qAttached", "1"), ("qOffsets", "Text=0;Data=0;Bss=0"), ("Hc-1", "OK"),
         ("qRcmd,zz", "E01"), ("qThreadExtraInfo,5", "E03"), ("Hg-1", "OK"),
-        ("vCont?", "vCont;c;C;s;S;t"), ("qsThreadInfo", "l"), ("bx", ""),
+        ("vCont?", "vCont;c;C;s;S;t;r"), ("qsThreadInfo", "l"), ("bx", ""),
     ],
 )  # fmt: skip
 def test_packets_are_answered_as_the_manual_has_it(

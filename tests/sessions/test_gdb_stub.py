@@ -258,6 +258,32 @@ def test_a_step_leaves_a_breakpoint_that_was_set_where_it_stands(
     assert "10:0100010000000000" in client.ask("vCont;s:1")
 
 
+def test_a_step_goes_on_within_a_range_and_stops_at_breakpoints_there(
+    opened: Opened,
+) -> None:
+    client, single = Client(opened()), Client(opened())
+    stop = client.ask("vCont;r1001e,10056:1;c")  # not within it: one instruction
+    assert "10:0100010000000000" in stop
+    client.ask("Z0,1001e,1")
+    single.ask("Z0,1001e,1")
+    client.ask("vCont;c")
+    single.ask("vCont;c")
+    stop = client.ask("vCont;r1001e,1004b:1;c")  # protected_mode, with a rep stosd
+    while single.register("rip") in range(0x1001E, 0x1004B):
+        single.ask("vCont;s:1;c")
+    assert stop.startswith("T05thread:1;")
+    assert client.register("rip") == single.register("rip")
+    assert client.session.machine.vcpus[0].retired == (
+        single.session.machine.vcpus[0].retired
+    )
+    at = client.register("rip") + 10
+    client.ask("qSupported:swbreak+")
+    client.ask(f"Z0,{at:x},1")
+    stop = client.ask("vCont;r10000,20000:1;c")
+    assert "swbreak:;" in stop
+    assert client.register("rip") == at
+
+
 def test_some_go_on_and_the_others_are_frozen(client: Client) -> None:
     client.ask("Z0,8000,1")
     client.ask("vCont;c")

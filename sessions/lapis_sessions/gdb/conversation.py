@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from lapis_sessions.gdb.refusal import NO_THREAD, PacketError, number
+from lapis_sessions.gdb.refusal import NO_THREAD, PacketError, in_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ def vcpu_of(talk: Conversation, text: str) -> int | None:
     thread = text.rpartition(".")[2] if text.startswith("p") else text
     if text.startswith("p") and "." not in text:
         thread = "-1"
-    value = number(thread, "a thread")
+    value = in_hex(thread, "a thread")
     if value == -1:
         return None
     if value == 0:

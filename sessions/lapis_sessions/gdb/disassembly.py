@@ -22,7 +22,7 @@ from lapis_sessions.gdb.refusal import (
     NO_MEMORY,
     NO_THREAD,
     PacketError,
-    number,
+    in_hex,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def instruction(talk: Conversation, text: str) -> bytes:
     words = text.split(",")
     if len(words) != 3 or words[2] not in {"att", "intel"}:
         raise PacketError(BAD_PACKET, "an instruction: a thread, an address, a syntax")
-    whom, at = vcpu_of(talk, words[0]), number(words[1], "an address")
+    whom, at = vcpu_of(talk, words[0]), in_hex(words[1], "an address")
     if whom is None:
         raise PacketError(NO_THREAD, "an instruction is of one thread")
     machine, is_att = talk.session.machine, words[2] == "att"

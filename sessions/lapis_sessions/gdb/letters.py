@@ -25,9 +25,10 @@ from lapis_sessions.gdb.refusal import (
     BAD_PACKET,
     NO_THREAD,
     PacketError,
-    number,
+    in_hex,
 )
 from lapis_sessions.gdb.register import Owner
+from lapis_sessions.gdb.resuming import Asked
 from lapis_sessions.text.visible import printed
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _verb(talk: Conversation, text: str) -> Answer:
 
 
 def _go_on(talk: Conversation, text: str) -> Answer:
-    return resuming.begin(talk, *resuming.actions(talk, text))
+    return resuming.begin(talk, resuming.actions(talk, text))
 
 
 def _why(talk: Conversation, _text: str) -> Answer:
@@ -105,7 +106,7 @@ def _write_registers(talk: Conversation, text: str) -> Answer:
 
 
 def _numbered(talk: Conversation, text: str) -> Register:
-    index = number(text, "a register")
+    index = in_hex(text, "a register")
     if not 0 <= index < len(talk.description.registers):
         raise PacketError(BAD_PACKET, f"there is no register {index}")
     return talk.description.registers[index]
@@ -193,13 +194,13 @@ def _resume(*, steps: bool, has_signal: bool) -> Handler:
         if at:
             talk.general = whom
             pc = talk.description.registers[talk.description.pc]
-            place = number(at, "an address") & ((1 << pc.bits) - 1)
+            place = in_hex(at, "an address") & ((1 << pc.bits) - 1)
             _store(_owner(talk), pc, place.to_bytes(pc.size, "little"))
         if steps:
-            return resuming.begin(talk, [whom], [n for n in every if n != whom])
-        return resuming.begin(
-            talk, [], list(every) if talk.resumed is None else [talk.resumed]
-        )
+            others = [n for n in every if n != whom]
+            return resuming.begin(talk, Asked([whom], others))
+        goes = list(every) if talk.resumed is None else [talk.resumed]
+        return resuming.begin(talk, Asked([], goes))
 
     return perform
 
@@ -235,7 +236,7 @@ def _mark(text: str) -> Mark | None:
     words = text.partition(";")[0].split(",")
     if len(words) != 3:
         raise PacketError(BAD_PACKET, "Z takes a type, an address and a kind")
-    kind = number(words[0], "a type")
+    kind = in_hex(words[0], "a type")
     if kind not in {*marks.KINDS, *marks.WATCHES}:
         return None
     at, size = memory.span(f"{words[1]},{words[2]}")
@@ -278,6 +279,6 @@ LETTERS: Final[dict[str, Handler]] = {
     "S": _resume(steps=True, has_signal=True),
 }  # fmt: skip
 VERBS: Final[dict[str, Handler]] = {
-    "vCont?": lambda _talk, _text: b"vCont;c;C;s;S;t", "vCont": _go_on,
+    "vCont?": lambda _talk, _text: b"vCont;c;C;s;S;t;r", "vCont": _go_on,
     "vKill": _leave, "vCtrlC": lambda _talk, _text: b"OK",
 }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import LapisError
 from lapis_engine.units import PAGE
-from lapis_sessions.gdb.refusal import NO_MEMORY, PacketError, number
+from lapis_sessions.gdb.refusal import NO_MEMORY, PacketError, in_hex
 
 if TYPE_CHECKING:
     from lapis_sessions.gdb.conversation import Conversation
@@ -22,7 +22,7 @@ MOST: Final = 0x8000
 def span(text: str) -> tuple[int, int]:
     """Read `ADDRESS,LENGTH`; raise `PacketError`."""
     first, _, length = text.partition(",")
-    at, size = number(first, "an address"), number(length, "a length")
+    at, size = in_hex(first, "an address"), in_hex(length, "a length")
     if at < 0 or size < 0:
         raise PacketError(NO_MEMORY, "addresses and lengths are not negative")
     return at, size

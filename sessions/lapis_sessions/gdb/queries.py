@@ -18,7 +18,7 @@ from lapis_sessions.gdb import (
 )
 from lapis_sessions.gdb.conversation import vcpu_of
 from lapis_sessions.gdb.packets import escaped
-from lapis_sessions.gdb.refusal import BAD_PACKET, NO_THREAD, PacketError, number
+from lapis_sessions.gdb.refusal import BAD_PACKET, NO_THREAD, PacketError, in_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def physical_mode(talk: Conversation, _text: str) -> bytes:
 
 def set_physical_mode(talk: Conversation, text: str) -> bytes:
     """Have addresses be physical, or linear."""
-    talk.is_physical = bool(number(text, "0 or 1"))
+    talk.is_physical = bool(in_hex(text, "0 or 1"))
     return b"OK"
 
 

@@ -32,10 +32,10 @@ class PacketError(SessionError):
         self.in_words = in_words
 
 
-def number(text: str, what: str) -> int:
+def in_hex(text: str, what: str) -> int:
     """Read a number in hex; raise `PacketError`.
 
-    >>> number("ff", "an address")
+    >>> in_hex("ff", "an address")
     255
     """
     digits = text.removeprefix("-")

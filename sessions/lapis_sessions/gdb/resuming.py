@@ -10,7 +10,8 @@ What the actions of `vCont` come to here:
 - one steps or continues and the others have no action (`set scheduler-locking on`): it
   alone runs, and everything else is frozen;
 - some continue, but not all: they take turns of a quantum, all others frozen;
-- several step: one after the other, an instruction each.
+- several step: one after the other, an instruction each;
+- one steps while it is in a range (`r`, of gdb's `step` and `next`): as single steps.
 
 A vCPU that cannot run is never waited for, and nobody runs in its place: its step is
 answered at once, with the reason. gdb's `step` and `next` would ask again for ever, so
@@ -22,21 +23,19 @@ the history ends, and what it asks for then happens anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.errors import LapisError
 from lapis_engine.machine.stop import Stop
 from lapis_sessions.gdb import stopped
 from lapis_sessions.gdb.conversation import INTERRUPTED, SILENT, TRAP, vcpu_of
-from lapis_sessions.gdb.refusal import BAD_PACKET, PacketError
+from lapis_sessions.gdb.refusal import BAD_PACKET, PacketError, in_hex
 from lapis_sessions.text.visible import printed
 from lapis_sessions.timeline.following import END_OF_BRANCH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lapis_sessions.gdb.conversation import Conversation
 
 MOST: Final = 10_000_000
@@ -107,35 +106,46 @@ DONE: Final = "done"
 """Text of a stop of reason budget: what was asked for was done."""
 
 
-def actions(talk: Conversation, text: str) -> tuple[list[int], list[int]]:
-    """Read the actions of `vCont`: whom to step, and whom to let go on.
+class Asked(NamedTuple):
+    """What is asked of each vCPU; nothing of one that is in neither."""
 
-    The first that is about a vCPU counts. Raises `PacketError`.
+    steps: Sequence[int]
+    goes: Sequence[int]
+    within: range | None = None
+    """Linear addresses that the step goes on in."""
+
+
+def actions(talk: Conversation, text: str) -> Asked:
+    """Read the actions of `vCont`: the first that is about a vCPU counts.
+
+    Raises `PacketError`.
     """
-    count = len(talk.session.machine.vcpus)
+    count, within = len(talk.session.machine.vcpus), None
     steps, goes, seen = list[int](), list[int](), set[int]()
     for part in text.split(";"):
         action, _, thread = part.partition(":")
-        if not action or action[0] not in "cCsSt":
+        if not action or action[0] not in "cCsStr":
             raise PacketError(BAD_PACKET, f"vCont has no action {part[:20]!r}")
         whom = vcpu_of(talk, thread) if thread else None
         about = [n for n in range(count) if whom in {None, n} and n not in seen]
         seen.update(about)
-        if action[0] in "sS":
+        if action[0] == "r":
+            first, _, end = action[1:].partition(",")
+            within = range(in_hex(first, "an address"), in_hex(end, "an address"))
+        if action[0] in "sSr":
             steps += about
         elif action[0] in "cC":
             goes += about
-    return steps, goes
+    return Asked(steps, goes, within)
 
 
-def begin(
-    talk: Conversation, steps: Sequence[int], goes: Sequence[int]
-) -> bytes | None:
+def begin(talk: Conversation, asked: Asked) -> bytes | None:
     """Go on; return the answer if there is one at once."""
-    session = talk.session
+    session, steps, goes = talk.session, asked.steps, asked.goes
     talk.marks.settle()
+    first = talk.general
     if steps:
-        first = talk.general if talk.general in steps else steps[0]
+        first = first if first in steps else steps[0]
         if talk.is_lldb and talk.refused == first:
             _go_on(talk, first)
             return None
@@ -145,14 +155,14 @@ def begin(
     talk.refused = None
     was_past = not session.timeline.at_end
     if not steps and not goes:
-        return stopped.reply(talk, talk.general)
+        return stopped.reply(talk, first)
     if len(steps) > 1:
         talk.run = Forward(talk, _each(talk, steps), None, first, was_past)
     elif steps:
-        alone = len(goes) < len(session.machine.vcpus) - 1 or not goes
-        talk.run = Forward(
-            talk, _step(talk, first, alone=alone), MOST, first, was_past
-        )  # fmt: skip
+        most = MOST if asked.within is None else None
+        is_alone = len(goes) < len(session.machine.vcpus) - 1 or not goes
+        advance = _step(talk, first, asked.within, alone=is_alone)
+        talk.run = Forward(talk, advance, most, first, was_past)
     else:
         talk.run = Forward(talk, _continue(talk, goes), None, None, was_past)
     return None
@@ -194,24 +204,41 @@ def _go_on(talk: Conversation, number: int) -> None:
     talk.run = Forward(talk, advance, None, number, was_past)
 
 
-def _step(talk: Conversation, number: int, *, alone: bool) -> Advance:
-    """Return what steps a vCPU, alone or with the others as they have their turns."""
+def _step(
+    talk: Conversation, number: int, within: range | None, *, alone: bool
+) -> Advance:
+    """Return what steps a vCPU, alone or with the others as they have their turns.
+
+    It goes on while that vCPU is `within` these addresses.
+    """
     session = talk.session
     vcpu = session.machine.vcpu(number)
-    wanted = vcpu.retired + 1
+    begun = vcpu.retired
+
+    def one(some: int) -> Stop:
+        session.select(number)
+        return session.step() if alone else session.step_among(1, some)
 
     def advance(some: int) -> Stop:
-        session.select(number)
-        stop = session.step() if alone else session.step_among(1, some)
-        if stop.reason == "breakpoint" and not stop.retired and stop.vcpu == number:
-            # It stands at a breakpoint that nobody was told of: a step leaves it.
-            stop = session.step() if alone else session.step_among(1, some)
-        if stop.reason == "budget" and vcpu.retired >= wanted:
-            return Stop("budget", stop.retired, number, None, DONE)
-        why = session.machine.why_not_runnable(number)
-        if stop.reason == "budget" and why is not None:
-            return Stop("halted", stop.retired, number, None, why.text)
-        return stop
+        ran = 0
+        while True:
+            before = vcpu.retired
+            stop = one(some)
+            if stop.reason == "breakpoint" and not stop.retired and before == begun:
+                # Where a step begins there is nobody to be told of a breakpoint.
+                stop = one(some) if stop.vcpu == number else stop
+            ran += stop.retired
+            if stop.reason != "budget":
+                return stop
+            if vcpu.retired == before:
+                why = session.machine.why_not_runnable(number)
+                text = "" if why is None else why.text
+                reason = "budget" if why is None else "halted"
+                return Stop(reason, ran, number, None, text)
+            if within is None or vcpu.regs.linear_rip not in within:
+                return Stop("budget", ran, number, None, DONE)
+            if ran >= some or not session.timeline.at_end:
+                return Stop("budget", ran, number)
 
     return advance
 
