@@ -16,7 +16,7 @@ from rigs.assembling import NASM
 from rigs.gdb_rig import needs_gdb, scripted
 from rigs.machines import ROOT
 
-from lapis_sessions.gdb.disassembly import IN_GDB
+from lapis_sessions.gdb.script import IN_GDB
 
 if TYPE_CHECKING:
     from collections.abc import Callable

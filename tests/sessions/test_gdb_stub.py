@@ -491,6 +491,20 @@ def test_monitor_says_that_it_moved_the_machine(client: Client) -> None:
     assert client.session.selected == 0
 
 
+def test_16_bit_code_is_said_once_to_who_takes_it_for_64_bit(opened: Opened) -> None:
+    client = Client(opened())
+    assert client.bodies("?")[0].startswith("T05")  # gdb expects no words there
+    shown, _ = client.told("vCont;s:1")
+    assert "vCPU 0 is in 16-bit code" in shown
+    assert "in_gdb.py" in shown
+    assert client.told("vCont;s:1")[0] == ""
+    client = Client(opened())
+    client.ask("QLapis.Client:1")
+    assert client.told("vCont;s:1")[0] == ""
+    client = Client(opened(), architecture="i8086")
+    assert client.told("vCont;s:1")[0] == ""
+
+
 def test_instructions_are_those_of_the_vcpus_mode(client: Client) -> None:
     def asked(thread: int, at: int, syntax: str) -> tuple[str, str, str]:
         answer = client.ask(f"qLapis.Instruction:{thread:x},{at:x},{syntax}")

@@ -60,6 +60,8 @@ class Conversation:
     """The thread and the selected vCPU that `monitor` has told apart last."""
     is_lldb: bool = False
     """The client is lldb, which takes reasons in words with a stop."""
+    knows_modes: bool = False
+    """It shows code of every mode as such, or was told how to have it shown."""
     flushes: bool = False
     """It reads registers anew after each command of `monitor`."""
     run: Resumption | None = None

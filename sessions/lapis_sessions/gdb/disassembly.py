@@ -13,8 +13,7 @@ them be of that architecture.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lapis_sessions.gdb.conversation import vcpu_of
 from lapis_sessions.gdb.refusal import (
@@ -28,12 +27,10 @@ from lapis_sessions.gdb.refusal import (
 if TYPE_CHECKING:
     from lapis_sessions.gdb.conversation import Conversation
 
-IN_GDB: Final = Path(__file__).with_name("in_gdb.py")
-"""The file: gdb's user has it with `source`."""
-
 
 def instruction(talk: Conversation, text: str) -> bytes:
     """Answer `THREAD,ADDRESS,att|intel` by `BITS,LENGTH,TEXT`, the text in hex."""
+    talk.knows_modes = True
     words = text.split(",")
     if len(words) != 3 or words[2] not in {"att", "intel"}:
         raise PacketError(BAD_PACKET, "an instruction: a thread, an address, a syntax")
@@ -52,7 +49,7 @@ def instruction(talk: Conversation, text: str) -> bytes:
 def client(talk: Conversation, text: str) -> bytes:
     """Take the thread that gdb's user has selected; it reads registers anew itself."""
     whom = vcpu_of(talk, text)
-    talk.flushes = True
+    talk.flushes = talk.knows_modes = True
     if whom is not None:
         talk.session.select(whom)
     return b"OK"

@@ -67,6 +67,21 @@ def lapis_before_monitor() -> None:
         asked(f"QLapis.Client:{selected}")
 
 
+class Greeting:
+    """Says to each server, before its first command, that this file is here."""
+
+    def __init__(self) -> None:
+        self._known = 0
+
+    def __call__(self) -> None:
+        """Greet whoever is connected now, unless it was greeted."""
+        connection = gdb.selected_inferior().connection
+        number = 0 if connection is None else connection.num
+        if number != self._known:
+            self._known = number
+            lapis_before_monitor()
+
+
 def lapis_after_monitor() -> None:
     """Have gdb read registers anew: the command may have moved the machine."""
     gdb.execute("maintenance flush register-cache", to_string=True)
@@ -75,3 +90,4 @@ def lapis_after_monitor() -> None:
 if __name__ == "__main__":
     gdb.disassembler.register_disassembler(LapisDisassembler())
     gdb.execute(HOOKS)
+    gdb.events.before_prompt.connect(Greeting())

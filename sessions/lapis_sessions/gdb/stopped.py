@@ -8,19 +8,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_sessions.gdb import threads
+from lapis_sessions.gdb import description
 from lapis_sessions.gdb.conversation import FAULT, TRAP
 from lapis_sessions.gdb.marks import KINDS, WATCHES
 from lapis_sessions.gdb.register import Owner
+from lapis_sessions.gdb.script import IN_GDB
 from lapis_sessions.text.visible import printed
 
 if TYPE_CHECKING:
     from lapis_engine.machine.stop import Stop
     from lapis_sessions.gdb.conversation import Conversation
 
+HINT: Final = (
+    "vCPU {} is in {}-bit code, which gdb takes for 64-bit code: `monitor x/10i $pc` "
+    "shows it, and so does x/10i after `source {}`"
+)
 SIGNALS: Final = {"fault": FAULT}
 """By the reason of a stop; all others are SIGTRAP."""
-PLAIN: Final = frozenset({"budget", "breakpoint", "watchpoint"})
-"""Reasons that gdb has words of its own for."""
+LONG: Final = 64
+"""Bits of code that gdb shows as it is."""
+WIDE: Final = description.ARCHITECTURES[0]
 
 
 def reply(
@@ -67,6 +74,15 @@ def break_reason(talk: Conversation, number: int) -> str:
     mark = talk.marks.at(linear)
     word = KINDS[mark.type] if mark is not None else ""
     return f"{word}:;" if word in talk.knows_reasons else ""
+
+
+def hint(talk: Conversation, number: int) -> None:
+    """Say once how code is shown that gdb shows wrongly."""
+    bits = talk.session.machine.vcpu(number).regs.code_bits
+    if talk.knows_modes or bits == LONG or talk.description.architecture != WIDE:
+        return
+    talk.knows_modes = True
+    talk.owed.append(HINT.format(number, bits, IN_GDB))
 
 
 def words(talk: Conversation, stop: Stop) -> str:

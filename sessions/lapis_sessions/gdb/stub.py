@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lapis_engine.errors import LapisError
-from lapis_sessions.gdb import description, letters, monitor
+from lapis_sessions.gdb import description, letters, monitor, stopped
 from lapis_sessions.gdb.conversation import Conversation
 from lapis_sessions.gdb.marks import Marks
 from lapis_sessions.gdb.packets import LARGEST, Arrival, Framer, framed
@@ -29,6 +29,8 @@ ARCHITECTURES: Final = {
 client is there, so `auto` is the widest: it has every register of every mode."""
 
 
+RESUMING: Final = frozenset({b"v", b"c", b"C", b"s", b"S"})
+"""What packets begin with that let the machine go on."""
 LEAVING: Final = frozenset({b"D", b"k"})
 """Packets that are heard while the machine runs, too."""
 
@@ -92,7 +94,7 @@ class Stub:
         match arrival:
             case Arrival.INTERRUPT if talk.run is not None:
                 run, talk.run = talk.run, None
-                return self._told([run.interrupt()])
+                return self._told([run.interrupt()], speaks=True)
             case Arrival.NAK if talk.has_acks:
                 return self._sent
             case Arrival.BROKEN if talk.has_acks:
@@ -116,18 +118,24 @@ class Stub:
         if answer is None:
             return b""
         self._talk.run = None
-        return self._told([answer])
+        return self._told([answer], speaks=True)
 
     def close(self) -> None:
         """Take the client's breakpoints out: it has gone, by whatever way."""
         self._talk.leave()
 
-    def _told(self, bodies: Sequence[bytes]) -> bytes:
-        """Return packets, behind what is owed to the client in words."""
+    def _told(self, bodies: Sequence[bytes], *, speaks: bool = False) -> bytes:
+        """Return packets; behind what is owed in words where gdb expects such.
+
+        That is while it waits for a machine to stop.
+        """
         talk = self._talk
         owed = list[bytes]()
-        if bodies[0][:1] in {b"T", b"S"}:
+        if speaks:
+            stopped.hint(talk, talk.session.selected)
             notices, talk.session.notices[:] = list(talk.session.notices), []
+            for notice in notices:
+                talk.note(notice)
             owed = monitor.shown(printed("\n".join([*notices, *talk.owed])))
             talk.owed.clear()
         self._sent = b"".join(map(framed, [*owed, *bodies]))
@@ -152,4 +160,5 @@ class Stub:
             return self._told([b"E01"])
         if answer is None:
             return b""
-        return self._told([answer] if isinstance(answer, bytes) else answer)
+        bodies = [answer] if isinstance(answer, bytes) else answer
+        return self._told(bodies, speaks=body[:1] in RESUMING and answer[:1] == b"T")
