@@ -28,7 +28,7 @@ from lapis_sessions.gdb.refusal import (
     in_hex,
 )
 from lapis_sessions.gdb.register import Owner
-from lapis_sessions.gdb.resuming import Asked
+from lapis_sessions.gdb.resuming import Actions
 from lapis_sessions.text.visible import printed
 
 if TYPE_CHECKING:
@@ -198,9 +198,9 @@ def _resume(*, steps: bool, has_signal: bool) -> Handler:
             _store(_owner(talk), pc, place.to_bytes(pc.size, "little"))
         if steps:
             others = [n for n in every if n != whom]
-            return resuming.begin(talk, Asked([whom], others))
+            return resuming.begin(talk, Actions([whom], others))
         goes = list(every) if talk.resumed is None else [talk.resumed]
-        return resuming.begin(talk, Asked([], goes))
+        return resuming.begin(talk, Actions([], goes))
 
     return perform
 

@@ -106,7 +106,7 @@ DONE: Final = "done"
 """Text of a stop of reason budget: what was asked for was done."""
 
 
-class Asked(NamedTuple):
+class Actions(NamedTuple):
     """What is asked of each vCPU; nothing of one that is in neither."""
 
     steps: Sequence[int]
@@ -115,7 +115,7 @@ class Asked(NamedTuple):
     """Linear addresses that the step goes on in."""
 
 
-def actions(talk: Conversation, text: str) -> Asked:
+def actions(talk: Conversation, text: str) -> Actions:
     """Read the actions of `vCont`: the first that is about a vCPU counts.
 
     Raises `PacketError`.
@@ -136,10 +136,10 @@ def actions(talk: Conversation, text: str) -> Asked:
             steps += about
         elif action[0] in "cC":
             goes += about
-    return Asked(steps, goes, within)
+    return Actions(steps, goes, within)
 
 
-def begin(talk: Conversation, asked: Asked) -> bytes | None:
+def begin(talk: Conversation, asked: Actions) -> bytes | None:
     """Go on; return the answer if there is one at once."""
     session, steps, goes = talk.session, asked.steps, asked.goes
     talk.marks.settle()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from lapis_tui import statuses
+from lapis_sessions.gdb.script import IN_GDB
+from lapis_tui import output, statuses
 from lapis_tui.cli import completing, running
 from lapis_tui.cli.numbers import NUMBER
 
@@ -22,6 +23,13 @@ OF_ANY: frozenset[str] = frozenset({"guest", "memory_limit"})
 """Options of a machine that a recording takes as well."""
 ARCHITECTURES = ("auto", "x86-64", "i386", "i8086")
 """Here as well as where they belong, for help that loads no engine."""
+
+
+def _show_file(ctx: click.Context, _param: click.Parameter, is_on: bool) -> None:  # noqa: FBT001 - as click calls it
+    """Say where the file for gdb's Python is, and do nothing else."""
+    if is_on and not ctx.resilient_parsing:
+        output.say(f"{IN_GDB}")
+        ctx.exit()
 
 
 @click.command(epilog=statuses.epilog("gdb"))
@@ -57,6 +65,15 @@ ARCHITECTURES = ("auto", "x86-64", "i386", "i8086")
 @click.option("--once", is_flag=True, help="End when the first client has left.")
 @click.option(
     "-c", "commands", multiple=True, metavar="CMD", help="Do this command first."
+)
+@click.option(
+    "--python",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_file,
+    help="Say where the file is that gdb takes with `source`, so that it shows 16-bit "
+    "code as such, and end.",
 )
 @click.pass_context
 def gdb(
