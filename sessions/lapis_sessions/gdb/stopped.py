@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.gdb import threads
-from lapis_sessions.gdb import description
+from lapis_sessions.gdb import description, threads
 from lapis_sessions.gdb.conversation import FAULT, TRAP
 from lapis_sessions.gdb.marks import KINDS, WATCHES
 from lapis_sessions.gdb.register import Owner
@@ -79,7 +78,12 @@ def break_reason(talk: Conversation, number: int) -> str:
 def hint(talk: Conversation, number: int) -> None:
     """Say once how code is shown that gdb shows wrongly."""
     bits = talk.session.machine.vcpu(number).regs.code_bits
-    if talk.knows_modes or bits == LONG or talk.description.architecture != WIDE:
+    if (
+        talk.knows_modes
+        or talk.is_lldb
+        or bits == LONG
+        or talk.description.architecture != WIDE
+    ):
         return
     talk.knows_modes = True
     talk.owed.append(HINT.format(number, bits, IN_GDB))
