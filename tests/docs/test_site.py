@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from textual._slug import TrackedSlugs
 
 from lapis_tui.docs import site
 
@@ -123,6 +124,28 @@ def test_a_bar_within_code_of_a_table_is_one(built: Path) -> None:
     text = (built / "reference" / "events.html").read_text("utf-8")
     assert "<code>Cause | None</code>" in text
     assert "\\|" not in text
+
+
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+
+
+def slugs(path: Path) -> set[str]:
+    """Return the anchors of a page as a terminal's are made, which are others."""
+    found = TrackedSlugs()
+    titles = HEADING.findall(FENCE.sub("", path.read_text("utf-8")))
+    return {found.slug(re.sub(r"[`\\*]", "", title)) for title in titles}
+
+
+def test_an_anchor_is_one_on_a_terminal_as_well() -> None:
+    count = 0
+    for path in PAGES.rglob("*.md"):
+        for there, anchor in LINK.findall(FENCE.sub("", path.read_text("utf-8"))):
+            target = (path.parent / there).resolve() if there else path
+            assert anchor in slugs(target), (path, there, anchor)
+            count += 1
+    assert count > 200
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

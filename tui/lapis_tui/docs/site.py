@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from hashlib import blake2b
@@ -72,6 +73,9 @@ def rendered(folder: Path) -> None:
             f"to build the site takes {error.name}, which is not installed: "
             "pip install 'lapis[docs]'"
         ) from None
+    told = _Told()
+    log = logging.getLogger("mkdocs")
+    log.addHandler(told)
     try:
         config = load_config(
             str(shelf.configuration()),
@@ -80,4 +84,18 @@ def rendered(folder: Path) -> None:
         )
         build_site(config)
     except MkDocsException as error:
-        raise ConfigError(f"the site cannot be built: {error}") from None
+        why = "; ".join(told.messages) or f"{error}"
+        raise ConfigError(f"the site cannot be built: {why}") from None
+    finally:
+        log.removeHandler(told)
+
+
+class _Told(logging.Handler):
+    """Keeps what mkdocs warns of, which would go to standard error line by line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
