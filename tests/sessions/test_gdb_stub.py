@@ -518,3 +518,92 @@ def test_instructions_are_those_of_the_vcpus_mode(client: Client) -> None:
     client.ask("Z0,1013d,1")
     client.ask("vCont;c")
     assert asked(1, 0x1013D, "intel")[0] == "40"
+
+
+# The record of the APIC.
+
+SIZES = {"int8": 1, "uint32": 4, "int32": 4, "uint64": 8, "int64": 8}
+
+
+def laid_out(client: Client, name: str) -> dict[str, int]:
+    """Take a record apart by what the description says of it."""
+    target = document(client, "features", "target.xml")
+    sizes = dict(SIZES)
+    sizes |= {f.attrib["id"]: int(f.attrib["size"]) for f in target.iter("flags")}
+    for vector in target.iter("vector"):
+        kind, count = vector.attrib["type"], int(vector.attrib["count"])
+        sizes[vector.attrib["id"]] = sizes.get(kind, 0) * count
+    numbers = [reg.attrib["name"] for reg in target.iter("reg")]
+    data = bytes.fromhex(client.ask(f"p{numbers.index(name):x}"))
+    record = next(
+        s for s in target.iter("struct") if s.attrib["id"] == f"lapis_{name}_parts"
+    )
+    found, at = dict[str, int](), 0
+    for field in record:
+        size = sizes[field.attrib["type"]]
+        assert at % min(size, 32) == 0, "gdb would leave a gap"
+        signed = field.attrib["type"].startswith("int")
+        piece = data[at : at + size]
+        found[field.attrib["name"]] = int.from_bytes(piece, "little", signed=signed)
+        at += size
+    assert at == len(data)
+    return found
+
+
+def test_the_record_of_the_apic_is_what_the_command_shows(
+    client: Client, done: Callable[..., Any]
+) -> None:
+    client.ask("Z0,101e4,1")  # ipi_handler
+    assert thread_of(client.ask("vCont;c")) == 2
+    client.ask("Hg2")
+    shown, parts = done(client.session, "apic 1"), laid_out(client, "apic")
+    assert shown["isr"] == [0x31]
+    assert parts["isr"] == 1 << 0x31
+    assert (parts["isrv"], parts["irrv"]) == (0x31, -1)
+    for name in ("tpr", "ppr", "svr", "esr", "ldr", "dfr", "id"):
+        assert parts[name] == shown[name], name
+    assert parts["base"] == shown["apicbase"]
+    assert parts["icr"] == shown["icr"]["raw"]
+    assert parts["lvt_lint0"] == shown["lvt"]["lint0"]["raw"]
+    assert client.register("apic_ppr") == shown["ppr"] == 0x30
+    system = laid_out(client, "system")
+    regs = done(client.session, "regs 1")
+    assert system["gdtr_base"] == regs["gdtr.base"]
+    assert system["cs_limit"] == regs["cs.limit"]
+    assert system["dr7"] == regs["dr7"]
+
+
+def test_a_part_of_the_record_is_written_as_its_vcpu_would(client: Client) -> None:
+    client.ask("Z0,101e4,1")
+    client.ask("vCont;c")
+    client.ask("Hg2")
+    names = [reg.attrib["name"] for reg in _registers(client)]
+    index = names.index("apic")
+    data = bytearray.fromhex(client.ask(f"p{index:x}"))
+    parts = list(laid_out(client, "apic"))
+    at = 4 * 8 + 3 * 32 + 4 * (parts.index("tpr") - 7)
+    data[at] = 0x20
+    assert client.ask(f"P{index:x}={data.hex()}") == "OK"
+    assert client.register("apic_tpr") == 0x20
+    data[at + 4] = 0xFF  # the PPR
+    assert client.ask(f"P{index:x}={data.hex()}").startswith("E.ppr cannot be written")
+    assert client.register("apic_ppr") == 0x30
+
+
+def test_g_written_back_changes_what_differs_alone(client: Client) -> None:
+    client.ask("vCont;s:1")
+    whole = bytearray.fromhex(client.ask("g"))
+    acts = len(client.session.timeline.branch.entries)
+    assert client.ask(f"G{whole.hex()}") == "OK"
+    assert len(client.session.timeline.branch.entries) == acts
+    whole[8] = 0x77  # RBX, the second of gdb's order
+    assert client.ask(f"G{whole.hex()}") == "OK"
+    assert client.session.machine.vcpus[0].regs.gpr[3] == 0x77
+    assert len(client.session.timeline.branch.entries) == acts + 1
+    whole[16 * 8 : 17 * 8] = (0x10006).to_bytes(8, "little")  # RIP; `ip` says the same
+    assert client.ask(f"G{whole.hex()}") == "OK"
+    assert (client.register("rip"), client.register("ip")) == (0x10006, 6)
+
+
+def _registers(client: Client) -> list[ET.Element]:
+    return list(document(client, "features", "target.xml").iter("reg"))

@@ -98,10 +98,13 @@ def _registers(talk: Conversation, _text: str) -> Answer:
 
 def _write_registers(talk: Conversation, text: str) -> Answer:
     owner, data, at = _owner(talk), _from_hex(text), 0
+    changed = list[tuple[Register, bytes]]()
     for each in talk.description.registers:
         piece, at = data[at : at + each.size], at + each.size
         if len(piece) == each.size and piece != each.fetch(owner):
-            _store(owner, each, piece)
+            changed.append((each, piece))
+    for register, piece in changed:  # one may change what is in another
+        _store(owner, register, piece)
     return b"OK"
 
 

@@ -59,17 +59,24 @@ class Register:
         Raises `PacketError` for one that cannot be written, and `LapisError`.
         """
         if self.parts:
-            at = 0
-            for part in self.parts:
-                piece, at = data[at : at + part.size], at + part.size
-                if len(piece) == part.size and piece != part.fetch(owner):
-                    part.store(owner, piece)
+            # All are compared before any is written: one may change another.
+            for part, piece in self._changed(owner, data):
+                part.store(owner, piece)
             return
         if self.write is None:
             why = f"{self.name} cannot be written from here"
             raise PacketError(BAD_PACKET, why, in_words=True)
         value = int.from_bytes(data[: self.size], "little")
         self.write(owner.machine, owner.vcpu.id, value)
+
+    def _changed(self, owner: Owner, data: bytes) -> list[tuple[Register, bytes]]:
+        """Return the parts of a record that `data` changes, and to what."""
+        found, at = [], 0
+        for part in self.parts:
+            piece, at = data[at : at + part.size], at + part.size
+            if len(piece) == part.size and piece != part.fetch(owner):
+                found.append((part, piece))
+        return found
 
 
 def record_of(name: str, parts: tuple[Register, ...]) -> Register:
