@@ -27,7 +27,7 @@ from lapis_sessions.gdb.refusal import (
     PacketError,
     in_hex,
 )
-from lapis_sessions.gdb.register import Owner
+from lapis_sessions.gdb.register import Owner, Register
 from lapis_sessions.gdb.resuming import Actions
 from lapis_sessions.text.visible import printed
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lapis_sessions.gdb.conversation import Conversation
-    from lapis_sessions.gdb.register import Register
 
     Answer = bytes | list[bytes] | None
     """The body of the packet that answers, or of several; None where there is none, or
