@@ -51,6 +51,7 @@ _FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTIL
 _MARK: Final = re.compile(r"<!-- (.*?) -->")
 _INLINE: Final = re.compile(r"(?<!`)`(lapis [^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_SETTING: Final = re.compile(r"[A-Z_]+=")
 _SHELL: Final = re.compile(r"[|&;<>$`*?~]")
 
 
@@ -211,7 +212,7 @@ class Runner:
 
     def _sh(self, block: Block) -> str | None:
         wanted = int(block.marks.get("status", 0))
-        words = {line.split()[0] for line in block.commands}
+        words = {_program(line) for line in block.commands}
         assert words <= PROGRAMS, f"nothing runs these here: {words - PROGRAMS}"
         if "gdb" in words and shutil.which("gdb") is None:
             self.missing.add("gdb")
@@ -236,7 +237,14 @@ class Runner:
         return told
 
 
+def _program(line: str) -> str:
+    """Return what a line starts, behind what it sets in the environment."""
+    return next(word for word in line.split() if not _SETTING.match(word))
+
+
 def _needs_shell(line: str) -> bool:
+    if _SETTING.match(line):
+        return True
     return _SHELL.search(_QUOTED.sub("", line)) is not None
 
 
