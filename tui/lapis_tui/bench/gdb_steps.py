@@ -160,7 +160,7 @@ def measured(target: Target, kind: Kind) -> list[float] | Lost:
         with _running(target.command, folder), _running(_GDB, folder) as gdb:
             is_done = _waited(gdb, folder / TAKEN)
         taken = _lines(folder / TAKEN)
-        said = (folder / SAID).read_text("utf-8", "replace").strip()
+        said = " ".join((folder / SAID).read_text("utf-8", "replace").split())
     if not taken:
         raise TargetError(f"gdb did not come to it: {said[-SHOWN:]}")
     if not is_done:
