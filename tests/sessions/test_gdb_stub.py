@@ -215,6 +215,20 @@ def test_a_refusal_that_is_asked_for_again_ends_a_range_step(client: Client) -> 
     assert client.ask("vCont;s:2;c").startswith("T05")
 
 
+def test_a_step_of_one_that_the_schedule_gives_no_turn_is_refused(
+    client: Client,
+) -> None:
+    client.ask("Z0,8000,1")
+    client.ask("vCont;c")
+    client.monitor("sched only 0")
+    total = sum(vcpu.retired for vcpu in client.session.machine.vcpus)
+    shown, stop = client.told("vCont;s:2;c")
+    assert "the schedule runs vCPU 0 only" in shown
+    assert thread_of(stop) == 2
+    assert sum(vcpu.retired for vcpu in client.session.machine.vcpus) == total
+    assert "10:0180000000000000" in client.ask("vCont;s:2")  # it alone
+
+
 def test_a_step_alone_freezes_the_others(client: Client) -> None:
     client.ask("Z0,8000,1")
     client.ask("vCont;c")

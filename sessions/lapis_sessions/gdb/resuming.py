@@ -68,7 +68,7 @@ class Forward:
             return stopped.reply(talk, self._whom())
         timeline = talk.session.timeline
         is_end = stop.reason == END_OF_BRANCH
-        if stop.reason == "budget" and stop.text != DONE:
+        if stop.reason == "budget":
             if not (self.was_past and timeline.at_end):
                 return self._spent(stop.retired)
             is_end = True
@@ -89,9 +89,8 @@ class Forward:
         self.left -= retired
         if self.left > 0 or self.step is None:
             return None
-        only = self.talk.session.machine.schedule.policy == "only"
-        why = "the schedule gives it no turn" if only else "it had no turn"
-        self.talk.say(f"vCPU {self.step} was not stepped: {why} in {MOST} instructions")
+        why = f"it had no turn in {MOST} instructions"
+        self.talk.say(f"vCPU {self.step} was not stepped: {why}")
         return stopped.reply(self.talk, self.step)
 
     def _whom(self) -> int:
@@ -100,10 +99,6 @@ class Forward:
     def interrupt(self) -> bytes:
         """Break off where it is."""
         return stopped.reply(self.talk, self._whom(), INTERRUPTED)
-
-
-DONE: Final = "done"
-"""Text of a stop of reason budget: what was asked for was done."""
 
 
 class Actions(NamedTuple):
@@ -149,7 +144,8 @@ def begin(talk: Conversation, asked: Actions) -> bytes | None:
         if talk.is_lldb and talk.refused == first:
             _go_on(talk, first)
             return None
-        refusal = _refusal(talk, first)
+        is_alone = len(goes) < len(session.machine.vcpus) - 1 or not goes
+        refusal = _refusal(talk, first, is_alone=is_alone)
         if refusal is not None:
             return refusal
     talk.refused = None
@@ -160,7 +156,6 @@ def begin(talk: Conversation, asked: Actions) -> bytes | None:
         talk.run = Forward(talk, _each(talk, steps), None, first, was_past)
     elif steps:
         most = MOST if asked.within is None else None
-        is_alone = len(goes) < len(session.machine.vcpus) - 1 or not goes
         advance = _step(talk, first, asked.within, alone=is_alone)
         talk.run = Forward(talk, advance, most, first, was_past)
     else:
@@ -168,13 +163,16 @@ def begin(talk: Conversation, asked: Actions) -> bytes | None:
     return None
 
 
-def _refusal(talk: Conversation, number: int) -> bytes | None:
-    """Answer the step of a vCPU that cannot run."""
-    why = talk.session.machine.why_not_runnable(number)
-    if why is None:
+def _refusal(talk: Conversation, number: int, *, is_alone: bool) -> bytes | None:
+    """Answer the step of a vCPU that cannot run, or has no turn."""
+    cause, schedule = _cause(talk, number), talk.session.machine.schedule
+    has_turn = is_alone or schedule.policy != "only" or schedule.only == number
+    if cause is None and not has_turn:
+        cause = f"the schedule runs vCPU {schedule.only} only (`monitor sched`)"
+    if cause is None:
         return None
     talk.session.select(number)
-    said = printed(f"vCPU {number} cannot be stepped: {why.text}; nothing was run")
+    said = printed(f"vCPU {number} cannot be stepped: {cause}; nothing was run")
     talk.say(said)
     is_again, talk.refused = talk.refused == number, number
     reason = stopped.exception(talk, said)
@@ -198,10 +196,16 @@ def _go_on(talk: Conversation, number: int) -> None:
         session.select(number)
         stop = session.step_among(1, some)
         if stop.reason == "budget" and vcpu.retired >= wanted:
-            return Stop("budget", stop.retired, number, None, DONE)
+            return Stop(stopped.STEPPED, stop.retired, number)
         return stop
 
     talk.run = Forward(talk, advance, None, number, was_past)
+
+
+def _cause(talk: Conversation, number: int) -> str | None:
+    """Say why a vCPU would not retire an instruction now, or None."""
+    why = talk.session.machine.why_not_runnable(number)
+    return None if why is None else why.text
 
 
 def _step(
@@ -231,12 +235,11 @@ def _step(
             if stop.reason != "budget":
                 return stop
             if vcpu.retired == before:
-                why = session.machine.why_not_runnable(number)
-                text = "" if why is None else why.text
+                why = _cause(talk, number)
                 reason = "budget" if why is None else "halted"
-                return Stop(reason, ran, number, None, text)
+                return Stop(reason, ran, number, None, why or "")
             if within is None or vcpu.regs.linear_rip not in within:
-                return Stop("budget", ran, number, None, DONE)
+                return Stop(stopped.STEPPED, ran, number)
             if ran >= some or not session.timeline.at_end:
                 return Stop("budget", ran, number)
 
@@ -256,7 +259,7 @@ def _each(talk: Conversation, steps: Sequence[int]) -> Advance:
                 ran += stop.retired
                 if stop.reason != "budget":
                     return stop
-        return Stop("budget", ran, first, None, DONE)
+        return Stop(stopped.STEPPED, ran, first)
 
     return advance
 
@@ -278,11 +281,7 @@ def _continue(talk: Conversation, goes: Sequence[int]) -> Advance:
                 turns.append(turns.pop(0))
                 return stop
             turns.append(turns.pop(0))
-        why = "; ".join(
-            f"vCPU {n}: {cause.text}"
-            for n in goes
-            if (cause := session.machine.why_not_runnable(n)) is not None
-        )
+        why = "; ".join(f"vCPU {n}: {_cause(talk, n)}" for n in goes)
         return Stop("halted", 0, goes[0], None, why)
 
     return advance

@@ -24,6 +24,8 @@ HINT: Final = (
 )
 SIGNALS: Final = {"fault": FAULT}
 """By the reason of a stop; all others are SIGTRAP."""
+STEPPED: Final = "stepped"
+"""Reason of a stop: the step that was asked for was done."""
 LONG: Final = 64
 """Bits of code that gdb shows as it is."""
 WIDE: Final = description.ARCHITECTURES[0]
@@ -92,7 +94,7 @@ def hint(talk: Conversation, number: int) -> None:
 def words(talk: Conversation, stop: Stop) -> str:
     """Say what gdb has no word for, or nothing."""
     mark = talk.marks.of(stop.point)
-    if mark is not None or stop.reason == "budget":
+    if mark is not None or stop.reason in {"budget", STEPPED}:
         return ""
     if stop.reason == "halted":
         return f"stopped (halted): {stop.text}"
