@@ -53,7 +53,7 @@ class Guest:
     sees: tuple[str, ...]
     """Regular expressions, in this order, in what is printed."""
     row: str | None = None
-    """What it is called in the README's table, if it stands there."""
+    """What it is called in the table of docs/pages/guests.md, if it stands there."""
 
 
 def linux(cpus: int, *, x2apic: bool) -> Guest:

@@ -41,16 +41,16 @@ def test_a_guest_comes_to_where_it_should(name: str, tmp_path: Path) -> None:
 
 
 def rows(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (guest, command) of the table of real guests in the README."""
+    """Yield (guest, command) of the table of real guests in the documentation."""
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 4 and cells[1].startswith("`lapis exec "):
             yield cells[0], cells[1].strip("`")
 
 
-def test_the_readme_has_each_kind_with_the_figures_that_are_kept() -> None:
+def test_the_page_has_each_kind_with_the_figures_that_are_kept() -> None:
     kept = {row["guest"]: row for row in json.loads(real.FIGURES.read_text())}
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "pages" / "guests.md").read_text()
     named = dict(rows(text))
     assert set(kept) <= set(NAMED)
     for guest in real.GUESTS:

@@ -17,9 +17,12 @@ HEAD: Final = """\
 
 Rules that look at what a guest does while it runs, and find what is legal and seldom
 meant, or works here and not elsewhere. `lint` lists them with what each has found,
-`lint --explain NAME` shows what is below, `catch lint` stops at a finding, `lint off
-NAME` switches one off. An *error* is what the guest fails by, a *warning* what it fails
-by elsewhere or by bad luck, a *note* what one should know of it.
+`lint --explain NAME` shows what is below, `lint off NAME` and `lint on NAME` switch one,
+or `all`. A finding is an event: `catch lint` stops at it. No instruction is slower.
+
+An *error* is what the guest fails by, a *warning* what it fails by elsewhere or by bad
+luck, a *note* what one should know of it. Linux, OVMF and memtest86+ have notes only,
+SeaBIOS a warning: it sends INIT and SIPI without a look at delivery status.
 """
 
 
