@@ -25,8 +25,9 @@ AT_START: Final = (
 )  # fmt: skip
 FOR_PEOPLE: Final = (
     "apic.titles", "cpu.disasm", "cpu.effects", "cpu.spinning", "devices.virtio.names",
-    "machine.catches", "machine.io_watches", "machine.points", "machine.requests",
-    "machine.start_pages", "machine.stop", "machine.terms", "machine.watches",
+    "machine.accesses", "machine.catches", "machine.io_watches", "machine.points",
+    "machine.requests", "machine.start_pages", "machine.stop", "machine.terms",
+    "machine.watches",
     "replay.roundtrip", "vmm.editing", "vmm.guest_memory", "vmm.interference",
     "vmm.ioctls", "vmm.naming", "vmm.outside", "vmm.overheard", "vmm.peeking",
     "vmm.traps",

@@ -260,6 +260,10 @@ class Core:
         self._choose()
         self._forget_all()
 
+    def cut(self) -> None:
+        """End the run behind the present instruction: for who is told of an access."""
+        self._stops.cut()
+
     def _choose(self) -> None:
         """Count by instruction while any memory is watched, for it is told where."""
         is_watched = self._stops.is_watching or self._guest.is_watching
