@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from lapis_plugins.host import Host
+    from lapis_sessions.session import Session as LiveSession
 
 
 def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
@@ -80,6 +81,21 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         flash_vars=flash_vars, ports=ports, mmio=mmio, time=time, strict=strict,
         checks=checks,
     )  # fmt: skip
+    live = built(guest, said, seed=seed, answers=answers, plugins=plugins)
+    if record is not None:
+        start_recording(live, fspath(record))
+    return Session(live)
+
+
+def built(
+    guest: str | PathLike[str],
+    said: options.MachineOptions,
+    *,
+    seed: int = 0,
+    answers: Iterable[str] = (),
+    plugins: Iterable[str | PathLike[str]] = (),
+) -> LiveSession:
+    """Return the session itself that `open` returns with its verbs."""
     live = open_session(options.of(guest, said, seed), _host(plugins).extensions)
     try:
         for rule in answers:
@@ -87,9 +103,7 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
     except CommandError:
         live.release()
         raise
-    if record is not None:
-        start_recording(live, fspath(record))
-    return Session(live)
+    return live
 
 
 def replay(

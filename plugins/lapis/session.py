@@ -6,15 +6,18 @@ by `Session.do`, with the command line that the debugger would take.
 
 from __future__ import annotations
 
+from os import fspath
 from typing import TYPE_CHECKING, Any, Self
 
 from lapis import html
 from lapis.pictures import Apic, Event, Registers
-from lapis_sessions.errors import CommandError, SessionError
-from lapis_sessions.text.visible import visible
+from lapis_sessions.errors import CommandError, RecordingError, SessionError
+from lapis_sessions.recording.start import start_recording
+from lapis_sessions.text.visible import quoted_path, visible
 from lapis_sessions.views import apic, registers
 
 if TYPE_CHECKING:
+    from os import PathLike
     from types import TracebackType
 
     from lapis_engine.machine.machine import Machine
@@ -152,6 +155,23 @@ class Session:
         """
         self.do(f"goto {where}")
 
+    def record(self, file: str | PathLike[str], *, force: bool = False) -> None:
+        """Write all that was done so far to a recording, and be done with it.
+
+        `force` replaces a file. Raises `RecordingError` when it cannot be written, and
+        while another recording is being made.
+        """
+        live = self._live
+        if live.writer is not None:
+            raise RecordingError(f"{quoted_path(live.writer.name)} is being made")
+        start_recording(live, fspath(file), force=force)
+        live.close()
+
+    @property
+    def guest(self) -> str:
+        """What runs: the guest or the firmware, as the user called it."""
+        return self._live.guest
+
     @property
     def now(self) -> int:
         """Virtual time in ns."""
@@ -179,6 +199,10 @@ class Session:
         """
         self._is_open = False
         self._live.close()
+
+    def release(self) -> None:
+        """Give the machine's memory back: nobody looks at it any more."""
+        self._live.release()
 
     def _checked(self) -> LiveSession:
         if not self._is_open:

@@ -1,0 +1,75 @@
+"""From a test that failed to the recording and the evidence of each of its machines."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from re import sub
+from typing import TYPE_CHECKING, Final
+
+from lapis import opening
+from lapis.kernel_tests import evidence
+from lapis_engine.errors import LapisError
+
+if TYPE_CHECKING:
+    from lapis.exploring import Exploration
+    from lapis.kernel_tests.evidence import Evidence
+    from lapis.kernel_tests.machine import KernelMachine
+    from lapis.kernel_tests.schedules import Schedules
+
+SUFFIX: Final = ".lapis"
+LONGEST: Final = 80
+"""Characters of a name that are kept, beside what makes it its own."""
+
+
+def name_of(test: str) -> str:
+    """Return what the recording of a test is called, from the test's id.
+
+    Two tests have two names, though they look alike when they are made fit for a file.
+
+    >>> name_of("test_a.py::test_it[a/b]")
+    'test_a.py-test_it-a-b-4107dc19'
+    """
+    plain = sub(r"[^A-Za-z0-9._]+", "-", test).strip("-.")
+    own = blake2b(test.encode(errors="replace"), digest_size=4).hexdigest()
+    return f"{plain[-LONGEST:].lstrip('-.')}-{own}"
+
+
+def of_machine(machine: KernelMachine, place: str, seed: int) -> Evidence:
+    """Record all that was done to the machine of `lapis_machine`, and describe it."""
+    file, notes = place + SUFFIX, []
+    try:
+        machine.record(file, force=True)
+    except LapisError as error:
+        file, notes = "", [f"there is no recording: {error}"]
+    return evidence.gathered(machine, "lapis_machine", seed, file, notes)
+
+
+def of_schedules(schedules: Schedules, place: str, tries: int) -> Evidence | None:
+    """Record the schedule that failed, shrunk by so many tries, and describe its end.
+
+    None when no schedule failed.
+    """
+    done = schedules.last
+    if done is None or done.found is None:
+        return None
+    file = str(done.save(place + SUFFIX, force=True))
+    title = f"lapis_schedules, run {done.found.run} of seed {done.seed}"
+    notes = [_shrunk(done, file, tries)]
+    with opening.replay(file) as session:
+        session.goto("end")
+        return evidence.gathered(session, title, done.seed, file, notes)
+
+
+def _shrunk(done: Exploration, file: str, tries: int) -> str:
+    """Shrink a recording in its place; say what came of it."""
+    if not tries:
+        return "the schedule as it was found, not shrunk"
+    try:
+        view = done.shrink(file, tries=tries)
+    except LapisError as error:
+        return f"the schedule as it was found, not shrunk: {error}"
+    before, after = view.before.switches, view.after.switches
+    return (
+        f"the schedule was shrunk from {before:,} switches between vCPUs to {after:,} "
+        f"in {view.tries:,} tries"
+    )
