@@ -53,6 +53,7 @@ def test_boot_of_an_ap_with_gdb_alone(opened: Opened, tmp_path: Path) -> None:
         "waiting": ["thread 2", "stepi", "print $_thread", "info threads"],
         "to_init": ["break *0x10133", "continue", "info threads"],
         "trampoline": ["break *0x8000", "continue", "info threads"],
+        "after": ["stepi", "p/x $ip", "p $apic[0].id"],
         "fallback": ["monitor x/2i $pc"],
         "apic": ["info registers apic", "print $apic[0].lvt_timer", "p/x $apic_icr"],
         "why": ["monitor irq why 0x31 1"],
@@ -81,7 +82,8 @@ def test_boot_of_an_ap_with_gdb_alone(opened: Opened, tmp_path: Path) -> None:
         in (seen["trampoline"])
     )
     assert '* 2    Thread 2 "running" (vCPU 1, real mode' in seen["trampoline"]
-    assert "mov ax, cs" in seen["fallback"]
+    assert re.search(r"= 0x1\n.*= 1\n", seen["after"])  # of thread 2, and not of 1
+    assert "mov ds, ax" in seen["fallback"]
     assert re.search(r"apic .*svr = 0xff,", seen["apic"])
     assert "masked mode=one_shot ]" in seen["apic"]
     assert "vector 0x31 is neither in the IRR nor in the ISR of vCPU 1" in seen["why"]

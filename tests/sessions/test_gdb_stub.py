@@ -346,6 +346,17 @@ def test_old_packets_go_on_too(client: Client) -> None:
     assert thread_of(client.ask("c")) == 2
 
 
+def test_who_stopped_is_selected_without_being_asked(client: Client) -> None:
+    # gdb takes it so (`record_currthread`): QEMU and gdbserver do it as well.
+    client.ask("Hg1")
+    client.ask("Z0,8000,1")
+    assert thread_of(client.ask("vCont;c")) == 2
+    assert client.ask("qC") == "QC2"
+    assert client.register("rip") == 0x8000
+    client.ask("vCont;s:1")
+    assert client.ask("qC") == "QC1"
+
+
 # Watchpoints.
 
 

@@ -66,8 +66,8 @@ class Conversation:
     """It reads registers anew after each command of `monitor`."""
     run: Resumption | None = None
     has_ended: bool = False
-    last_stop: bytes = b""
-    """The answer to `?`."""
+    stopped: int | None = None
+    """The vCPU that the last stop was about."""
     refused: int | None = None
     """The vCPU whose step was refused last, with nothing moved since."""
     said: list[str] = field(default_factory=list)

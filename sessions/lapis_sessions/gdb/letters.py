@@ -78,7 +78,7 @@ def _go_on(talk: Conversation, text: str) -> Answer:
 
 
 def _why(talk: Conversation, _text: str) -> Answer:
-    return talk.last_stop or stopped.reply(talk, talk.general)
+    return stopped.reply(talk, talk.session.selected)
 
 
 # Registers.

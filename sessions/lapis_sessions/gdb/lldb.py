@@ -31,10 +31,5 @@ def stop_info(talk: Conversation, text: str) -> bytes:
     """Say why a thread stands: the one that the last stop was about, or another."""
     whom = vcpu_of(talk, text)
     number = talk.general if whom is None else whom
-    last = talk.last_stop
-    if last.startswith(f"T{TRAP:02x}thread:{number + 1:x};".encode()):
-        return last
-    try:
-        return stopped.reply(talk, number, SILENT)
-    finally:
-        talk.last_stop = last
+    signal = TRAP if number == talk.stopped else SILENT
+    return stopped.standing(talk, number, signal)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_sessions.gdb import stopped
 from lapis_sessions.gdb.conversation import console
 from lapis_sessions.gdb.refusal import BAD_PACKET, PacketError
 
@@ -48,7 +47,6 @@ def perform(talk: Conversation, hexed: str) -> list[bytes]:
     if _view(talk) != before:
         talk.refused = None
         rows += [] if talk.flushes else [MOVED]
-        stopped.reply(talk, session.selected)
     return [*shown("\n".join(row for row in rows if row)), b"OK"]
 
 

@@ -36,8 +36,17 @@ def reply(
 ) -> bytes:
     """Return the stop reply about a vCPU; `reason` is `watch:8000;` or such.
 
-    The registers that gdb asks for at every stop come with it. It is what `?` is
-    answered from now on.
+    The thread is selected by that: gdb takes it for such, and does not say so
+    (`record_currthread`).
+    """
+    talk.general = talk.stopped = number
+    return standing(talk, number, signal, reason)
+
+
+def standing(talk: Conversation, number: int, signal: int, reason: str = "") -> bytes:
+    """Return a stop reply that selects nobody.
+
+    The registers that gdb asks for at every stop come with it.
     """
     owner = Owner(talk.session.machine, talk.session.machine.vcpu(number))
     it = talk.description
@@ -48,7 +57,6 @@ def reply(
     head = f"T{signal:02x}thread:{number + 1:x};core:{number:x};"
     if talk.is_lldb:
         head += f"name:{threads.name(talk.session, number)};"
-    talk.last_stop = f"{head}{sent}".encode()
     return f"{head}{reason}{sent}".encode()
 
 
