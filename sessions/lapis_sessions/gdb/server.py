@@ -9,7 +9,6 @@ it is.
 from __future__ import annotations
 
 import select
-import socket
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +16,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from lapis_sessions.gdb import connection
+from lapis_sessions.gdb.callers import Callers
 from lapis_sessions.gdb.stub import ARCHITECTURES, Stub
 from lapis_sessions.slices import FIRST_SLICE, fitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import socket
+    from collections.abc import Iterator
 
     from lapis_sessions.front import Front
     from lapis_sessions.gdb.connection import Connection
@@ -41,13 +42,9 @@ MOST_KEPT: Final = 1 << 16
 """Bytes that are read ahead while something is done."""
 FED: Final = 1 << 10
 """Bytes that are heard at once: each packet of some may ask for a long answer."""
-MOST_TURNED_AWAY: Final = 8
-"""Clients that are told no at a time; of more the first is cut off."""
 BREAK: Final = b"\x03"
 FIRST_BYTES: Final = b"+-$\x03"
 """What gdb, and whoever speaks as it does, begins with; a browser does not."""
-BUSY: Final = b"+$E.another client is served; it was there first#"
-
 End = Literal["left", "gone", "stalled", "stranger", "nobody", "broken off"]
 """How a conversation ended: the client has detached, it has vanished, it took nothing,
 it was no debugger, or went without a word; or whoever serves it was told to end."""
@@ -89,10 +86,6 @@ Begin = Callable[["Session", Callable[[], bool]], Answerer]
 whether the client wants it to end."""
 
 
-class StrangerError(Exception):
-    """Who came does not speak gdb's protocol."""
-
-
 @dataclass(slots=True)
 class Served:
     """What came of serving."""
@@ -119,8 +112,8 @@ class Server:
         nobody else can come.
         """
         self._session, self._front, self._begin = session, front, begin
-        self._knocking = list(listener.sockets) if listener is not None else []
-        self._turned_away: list[socket.socket] = []
+        sockets = listener.sockets if listener is not None else ()
+        self._callers = Callers(sockets, front.tell)
         self._client: Connection | None = None
         self._kept = bytearray()
         """What the client said while something was done."""
@@ -145,17 +138,14 @@ class Server:
                 if once or end == "broken off":
                     break
         finally:
-            self._dismiss()
+            self._callers.close()
         return served
 
     def _next(self) -> socket.socket | None:
         """Return the next client, if one comes soon."""
         ready = self._ready(PATIENCE)
-        self._drain(ready)
-        for each in self._knocking:
-            if each in ready and (client := _accepted(each)) is not None:
-                return client
-        return None
+        self._callers.hear_out(ready)
+        return self._callers.next(ready)
 
     def converse(self, client: Connection) -> End:
         """Talk with a client until it leaves, or cannot be talked with any more."""
@@ -275,11 +265,11 @@ class Server:
         """Wait for whoever has something to say, or takes something."""
         wanted = [client.incoming] if client.has_room and not client.is_ended else []
         ready = self._ready(seconds, wanted, [client.outgoing] * client.is_waiting)
-        knocks = [each for each in self._knocking if each in ready]
-        if knocks or client.incoming in ready:
+        if self._callers.knocks(ready) or client.incoming in ready:
             self._read_ahead(client)
-        self._turn_away(knocks, client)
-        self._drain(ready)
+        if not client.is_ended:  # else who knocks may be the next
+            self._callers.turn_away(ready)
+        self._callers.hear_out(ready)
         client.send()
 
     def _ready(
@@ -289,44 +279,9 @@ class Server:
         full: list[int] | None = None,
     ) -> list[int | socket.socket]:
         """Return who has something to say, within some seconds."""
-        those = [*(wanted or ()), *self._knocking, *self._turned_away]
+        those = [*(wanted or ()), *self._callers.sockets]
         ready, _, _ = select.select(those, full or [], [], seconds)
         return list(ready)
-
-    def _turn_away(self, knocks: Iterable[socket.socket], client: Connection) -> None:
-        """Tell others that there is a client already, unless that one is gone."""
-        for each in knocks:
-            if not client.is_ended and (other := _accepted(each)) is not None:
-                self._refuse(other)
-
-    def _refuse(self, client: socket.socket) -> None:
-        """Tell a second client that there is one; it is closed when it has heard."""
-        client.setblocking(False)  # noqa: FBT003 - as the library names it
-        try:
-            client.send(BUSY + b"%02x" % (sum(BUSY[2:-1]) & 0xFF))
-            client.shutdown(socket.SHUT_WR)
-        except OSError:
-            client.close()
-            return
-        self._turned_away.append(client)
-        if len(self._turned_away) > MOST_TURNED_AWAY:
-            self._turned_away.pop(0).close()
-        self._front.tell("gdb: a second client was turned away; there is one already")
-
-    def _drain(self, ready: list[int | socket.socket]) -> None:
-        """Hear out who was turned away: cut off in the midst, it would hear nothing."""
-        for each in [one for one in self._turned_away if one in ready]:
-            try:
-                is_over = not each.recv(connection.PIECE)
-            except OSError:
-                is_over = True
-            if is_over:
-                self._turned_away.remove(each)
-                each.close()
-
-    def _dismiss(self) -> None:
-        while self._turned_away:
-            self._turned_away.pop().close()
 
 
 def beginning(architecture: str) -> Begin:
@@ -359,11 +314,3 @@ def _once(data: bytes) -> bytes:
     first, *others = [each.rstrip(b"+-") for each in data.split(b"$")[1:]] or [b""]
     is_again = others and all(each == first for each in others)
     return b"$" + first if is_again else data
-
-
-def _accepted(listening: socket.socket) -> socket.socket | None:
-    """Return a client that has come, unless it is gone again."""
-    try:
-        return listening.accept()[0]
-    except OSError:
-        return None
