@@ -92,7 +92,8 @@ OF: Final[Mapping[str, tuple[Row, ...]]] = MappingProxyType(
                 "3",
                 (
                     "What --never or --never-lint names did not come about, in fewer "
-                    "runs than were asked for: --budget ended it."
+                    "runs than were asked for: --budget ended it, or with --bound "
+                    "--limit cut some."
                 ),
             ),
         ),

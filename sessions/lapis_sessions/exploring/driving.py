@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.errors import LapisError
 from lapis_engine.machine import acts
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lapis_engine.machine.acts import Act
     from lapis_engine.machine.machine import Machine
     from lapis_engine.machine.stop import Stop
+    from lapis_engine.replay.capture import Checkpoint
     from lapis_engine.replay.entries import Entry
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.exploring.plan import Step
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 
 ENDS: Final = frozenset({"exit", "suspended", "fault"})
 """Reasons of a stop after which nothing comes without somebody's doing."""
+
+
+class Waypoint(NamedTuple):
+    """A point that a driver can go back to, and what was done up to it."""
+
+    checkpoint: Checkpoint
+    entries: tuple[Entry, ...]
+    steps: tuple[Step, ...]
+    spent: int
 
 
 class Driver:
@@ -84,6 +94,19 @@ class Driver:
             self.entries.pop()
         self.entries.append(entry)
         self.at = here
+
+    def mark(self) -> Waypoint:
+        """Return the present point, to go back to as often as wanted."""
+        checkpoint = capture.take(self.machine, self._beginning)
+        return Waypoint(checkpoint, tuple(self.entries), tuple(self.steps), self.spent)
+
+    def back(self, mark: Waypoint) -> None:
+        """Go back to a point since `begin`; catches and rules stay."""
+        self.machine.on_act = None
+        capture.put(self.machine, mark.checkpoint)
+        self.entries, self.steps = list(mark.entries), list(mark.steps)
+        self.spent, self.at = mark.spent, mark.checkpoint.at
+        self.machine.on_act = self._done
 
     # Acts.
 

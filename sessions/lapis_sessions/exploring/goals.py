@@ -23,8 +23,8 @@ NO_STOP: Final = ("", "")
 
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "stop": "why the machine stopped: halted, exit, suspended, fault, budget; "
-        "empty while it goes on",
+        "stop": "why the machine stopped: halted, exit, suspended, fault, budget, "
+        "spinning (--bound); empty while it goes on",
         "reason": "the same in words",
         "vcpu": "vcpu[N].state, .mode, .rip, .retired, .apic, .rax and other registers",
         "running": "numbers of the vCPUs that could retire an instruction",

@@ -26,7 +26,7 @@ from lapis_sessions.errors import SessionError
 from lapis_sessions.exploring.work import BrokenOffError, explorer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.synchronize import Event
 
     from lapis_sessions.exploring.outcomes import Result
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+I = TypeVar("I")  # noqa: E741 - an item
+J = TypeVar("J")
 
 BATCH: Final = 8
 """Runs that are handed out at a time: to hand one out takes a good part of a ms."""
@@ -96,34 +98,43 @@ class Pool:
         self.stopped = stopped
         self._enough = enough
         self._failures: tuple[type[Exception], ...] = (*LOST, *failures)
-        self._waiting: deque[Future[list[Result]]] = deque()
+        self._waiting: deque[Future[Any]] = deque()
 
     def results(self, job: Job, runs: int) -> Iterator[Result]:
         """Yield the results of runs 0 to `runs` - 1, in this order.
 
         They end early when somebody wants no more.
         """
+        return self.each(batch, job, range(runs))
+
+    def each(
+        self,
+        work: Callable[[J, Sequence[I], Callable[[], bool]], list[R]],
+        job: J,
+        items: Sequence[I],
+    ) -> Iterator[R]:
+        """Yield what `work` makes of each of `items`, in their order.
+
+        It is given some of them at a time, and asked to say when no more is wanted;
+        what is yielded then ends early. Any process can import it.
+        """
         size = 1 if self.width == 1 else BATCH
         ahead = 1 if self.width == 1 else AHEAD * self.width
+        # What is done here ends when no more is wanted; a process is told.
+        stopped = self.stopped if self.width == 1 else _is_enough
         begun = 0
-        while (begun < runs or self._waiting) and not self.stopped():
-            while begun < runs and len(self._waiting) < ahead:
-                numbers = range(begun, min(begun + size, runs))
-                self._waiting.append(self._hand_out(job, numbers))
-                begun = numbers.stop
-            found = self._patiently(self._waiting[0])
+        while (begun < len(items) or self._waiting) and not self.stopped():
+            while begun < len(items) and len(self._waiting) < ahead:
+                some = items[begun : begun + size]
+                self._waiting.append(self.submit(work, job, some, stopped))
+                begun += len(some)
+            found: list[R] | None = self._patiently(self._waiting[0])
             if found is None:
                 return
             self._waiting.popleft()
             yield from found
 
-    def _hand_out(self, job: Job, numbers: range) -> Future[list[Result]]:
-        """Have some runs done; one that is done here ends when no more is wanted."""
-        if self.width == 1:
-            return self._submit(batch, job, numbers, self.stopped)
-        return self._submit(batch, job, numbers)
-
-    def _patiently(self, future: Future[list[Result]]) -> list[Result] | None:
+    def _patiently(self, future: Future[R]) -> R | None:
         while not self.stopped():
             if wait([future], SECONDS).done:
                 try:
@@ -140,14 +151,15 @@ class Pool:
             why = " ".join(str(error).split()) or type(error).__name__
             raise WorkError(f"a worker of the exploration is lost: {why}") from None
 
-    def _submit(
+    def submit(
         self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]:
+        """Have something done by one of them; any process can import `fn`."""
         return self._executor.submit(fn, *args, **kwargs)
 
     def record(self, job: Job, number: int) -> Future[bytes]:
         """Have run `number` done again, and its recording returned."""
-        return self._submit(recorded, job, number)
+        return self.submit(recorded, job, number)
 
     def forget(self) -> None:
         """Give up the runs that nobody waits for any more."""
@@ -159,14 +171,11 @@ class Pool:
 
 
 def batch(
-    job: Job, numbers: range, stopped: Callable[[], bool] | None = None
+    job: Job, numbers: Sequence[int], stopped: Callable[[], bool]
 ) -> list[Result]:
-    """Do some runs; raise `BrokenOffError` when no more is wanted.
-
-    `stopped` says so where the runs are wanted; else the process was told.
-    """
+    """Do some runs; raise `BrokenOffError` when no more is wanted."""
     mine = explorer(job)
-    return [mine.run(number, stopped or _is_enough) for number in numbers]
+    return [mine.run(number, stopped) for number in numbers]
 
 
 def recorded(job: Job, number: int) -> bytes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lapis_sessions.exploring.plan import Step
     from lapis_sessions.exploring.reduction import Reduction
     from lapis_sessions.exploring.shrinking import Score
+    from lapis_sessions.exploring.systematic import Coverage
     from lapis_sessions.exploring.work import Job
     from lapis_sessions.recording.play.named import Named
 
@@ -68,6 +69,39 @@ class OutcomeView:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulesView:
+    """Schedules with so many preemptions."""
+
+    preemptions: int
+    done: int
+    left: int
+    """Known, and not run; those that leave them are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageView:
+    """What was searched of all schedules with at most so many preemptions."""
+
+    bound: int
+    complete: bool
+    """Whether there is no other such schedule."""
+    schedules: tuple[SchedulesView, ...]
+    places: int
+    """Where a preemption may come, over all schedules that were run."""
+    idle: int
+    """Those of them, so far, at which no other vCPU could go on."""
+    known: int
+    """Schedules that came to a state that was searched from before: those that leave
+    them are left out."""
+    cut: int
+    """Schedules that were not run to their end, for the limit."""
+    shared: int
+    """Bytes of memory that vCPUs share: a preemption comes before each access."""
+    rounds: int
+    """How often it was begun anew, as more memory was found to be shared."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExploredView:
     """An exploration."""
 
@@ -88,6 +122,8 @@ class ExploredView:
     """Whether that must not come about."""
     found: int | None
     """The first run that came to it."""
+    coverage: CoverageView | None
+    """None of an exploration at random."""
     outcomes: tuple[OutcomeView, ...]
 
 
@@ -134,9 +170,18 @@ class ShrunkView:
 
 
 def explored(
-    job: Job, goal: Goal, found: Outcomes, terms: Terms, *, broken_off: bool
+    job: Job,
+    goal: Goal,
+    found: Outcomes,
+    terms: Terms,
+    *,
+    broken_off: bool,
+    coverage: Coverage | None = None,
 ) -> ExploredView:
-    """Return what an exploration came to; `broken_off` tells of a signal."""
+    """Return what an exploration came to; `broken_off` tells of a signal.
+
+    One that was systematic has its coverage.
+    """
     met, options = found.met, job.origin.options
     return ExploredView(
         guest=job.origin.image.name,
@@ -150,7 +195,23 @@ def explored(
         until=goal.text,
         never=terms.never,
         found=None if met is None else met.first,
+        coverage=None if coverage is None else _coverage(coverage),
         outcomes=tuple(map(_outcome, found.groups.values())),
+    )
+
+
+def _coverage(it: Coverage) -> CoverageView:
+    rows = zip(it.done, it.left, strict=True)
+    return CoverageView(
+        bound=it.bound,
+        complete=it.complete,
+        schedules=tuple(SchedulesView(n, *row) for n, row in enumerate(rows)),
+        places=it.places,
+        idle=it.idle,
+        known=it.known,
+        cut=it.cut,
+        shared=it.shared,
+        rounds=it.rounds,
     )
 
 
@@ -212,14 +273,46 @@ def _score(score: Score) -> ScoreView:
 def explored_text(view: ExploredView) -> str:
     """Return the distinct outcomes, and where their recordings are."""
     what = f"{view.runs:,} runs of {view.guest} with seed {view.seed}"
+    if view.coverage is not None:
+        most = _preemptions(view.coverage.bound)
+        what = f"{_schedules(view.runs)} of {view.guest} with at most {most}"
     lines = [f"{what}: {len(view.outcomes)} outcomes"]
     for row in view.outcomes:
         lines += outcome_lines(row)
+    if view.coverage is not None:
+        lines += _coverage_lines(view.coverage)
     if cut := _cut_text(view):
         lines.append(cut)
     if view.until:
         lines.append(f"{view.until}: {_goal_text(view)}")
     return "\n".join(lines)
+
+
+def _preemptions(count: int) -> str:
+    return f"{count} preemption{'' if count == 1 else 's'}"
+
+
+def _schedules(count: int) -> str:
+    return f"{count:,} schedule{'' if count == 1 else 's'}"
+
+
+def _coverage_lines(it: CoverageView) -> list[str]:
+    """Say what was searched, and what was not."""
+    lines = [
+        f"{_preemptions(row.preemptions)}: {_schedules(row.done)}"
+        + (f", and {row.left:,} known that were not run" if row.left else "")
+        for row in it.schedules
+    ]
+    lines.append(
+        f"{it.shared:,} bytes are shared; at {it.idle:,} of {it.places:,} places for a "
+        f"preemption no other vCPU could go on"
+    )
+    if it.known:
+        lines.append(f"{it.known:,} came to a known state, and were left there")
+    if it.cut:
+        lines.append(f"{it.cut:,} were not run to their end: --limit allows more")
+    lines.append("complete" if it.complete else "not complete")
+    return lines
 
 
 def _cut_text(view: ExploredView) -> str | None:
@@ -228,11 +321,25 @@ def _cut_text(view: ExploredView) -> str | None:
         return None
     is_budget = view.ended_by == "budget"
     why = f"the budget of {view.budget:g} s ended it" if is_budget else "broken off"
+    if view.coverage is not None:
+        return f"{_schedules(view.runs)} done: {why}"
     return f"{view.runs:,} of {view.schedules:,} runs are done: {why}"
+
+
+def _bounded_text(view: ExploredView, it: CoverageView) -> str:
+    must_not = ", which it must not" if view.never else ""
+    if view.found is not None:
+        return f"came about in schedule {view.found}{must_not}"
+    which = f"{view.runs:,} with at most {_preemptions(it.bound)}"
+    if it.complete:
+        return f"no schedule of all {which} comes to it"
+    return f"no schedule of {which} came to it, and there are others"
 
 
 def _goal_text(view: ExploredView) -> str:
     must_not = ", which it must not" if view.never else ""
+    if view.coverage is not None:
+        return _bounded_text(view, view.coverage)
     if view.found is not None:
         return f"came about in run {view.found}{must_not}"
     if view.never and view.runs < view.schedules:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from lapis_engine.errors import ConfigError
 from lapis_plugins.workers import ExtensionsOf
 from lapis_sessions import files
-from lapis_sessions.exploring import exploration, jobs, pool, reduction
+from lapis_sessions.exploring import exploration, jobs, pool, reduction, systematic
 from lapis_sessions.exploring import view as views
 from lapis_sessions.exploring.exploration import Shelf
 from lapis_sessions.exploring.goals import Goal
@@ -37,6 +38,10 @@ def explore(*, as_json: bool, **options: Any) -> int:
     """Do what `lapis explore` is told (`lapis_tui.cli.exploring` has its options)."""
     width = _width(options.pop("jobs"), options["dask"])
     own = {name: options.pop(name) for name in OWN}
+    bound = own["bound"]
+    if bound is not None:
+        _only_bound(bound)
+        options["ipis"] = "as-sent"
     is_bad = _turn_round(options)
     asked = Asked(**{name: options.pop(name) for name in ASKED})
     terms = Terms(asked.schedules, own["budget"], is_bad, own["go_on"])
@@ -51,21 +56,50 @@ def explore(*, as_json: bool, **options: Any) -> int:
         def stopped() -> bool:
             return end.asked or budget.is_spent
 
+        coverage = None
         with _pool(own["dask"], width, stopped) as workers:
-            found = exploration.explore(job, asked.schedules, workers, shelf, enough)
+            if bound is None:
+                runs = asked.schedules
+                found = exploration.explore(job, runs, workers, shelf, enough)
+            else:
+                found, coverage = systematic.explore(job, bound, workers, shelf, enough)
         seconds = perf_counter() - begun
+    runs = found.runs
+    if coverage is not None:
+        runs = coverage.total
+        terms = replace(terms, schedules=found.runs + sum(coverage.left))
     goal = Goal(extensions, job.until, job.lint)
-    view = views.explored(job, goal, found, terms, broken_off=end.asked)
+    view = views.explored(
+        job, goal, found, terms, broken_off=end.asked, coverage=coverage
+    )
     output.result(view, views.explored_text, as_json=as_json)
-    output.say(f"{found.runs / seconds:,.1f} runs a second", err=True)
+    output.say(f"{runs / seconds:,.1f} runs a second", err=True)
     return end.status if end.asked else _status(view)
 
 
 ASKED = tuple(field.name for field in fields(Asked))
-OWN = ("go_on", "out", "force", "dask", "budget")
+OWN = ("go_on", "out", "force", "dask", "budget", "bound")
 """Options of `explore` that, as those of `ASKED`, do not describe the machine."""
 GOALS = ("until", "lint", "never", "never_lint")
 """Options that say what is looked for."""
+
+
+RANDOM = ("schedules", "seed", "ipis")
+"""Options of an exploration at random."""
+
+
+def _only_bound(bound: int) -> None:
+    """Raise `ConfigError` for what is no bound, or is given beside one in vain."""
+    systematic.check(bound)
+    context = click.get_current_context()
+    for name in RANDOM:
+        is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        value = context.params[name]
+        if is_given and value != "as-sent":
+            raise ConfigError(
+                f"--bound {bound} and --{name} {value} exclude each other: all "
+                f"schedules are run, with IPIs as sent"
+            )
 
 
 def _turn_round(options: dict[str, Any]) -> bool:
@@ -91,7 +125,10 @@ def _status(view: ExploredView) -> int:
         return headless.FAILED if view.found is None else headless.OK
     if view.found is not None:
         return headless.FAILED
-    return headless.OK if view.runs == view.schedules else headless.UNDECIDED
+    is_whole = view.runs == view.schedules
+    if view.coverage is not None:
+        is_whole = view.coverage.complete
+    return headless.OK if is_whole else headless.UNDECIDED
 
 
 def _width(wanted: int, dask: str) -> int:

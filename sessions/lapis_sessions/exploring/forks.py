@@ -1,0 +1,95 @@
+"""Schedules as a tree: where one leaves another, and what was seen on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lapis_sessions.exploring.outcomes import Observed
+
+
+WRITER: Final = 256
+"""Bits of those who read a byte, below the bits of those who wrote it."""
+
+
+class Tenure(NamedTuple):
+    """A vCPU had the processor, until another was given it."""
+
+    vcpu: int
+    ran: int
+    """Instructions; 0 of one that has only taken in an INIT."""
+    looked: tuple[int, ...] = ()
+    """Addresses of the bytes that it looked at in vain, where it ended by spinning."""
+
+
+class Gap(NamedTuple):
+    """Where in a schedule another vCPU could have been given the processor."""
+
+    tenure: int
+    """Number of the tenure, from 0."""
+    ran: int
+    """Instructions of it that are done before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A schedule up to where it leaves another one, and who goes on there."""
+
+    before: tuple[Tenure, ...] = ()
+    """Since the window began."""
+    preemptions: int = 0
+    nth: int = 0
+    """Which of the vCPUs that could go on, in the order of their numbers from the one
+    of the last tenure on; that one is none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What the schedule of a fork came to."""
+
+    outcome: Observed | None
+    """None where no other vCPU could go on: then there is no such schedule."""
+    tenures: tuple[Tenure, ...]
+    others: int
+    """vCPUs that could go on at the fork, the one that did among them."""
+    places: tuple[Gap, ...]
+    """Where a preemption may come, in what is the schedule's own."""
+    choices: tuple[tuple[int, int], ...]
+    """After which tenure of its own another vCPU had to go on, and how many could."""
+    touched: Mapping[int, int]
+    """Who read each byte, a bit a vCPU, and who wrote it (`WRITER`)."""
+    key: bytes
+    """What its own part follows from: the state of the machine, and who goes on."""
+    retired: int = 0
+    switches: int = 0
+
+
+def shared(touched: Mapping[int, int]) -> frozenset[int]:
+    """Return the bytes that two vCPUs accessed and one of them wrote."""
+    return frozenset(
+        at
+        for at, who in touched.items()
+        if (wrote := who >> WRITER)
+        and (wrote | who & (1 << WRITER) - 1).bit_count() > 1
+    )
+
+
+def aside(fork: Fork, done: Searched) -> Iterator[Fork]:
+    """Yield those that leave the same schedule without another preemption."""
+    before, count = fork.before, fork.preemptions
+    if not fork.nth:
+        for nth in range(1, done.others):
+            yield Fork(before, count, nth)
+    for tenure, able in done.choices:
+        for nth in range(1, able):
+            yield Fork(done.tenures[: tenure + 1], count, nth)
+
+
+def onward(fork: Fork, done: Searched) -> Iterator[Fork]:
+    """Yield those that leave it by one preemption more."""
+    for tenure, ran in done.places:
+        cut = Tenure(done.tenures[tenure].vcpu, ran)
+        yield Fork((*done.tenures[:tenure], cut), fork.preemptions + 1)

@@ -1,0 +1,312 @@
+"""The schedules of a search, one at a time: the same wherever they are run.
+
+By default a vCPU goes on until it cannot: it halts, waits for SIPI or for an answer, or
+spins (`looking`). After `PATIENCE` instructions without any of that another may go on
+as well. None of these is a preemption, and each vCPU that could go on then is tried.
+"""
+
+from __future__ import annotations
+
+import threading
+from hashlib import blake2b
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from lapis_engine.machine.stop import Stop
+from lapis_engine.replay.digest import Digester
+from lapis_engine.vmm import clock, run_state
+from lapis_sessions.exploring import plan as plans
+from lapis_sessions.exploring.driving import ENDS
+from lapis_sessions.exploring.forks import Gap, Searched, Tenure
+from lapis_sessions.exploring.looking import Looking
+from lapis_sessions.exploring.outcomes import outcome
+from lapis_sessions.exploring.work import BrokenOffError, Explorer
+from lapis_sessions.scope import scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lapis_sessions.exploring.forks import Fork
+    from lapis_sessions.exploring.outcomes import Observed
+    from lapis_sessions.exploring.work import Job
+
+PATIENCE: Final = 10_000
+"""Instructions after which another vCPU may go on."""
+SPINNING: Final = "spinning"
+"""Reason of a stop: all vCPUs that are awake spin, and no timer is armed."""
+
+
+class Searcher:
+    """Runs schedules of one job, all on one machine."""
+
+    def __init__(self, job: Job) -> None:
+        """Build the machine, and run it to where a second vCPU comes in.
+
+        Raises as `Explorer`.
+        """
+        self._explorer = Explorer(job)
+        self.job, self.goal = job, self._explorer.goal
+        self.driver = self._explorer.driver
+        self._digester = Digester(self.driver.machine)
+        self.early = self._lead_in()
+        """The outcome of a machine that comes to its end before."""
+        self._window = self.driver.mark()
+        self._looking: Looking | None = None
+
+    def _lead_in(self) -> Observed | None:
+        """Run until a second vCPU is awake: there is one schedule until then."""
+        driver, goal, limit = self.driver, self.goal, self.job.limit
+        driver.begin([*goal.catches, *plans.EVENTS], self.job.answers)
+        machine, stop = driver.machine, None
+        while len(awake := driver.awake()) < 2:
+            if goal.is_met(driver):
+                return outcome(machine, None, met=True)
+            if driver.spent >= limit:
+                stop = Stop("budget", 0, 0, None, f"{limit} instructions")
+            elif awake:
+                stop = driver.turn(awake[0], min(plans.ALONE, limit - driver.spent))
+                stop = stop if driver.is_over(stop) else None
+            else:
+                stop = driver.wake()
+                stop = stop if stop.reason in ENDS | {"halted"} else None
+            if stop is not None:
+                return outcome(machine, stop, met=goal.is_met(driver, stop))
+        machine.catches.remove()
+        for name in goal.catches:
+            machine.catches.add(name)
+        return None
+
+    def close(self) -> None:
+        """Give the machine back."""
+        if self._looking is not None:
+            self._looking.rest()
+        self.driver.session.release()
+
+    def run(
+        self,
+        fork: Fork,
+        shared: frozenset[int],
+        stopped: Callable[[], bool] = bool,
+    ) -> Searched:
+        """Run the schedule of a fork; raise `BrokenOffError` if `stopped` says so."""
+        if self.early is not None:
+            return Searched(self.early, (), 1, (), (), {}, b"")
+        self.driver.back(self._window)
+        if self._looking is None:
+            self._looking = Looking(self.driver.machine)
+        return _Run(self, self._looking, fork, shared, stopped).done()
+
+    def record(self, fork: Fork, shared: frozenset[int], text: str) -> bytes:
+        """Run it again, and return its recording."""
+        self.run(fork, shared)
+        return self.driver.recording(text)
+
+    def key(self, vcpu: int, looking: Looking) -> bytes:
+        """Return what the rest of a schedule follows from, as a hash."""
+        machine = self.driver.machine
+        rest = (
+            vcpu, sorted(looking.spinning.items()), scope.console(machine),
+            scope.lints(machine),
+        )  # fmt: skip
+        text = f"{self._digester.digest()} {rest!r}"
+        return blake2b(text.encode(), digest_size=16).digest()
+
+
+class _Run:
+    """One schedule."""
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        looking: Looking,
+        fork: Fork,
+        shared: frozenset[int],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._searcher, self._looking, self._fork = searcher, looking, fork
+        self._driver, self._goal = searcher.driver, searcher.goal
+        self._machine = self._driver.machine
+        self._stopped = stopped
+        looking.shared, looking.stops = shared, bool(searcher.goal.text)
+        looking.begin()
+        self._tenures: list[Tenure] = []
+        self._places: list[Gap] = []
+        self._choices: list[tuple[int, int]] = []
+        first = self._machine.schedule.current
+        self._vcpu = first if self._driver.is_awake(first) else self._driver.awake()[0]
+        self._from = self._machine.vcpu(self._vcpu).retired
+        self._patience = PATIENCE
+
+    def done(self) -> Searched:
+        """Run it."""
+        fork, looking = self._fork, self._looking
+        for tenure in fork.before:
+            self._again(tenure)
+        others = [self._vcpu]
+        if fork.before:
+            others = self._able(fork.before[-1].vcpu)
+            if fork.nth >= len(others):
+                return Searched(None, fork.before, 0, (), (), {}, b"")
+            self._go_on(others[fork.nth])
+        else:
+            looking.counts.add(self._from)  # an event of its own has just come
+        key = self._searcher.key(self._vcpu, looking)
+        stop = self._to_the_end()
+        self._end_tenure(())
+        driver = self._driver
+        met = stop is None or self._goal.is_met(driver, stop)
+        found = outcome(self._machine, stop, met=met)
+        vcpus = [it.vcpu for it in self._tenures]
+        return Searched(
+            found, tuple(self._tenures), len(others), tuple(self._places),
+            tuple(self._choices), looking.touched, key,
+            sum(vcpu.retired for vcpu in self._machine.vcpus),
+            sum(one != other for one, other in pairwise(vcpus)),
+        )  # fmt: skip
+
+    # What is the same as in the schedule that it leaves.
+
+    def _again(self, tenure: Tenure) -> None:
+        """Do a tenure that was done before."""
+        driver, vcpu = self._driver, self._machine.vcpu(tenure.vcpu)
+        self._go_on(tenure.vcpu)
+        end = self._from + tenure.ran
+        if not tenure.ran and vcpu.run_state & run_state.PEND_INIT:
+            driver.turn(tenure.vcpu, 1)  # of which it retires none
+        while vcpu.retired < end:
+            before = vcpu.retired
+            if driver.is_awake(tenure.vcpu):
+                driver.turn(tenure.vcpu, end - before)
+            else:
+                driver.wake()
+            assert vcpu.retired > before, f"{tenure} is not what was done before"
+        self._looking.judge()
+        if tenure.looked:
+            self._looking.spinning[tenure.vcpu] = frozenset(tenure.looked)
+            self._all_go_on()
+        self._tenures.append(tenure)
+
+    # What is its own.
+
+    def _to_the_end(self) -> Stop | None:
+        """Go on by default; return the stop at the end, or None at the goal."""
+        driver, limit = self._driver, self._searcher.job.limit
+        while True:
+            if self._goal.is_met(driver):
+                return None
+            if self._stopped():
+                raise BrokenOffError
+            if driver.spent >= limit:
+                return Stop("budget", 0, 0, None, f"{limit} instructions")
+            count = min(self._patience, limit - driver.spent)
+            stop = driver.turn(self._vcpu, count)
+            self._patience -= stop.retired
+            self._looking.judge()
+            if driver.is_over(stop):
+                return stop
+            looked = self._looking.spins(self._vcpu)
+            is_able = driver.is_awake(self._vcpu) and not looked
+            if is_able and self._patience > 0:
+                continue
+            if looked:
+                self._looking.spinning[self._vcpu] = frozenset(looked)
+            end = self._hand_over(looked)
+            if end is not None:
+                return end
+
+    def _hand_over(self, looked: tuple[int, ...]) -> Stop | None:
+        """Let another vCPU go on; return the stop if none ever will."""
+        driver = self._driver
+        able = self._able(self._vcpu)
+        if able:
+            self._end_tenure(looked)
+            self._choices.append((len(self._tenures) - 1, len(able)))
+            self._go_on(able[0])
+            return None
+        if self._all_spin():
+            if clock.deadline(self._machine.vm) is None:
+                return self._spinning()
+            self._all_go_on()
+            able = self._able(self._vcpu)
+        if able:
+            self._end_tenure(looked)
+            self._go_on(able[0])
+        elif not driver.awake():
+            return self._wake(looked)
+        self._patience = PATIENCE  # it goes on alone
+        return None
+
+    def _wake(self, looked: tuple[int, ...]) -> Stop | None:
+        """Let time pass until a vCPU wakes; return the stop if none ever will."""
+        before = [vcpu.retired for vcpu in self._machine.vcpus]
+        stop = self._driver.wake()
+        if stop.reason in ENDS | {"halted"}:
+            return stop
+        woken = next(
+            (v.id for v in self._machine.vcpus if v.retired != before[v.id]), stop.vcpu
+        )
+        if woken != self._vcpu:
+            self._end_tenure(looked, before[self._vcpu])
+            self._go_on(woken)
+            self._from = before[woken]
+        self._patience = PATIENCE
+        return None
+
+    def _all_spin(self) -> bool:
+        awake = self._driver.awake()
+        return bool(awake) and all(it in self._looking.spinning for it in awake)
+
+    def _all_go_on(self) -> None:
+        """Let them spin on if all do: time has to pass for what a timer brings."""
+        if self._all_spin():
+            self._looking.spinning.clear()
+
+    def _spinning(self) -> Stop:
+        machine = self._machine
+        where = [
+            f"vCPU {it} at {machine.vcpu(it).regs.linear_rip:#x}"
+            for it in self._driver.awake()
+        ]
+        text = f"what is awake spins for ever: {', '.join(where)}"
+        return Stop(SPINNING, 0, self._vcpu, None, text)
+
+    # Both.
+
+    def _able(self, last: int) -> list[int]:
+        """Return who could go on after a vCPU, from the next number on."""
+        cpus = len(self._machine.vcpus)
+        return [
+            it
+            for it in ((last + n) % cpus for n in range(1, cpus))
+            if it not in self._looking.spinning and self._driver.is_awake(it)
+        ]
+
+    def _go_on(self, vcpu: int) -> None:
+        """Begin a tenure."""
+        self._looking.begin_tenure()
+        self._vcpu, self._patience = vcpu, PATIENCE
+        self._from = self._machine.vcpu(vcpu).retired
+
+    def _end_tenure(self, looked: tuple[int, ...], end: int | None = None) -> None:
+        """Take down what the present vCPU has done, and where it could be preempted."""
+        number = len(self._tenures)
+        end = self._machine.vcpu(self._vcpu).retired if end is None else end
+        self._tenures.append(Tenure(self._vcpu, end - self._from, looked))
+        self._places += [
+            Gap(number, at - self._from)
+            for at in sorted(self._looking.counts)
+            if self._from < at < end or (at == self._from and not number)
+        ]
+
+
+_here = threading.local()
+
+
+def searcher(job: Job) -> Searcher:
+    """Return the searcher that this thread has for a job: machines are not shared."""
+    found: Searcher | None = getattr(_here, "searcher", None)
+    if found is None or found.job != job:
+        if found is not None:
+            found.close()
+        found = _here.searcher = Searcher(job)
+    return found
