@@ -100,7 +100,7 @@ def thread_of(stop: str) -> int:
     return int(found[1], 16)
 
 
-def scripted(session: Session, tmp_path: Path, lines: list[str]) -> str:
+def scripted(session: Session, tmp_path: Path, lines: list[str], **options: str) -> str:
     """Have gdb connect and do lines; return what it printed."""
     path = tmp_path / "gdb.sock"
     with socket.socket(socket.AF_UNIX) as listening:
@@ -115,7 +115,7 @@ def scripted(session: Session, tmp_path: Path, lines: list[str]) -> str:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
             try:
-                _serve(session, listening, time.monotonic() + PATIENCE)
+                _serve(Stub(session, **options), listening, time.monotonic() + PATIENCE)  # type: ignore[arg-type]
                 gdb.wait(PATIENCE)
             finally:
                 gdb.kill()
@@ -124,9 +124,9 @@ def scripted(session: Session, tmp_path: Path, lines: list[str]) -> str:
     return printed.read_text()
 
 
-def _serve(session: Session, listening: socket.socket, end: float) -> None:
+def _serve(stub: Stub, listening: socket.socket, end: float) -> None:
     assert select.select([listening], [], [], PATIENCE)[0], "gdb did not connect"
-    stub, (client, _) = Stub(session), listening.accept()
+    client, _ = listening.accept()
     with client:
         while not stub.has_ended:
             assert time.monotonic() < end, "gdb takes too long"

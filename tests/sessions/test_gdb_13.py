@@ -135,6 +135,17 @@ def test_each_mode_is_disassembled_with_the_file_for_gdb(
     assert re.search(r"= 0x10145\n.*= 0x1013d", seen["moved"], re.DOTALL)
 
 
+def test_gdb_can_be_told_that_all_is_16_bit_code(
+    opened: Opened, tmp_path: Path
+) -> None:
+    lines = ["break *0x8000", "continue", "x/2i $pc", "p $apic[0].id", "p/x $eip"]
+    session = opened(cpus=4)
+    seen = scripted(session, tmp_path, lines, architecture="i8086")
+    assert re.findall(r"0x800\d:\t(.*)", seen) == ["cli", "mov    %cs,%ax"]
+    assert "$1 = 1" in seen
+    assert "$2 = 0x8000" in seen
+
+
 def with_lines(folder: Path) -> Path:
     """Make an ELF file of ipi-ping, whose bytes are those of the guest."""
     source, elf = GUESTS / "ipi-ping.asm", folder / "ipi-ping.elf"

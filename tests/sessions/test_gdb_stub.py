@@ -7,11 +7,14 @@ listing of the guest (`ap-bringup.asm`), and the session's own commands.
 from __future__ import annotations
 
 import re
+from random import Random
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from rigs.gdb_rig import Client, packet, parsed, thread_of, words
+
+from lapis_engine.replay.digest import Digester
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -486,6 +489,34 @@ def test_a_client_leaves_while_the_machine_runs(client: Client) -> None:
     assert not client.carries_on()
     assert client.stub.has_ended
     assert client.session.machine.breakpoints == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_a_client_does_is_a_history_that_can_be_done_again(
+    opened: Opened, seed: int
+) -> None:
+    client, random = Client(opened(cpus=3, quantum=40)), Random(seed)
+    timeline, machine = client.session.timeline, client.session.machine
+    asked = [
+        "vCont;s:1;c", "vCont;s:2;c", "vCont;s:2", "vCont;s:3", "vCont;c:2", "bc",
+        "vCont;c", "vCont;c", "Z0,1008b,1", "Z0,101f5,1", "z0,101f5,1", "Z2,12030,4",
+        "z2,12030,4", "M20000,1:55", "vCont;r10000,20000:2;c",
+    ]  # fmt: skip
+    for _ in range(80):
+        client.ask(f"Hc{random.choice([1, 2, 3, -1])}")
+        body = random.choice([*asked, "bs", "bs"])
+        answer = client.ask(body)
+        assert answer[:3] in {"T05", "T00", "OK"}, (body, answer)
+        assert timeline.is_placed, body
+    while not timeline.at_end:
+        client.ask("vCont;c")
+    end, digest = timeline.spot, Digester(machine).digest()
+    for body in ("z0,1008b,1", "z0,101f5,1", "z2,12030,4", "Hc-1"):
+        client.ask(body)
+    assert "replaylog:begin;" in client.ask("bc")
+    assert "replaylog:end;" in client.ask("vCont;c")
+    assert timeline.spot == end
+    assert Digester(machine).digest() == digest
 
 
 # Monitor.
