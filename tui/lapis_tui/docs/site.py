@@ -73,7 +73,7 @@ def rendered(folder: Path) -> None:
             f"to build the site takes {error.name}, which is not installed: "
             "pip install 'lapis[docs]'"
         ) from None
-    told = _Told()
+    told = _SiteWarnings()
     log = logging.getLogger("mkdocs")
     log.addHandler(told)
     try:
@@ -90,7 +90,7 @@ def rendered(folder: Path) -> None:
         log.removeHandler(told)
 
 
-class _Told(logging.Handler):
+class _SiteWarnings(logging.Handler):
     """Keeps what mkdocs warns of, which would go to standard error line by line."""
 
     def __init__(self) -> None:

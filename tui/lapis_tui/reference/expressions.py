@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Final, get_args
 
 from lapis_engine.events import Event
-from lapis_engine.explain import EXPLAINERS, explain
 from lapis_sessions.exploring import goals
 from lapis_sessions.scope import registers
 from lapis_sessions.scope.memory import FUNCTIONS
@@ -15,7 +14,9 @@ from lapis_sessions.text.operators import FUNCTIONS as OF_VALUES
 from lapis_tui.reference.markdown import code, joined, prose, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from lapis_sessions.extensions import Explainer
 
 HEAD: Final = """\
 # Expressions: names and functions
@@ -25,7 +26,7 @@ there is to speak of.
 """
 
 
-def page() -> str:
+def page(explainers: Mapping[str, Explainer]) -> str:
     """Return the page."""
     offered = [(code(name), prose(text)) for name, text in OFFERED.items()]
     functions = [(code(f"{each.name}(...)"), prose(each.text)) for each in FUNCTIONS]
@@ -42,7 +43,7 @@ def page() -> str:
             f"{', '.join(map(code, registers.MAKERS))}.\n",
             f"Parts and other names: {', '.join(map(code, registers.ALIASES))}.\n",
             "## Their fields\n",
-            table(("register", "fields"), _parts()),
+            table(("register", "fields"), _parts(explainers)),
             "## Of events\n",
             (
                 "Behind `catch KIND if`: `event.` and the name of a field; [each "
@@ -55,10 +56,12 @@ def page() -> str:
     )
 
 
-def _parts() -> Iterator[tuple[str, str]]:
+def _parts(explainers: Mapping[str, Explainer]) -> Iterator[tuple[str, str]]:
     """Yield what `explain` knows of a value, as it is typed."""
-    for name in EXPLAINERS:
-        parts = dict.fromkeys(registers.typed(e.name) for e in explain(name, 0).fields)
+    for name, it in explainers.items():
+        parts = dict.fromkeys(
+            registers.typed(each.name) for each in it.explain(0).fields
+        )
         if parts:
             yield code(name), ", ".join(map(code, parts))
 

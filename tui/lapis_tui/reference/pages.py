@@ -37,7 +37,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/commands.md": lambda: commands.page(_ours().registry),
     "reference/lapis.md": lambda: program.page(lapis),
     "reference/statuses.md": statuses.page,
-    "reference/expressions.md": expressions.page,
+    "reference/expressions.md": lambda: expressions.page(_ours().explainers),
     "reference/events.md": events.page,
     "reference/lints.md": lambda: lints.page(_ours().lints),
     "reference/profiles.md": lambda: profiles.page(_ours().profiles),
