@@ -109,9 +109,9 @@ class Again:
             entry = entries[self.spot.done]
             self.through(entry, entry.end, hit)
             self._tell()
-        entry = entries[spot.done] if spot.done < len(entries) else None
-        if entry is None:
+        if spot.done == len(entries):
             return
+        entry = entries[spot.done]
         if spot.at > self.spot.at:
             self.through(entry, spot.at, hit)
         elif entry.start != self.spot.at == entry.end:
