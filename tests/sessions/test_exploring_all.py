@@ -19,7 +19,7 @@ from lapis_plugins.host import discover
 from lapis_plugins.workers import ExtensionsOf
 from lapis_sessions.exploring import exploration, forks, pool, systematic
 from lapis_sessions.exploring.exploration import Shelf
-from lapis_sessions.exploring.forks import Fork
+from lapis_sessions.exploring.forks import Fork, Tenure
 from lapis_sessions.exploring.searching import Searcher
 from lapis_sessions.exploring.work import Job
 from lapis_sessions.origin import SessionOptions
@@ -30,6 +30,8 @@ from lapis_tui.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from lapis_engine.machine.machine import Machine
 
 GUESTS = Path(__file__).parents[1] / "guests"
 TURNS = str(GUESTS / "turns.bin")
@@ -143,6 +145,33 @@ def test_all_schedules_are_run_and_all_results_come_about(
     assert came == results
 
 
+@pytest.mark.parametrize(
+    ("guest", "sends"),
+    [("ap-bringup", "mov dword ptr [rbx + 0x300]"), (TURNS, "wrmsr")],
+)
+def test_a_preemption_may_come_on_either_side_of_what_sends_an_ipi(
+    guest: str, sends: str
+) -> None:
+    searcher = Searcher(job(guest))
+    machine = searcher.driver.machine
+    whole = searcher.run(Fork(), frozenset())
+    texts = {}
+    for number, ran in whole.places:
+        if whole.tenures[number].vcpu == 0 and ran:
+            before = (*whole.tenures[:number], Tenure(0, ran))
+            searcher.run(Fork(before, nth=9), frozenset())
+            texts[number, ran] = _at(machine)
+    number, ran = next(at for at, text in texts.items() if text.startswith(sends))
+    assert (number, ran + 1) in texts
+    searcher.close()
+
+
+def _at(machine: Machine) -> str:
+    """Return the instruction that vCPU 0 is at."""
+    (line,) = machine.disassemble(0, count=1)
+    return f"{line.mnemonic} {line.operands}"
+
+
 @pytest.mark.parametrize("total", range(5))
 def test_what_is_left_out_at_a_known_state_comes_about_elsewhere(
     total: int, tmp_path: Path, capsys: Captured
@@ -202,6 +231,24 @@ def test_it_does_not_matter_how_many_run_them(
         assert (row["count"], row["run"]) == (group.count, group.best.number)
         assert Path(row["file"]).read_bytes() == Path(group.file).read_bytes()
         assert verified(row["file"]).divergence is None
+
+
+def test_a_cluster_comes_to_the_same(tmp_path: Path, capsys: Captured) -> None:
+    distributed = pytest.importorskip("distributed")
+    here, there = tmp_path / "here", tmp_path / "there"
+    one = explored(capsys, TURNS, "--bound", "1", "-j", "1", "--out", str(here))
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp",
+        dashboard_address=None,
+    ) as cluster:  # fmt: skip
+        address = cluster.scheduler_address
+        two = explored(
+            capsys, TURNS, "--bound", "1", "--dask", address, "--out", str(there)
+        )
+    for row in (*one["outcomes"], *two["outcomes"]):
+        file = row.pop("file")
+        assert verified(file).divergence is None
+    assert one == two
 
 
 @pytest.mark.parametrize("bug", smp.BUGS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lapis_engine.apic.state import mode
 from lapis_engine.events import (
     Halted,
     IpiSent,
@@ -98,7 +99,10 @@ class Looking:
         here = self._machine.vcpu(number).retired
         match event:
             case IpiSent():
-                self.counts |= {here - 1, here}
+                # A WRMSR is counted by then, a store to the ICR's page is not.
+                is_x2apic = mode(self._machine.vcpu(number).apic) == "x2apic"
+                at = here - 1 if is_x2apic else here
+                self.counts |= {at, at + 1}
             case VectorDelivered() | NmiDelivered():
                 self.counts |= {here, here + 1}
             case Halted():

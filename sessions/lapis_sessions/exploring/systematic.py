@@ -212,8 +212,9 @@ def recorded(wanted: tuple[Job, frozenset[int]], fork: Fork, result: Result) -> 
     """Run a schedule again, and return its recording."""
     job, shared = wanted
     how = "as looked for " if result.outcome.met else ""
+    many = f"{fork.preemptions} preemption{'' if fork.preemptions == 1 else 's'}"
     text = (
-        f"schedule {result.number}, with {fork.preemptions} preemptions: "
+        f"schedule {result.number}, with {many}: "
         f"{result.outcome.stop} {how}after {result.switches} switches"
     )
     return searcher(job).record(fork, shared, text)
