@@ -17,8 +17,9 @@ HEAD: Final = """\
 
 Rules that look at what a guest does while it runs, and find what is legal and seldom
 meant, or works here and not elsewhere. `lint` lists them with what each has found,
-`lint --explain NAME` shows what is below, `lint off NAME` and `lint on NAME` switch one,
-or `all`. A finding is an event: `catch lint` stops at it. No instruction is slower.
+`lint --explain NAME` shows what is below, `lint off NAME` and `lint on NAME` switch
+one, or `all`. A finding is an event, at which `catch lint` stops. No instruction is
+slower for them.
 
 An *error* is what the guest fails by, a *warning* what it fails by elsewhere or by bad
 luck, a *note* what one should know of it. Linux, OVMF and memtest86+ have notes only,
