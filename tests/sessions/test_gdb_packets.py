@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rigs.gdb_rig import Client, packet, parsed
 
 from lapis_sessions.gdb.packets import Arrival, Framer, escaped, framed, unescaped
+from lapis_sessions.gdb.refusal import PacketError
 from lapis_sessions.gdb.stub import Stub
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def test_a_packet_that_is_too_long_is_dropped_as_it_comes(
     assert stub.receive(b"#00") == b"-"
     assert stub.receive(b"$qC#b4") == b"+$QC1#c5"
     assert "1048576 bytes" in stub.said[-1]
+
+
+def test_an_error_in_words_is_one_packet() -> None:
+    refused = PacketError(1, "#3 of {$x} * caf\u00e9", in_words=True)
+    assert refused.answer == b"E.?3 of {?x? ? caf?"
 
 
 def test_a_megabyte_is_taken_and_answered(opened: Callable[..., Session]) -> None:

@@ -426,6 +426,28 @@ def test_back_to_a_watchpoint_is_before_the_access(client: Client) -> None:
     assert sum(vcpu.retired for vcpu in client.session.machine.vcpus) == 0
 
 
+def test_back_to_what_came_last_whoever_stands_still_since(opened: Opened) -> None:
+    client = Client(opened(cpus=2))
+    client.ask("qSupported:swbreak+")
+    client.ask(f"Z0,{COUNT:x},1")
+    assert thread_of(client.ask("vCont;c")) == 2
+    client.ask(f"z0,{COUNT:x},1")
+    client.ask(f"Z2,{APS_COUNTED:x},4")
+    assert ";watch:" in client.ask("vCont;s:2")  # and there vCPU 1 stays
+    client.ask("vCont;s:1")
+    at = client.register("rip")
+    client.ask(f"Z0,{at:x},1")
+    client.ask("vCont;s:1")
+    stop = client.ask("bc")
+    assert thread_of(stop) == 1
+    assert "swbreak:;" in stop
+    assert client.register("rip") == at
+    stop = client.ask("bc")
+    assert thread_of(stop) == 2
+    assert ";watch:" in stop
+    assert client.register("rip") == COUNT
+
+
 def test_back_to_a_breakpoint_and_forward_along_what_was_done(client: Client) -> None:
     client.ask("qSupported:swbreak+")
     client.ask("vCont;c")

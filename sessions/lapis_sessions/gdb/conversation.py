@@ -22,8 +22,8 @@ FAULT: Final = 11
 """SIGSEGV: the processor of the engine could not go on."""
 SILENT: Final = 0
 """No signal: gdb stops there whatever it was about."""
-NOT_SAID: Final = 100
-"""Sentences for who serves that are kept; the oldest go."""
+MOST_SAID: Final = 100
+"""Sentences that are kept for who serves; the oldest go."""
 
 
 class Resumption(Protocol):
@@ -89,7 +89,7 @@ class Conversation:
     def note(self, text: str) -> None:
         """Keep a sentence for who serves alone."""
         self.said.append(text)
-        del self.said[:-NOT_SAID]
+        del self.said[:-MOST_SAID]
 
 
 def vcpu_of(talk: Conversation, text: str) -> int | None:

@@ -13,8 +13,8 @@ BAD_PACKET: Final = 1
 NO_THREAD: Final = 3
 """ESRCH."""
 NO_MEMORY: Final = 0x14
-BUSY: Final = 0x10
-"""EBUSY: the machine runs."""
+UNFIT: Final = str.maketrans(dict.fromkeys("$#}*", "?"))
+"""What cannot stand in an answer in words, which nobody unescapes."""
 
 
 class PacketError(SessionError):
@@ -30,6 +30,13 @@ class PacketError(SessionError):
         super().__init__(why)
         self.number = number
         self.in_words = in_words
+
+    @property
+    def answer(self) -> bytes:
+        """The body of the packet."""
+        if self.in_words:
+            return f"E.{self}".translate(UNFIT).encode("ascii", "replace")
+        return b"E%02x" % self.number
 
 
 def in_hex(text: str, what: str) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lapis_engine.replay.capture import Checkpoint
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.gdb.conversation import Conversation
+    from lapis_sessions.session import Session
     from lapis_sessions.timeline.way import Way
 
 Asked = TypeVar("Asked", "Point", "Watch")
@@ -37,7 +38,7 @@ class Met(NamedTuple):
 
     vcpu: int
     retired: int
-    """Instructions of that vCPU then."""
+    """Instructions of all vCPUs then: it may stand still while others go on."""
     number: int
     is_watch: bool
 
@@ -110,10 +111,7 @@ class Backward:
     def _arrived(self, met: list[Met]) -> bytes:
         """Say what it is that was found."""
         talk, session = self.talk, self.talk.session
-        here = [
-            each for each in met
-            if session.machine.vcpu(each.vcpu).retired == each.retired
-        ]  # fmt: skip
+        here = [each for each in met if each.retired == _retired(session)]
         watch = next((each for each in reversed(here) if each.is_watch), None)
         if watch is not None:
             session.select(watch.vcpu)
@@ -143,11 +141,15 @@ def _noting(
     def holds(vcpu: int) -> bool:
         if when is not None and not when(vcpu):
             return False
-        retired = talk.session.machine.vcpu(vcpu).retired
-        met.append(Met(vcpu, retired, item.number, is_watch))
+        met.append(Met(vcpu, _retired(talk.session), item.number, is_watch))
         return True
 
     return replace(copy, when=holds)
+
+
+def _retired(session: Session) -> int:
+    """Return the instructions of all vCPUs."""
+    return sum(vcpu.retired for vcpu in session.machine.vcpus)
 
 
 def _took_back(talk: Conversation, vcpu: Vcpu) -> bool:

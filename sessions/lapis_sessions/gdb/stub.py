@@ -27,8 +27,6 @@ ARCHITECTURES: Final = {
 }  # fmt: skip
 """What a client can be told the machine is. The description stays as it is while the
 client is there, so `auto` is the widest: it has every register of every mode."""
-
-
 RESUMING: Final = frozenset({b"v", b"c", b"C", b"s", b"S"})
 """What packets begin with that let the machine go on."""
 LEAVING: Final = frozenset({b"D", b"k"})
@@ -152,9 +150,7 @@ class Stub:
         except PacketError as refused:
             if refused.number != NO_MEMORY:  # which gdb tries often, and shows
                 talk.note(printed(str(refused)))
-            if refused.in_words:
-                return self._told([f"E.{refused}".encode()])
-            return self._told([b"E%02x" % refused.number])
+            return self._told([refused.answer])
         except LapisError as error:
             talk.note(printed(str(error)))
             return self._told([b"E01"])
