@@ -20,8 +20,7 @@ PLANTED = HOME / "tests" / "guests" / "smp-lost-wakeup.bin"
 """The same kernel with a bug: run 48 of seed 1 is the first that halts for ever."""
 INSTALL = "pip install 'lapis[pytest]'"
 BASH = shutil.which("bash") or ""
-HAS_TESTS = (EXAMPLE / "test_kernel.py").exists()
-pytestmark = pytest.mark.skipif(not (BASH and HAS_TESTS), reason="no bash or no tests")
+pytestmark = pytest.mark.skipif(not BASH, reason="there is no bash")
 
 
 def workflow() -> dict[Any, Any]:

@@ -57,6 +57,7 @@ def test_f1_begins_with_the_pane_in_focus_of_every_layout(
     size: tuple[int, int],
 ) -> None:
     async def play(it: Driver) -> None:
+        explained = set()  # a pane that other layouts have too is explained once
         await it.press("c")
         for layout in "1234567":
             await it.press(layout)
@@ -66,10 +67,13 @@ def test_f1_begins_with_the_pane_in_focus_of_every_layout(
                 seen.add(name)
                 found = about(it.app.focused)
                 assert found is not None, name
-                await it.press("f1")
-                assert isinstance(it.app.screen, HelpScreen)
-                assert f"This pane: {found.title}" in it.text
-                await it.press("escape", "tab")
+                if name not in explained:
+                    explained.add(name)
+                    await it.press("f1")
+                    assert isinstance(it.app.screen, HelpScreen)
+                    assert f"This pane: {found.title}" in it.text
+                    await it.press("escape")
+                await it.press("tab")
 
     drive(bringup(), play, size)
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 Captured = pytest.CaptureFixture[str]
 EXTENSIONS = discover().extensions
 FEW = {
+    "bench guests": ("nobody",),  # it boots what there is, and prints no text of theirs
     "explore": ("--schedules", "1", "--limit", "99", "-j", "1", "--until", "False"),
     "shrink": ("--tries", "1", "--until", "True"),
 }
@@ -192,11 +193,13 @@ def leaves(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], An
             yield (*path, name), command
 
 
-def arguments(command: click.Command, file: str, evil: str) -> Iterator[list[str]]:
+def arguments(
+    path: tuple[str, ...], command: click.Command, file: str, evil: str
+) -> Iterator[list[str]]:
     """Yield arguments of a sub-command, each text of which is evil in turn."""
     places = [p for p in command.params if isinstance(p, click.Argument)]
     good = [file if p.name in {"file", "guest", "first"} else evil for p in places]
-    few = FEW.get(command.name or "", ())
+    few = FEW.get(" ".join(path), ())
     needed = list(few)
     for option in command.params:
         if isinstance(option, click.Option) and option.required:
@@ -238,7 +241,7 @@ def test_no_sub_command_prints_what_a_terminal_would_obey(
     monkeypatch.setattr("lapis_tui.browser.server.serve", nobody)
     monkeypatch.setattr("lapis_sessions.gdb.server.Server.serve", no_gdb)
     monkeypatch.setattr("lapis_tui.docs.site.rendered", Path.mkdir)  # it takes seconds
-    for words in arguments(command, file, NAME):
+    for words in arguments(path, command, file, NAME):
         main([*path, *words])
         check(capsys, (path, words))
 
