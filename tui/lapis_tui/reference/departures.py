@@ -24,18 +24,19 @@ TAGS: Final = {
 HEAD: Final = """\
 # Departures
 
-What the engine knowingly does unlike a manual, and what it leaves out. If a guest behaves
-otherwise here than on a board, look here first; then ask `why`, and then tell us.
+What the engine knowingly does unlike a manual, and what it leaves out. If a guest
+behaves otherwise here than on a board, look here first; then ask `why`, and then tell
+us.
 
-The source says so at the place, by a tag: `# Differs from the SDM:`, where the engine does
-something else than the manual; `# As bhyve:`, where it does what bhyve does and the manual
-leaves open or has otherwise; `# Not modelled:`, where nothing is done. Under a profile other
-than `sdm` more is otherwise, and meant to be: [switches](profiles.md).
+The source says so at the place, by a tag: `# Differs from the SDM:`, where the engine
+does something else than the manual; `# As bhyve:`, where it does what bhyve does and
+the manual leaves open or has otherwise; `# Not modelled:`, where nothing is done. Under
+a profile other than `sdm` more is otherwise, and meant to be: [switches](profiles.md).
 
-The larger ones: memory is sequentially consistent, without caches, store buffers and TLB; no
-SMM, no nested virtualisation, no AVX; of operands only what costs nothing is
-[checked](../checks.md) by default. Below are all of them, by the room of the engine, with the
-module and what it is in.
+The larger ones: memory is sequentially consistent, without caches, store buffers and
+TLB; no SMM, no nested virtualisation, no AVX; of operands only what costs nothing is
+[checked](../checks.md) by default. Below are all of them, by the room of the engine,
+with the module and what it is in.
 """
 _TAG: Final = re.compile(
     rf"(?P<lead>.*?)(?P<stop>)(?P<tag>{'|'.join(TAGS)}):\s*(?P<text>.*)"

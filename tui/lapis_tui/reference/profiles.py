@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 HEAD: Final = """\
 # Profiles and switches
 
-A guest that is right can fail under a hypervisor that is wrong, and one that is wrong can
-come through where it ought not. So `--profile NAME` says whose behaviour a machine has: that
-of a processor as the SDM describes it, of bhyve in today's illumos or FreeBSD, or of one of
-them before a certain repair.
+A guest that is right can fail under a hypervisor that is wrong, and one that is wrong
+can come through where it ought not. So `--profile NAME` says whose behaviour a machine
+has: that of a processor as the SDM describes it, of bhyve in today's illumos or
+FreeBSD, or of one of them before a certain repair.
 
 A profile is nothing but a set of *switches*. Code asks a switch, and never a name; each
-switch says what it does, and who says so. In a recording all of them stand, so that it is
-done again as it was, whatever becomes of a profile later.
+switch says what it does, and who says so. In a recording all of them stand, so that it
+is done again as it was, whatever becomes of a profile later.
 
 Where do two differ?
 
@@ -32,15 +32,15 @@ Where do two differ?
 lapis profiles diff illumos illumos-pre-13275
 ```
 
-And what does that come to for a guest? Run it under both, or do a recording again under the
-other one: `lapis replay FILE --compare PROFILE` says where they part.
+And what does that come to for a guest? Run it under both, or do a recording again under
+the other one: `lapis replay FILE --compare PROFILE` says where they part.
 
 ```sh
 lapis exec ap-bringup --profile illumos-pre-13253 -c 'run 100000' -c 'why vcpu 1'
 ```
 
-`lapis scenario NAME` tells some of this history: see the [lessons](../lessons.md). A plug-in
-can bring a profile of its own.
+`lapis scenario NAME` tells some of this history: see the [lessons](../lessons.md). A
+plug-in can bring a profile of its own.
 """
 
 
