@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lapis_engine.errors import LapisError
 from lapis_sessions.gdb import (
+    contents,
     lldb,
     marks,
     memory,
@@ -20,16 +20,13 @@ from lapis_sessions.gdb import (
 )
 from lapis_sessions.gdb.conversation import vcpu_of
 from lapis_sessions.gdb.marks import Mark
-from lapis_sessions.gdb.packets import escaped, unescaped
 from lapis_sessions.gdb.refusal import (
     BAD_PACKET,
     NO_THREAD,
     PacketError,
     in_hex,
 )
-from lapis_sessions.gdb.register import Owner, Register
 from lapis_sessions.gdb.resuming import Actions
-from lapis_sessions.text.visible import printed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +45,7 @@ NO_HOST_IO: Final = b"F-1,58"
 def answer(talk: Conversation, body: bytes) -> Answer:
     """Answer a packet; raise `PacketError` or `LapisError`."""
     if body[:1] == b"X":
-        return _write_binary(talk, body[1:])
+        return contents.write_binary(talk, body[1:])
     text = body.decode("latin-1")
     if text.startswith("qRcmd,"):
         return monitor.perform(talk, text[6:])
@@ -79,88 +76,6 @@ def _go_on(talk: Conversation, text: str) -> Answer:
 
 def _why(talk: Conversation, _text: str) -> Answer:
     return stopped.reply(talk, talk.session.selected)
-
-
-# Registers.
-
-
-def _owner(talk: Conversation) -> Owner:
-    machine = talk.session.machine
-    return Owner(machine, machine.vcpu(talk.general))
-
-
-def _registers(talk: Conversation, _text: str) -> Answer:
-    owner = _owner(talk)
-    found = [each.fetch(owner) for each in talk.description.registers]
-    return b"".join(found).hex().encode()
-
-
-def _write_registers(talk: Conversation, text: str) -> Answer:
-    owner, data, at = _owner(talk), _from_hex(text), 0
-    changed = list[tuple[Register, bytes]]()
-    for each in talk.description.registers:
-        piece, at = data[at : at + each.size], at + each.size
-        if len(piece) == each.size and piece != each.fetch(owner):
-            changed.append((each, piece))
-    for register, piece in changed:  # one may change what is in another
-        _store(owner, register, piece)
-    return b"OK"
-
-
-def _numbered(talk: Conversation, text: str) -> Register:
-    index = in_hex(text, "a register")
-    if not 0 <= index < len(talk.description.registers):
-        raise PacketError(BAD_PACKET, f"there is no register {index}")
-    return talk.description.registers[index]
-
-
-def _register(talk: Conversation, text: str) -> Answer:
-    return _numbered(talk, text).fetch(_owner(talk)).hex().encode()
-
-
-def _write_register(talk: Conversation, text: str) -> Answer:
-    name, _, value = text.partition("=")
-    _store(_owner(talk), _numbered(talk, name), _from_hex(value))
-    return b"OK"
-
-
-def _store(owner: Owner, register: Register, data: bytes) -> None:
-    """Write a register as the user's act; raise `PacketError` in words."""
-    try:
-        register.store(owner, data)
-    except PacketError:
-        raise
-    except LapisError as error:
-        raise PacketError(BAD_PACKET, printed(str(error)), in_words=True) from None
-
-
-# Memory.
-
-
-def _memory(talk: Conversation, text: str) -> Answer:
-    return memory.read(talk, *memory.span(text)).hex().encode()
-
-
-def _binary_memory(talk: Conversation, text: str) -> Answer:
-    return b"b" + escaped(memory.read(talk, *memory.span(text)))
-
-
-def _write_memory(talk: Conversation, text: str) -> Answer:
-    where, _, hexed = text.partition(":")
-    return _write(talk, where, _from_hex(hexed))
-
-
-def _write_binary(talk: Conversation, body: bytes) -> Answer:
-    where, _, data = body.partition(b":")
-    return _write(talk, where.decode("latin-1"), unescaped(data))
-
-
-def _write(talk: Conversation, where: str, data: bytes) -> Answer:
-    at, size = memory.span(where)
-    if size != len(data):
-        raise PacketError(BAD_PACKET, f"{len(data)} bytes where {size} are said")
-    memory.write(talk, at, data)
-    return b"OK"
 
 
 # Threads.
@@ -197,7 +112,9 @@ def _resume(*, steps: bool, has_signal: bool) -> Handler:
             talk.general = whom
             pc = talk.description.registers[talk.description.pc]
             place = in_hex(at, "an address") & ((1 << pc.bits) - 1)
-            _store(_owner(talk), pc, place.to_bytes(pc.size, "little"))
+            contents.store(
+                contents.owner_of(talk), pc, place.to_bytes(pc.size, "little")
+            )
         if steps:
             others = [n for n in every if n != whom]
             return resuming.begin(talk, Actions([whom], others))
@@ -263,16 +180,10 @@ def _restart(talk: Conversation, _text: str) -> Answer:
     return None
 
 
-def _from_hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise PacketError(BAD_PACKET, "the data is not in hex") from None
-
-
 LETTERS: Final[dict[str, Handler]] = {
-    "?": _why, "g": _registers, "G": _write_registers, "p": _register,
-    "P": _write_register, "m": _memory, "M": _write_memory, "x": _binary_memory,
+    "?": _why, "g": contents.read_all, "G": contents.write_all, "p": contents.read_one,
+    "P": contents.write_one, "m": contents.read_memory, "M": contents.write_memory,
+    "x": contents.read_binary,
     "H": _select, "T": _alive, "b": _back, "Z": _set, "z": _clear, "D": _leave,
     "k": _kill, "R": _restart,
     "c": _resume(steps=False, has_signal=False),

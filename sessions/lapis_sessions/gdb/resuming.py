@@ -23,26 +23,24 @@ the history ends, and what it asks for then happens anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence  # noqa: TC003 - of a named tuple's fields
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.errors import LapisError
-from lapis_engine.machine.stop import Stop
-from lapis_sessions.gdb import stopped
+from lapis_sessions.gdb import advancing, stopped
 from lapis_sessions.gdb.conversation import INTERRUPTED, SILENT, TRAP, vcpu_of
 from lapis_sessions.gdb.refusal import BAD_PACKET, PacketError, in_hex
 from lapis_sessions.text.visible import printed
 from lapis_sessions.timeline.following import END_OF_BRANCH
 
 if TYPE_CHECKING:
+    from lapis_sessions.gdb.advancing import Advance
     from lapis_sessions.gdb.conversation import Conversation
 
 MOST: Final = 10_000_000
 """Instructions of the others that a step waits for the turn of its vCPU."""
 END: Final = "replaylog:end;"
-Advance = Callable[[int], Stop]
-"""Goes on by so many instructions at most; `budget` is the reason when it can go on."""
 
 
 @dataclass(slots=True)
@@ -153,19 +151,19 @@ def begin(talk: Conversation, asked: Actions) -> bytes | None:
     if not steps and not goes:
         return stopped.reply(talk, first)
     if len(steps) > 1:
-        talk.run = Forward(talk, _each(talk, steps), None, first, was_past)
+        talk.run = Forward(talk, advancing.each(talk, steps), None, first, was_past)
     elif steps:
         most = MOST if asked.within is None else None
-        advance = _step(talk, first, asked.within, alone=is_alone)
+        advance = advancing.step(talk, first, asked.within, alone=is_alone)
         talk.run = Forward(talk, advance, most, first, was_past)
     else:
-        talk.run = Forward(talk, _continue(talk, goes), None, None, was_past)
+        talk.run = Forward(talk, advancing.whole(talk, goes), None, None, was_past)
     return None
 
 
 def _refusal(talk: Conversation, number: int, *, is_alone: bool) -> bytes | None:
     """Answer the step of a vCPU that cannot run, or has no turn."""
-    cause, schedule = _cause(talk, number), talk.session.machine.schedule
+    cause, schedule = advancing.cause(talk, number), talk.session.machine.schedule
     has_turn = is_alone or schedule.policy != "only" or schedule.only == number
     if cause is None and not has_turn:
         cause = f"the schedule runs vCPU {schedule.only} only (`monitor sched`)"
@@ -188,100 +186,6 @@ def _go_on(talk: Conversation, number: int) -> None:
     `continue`: to refuse it again would leave him standing for ever.
     """
     talk.refused = None
-    session = talk.session
-    vcpu, was_past = session.machine.vcpu(number), not session.timeline.at_end
-    wanted = vcpu.retired + 1
-
-    def advance(some: int) -> Stop:
-        session.select(number)
-        stop = session.step_among(1, some)
-        if stop.reason == "budget" and vcpu.retired >= wanted:
-            return Stop(stopped.STEPPED, stop.retired, number)
-        return stop
-
+    was_past = not talk.session.timeline.at_end
+    advance = advancing.in_time(talk, number)
     talk.run = Forward(talk, advance, None, number, was_past)
-
-
-def _cause(talk: Conversation, number: int) -> str | None:
-    """Say why a vCPU would not retire an instruction now, or None."""
-    why = talk.session.machine.why_not_runnable(number)
-    return None if why is None else why.text
-
-
-def _step(
-    talk: Conversation, number: int, within: range | None, *, alone: bool
-) -> Advance:
-    """Return what steps a vCPU, alone or with the others as they have their turns.
-
-    It goes on while that vCPU is `within` these addresses.
-    """
-    session = talk.session
-    vcpu = session.machine.vcpu(number)
-    begun = vcpu.retired
-
-    def one(some: int) -> Stop:
-        session.select(number)
-        return session.step() if alone else session.step_among(1, some)
-
-    def advance(some: int) -> Stop:
-        ran = 0
-        while True:
-            before = vcpu.retired
-            stop = one(some)
-            if stop.reason == "breakpoint" and not stop.retired and before == begun:
-                # Where a step begins there is nobody to be told of a breakpoint.
-                stop = one(some) if stop.vcpu == number else stop
-            ran += stop.retired
-            if stop.reason != "budget":
-                return stop
-            if vcpu.retired == before:
-                why = _cause(talk, number)
-                reason = "budget" if why is None else "halted"
-                return Stop(reason, ran, number, None, why or "")
-            if within is None or vcpu.regs.linear_rip not in within:
-                return Stop(stopped.STEPPED, ran, number)
-            if ran >= some or not session.timeline.at_end:
-                return Stop("budget", ran, number)
-
-    return advance
-
-
-def _each(talk: Conversation, steps: Sequence[int]) -> Advance:
-    """Return what steps several, an instruction each, those that can run."""
-    session, first = talk.session, talk.general
-
-    def advance(_some: int) -> Stop:
-        ran = 0
-        for number in steps:
-            if session.machine.why_not_runnable(number) is None:
-                session.select(number)
-                stop = session.step()
-                ran += stop.retired
-                if stop.reason != "budget":
-                    return stop
-        return Stop(stopped.STEPPED, ran, first)
-
-    return advance
-
-
-def _continue(talk: Conversation, goes: Sequence[int]) -> Advance:
-    """Return what lets all go on, or one, or some in turn."""
-    session = talk.session
-    if len(goes) == len(session.machine.vcpus):
-        return session.run
-    turns = list(goes)
-
-    def advance(some: int) -> Stop:
-        quantum = session.machine.schedule.quantum
-        for _ in range(len(turns)):
-            number = turns[0]
-            if session.machine.why_not_runnable(number) is None:
-                session.select(number)
-                stop = session.step(min(some, quantum))
-                turns.append(turns.pop(0))
-                return stop
-            turns.append(turns.pop(0))
-        why = "; ".join(f"vCPU {n}: {_cause(talk, n)}" for n in goes)
-        return Stop("halted", 0, goes[0], None, why)
-
-    return advance
