@@ -12,9 +12,10 @@ from lapis_engine.errors import ConfigError
 from lapis_plugins.host import discover
 from lapis_plugins.workers import ExtensionsOf
 from lapis_sessions import files
-from lapis_sessions.exploring import exploration, pool, reduction
+from lapis_sessions.exploring import exploration, pool, reduction, systematic
 from lapis_sessions.exploring import jobs as asking
 from lapis_sessions.exploring import view as views
+from lapis_sessions.exploring.exploration import MemoryShelf
 from lapis_sessions.exploring.goals import Goal, Missed
 from lapis_sessions.exploring.jobs import DEFAULT_RUNS, DEFAULT_SEED, Asked
 from lapis_sessions.exploring.shrinking import DEFAULT_TRIES, MARGIN
@@ -24,13 +25,18 @@ from lapis_sessions.recording.play import named
 from lapis_sessions.text.visible import printed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from os import PathLike
 
     from lapis.options import MachineOptions
     from lapis_sessions.draft import Target
-    from lapis_sessions.exploring.outcomes import Outcomes, Result
-    from lapis_sessions.exploring.view import OutcomeView, ShrunkView
+    from lapis_sessions.exploring.outcomes import Result
+    from lapis_sessions.exploring.view import (
+        CoverageView,
+        ExploredView,
+        OutcomeView,
+        ShrunkView,
+    )
     from lapis_sessions.exploring.work import Job
     from lapis_sessions.extensions import Extensions
     from lapis_sessions.origin import SessionOptions
@@ -65,7 +71,18 @@ class Exploration:
     """The distinct ones, in the order in which they were found."""
     found: OutcomeView | None
     """The first that came to the condition; with `always` the first that did not."""
+    coverage: CoverageView | None
+    """What was searched of all schedules, where `bound` was given."""
     _job: Job = field(repr=False)
+    _recordings: Mapping[str, bytes] = field(repr=False)
+    """By outcome, of runs that are not told by their number."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was run that was asked for, each schedule to its end."""
+        if self.coverage is not None:
+            return self.coverage.complete
+        return self.runs == self.schedules
 
     @property
     def holds(self) -> bool:
@@ -78,12 +95,31 @@ class Exploration:
     @property
     def text(self) -> str:
         """The distinct outcomes in words, as `lapis explore` prints them."""
-        what = f"{self.runs:,} runs of {self.guest} with seed {self.seed}"
-        lines = [f"{what}: {len(self.outcomes)} outcomes"]
+        lines = [f"{self.guest}, {self._which}: {len(self.outcomes)} outcomes"]
         mark = "as it should be" if self.verb == "always" else "looked for"
         for outcome in self.outcomes:
             lines += views.outcome_lines(outcome, mark)
+        if self.coverage is not None:
+            lines += views.coverage_lines(self.coverage)
         return printed("\n".join(lines))
+
+    @property
+    def _which(self) -> str:
+        """Which schedules were run."""
+        if self.coverage is not None:
+            most = views.preemptions(self.coverage.bound)
+            return f"{self.runs:,} schedules with at most {most}"
+        return f"{self.runs:,} runs with seed {self.seed}"
+
+    @property
+    def where(self) -> str:
+        """In which schedule something was found, in words; nothing if it was not."""
+        if self.found is None:
+            return ""
+        if self.coverage is not None:
+            most = views.preemptions(self.coverage.bound)
+            return f"schedule {self.found.run} of those with at most {most}"
+        return f"run {self.found.run} of {self.schedules:,} with seed {self.seed}"
 
     def recording(self, outcome: OutcomeView | None = None) -> bytes:
         """Do the run again that stands for an outcome, and return its recording.
@@ -91,6 +127,8 @@ class Exploration:
         It is that of `found` unless said otherwise, or of the first.
         """
         wanted = outcome or self.found or self.outcomes[0]
+        if self.coverage is not None:
+            return self._recordings[wanted.outcome]
         return explorer(self._job).record(wanted.run)
 
     def save(
@@ -112,8 +150,9 @@ class Exploration:
     ) -> ShrunkView:
         """Reduce the recording of `found` that `save` wrote to `path`, in its place.
 
-        Raises `ConfigError` when nothing was found or it cannot be reduced, with the
-        file as it was.
+        It stays as it was when nothing better was found: a schedule with few
+        preemptions has little to lose. Raises `ConfigError` when nothing was found or
+        it cannot be reduced, with the file as it was.
         """
         if self.found is None:
             raise ConfigError("nothing was found that could be shrunk")
@@ -122,7 +161,7 @@ class Exploration:
         goal = goal_of(extensions, self._job.until, self._job.lint)
         how = Reducing(extensions, tries, min(self._job.limit, MARGIN))
         target = files.check(fspath(path), force=True)
-        return _reduced(named.find(fspath(path)), goal, how, target)
+        return _reduced(named.find(fspath(path)), goal, how, target, in_place=True)
 
 
 def explore(  # noqa: PLR0913 - as one says it
@@ -137,6 +176,7 @@ def explore(  # noqa: PLR0913 - as one says it
     limit: int = DEFAULT_LIMIT,
     ipis: str = "as-sent",
     answers: Iterable[str] = (),
+    bound: int | None = None,
     jobs: int = 1,
     go_on: bool = False,
     plugins: Iterable[str | PathLike[str]] = (),
@@ -158,6 +198,8 @@ def explore(  # noqa: PLR0913 - as one says it
         limit: Instructions of a run; each turn counts as one more.
         ipis: What is done to IPIs in every other run: as-sent, delay, drop or any.
         answers: Rules that answer requests, as `mmio 0xd0000000 = 0x1234`.
+        bound: Run all schedules with at most so many preemptions, and not some at
+            random: `schedules` and `seed` say nothing then, and IPIs are as sent.
         jobs: Processes. With more than one, who calls this is a module whose work is
             behind `if __name__ == "__main__"`, or a test.
         go_on: Do all runs even when it is decided.
@@ -175,9 +217,19 @@ def explore(  # noqa: PLR0913 - as one says it
     )  # fmt: skip
     job = _job(asked, options.of(guest, machine), plugins)
     enough = exploration.never if go_on else ENOUGH.get(verb, exploration.met)
+    if bound is not None and ipis != "as-sent":
+        raise ConfigError(f"bound={bound} and ipis={ipis!r} exclude each other")
+    kept, coverage = MemoryShelf(), None
     with pool.processes(jobs, bool) as workers:
-        done = exploration.explore(job, schedules, workers, enough=enough)
-    return _exploration(job, done, schedules, verb)
+        if bound is None:
+            done = exploration.explore(job, schedules, workers, enough=enough)
+        else:
+            done, coverage = systematic.explore(job, bound, workers, kept, enough)
+    goal = Goal(job.extensions(), job.until, job.lint)
+    view = views.explored(
+        job, goal, done, Terms(schedules), broken_off=False, coverage=coverage
+    )
+    return _exploration(job, view, verb, kept)
 
 
 def shrink(  # noqa: PLR0913 - one argument each
@@ -245,20 +297,24 @@ def _job(
     return asking.job(asked, machine, extensions, ExtensionsOf(paths))
 
 
-def _exploration(job: Job, done: Outcomes, schedules: int, verb: str) -> Exploration:
-    goal = Goal(job.extensions(), job.until, job.lint)
-    view = views.explored(job, goal, done, Terms(schedules), broken_off=False)
+def _exploration(
+    job: Job, view: ExploredView, verb: str, kept: MemoryShelf
+) -> Exploration:
     sought = verb != "always"
     found = next((o for o in view.outcomes if o.came_to.met is sought), None)
     return Exploration(
-        view.guest, view.cpus, view.profile, job.seed, schedules, done.runs,
-        goal.text, verb, view.outcomes, found if verb else None, job,
+        view.guest, view.cpus, view.profile, job.seed, view.schedules, view.runs,
+        view.until, verb, view.outcomes, found if verb else None, view.coverage, job,
+        kept.recordings,
     )  # fmt: skip
 
 
-def _reduced(found: Named, goal: Goal, how: Reducing, target: Target) -> ShrunkView:
+def _reduced(
+    found: Named, goal: Goal, how: Reducing, target: Target, *, in_place: bool = False
+) -> ShrunkView:
     done = reduction.reduce(
         found, goal, how.extensions, tries=how.tries, margin=how.margin
     )
-    files.write(target, [done.file])
+    if not in_place or done.shrunk.after < done.shrunk.before:
+        files.write(target, [done.file])
     return views.shrunk(done, found, goal, target.path, otherwise="tries")

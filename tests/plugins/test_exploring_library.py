@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,46 @@ def test_of_the_repaired_kernel_it_always_holds() -> None:
     assert outcome.came_to.met
     with pytest.raises(lapis.ConfigError, match="nothing was found"):
         found.shrink("no.lapis")
+
+
+def test_with_a_bound_all_schedules_are_run_and_said() -> None:
+    good = bounded("repaired", always=PASSED)
+    assert (good.holds, good.complete, good.where) == (True, True, "")
+    assert good.coverage is not None
+    assert [row.preemptions for row in good.coverage.schedules] == [0, 1]
+    assert good.runs == sum(row.done for row in good.coverage.schedules) > 2
+    assert f"{good.runs} schedules with at most 1 preemption" in good.text
+    assert good.text.endswith("\ncomplete")
+
+
+def test_what_a_bound_found_is_saved_and_stays_if_nothing_can_be_taken_away(
+    tmp_path: Path,
+) -> None:
+    bad = bounded("deadlock", always=PASSED)
+    assert bad.found is not None
+    assert bad.found.came_to.stop == "spinning"
+    number = bad.found.run
+    assert bad.where == f"schedule {number} of those with at most 1 preemption"
+    path = bad.save(tmp_path / "a.lapis")
+    before = path.read_bytes()
+    shrunk = bad.shrink(path, tries=5)
+    assert shrunk.after.switches >= shrunk.before.switches
+    assert path.read_bytes() == before
+    assert verified(path).divergence is None
+
+
+def test_a_search_that_was_cut_is_not_complete() -> None:
+    cut = bounded("repaired", limit=400, never='stop == "halted"')
+    assert (cut.holds, cut.complete) == (True, False)
+    with pytest.raises(lapis.ConfigError, match="bound=1 and ipis='drop' exclude"):
+        bounded("repaired", ipis="drop")
+    with pytest.raises(lapis.ConfigError, match="a bound of 99 preemptions"):
+        bounded("repaired", bound=99)
+
+
+def bounded(bug: str, **more: Any) -> lapis.Exploration:
+    said = {"memory": "2M", "limit": 20_000, "bound": 1, **more}
+    return lapis.explore(GUESTS / f"smp-{bug}.bin", **said)
 
 
 def test_what_never_came_about_and_was_to_does_not_hold() -> None:

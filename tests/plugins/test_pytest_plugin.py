@@ -325,7 +325,7 @@ def example(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def test_the_example_passes(example: pytest.Pytester) -> None:
-    run(example, "--lapis", "--lapis-schedules", "60").assert_outcomes(passed=4)
+    run(example, "--lapis", "--lapis-schedules", "60").assert_outcomes(passed=5)
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -337,7 +337,7 @@ def test_in_the_example_each_planted_bug_is_found_and_its_recording_replays(
         example, "--lapis", "--lapis-record", "kept", "--lapis-shrink", "60",
         "-k", "passes_in_every",
     )  # fmt: skip
-    done.assert_outcomes(failed=1, deselected=3)
+    done.assert_outcomes(failed=1, deselected=4)
     (file,) = (example.path / "kept").iterdir()
     text = done.stdout.str()
     assert "the schedule was shrunk from " in text

@@ -22,3 +22,8 @@ def test_no_schedule_loses_a_wake_up(lapis_schedules):
 @pytest.mark.lapis(schedules=300)
 def test_it_passes_in_every_schedule(lapis_schedules):
     lapis_schedules.always('"passed" in console')
+
+
+@pytest.mark.lapis(bound=1)
+def test_it_passes_in_all_schedules_with_one_preemption(lapis_schedules):
+    lapis_schedules.always('"passed" in console')

@@ -53,7 +53,7 @@ def of_schedules(schedules: Schedules, place: str, tries: int) -> Evidence | Non
     if done is None or done.found is None:
         return None
     file = str(done.save(place + SUFFIX, force=True))
-    title = f"lapis_schedules, run {done.found.run} of seed {done.seed}"
+    title = f"lapis_schedules, {done.where}"
     notes = [_shrunk(done, file, tries)]
     with opening.replay(file) as session:
         session.goto("end")
@@ -69,6 +69,8 @@ def _shrunk(done: Exploration, file: str, tries: int) -> str:
     except LapisError as error:
         return f"the schedule as it was found, not shrunk: {error}"
     before, after = view.before.switches, view.after.switches
+    if after >= before:
+        return f"nothing could be taken away in {view.tries:,} tries"
     return (
         f"the schedule was shrunk from {before:,} switches between vCPUs to {after:,} "
         f"in {view.tries:,} tries"

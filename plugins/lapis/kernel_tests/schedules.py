@@ -56,15 +56,20 @@ class Schedules:
         __tracebackhide__ = True
         if done.found is not None:
             raise AssertionError(self._failure(done, what))
+        if not done.complete:
+            most = "" if done.coverage is None else f": {done.coverage.cut:,} were cut"
+            raise AssertionError(
+                f"{done.condition}: not all schedules were run to their end{most}; "
+                f"limit= allows more"
+            )
         return done
 
     @staticmethod
     def _failure(done: Exploration, what: str) -> str:
         assert done.found is not None
-        run, it = done.found.run, done.found.came_to
+        it = done.found.came_to
         printed = f", printed {short(it.console)!r}" if it.console else ""
         ends = "; ".join(f"vCPU {n} {state}" for n, state in enumerate(it.states))
         return visible(
-            f"{done.condition} {what} in run {run} of {done.schedules:,} with seed "
-            f"{done.seed}: {it.stop}; {ends}{printed}"
+            f"{done.condition} {what} in {done.where}: {it.stop}; {ends}{printed}"
         )

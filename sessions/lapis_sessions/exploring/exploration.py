@@ -59,6 +59,27 @@ class Shelf:
                 del self._coming[digest]
 
 
+class MemoryShelf(Shelf):
+    """A shelf in memory."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.recordings: dict[str, bytes] = {}
+        """By the digest of the outcome."""
+        self._coming: dict[str, Future[bytes]] = {}
+
+    def want(self, group: Group, coming: Future[bytes]) -> None:
+        """Keep a recording as soon as it comes, in place of an earlier one."""
+        self._coming[group.outcome.digest] = coming
+
+    def put(self, outcomes: Outcomes, pool: Pool, *, wait: bool = False) -> None:  # noqa: ARG002 - as for any shelf
+        """Take in those that have come, or all; raise `WorkError` if one never does."""
+        for digest, coming in list(self._coming.items()):
+            if wait or coming.done():
+                self.recordings[digest] = pool.result_of(coming)
+                del self._coming[digest]
+
+
 Enough = Callable[[Result], bool]
 """Tells after a run whether no more are wanted."""
 

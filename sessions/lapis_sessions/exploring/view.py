@@ -274,13 +274,13 @@ def explored_text(view: ExploredView) -> str:
     """Return the distinct outcomes, and where their recordings are."""
     what = f"{view.runs:,} runs of {view.guest} with seed {view.seed}"
     if view.coverage is not None:
-        most = _preemptions(view.coverage.bound)
+        most = preemptions(view.coverage.bound)
         what = f"{_schedules(view.runs)} of {view.guest} with at most {most}"
     lines = [f"{what}: {len(view.outcomes)} outcomes"]
     for row in view.outcomes:
         lines += outcome_lines(row)
     if view.coverage is not None:
-        lines += _coverage_lines(view.coverage)
+        lines += coverage_lines(view.coverage)
     if cut := _cut_text(view):
         lines.append(cut)
     if view.until:
@@ -288,7 +288,8 @@ def explored_text(view: ExploredView) -> str:
     return "\n".join(lines)
 
 
-def _preemptions(count: int) -> str:
+def preemptions(count: int) -> str:
+    """Return so many of them in words."""
     return f"{count} preemption{'' if count == 1 else 's'}"
 
 
@@ -296,10 +297,10 @@ def _schedules(count: int) -> str:
     return f"{count:,} schedule{'' if count == 1 else 's'}"
 
 
-def _coverage_lines(it: CoverageView) -> list[str]:
+def coverage_lines(it: CoverageView) -> list[str]:
     """Say what was searched, and what was not."""
     lines = [
-        f"{_preemptions(row.preemptions)}: {_schedules(row.done)}"
+        f"{preemptions(row.preemptions)}: {_schedules(row.done)}"
         + (f", and {row.left:,} known that were not run" if row.left else "")
         for row in it.schedules
     ]
@@ -330,7 +331,7 @@ def _bounded_text(view: ExploredView, it: CoverageView) -> str:
     must_not = ", which it must not" if view.never else ""
     if view.found is not None:
         return f"came about in schedule {view.found}{must_not}"
-    which = f"{view.runs:,} with at most {_preemptions(it.bound)}"
+    which = f"{view.runs:,} with at most {preemptions(it.bound)}"
     if it.complete:
         return f"no schedule of all {which} comes to it"
     return f"no schedule of {which} came to it, and there are others"
