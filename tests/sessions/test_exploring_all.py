@@ -271,6 +271,19 @@ def test_each_bug_is_found_and_shrunk(
         assert verified(file).divergence is None
 
 
+def test_rules_answer_in_every_schedule(tmp_path: Path, capsys: Captured) -> None:
+    found = explored(
+        capsys, "ap-bringup", "--answer", "mmio 0xd0000000 = 0x1234", "--bound", "1",
+        "-j", "1", "--out", str(tmp_path),
+    )  # fmt: skip
+    (end,) = found["outcomes"]
+    assert (end["stop"], end["waiting"]) == ("halted", [])
+    assert end["console"] == "2 processors\r\ndevice says 0x1234\r\n"
+    assert found["coverage"]["complete"]
+    assert found["runs"] > 5
+    assert verified(end["file"]).divergence is None
+
+
 def test_processors_that_spin_on_each_other_are_an_end(
     tmp_path: Path, capsys: Captured
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lapis_engine.replay.entries import Entry
     from lapis_engine.vmm.vcpu import Vcpu
     from lapis_sessions.exploring.plan import Step
+    from lapis_sessions.rules.rule import Rule
     from lapis_sessions.session import Session
 
 ENDS: Final = frozenset({"exit", "suspended", "fault"})
@@ -44,6 +46,7 @@ class Waypoint(NamedTuple):
     entries: tuple[Entry, ...]
     steps: tuple[Step, ...]
     spent: int
+    rules: tuple[Rule, ...]
 
 
 class Driver:
@@ -98,14 +101,17 @@ class Driver:
     def mark(self) -> Waypoint:
         """Return the present point, to go back to as often as wanted."""
         checkpoint = capture.take(self.machine, self._beginning)
-        return Waypoint(checkpoint, tuple(self.entries), tuple(self.steps), self.spent)
+        rules = tuple(map(copy, self._rules.rules))
+        done = tuple(self.entries), tuple(self.steps)
+        return Waypoint(checkpoint, *done, self.spent, rules)
 
     def back(self, mark: Waypoint) -> None:
-        """Go back to a point since `begin`; catches and rules stay."""
+        """Go back to a point since `begin`; catches stay as they are now."""
         self.machine.on_act = None
         capture.put(self.machine, mark.checkpoint)
         self.entries, self.steps = list(mark.entries), list(mark.steps)
         self.spent, self.at = mark.spent, mark.checkpoint.at
+        self._rules.rules = list(map(copy, mark.rules))
         self.machine.on_act = self._done
 
     # Acts.

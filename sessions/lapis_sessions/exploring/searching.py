@@ -8,6 +8,7 @@ as well. None of these is a preemption, and each vCPU that could go on then is t
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -24,8 +25,9 @@ from lapis_sessions.exploring.work import BrokenOffError, Explorer
 from lapis_sessions.scope import scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from lapis_sessions.exploring.driving import Waypoint
     from lapis_sessions.exploring.forks import Fork
     from lapis_sessions.exploring.outcomes import Observed
     from lapis_sessions.exploring.work import Job
@@ -34,6 +36,25 @@ PATIENCE: Final = 10_000
 """Instructions after which another vCPU may go on."""
 SPINNING: Final = "spinning"
 """Reason of a stop: all vCPUs that are awake spin, and no timer is armed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where a schedule was left, to go on from there to where the next one is."""
+
+    before: tuple[Tenure, ...]
+    waypoint: Waypoint
+    first: int
+    """What the vCPU of the last tenure had retired when that began."""
+    touched: Mapping[int, int]
+    spinning: Mapping[int, frozenset[int]]
+
+    def leads_to(self, before: tuple[Tenure, ...]) -> bool:
+        """Tell whether another schedule is the same up to here."""
+        if len(before) != len(self.before) or before[:-1] != self.before[:-1]:
+            return False
+        mine, other = self.before[-1], before[-1]
+        return mine.vcpu == other.vcpu and mine.ran <= other.ran
 
 
 class Searcher:
@@ -52,6 +73,7 @@ class Searcher:
         """The outcome of a machine that comes to its end before."""
         self._window = self.driver.mark()
         self._looking: Looking | None = None
+        self._kept: _Kept | None = None
 
     def _lead_in(self) -> Observed | None:
         """Run until a second vCPU is awake: there is one schedule until then."""
@@ -91,13 +113,24 @@ class Searcher:
         """Run the schedule of a fork; raise `BrokenOffError` if `stopped` says so."""
         if self.early is not None:
             return Searched(self.early, (), 1, (), (), {}, b"")
-        self.driver.back(self._window)
+        kept, self._kept = self._kept, None
+        if kept is not None and not kept.leads_to(fork.before):
+            kept = None
+        self.driver.back(self._window if kept is None else kept.waypoint)
         if self._looking is None:
             self._looking = Looking(self.driver.machine)
-        return _Run(self, self._looking, fork, shared, stopped).done()
+        run = _Run(self, self._looking, fork, shared, stopped)
+        run.lead_up(kept)
+        if fork.before and not fork.before[-1].looked:
+            self._kept = run.keep()
+        # However it came here: what a run may still spend follows from the fork alone.
+        spent = sum(tenure.ran + 1 for tenure in fork.before)
+        self.driver.spent = self._window.spent + spent
+        return run.done()
 
     def record(self, fork: Fork, shared: frozenset[int], text: str) -> bytes:
         """Run it again, and return its recording."""
+        self._kept = None
         self.run(fork, shared)
         return self.driver.recording(text)
 
@@ -137,11 +170,28 @@ class _Run:
         self._from = self._machine.vcpu(self._vcpu).retired
         self._patience = PATIENCE
 
+    def lead_up(self, kept: _Kept | None) -> None:
+        """Do what is before the fork, or what is not done of it yet."""
+        before = self._fork.before
+        if kept is None:
+            for tenure in before:
+                self._again(tenure)
+            return
+        self._tenures = list(before[:-1])
+        self._looking.touched = dict(kept.touched)
+        self._looking.spinning = dict(kept.spinning)
+        self._again(before[-1], kept.first)
+
+    def keep(self) -> _Kept:
+        """Return where it is now, at the fork."""
+        looking = self._looking
+        waypoint, before = self._driver.mark(), self._fork.before
+        touched, spinning = dict(looking.touched), dict(looking.spinning)
+        return _Kept(before, waypoint, self._from, touched, spinning)
+
     def done(self) -> Searched:
-        """Run it."""
+        """Run its own part."""
         fork, looking = self._fork, self._looking
-        for tenure in fork.before:
-            self._again(tenure)
         others = [self._vcpu]
         if fork.before:
             others = self._able(fork.before[-1].vcpu)
@@ -166,10 +216,12 @@ class _Run:
 
     # What is the same as in the schedule that it leaves.
 
-    def _again(self, tenure: Tenure) -> None:
-        """Do a tenure that was done before."""
+    def _again(self, tenure: Tenure, first: int | None = None) -> None:
+        """Do a tenure that was done before; it began at `first`, if not now."""
         driver, vcpu = self._driver, self._machine.vcpu(tenure.vcpu)
         self._go_on(tenure.vcpu)
+        if first is not None:
+            self._from = first
         end = self._from + tenure.ran
         if not tenure.ran and vcpu.run_state & run_state.PEND_INIT:
             driver.turn(tenure.vcpu, 1)  # of which it retires none
