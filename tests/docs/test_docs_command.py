@@ -255,16 +255,21 @@ def test_columns_share_what_there_is() -> None:
     ]  # fmt: skip
 
 
-def test_the_contents_can_be_put_away(small: Path) -> None:  # noqa: ARG001
+@pytest.mark.parametrize(("width", "has_contents"), [(80, False), (120, True)])
+def test_the_contents_can_be_put_away(
+    small: Path,  # noqa: ARG001
+    width: int,
+    has_contents: bool,
+) -> None:
     async def do(app: Reader, pilot: Pilot[None]) -> None:
         viewer = app.query_one(MarkdownViewer)
-        before = viewer.show_table_of_contents
+        assert viewer.show_table_of_contents == has_contents
         await pilot.press("t")
-        assert viewer.show_table_of_contents != before
+        assert viewer.show_table_of_contents != has_contents
         pages = {each.help for each in app.get_system_commands(app.screen)}
         assert pages == {"index", "deep/second", "a/same", "b/same"}
 
-    shown(do)
+    shown(do, width)
 
 
 def test_it_is_read_on_a_terminal_and_left_with_q(tmp_path: Path) -> None:

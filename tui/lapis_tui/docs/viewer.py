@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lapis_tui.ending import Ending
     from lapis_tui.worn import Worn
 
+WIDE = 100
+"""Columns from which on the contents are shown beside the page from the start."""
 LOOK_SECONDS = 0.25
 """Between two looks whether somebody wants an end."""
 
@@ -124,6 +126,7 @@ class Reader(App[None]):
         """Show the first page, and begin to look whether somebody wants an end."""
         if self._ending is not None:
             self.set_interval(LOOK_SECONDS, self._look)
+        self.leaves.show_table_of_contents = self.size.width >= WIDE
         await self.leaves.go(self._first.path)
         self.leaves.document.focus()
 
