@@ -114,6 +114,11 @@ class Driver:
         self._rules.rules = list(map(copy, mark.rules))
         self.machine.on_act = self._done
 
+    @property
+    def answered(self) -> list[tuple[int, int, str]]:
+        """What the rules remember: how they go on follows from it."""
+        return [(it.answered, it.reads, it.disabled) for it in self._rules.rules]
+
     # Acts.
 
     def awake(self) -> list[int]:

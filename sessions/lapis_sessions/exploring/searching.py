@@ -139,7 +139,7 @@ class Searcher:
         machine = self.driver.machine
         rest = (
             vcpu, sorted(looking.spinning.items()), scope.console(machine),
-            scope.lints(machine),
+            scope.lints(machine), self.driver.answered,
         )  # fmt: skip
         text = f"{self._digester.digest()} {rest!r}"
         return blake2b(text.encode(), digest_size=16).digest()
