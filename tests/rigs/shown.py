@@ -226,9 +226,10 @@ class Runner:
                 rows.append(out())
             return "\n".join(rows)
         ours = Path(sys.executable).parent
+        outer = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", block.text],
-            env=os.environ | {"PATH": f"{ours}:{os.environ['PATH']}"},
+            env=outer | {"PATH": f"{ours}:{os.environ['PATH']}"},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=PATIENCE, check=False,
         )  # fmt: skip
