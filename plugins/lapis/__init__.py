@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lapis.exploring import Exploration, explore, shrink
+    from lapis.kernel_tests.machine import KernelMachine
+    from lapis.kernel_tests.schedules import Schedules
     from lapis.opening import open, replay  # noqa: A004 - as one says it: lapis.open
     from lapis.pictures import Apic, Event, Registers
     from lapis.session import Session, Vcpu
@@ -50,6 +52,7 @@ __all__ = [
     "ExpressionError",
     "GuestError",
     "ImageError",
+    "KernelMachine",
     "LapisError",
     "Machine",
     "NotRunnableError",
@@ -57,6 +60,7 @@ __all__ = [
     "Profile",
     "RecordingError",
     "Registers",
+    "Schedules",
     "Session",
     "Stop",
     "UnmappedError",
@@ -80,6 +84,7 @@ WHERE = {
     "ExpressionError": "lapis_sessions.text.expressions",
     "GuestError": "lapis_sessions.errors",
     "ImageError": "lapis_engine.errors",
+    "KernelMachine": "lapis.kernel_tests.machine",
     "LapisError": "lapis_engine.errors",
     "Machine": "lapis_engine.machine.machine",
     "NotRunnableError": "lapis_engine.machine.stop",
@@ -87,6 +92,7 @@ WHERE = {
     "Profile": "lapis_engine.profiles.switches",
     "RecordingError": "lapis_sessions.errors",
     "Registers": "lapis.pictures",
+    "Schedules": "lapis.kernel_tests.schedules",
     "Session": "lapis.session",
     "Stop": "lapis_engine.machine.stop",
     "UnmappedError": "lapis_engine.errors",

@@ -34,7 +34,7 @@ MARK = (
 MACHINE = pytest.StashKey["tuple[KernelMachine, int]"]()
 """What a test was given, and the seed of it."""
 SCHEDULES = pytest.StashKey["Schedules"]()
-PLACE = pytest.StashKey[str]()
+PLACE = pytest.StashKey[Path]()
 """Of its recordings, without what tells them apart."""
 
 
@@ -196,10 +196,8 @@ def _asked(
     folder = config.getoption("lapis_record")
     if folder is None:
         folder = folders.getbasetemp() / FOLDER
-    place = Path(
-        config.invocation_params.dir, folder, failing.name_of(request.node.nodeid)
-    )
-    request.node.stash[PLACE] = str(place)
+    name = failing.name_of(request.node.nodeid)
+    request.node.stash[PLACE] = Path(config.invocation_params.dir, folder, name)
     marks = [(mark.args, mark.kwargs) for mark in request.node.iter_markers("lapis")]
     over = {
         name: config.getoption(f"lapis_{name}") for name in ("profile", "schedules")
@@ -228,7 +226,7 @@ def _tell(item: pytest.Item, report: pytest.TestReport) -> None:
     try:
         found = _evidence(item)
     except Exception as error:  # noqa: BLE001 - what failed is the test, and told
-        text = f"nothing is known of the machine: {type(error).__name__}: {error}"
+        text = f"nothing is known of the machine: {error!r}"
         report.sections.append(("Lapis", text))
         return
     for each in found:
@@ -245,11 +243,10 @@ def _evidence(item: pytest.Item) -> list[Evidence]:
     from lapis.kernel_tests import failing  # noqa: PLC0415 - loads the engine
 
     found, place = [], item.stash[PLACE]
-    Path(place).parent.mkdir(parents=True, exist_ok=True)
     if schedules is not None:
         tries = item.config.getoption("lapis_shrink")
         found.append(failing.of_schedules(schedules, place, tries))
-        place += "-machine"
+        place = place.with_name(f"{place.name}-machine")
     if machine is not None:
         found.append(failing.of_machine(machine[0], place, machine[1]))
     return [each for each in found if each is not None]

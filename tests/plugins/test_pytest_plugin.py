@@ -248,6 +248,12 @@ def test_each_mistake_of_a_mark_is_an_error_of_its_test(
 @pytest.mark.lapis("no-such-guest")
 def test_schedules(lapis_schedules): pass
 
+@pytest.mark.lapis("race", limit=0)
+def test_of_none(lapis_schedules): pass
+
+@pytest.mark.lapis("race", bound=99)
+def test_of_a_bound(lapis_schedules): pass
+
 def test_of_an_expression(lapis_machine):
     with pytest.raises(lapis.ExpressionError):
         lapis_machine.run_until("a ===")
@@ -256,13 +262,14 @@ def test_of_an_expression(lapis_machine):
 """
     pytester.makepyfile("\n".join([HEAD, *tests, more]))
     done = run(pytester, "--lapis")
-    done.assert_outcomes(errors=len(WHAT_IS_WRONG) + 1, passed=1)
+    done.assert_outcomes(errors=len(WHAT_IS_WRONG) + 3, passed=1)
     text = done.stdout.str()
     for sentence in WHAT_IS_WRONG.values():
         assert sentence in text
     assert "Traceback" not in text
     assert "INTERNALERROR" not in text
-    assert text.count("\nlapis: ") == len(WHAT_IS_WRONG) + 1
+    assert text.count("\nlapis: ") == len(WHAT_IS_WRONG) + 3
+    assert "a bound of 99 preemptions: from 0" in text
 
 
 @pytest.mark.parametrize(
@@ -306,13 +313,23 @@ def test_no_folder_for_recordings_is_told_and_nothing_else_lost(
     pytester: pytest.Pytester,
 ) -> None:
     pytester.makepyfile("""
+        import pytest
         def test_it(lapis_machine):
             assert lapis_machine.delivered(0x31)
+        @pytest.mark.lapis("race", memory="2M", bound=2)
+        def test_them(lapis_schedules):
+            lapis_schedules.never('stop == "halted"')
         """)
     (pytester.path / "file").write_text("")
     done = run(pytester, "--lapis", "--lapis-record", "file/in")
-    done.assert_outcomes(failed=1)
-    done.stdout.fnmatch_lines(["*nothing is known of the machine*Not a directory*"])
+    done.assert_outcomes(failed=2)
+    text = done.stdout.str()
+    assert text.count("there is no recording: folder") == 2
+    assert text.count("cannot be made: Not a directory") == 2
+    assert "recording: /" not in text
+    assert "vCPU 1 does not run: no INIT has been sent to it" in text
+    assert "schedule 25 of those with at most 2 preemptions: halted" in text
+    assert "vCPU 1 does not run: it is halted at 0x803f" in text
 
 
 # The example.

@@ -91,7 +91,10 @@ class Asked:
 
     def check(self) -> None:
         """Raise `LapisError` when no schedule could be run, before one is."""
-        said = self._of(OF_SCHEDULES) | {"schedules": 1, "limit": 1}
+        few = {
+            name: min(self.options.get(name, 1), 1) for name in ("schedules", "limit")
+        }
+        said = self._of(OF_SCHEDULES) | few
         exploring.explore(said.pop("guest", ""), **said)
 
     def explore(self, **conditions: str) -> Exploration:

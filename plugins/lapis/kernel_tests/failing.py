@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from pathlib import Path
 from re import sub
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from lapis import opening
 from lapis.kernel_tests import evidence
 from lapis_engine.errors import LapisError
+from lapis_sessions.errors import RecordingError
+from lapis_sessions.text.visible import quoted_path
 
 if TYPE_CHECKING:
     from lapis.exploring import Exploration
@@ -34,17 +38,18 @@ def name_of(test: str) -> str:
     return f"{plain[-LONGEST:].lstrip('-.')}-{own}"
 
 
-def of_machine(machine: KernelMachine, place: str, seed: int) -> Evidence:
+def of_machine(machine: KernelMachine, place: Path, seed: int) -> Evidence:
     """Record all that was done to the machine of `lapis_machine`, and describe it."""
-    file, notes = place + SUFFIX, []
+    file, notes = f"{place}{SUFFIX}", []
     try:
+        _make_room(place)
         machine.record(file, force=True)
     except LapisError as error:
         file, notes = "", [f"there is no recording: {error}"]
     return evidence.gathered(machine, "lapis_machine", seed, file, notes)
 
 
-def of_schedules(schedules: Schedules, place: str, tries: int) -> Evidence | None:
+def of_schedules(schedules: Schedules, place: Path, tries: int) -> Evidence | None:
     """Record the schedule that failed, shrunk by so many tries, and describe its end.
 
     None when no schedule failed.
@@ -52,15 +57,33 @@ def of_schedules(schedules: Schedules, place: str, tries: int) -> Evidence | Non
     done = schedules.last
     if done is None or done.found is None:
         return None
-    file = str(done.save(place + SUFFIX, force=True))
     title = f"lapis_schedules, {done.where}"
-    notes = [_shrunk(done, file, tries)]
-    with opening.replay(file) as session:
-        session.goto("end")
-        return evidence.gathered(session, title, done.seed, file, notes)
+    with TemporaryDirectory() as elsewhere:
+        file, notes = f"{place}{SUFFIX}", []
+        try:
+            _make_room(place)
+            path = done.save(file, force=True)
+        except LapisError as error:
+            file, notes = "", [f"there is no recording: {error}"]
+            path = done.save(Path(elsewhere, f"a{SUFFIX}"))
+        notes.append(_shrunk(done, path, tries))
+        with opening.replay(path) as session:
+            session.goto("end")
+            return evidence.gathered(session, title, done.seed, file, notes)
 
 
-def _shrunk(done: Exploration, file: str, tries: int) -> str:
+def _make_room(place: Path) -> None:
+    """Make the folder of a recording; raise `RecordingError`."""
+    folder = place.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not the name of a folder"
+        where = quoted_path(str(folder))
+        raise RecordingError(f"folder {where} cannot be made: {why}") from None
+
+
+def _shrunk(done: Exploration, file: Path, tries: int) -> str:
     """Shrink a recording in its place; say what came of it."""
     if not tries:
         return "the schedule as it was found, not shrunk"
