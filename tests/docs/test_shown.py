@@ -22,7 +22,7 @@ NOT_RUN = {
     "a part": "code that is no whole by itself",
 }
 """Why a block is not run, and what that means."""
-MOST_NOT_RUN = 40
+MOST_NOT_RUN = 15
 """Blocks of all pages that are not run; a page is to show what can be tried."""
 
 
@@ -91,3 +91,73 @@ def test_a_part_that_is_not_shown_is_found() -> None:
     assert shown.lacking("one\ntwo\nthree", "...\ntwo\n...\n") is None
     assert shown.lacking("one\ntwo\nthree\nfour", "one\nthree\n") == "one\nthree\n"
     assert shown.lacking("one\ntwo", "two\n...\none\n") == "\none\n"
+
+
+def blocks(text: str) -> list[Block]:
+    return Page("made up", text).blocks
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("```lapis\nno such thing\n```\n", "there is no command"),
+        ("<!-- fails -->\n```lapis\nvcpus\n```\n", "vcpus"),
+        (
+            "```lapis\nvcpus\n```\n\n```text\nvCPU  mood\n```\n",
+            "not shown:\nvCPU  mood",
+        ),
+        ("```sh\nlapis guests --none\n```\n", "lapis guests --none: 2"),
+        ("<!-- status: 1 -->\n```sh\nlapis guests\n```\n", "lapis guests: 0"),
+        ("```sh\nlapis guests | grep zebra\n```\n", "status 1"),
+        ("```sh\ncurl example.org\n```\n", "nothing runs these here: {'curl'}"),
+        ("```sh\nA=1 curl example.org\n```\n", "nothing runs these here: {'curl'}"),
+        ("```python\nassert 1 == 2\n```\n", ""),
+        ("```python\nprint(1)\n```\n\n```text\n2\n```\n", "not shown:\n2"),
+    ],
+)
+def test_what_is_not_so_is_found(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = shown.Runner()
+    try:
+        with pytest.raises(AssertionError) as found:
+            runner.run(blocks(text)[0])
+    finally:
+        runner.close()
+    assert said in str(found.value)
+
+
+def test_a_block_has_its_marks_its_margin_and_what_it_shows() -> None:
+    first, second, third = blocks(
+        "Text <!-- fails -->\n\n<!-- session: race -->\n<!-- fails -->\n"
+        "```lapis\nrun\n```\n\nText.\n\n   ```sh\n   lapis \\\n     man\n   ```\n\n"
+        "   ```text\n   Shown.\n   ```\n"
+    )
+    assert first.marks == {"session": "race", "fails": ""}
+    assert (first.line, first.shown, first.is_run) == (5, None, True)
+    assert second.commands == ["lapis    man"]
+    assert second.shown is not None
+    assert second.shown.split() == ["Shown."]
+    assert (third.language, third.is_run) == ("text", False)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_good"),
+    [
+        ("lapis exec", True), ("lapis exec GUEST --cpus", True), ("lapis", True),
+        ("lapis session verify", True), ("lapis plugins [--json]", True),
+        ("lapis completion fish | source", True), ("lapis --version", True),
+        ("lapis exec GUEST --cups 4", False), ("lapis session verfy FILE", False),
+        ("lapis machines FILE", False), ("lapis exec --cpus many", False),
+    ],
+)  # fmt: skip
+def test_arguments_that_the_program_does_not_take_are_found(
+    line: str,
+    is_good: bool,
+) -> None:
+    if is_good:
+        shown.check_arguments(line)
+    else:
+        with pytest.raises(click.UsageError):
+            shown.check_arguments(line)
