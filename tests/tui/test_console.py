@@ -134,7 +134,7 @@ def test_what_was_set_is_undone_by_going_back(tmp_path: Path) -> None:
         it.until("lapis>")
         entered(it, "run 100", "100 instructions retired")
         entered(it, "set r9 = 0x1234", "r9 = 0x1234, was 0x0")
-        entered(it, "step", "1 instructions retired")
+        entered(it, "step", "1 instruction retired")
         entered(it, "p $r9", "0x1234 (4,660)")
         entered(it, "reverse-step 2", "at instruction 99")
         it.until("99 / 101 on main")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from lapis_engine.machine.acts import Act
 from lapis_sessions.exploring.plan import Turn
 from lapis_sessions.plain import FLAT
+from lapis_sessions.text.amounts import amount
 
 if TYPE_CHECKING:
     from lapis_sessions.exploring.goals import Goal
@@ -272,11 +273,11 @@ def _score(score: Score) -> ScoreView:
 
 def explored_text(view: ExploredView) -> str:
     """Return the distinct outcomes, and where their recordings are."""
-    what = f"{view.runs:,} runs of {view.guest} with seed {view.seed}"
+    what = f"{amount(view.runs, 'run')} of {view.guest} with seed {view.seed}"
     if view.coverage is not None:
         most = preemptions(view.coverage.bound)
         what = f"{_schedules(view.runs)} of {view.guest} with at most {most}"
-    lines = [f"{what}: {len(view.outcomes)} outcomes"]
+    lines = [f"{what}: {amount(len(view.outcomes), 'outcome')}"]
     for row in view.outcomes:
         lines += outcome_lines(row)
     if view.coverage is not None:
@@ -355,7 +356,7 @@ def outcome_lines(row: OutcomeView, mark: str = "looked for") -> list[str]:
     """
     it = row.came_to
     note = f" <- {mark}" if it.met else ""
-    runs = f"{row.count:,} runs, {row.undisturbed:,} with all IPIs as sent"
+    runs = f"{amount(row.count, 'run')}, {row.undisturbed:,} with all IPIs as sent"
     states = ", ".join(f"vCPU {n} {state}" for n, state in enumerate(it.states))
     lines = [
         f"{row.outcome}  {runs}{note}",
@@ -368,8 +369,8 @@ def outcome_lines(row: OutcomeView, mark: str = "looked for") -> list[str]:
         lines.append(f"    printed {it.console[-MOST_CONSOLE:]!r}")
     how = ", ".join(row.disturbances) or "IPIs as sent"
     lines.append(
-        f"    run {row.run}: {row.switches:,} switches, "
-        f"{row.retired:,} instructions, {how}{row.file and '; '}{row.file}"
+        f"    run {row.run}: {amount(row.switches, 'switch')}, "
+        f"{amount(row.retired, 'instruction')}, {how}{row.file and '; '}{row.file}"
     )
     return lines
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lapis_engine.replay.schema import STATE_SCHEMA
 from lapis_sessions.plain import FLAT
 from lapis_sessions.text import costs
+from lapis_sessions.text.amounts import amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,8 +222,8 @@ def status_text(view: StatusView) -> str:
     if not view.file:
         return "nothing is being recorded; what was done is kept in memory"
     if not view.recording:
-        return f"{view.file} is complete: {view.acts} acts"
-    return f"recording to {view.file}: {view.acts} acts so far"
+        return f"{view.file} is complete: {amount(view.acts, 'act')}"
+    return f"recording to {view.file}: {amount(view.acts, 'act')} so far"
 
 
 def note_text(view: NoteView) -> str:
@@ -232,9 +233,10 @@ def note_text(view: NoteView) -> str:
 
 def verdict_text(view: VerdictView) -> str:
     """Say what a replay came to."""
-    equal = f"{view.stops} stops and {view.hashes} hashes"
+    equal = f"{amount(view.stops, 'stop')} and {amount(view.hashes, 'hash')}"
+    done = f"{amount(view.acts, 'act')}, {amount(view.retired, 'instruction')}"
     lines = [
-        f"{view.file}: {view.acts} acts, {view.retired:,} instructions",
+        f"{view.file}: {done}",
         f"{view.state}: {equal} are equal; digest {view.digest}",
         *view.warnings,
     ]
@@ -257,8 +259,8 @@ def info_text(view: InfoView) -> str:
     for row in view.branches:
         tail = f", from {row.parent}" if row.parent else ""
         lines.append(
-            f"{row.name}: {row.acts} acts, {row.retired:,} instructions, "
-            f"{row.events} events, {row.hashes} hashes, {row.notes} "
-            f"annotations{tail}"
+            f"{row.name}: {amount(row.acts, 'act')}, "
+            f"{amount(row.retired, 'instruction')}, {amount(row.events, 'event')}, "
+            f"{amount(row.hashes, 'hash')}, {amount(row.notes, 'annotation')}{tail}"
         )
     return "\n".join([*lines, *view.warnings])

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from lapis_engine.explain.events import run_state_text
 from lapis_engine.vmm import exits
 from lapis_sessions.plain import LEFT_OUT, Data
+from lapis_sessions.text.amounts import amount
 from lapis_sessions.timeline.following import END_OF_BRANCH, PLAYED
 from lapis_sessions.views import displays
 
@@ -137,9 +138,8 @@ def stop_text(view: StopView) -> str:
     head = f"stopped ({view.stop}){where}{text}"
     shown = () if view.display is UNSET else map(displays.line, view.display)
     why = () if view.fault is UNSET else (f"why: {view.fault.text}",)
-    return "\n".join(
-        [head, *why, f"{view.retired:,} instructions retired", *view.told, *shown]
-    )
+    retired = f"{amount(view.retired, 'instruction')} retired"
+    return "\n".join([head, *why, retired, *view.told, *shown])
 
 
 def vcpus_text(rows: Sequence[VcpuView]) -> str:
