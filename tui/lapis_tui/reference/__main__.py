@@ -27,7 +27,8 @@ def main(arguments: list[str]) -> int:
         old.append(name)
         if not arguments:
             path.write_text(text, "utf-8", newline="\n")
-    print("\n".join(f"{'old' if arguments else 'written'}: {name}" for name in old))
+    for name in old:
+        print(f"{'old' if arguments else 'written'}: {name}")
     return 1 if arguments and old else 0
 
 
