@@ -259,10 +259,21 @@ def test_of_an_expression(lapis_machine):
         lapis_machine.run_until("a ===")
     with pytest.raises(ValueError, match="no state 'run'"):
         lapis_machine.wait_for("run")
+    with pytest.raises(ValueError, match="every=0"):
+        lapis_machine.run_until("now", every=0)
+    with pytest.raises(ValueError, match="no event 'delivery'"):
+        lapis_machine.happened("delivery")
+    with pytest.raises(ValueError, match="deliver has no 'vectr': vcpu, vector, ppr"):
+        lapis_machine.happened("deliver", vectr=0x31)
+
+@pytest.mark.lapis(cpus=1)
+def test_of_no_aps(lapis_machine):
+    with pytest.raises(ValueError, match="no APs"):
+        lapis_machine.wait_for()
 """
     pytester.makepyfile("\n".join([HEAD, *tests, more]))
     done = run(pytester, "--lapis")
-    done.assert_outcomes(errors=len(WHAT_IS_WRONG) + 3, passed=1)
+    done.assert_outcomes(errors=len(WHAT_IS_WRONG) + 3, passed=2)
     text = done.stdout.str()
     for sentence in WHAT_IS_WRONG.values():
         assert sentence in text

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Self
+from dataclasses import fields as record_fields
+from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
 from lapis.pictures import Event
 from lapis.session import Session
-from lapis_engine.events import VectorDelivered
+from lapis_engine import events
 from lapis_engine.machine.stop import Stop
 from lapis_engine.replay.entries import HITS
 from lapis_sessions.errors import SessionError
@@ -18,6 +19,8 @@ from lapis_sessions.scope.scope import Scope
 from lapis_sessions.text.visible import printed, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lapis.session import Vcpu
     from lapis_sessions.session import Session as LiveSession
     from lapis_sessions.text.expressions import Expression
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 EVERY: Final = 100
 """Instructions between two looks at a condition."""
 STATES: Final = ("never-started", "wait-for-sipi", "running", "halted", "suspended")
+KINDS: Final = {each.kind: each for each in get_args(events.Event)}
+"""The records of events, by their kind as `events` lists it."""
 LAMBDA: Final = "<lambda>"
 NONE_YET: Final = Stop("", 0, 0, None, "")
 Condition = str | Callable[["KernelMachine"], object]
@@ -66,6 +71,8 @@ class KernelMachine(Session):
         `ExpressionError`.
         """
         __tracebackhide__ = True
+        if every < 1:
+            raise ValueError(f"every={every} instructions: at least 1")
         holds = self._compiled(condition)
         left = most = self._live.limit if limit is None else limit
         self._last = NONE_YET
@@ -97,6 +104,8 @@ class KernelMachine(Session):
         if state not in STATES:
             raise ValueError(f"there is no state {state!r}: {', '.join(STATES)}")
         missing = set(vcpus) or {vcpu.id for vcpu in self.aps}
+        if not missing:
+            raise ValueError("the machine has one vCPU, and so no APs to wait for")
         for number in missing:
             self.machine.vcpu(number)  # or there is none
 
@@ -157,13 +166,15 @@ class KernelMachine(Session):
         """Return the events of a kind, of one vCPU or all, oldest first.
 
         Args:
-            kind: As `catch` calls it: ipi, accept, deliver, eoi, init, sipi, timer ...
+            kind: As `events` lists it: ipi, accept, deliver, eoi, init, sipi, timer ...
             vcpu: The one that they are about.
             since: Number of the first event that counts.
             fields: Fields of the records that must be so, as `vector=0x31`.
 
-        Raises `SessionError` when some of those events are kept no more.
+        Raises `SessionError` when some of those events are kept no more, and
+        `ValueError` for what no event has: nothing would ever be found.
         """
+        _check(kind, fields)
         log = self.machine.log
         if since < log.first_seq:
             raise SessionError(
@@ -175,7 +186,7 @@ class KernelMachine(Session):
             for logged in log.between(since, log.next_seq)
             if logged.event.kind == kind
             and vcpu in {None, logged.event.vcpu}
-            and all(getattr(logged.event, n, None) == v for n, v in fields.items())
+            and all(getattr(logged.event, n) == v for n, v in fields.items())
         ]
 
     def delivered(self, vector: int, *, since: int = 0) -> dict[int, int]:
@@ -183,7 +194,7 @@ class KernelMachine(Session):
 
         Raises as `happened`.
         """
-        found = self.happened(VectorDelivered.kind, since=since, vector=vector)
+        found = self.happened(events.VectorDelivered.kind, since=since, vector=vector)
         return dict(sorted(Counter(event.vcpu for event in found).items()))
 
     def why(self, vcpu: int) -> str:
@@ -200,3 +211,13 @@ def _text(condition: Condition) -> str:
         return condition
     name: str = getattr(condition, "__name__", LAMBDA)
     return "the condition" if name == LAMBDA else name
+
+
+def _check(kind: str, fields: Collection[str]) -> None:
+    """Raise `ValueError` for a kind, or a field of it, that there is not."""
+    if kind not in KINDS:
+        raise ValueError(f"there is no event {kind!r}: {', '.join(sorted(KINDS))}")
+    known = [each.name for each in record_fields(KINDS[kind])]
+    for name in fields:
+        if name not in known:
+            raise ValueError(f"the event {kind} has no {name!r}: {', '.join(known)}")
