@@ -148,6 +148,20 @@ def test_an_anchor_is_one_on_a_terminal_as_well() -> None:
     assert count > 200
 
 
+def test_what_the_readmes_link_to_is_there() -> None:
+    root = PAGES.parents[1]
+    for path in (root / "README.md", *(root / "docs" / "examples").rglob("README.md")):
+        text = FENCE.sub("", path.read_text("utf-8"))
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            there, _, anchor = link.partition("#")
+            if urlsplit(link).scheme:
+                assert urlsplit(link).scheme == "https", (path, link)
+                continue
+            target = path.parent / there if there else path
+            assert target.exists(), (path, link)
+            assert not anchor or anchor in slugs(target), (path, link)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_a_browser_searches_the_pages_from_a_folder(
     built: Path, tmp_path: Path
