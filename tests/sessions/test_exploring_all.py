@@ -136,6 +136,7 @@ def test_all_schedules_are_run_and_all_results_come_about(
         assert found.outcome.stop == "halted"
         done[fork.preemptions] += 1
         came.add(int.from_bytes(memory.peek(0x700, 2), "little"))
+        waiting += forks.beside(fork, found)
         waiting += forks.aside(fork, found)
         if fork.preemptions < bound:
             waiting += forks.onward(fork, found)
@@ -324,6 +325,29 @@ def test_a_search_that_is_cut_is_not_complete(tmp_path: Path, capsys: Captured) 
     assert sum(half.done) == outcomes.runs
     assert 0 < outcomes.runs < 256
     assert sum(half.left) > 0
+
+
+def test_one_processor_has_one_schedule(tmp_path: Path, capsys: Captured) -> None:
+    found = explored(
+        capsys, str(GUESTS / "hlt-loop.bin"), "--bound", "2", "-j", "1",
+        "--out", str(tmp_path),
+    )  # fmt: skip
+    (end,) = found["outcomes"]
+    assert (found["runs"], end["stop"]) == (1, "halted")
+    assert found["coverage"]["complete"]
+    assert verified(end["file"]).divergence is None
+
+    asked = 0
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 50
+
+    endless = job(str(GUESTS / "spin.bin"), limit=10**15)
+    with pool.processes(1, stopped) as workers:
+        outcomes, coverage = systematic.explore(endless, 0, workers)
+    assert (outcomes.runs, coverage.left, coverage.complete) == (0, [1], False)
 
 
 @pytest.mark.parametrize(

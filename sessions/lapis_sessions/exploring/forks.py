@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -38,12 +38,24 @@ class Gap(NamedTuple):
 class Fork:
     """A schedule up to where it leaves another one, and who goes on there."""
 
-    before: tuple[Tenure, ...] = ()
-    """Since the window began."""
+    along: tuple[Tenure, ...] = ()
+    """The other one, since the window began: all that leave it share it."""
     preemptions: int = 0
     nth: int = 0
     """Which of the vCPUs that could go on, in the order of their numbers from the one
     of the last tenure on; that one is none of them."""
+    whole: int | None = None
+    """How many tenures it has in common; None is all."""
+    cut: int | None = None
+    """Instructions of the next one that it has, too, if any."""
+
+    @property
+    def before(self) -> tuple[Tenure, ...]:
+        """What is done before it leaves."""
+        if self.cut is None or self.whole is None:
+            return self.along[: self.whole]
+        last = Tenure(self.along[self.whole].vcpu, self.cut)
+        return (*self.along[: self.whole], last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +89,21 @@ def shared(touched: Mapping[int, int]) -> frozenset[int]:
     )
 
 
-def aside(fork: Fork, done: Searched) -> Iterator[Fork]:
-    """Yield those that leave the same schedule without another preemption."""
-    before, count = fork.before, fork.preemptions
+def beside(fork: Fork, done: Searched) -> Iterator[Fork]:
+    """Yield those where another vCPU goes on at the same place."""
     if not fork.nth:
         for nth in range(1, done.others):
-            yield Fork(before, count, nth)
+            yield replace(fork, nth=nth)
+
+
+def aside(fork: Fork, done: Searched) -> Iterator[Fork]:
+    """Yield those that leave the schedule later without another preemption."""
     for tenure, able in done.choices:
         for nth in range(1, able):
-            yield Fork(done.tenures[: tenure + 1], count, nth)
+            yield Fork(done.tenures, fork.preemptions, nth, tenure + 1)
 
 
 def onward(fork: Fork, done: Searched) -> Iterator[Fork]:
     """Yield those that leave it by one preemption more."""
     for tenure, ran in done.places:
-        cut = Tenure(done.tenures[tenure].vcpu, ran)
-        yield Fork((*done.tenures[:tenure], cut), fork.preemptions + 1)
+        yield Fork(done.tenures, fork.preemptions + 1, 0, tenure, ran)

@@ -61,21 +61,20 @@ class Searcher:
     """Runs schedules of one job, all on one machine."""
 
     def __init__(self, job: Job) -> None:
-        """Build the machine, and run it to where a second vCPU comes in.
-
-        Raises as `Explorer`.
-        """
+        """Build the machine; raises as `Explorer`."""
         self._explorer = Explorer(job)
         self.job, self.goal = job, self._explorer.goal
         self.driver = self._explorer.driver
         self._digester = Digester(self.driver.machine)
-        self.early = self._lead_in()
-        """The outcome of a machine that comes to its end before."""
-        self._window = self.driver.mark()
+        self.early: Observed | None = None
+        """The outcome of a machine that comes to its end before a second vCPU is awake.
+        """
+        self._window: Waypoint | None = None
+        """Where one is."""
         self._looking: Looking | None = None
         self._kept: _Kept | None = None
 
-    def _lead_in(self) -> Observed | None:
+    def _lead_in(self, stopped: Callable[[], bool]) -> Observed | None:
         """Run until a second vCPU is awake: there is one schedule until then."""
         driver, goal, limit = self.driver, self.goal, self.job.limit
         driver.begin([*goal.catches, *plans.EVENTS], self.job.answers)
@@ -83,6 +82,8 @@ class Searcher:
         while len(awake := driver.awake()) < 2:
             if goal.is_met(driver):
                 return outcome(machine, None, met=True)
+            if stopped():
+                raise BrokenOffError
             if driver.spent >= limit:
                 stop = Stop("budget", 0, 0, None, f"{limit} instructions")
             elif awake:
@@ -111,20 +112,24 @@ class Searcher:
         stopped: Callable[[], bool] = bool,
     ) -> Searched:
         """Run the schedule of a fork; raise `BrokenOffError` if `stopped` says so."""
+        if self._window is None:
+            self.early = self._lead_in(stopped)
+            self._window = self.driver.mark()
         if self.early is not None:
             return Searched(self.early, (), 1, (), (), {}, b"")
+        before = fork.before
         kept, self._kept = self._kept, None
-        if kept is not None and not kept.leads_to(fork.before):
+        if kept is not None and not kept.leads_to(before):
             kept = None
         self.driver.back(self._window if kept is None else kept.waypoint)
         if self._looking is None:
             self._looking = Looking(self.driver.machine)
         run = _Run(self, self._looking, fork, shared, stopped)
         run.lead_up(kept)
-        if fork.before and not fork.before[-1].looked:
+        if before and not before[-1].looked:
             self._kept = run.keep()
         # However it came here: what a run may still spend follows from the fork alone.
-        spent = sum(tenure.ran + 1 for tenure in fork.before)
+        spent = sum(tenure.ran + 1 for tenure in before)
         self.driver.spent = self._window.spent + spent
         return run.done()
 
@@ -193,10 +198,10 @@ class _Run:
         """Run its own part."""
         fork, looking = self._fork, self._looking
         others = [self._vcpu]
-        if fork.before:
-            others = self._able(fork.before[-1].vcpu)
+        if self._tenures:
+            others = self._able(self._tenures[-1].vcpu)
             if fork.nth >= len(others):
-                return Searched(None, fork.before, 0, (), (), {}, b"")
+                return Searched(None, (), 0, (), (), {}, b"")
             self._go_on(others[fork.nth])
         else:
             looking.counts.add(self._from)  # an event of its own has just come

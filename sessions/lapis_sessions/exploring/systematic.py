@@ -149,18 +149,16 @@ class Search:
 
     def _fork_out(self, fork: Fork, searched: Searched) -> None:
         """Queue the schedules that leave this one."""
-        aside = forks.aside(fork, searched)
+        queue = self._queues[fork.preemptions]
+        queue.extend(forks.beside(fork, searched))
         if searched.key in self._states:
             self.coverage.known += 1
-            aside = (it for it in aside if it.before == fork.before)
-            self._queues[fork.preemptions].extend(aside)
             return
         self._states.add(searched.key)
-        self._queues[fork.preemptions].extend(aside)
+        queue.extend(forks.aside(fork, searched))
         if fork.preemptions < self.coverage.bound:
-            more = list(forks.onward(fork, searched))
-            self.coverage.places += len(more)
-            self._queues[fork.preemptions + 1].extend(more)
+            self.coverage.places += len(searched.places)
+            self._queues[fork.preemptions + 1].extend(forks.onward(fork, searched))
 
 
 def explore(
