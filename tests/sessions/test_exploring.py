@@ -1,7 +1,7 @@
 """Explorations find what a guest's own schedule hides, and shrinking explains it.
 
 The embedded guest `race` loses a wake-up when the AP is preempted between its look at
-READY, at 803B, and its HLT, at 803F, and the BSP's IPI comes before it goes on.
+READY, at 8038, and its HLT, at 803F, and the BSP's IPI comes before it goes on.
 """
 
 from __future__ import annotations
