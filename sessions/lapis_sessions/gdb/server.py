@@ -265,10 +265,12 @@ class Server:
         """Wait for whoever has something to say, or takes something."""
         wanted = [client.incoming] if client.has_room and not client.is_ended else []
         ready = self._ready(seconds, wanted, [client.outgoing] * client.is_waiting)
-        if self._callers.knocks(ready) or client.incoming in ready:
+        if client.incoming in ready:
+            self._kept += client.read()
+        if self._callers.knocks(ready):
             self._read_ahead(client)
-        if not client.is_ended:  # else who knocks may be the next
-            self._callers.turn_away(ready)
+            if not client.is_ended:  # else who knocks may be the next
+                self._callers.turn_away(ready)
         self._callers.hear_out(ready)
         client.send()
 
