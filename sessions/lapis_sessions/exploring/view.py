@@ -310,9 +310,10 @@ def coverage_lines(it: CoverageView) -> list[str]:
         f"preemption no other vCPU could go on"
     )
     if it.known:
-        lines.append(f"{it.known:,} came to a known state, and were left there")
+        lines.append(f"{it.known:,} came to a known state: nothing new leaves them")
     if it.cut:
-        lines.append(f"{it.cut:,} were not run to their end: --limit allows more")
+        many = "1 was" if it.cut == 1 else f"{it.cut:,} were"
+        lines.append(f"{many} not run to the end: --limit allows more")
     lines.append("complete" if it.complete else "not complete")
     return lines
 
