@@ -51,6 +51,8 @@ class Conversation:
     """The vCPU that registers and memory are about (`Hg`)."""
     resumed: int | None = None
     """The vCPU that `c`, `s`, `bs` and `bc` are about (`Hc`); None for all."""
+    is_beside: bool = False
+    """Who serves sits where the client does, and sees what it is told."""
     is_physical: bool = False
     """Addresses are guest-physical (`qqemu.PhyMemMode`)."""
     has_acks: bool = True
@@ -82,8 +84,9 @@ class Conversation:
         self.marks.clear()
 
     def say(self, text: str) -> None:
-        """Keep a sentence for who serves, and for the client."""
-        self.note(text)
+        """Keep a sentence for the client, and for who serves elsewhere."""
+        if not self.is_beside:
+            self.note(text)
         self.owed.append(text)
 
     def note(self, text: str) -> None:

@@ -114,6 +114,8 @@ class Server:
         self._session, self._front, self._begin = session, front, begin
         sockets = listener.sockets if listener is not None else ()
         self._callers = Callers(sockets, front.tell)
+        self._is_open = listener is not None
+        """Anybody may come; else there is one, who started this."""
         self._client: Connection | None = None
         self._kept = bytearray()
         """What the client said while something was done."""
@@ -160,7 +162,9 @@ class Server:
         finally:
             self._client = None
             client.close()
-        if end in SAID:
+        if end in EXPECTED:
+            self._tell_open(SAID[end])
+        elif end in SAID:
             self._front.tell(f"gdb: {SAID[end]}")
         return end
 
@@ -180,7 +184,7 @@ class Server:
                 if data[0] not in FIRST_BYTES:
                     return "stranger"
                 is_known, data = True, _once(data)
-                self._front.tell("gdb: a client has come")
+                self._tell_open("a client has come")
             if data:
                 client.put(stub.receive(data))
             elif client.is_ended and not client.is_waiting:
@@ -189,6 +193,11 @@ class Server:
                 client.put(self._go(stub))
             self._tell(stub)
         return self._goodbye(client)
+
+    def _tell_open(self, sentence: str) -> None:
+        """Tell what one knows who started this for himself."""
+        if self._is_open:
+            self._front.tell(f"gdb: {sentence}")
 
     def _tell(self, stub: Answerer) -> None:
         while stub.said:
@@ -286,11 +295,15 @@ class Server:
         return list(ready)
 
 
-def beginning(architecture: str) -> Begin:
-    """Return what talks with clients as a machine of that architecture."""
+def beginning(architecture: str, *, is_beside: bool = False) -> Begin:
+    """Return what talks with clients as a machine of that architecture.
+
+    `is_beside` is whether who serves sees what they are told.
+    """
     return lambda session, is_asked_to_stop: Stub(
-        session, architecture=architecture, is_asked_to_stop=is_asked_to_stop
-    )
+        session, architecture=architecture, is_asked_to_stop=is_asked_to_stop,
+        is_beside=is_beside,
+    )  # fmt: skip
 
 
 def welcome(listener: Listener) -> str:
@@ -306,6 +319,8 @@ SAID: Final[dict[End, str]] = {
     "broken off": "broken off; the client was let go",
 }
 """What is told of each end."""
+EXPECTED: Final[frozenset[End]] = frozenset({"left", "gone"})
+"""Ends that who started the server knows of."""
 
 
 def _once(data: bytes) -> bytes:

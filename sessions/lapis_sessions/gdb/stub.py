@@ -42,6 +42,7 @@ class Stub:
         *,
         architecture: str = "auto",
         is_asked_to_stop: Callable[[], bool] = lambda: False,
+        is_beside: bool = False,
     ) -> None:
         """Begin with the vCPU that the session has selected.
 
@@ -50,11 +51,12 @@ class Stub:
             architecture: One of `ARCHITECTURES`.
             is_asked_to_stop: Asked on a long way back whether 0x03 has come, which
                 `receive` is then to be given.
+            is_beside: Whether who serves sees what the client is told.
         """
         machine = session.machine
         self._talk = Conversation(
             session, description.of(ARCHITECTURES[architecture]), Marks(machine),
-            is_asked_to_stop, session.selected,
+            is_asked_to_stop, session.selected, is_beside=is_beside,
         )  # fmt: skip
         self._framer = Framer()
         self._sent = b""

@@ -72,7 +72,7 @@ def serve(
         serving = server.Server(
             session,
             headless.Teller(end),
-            server.beginning(way.architecture),
+            server.beginning(way.architecture, is_beside=way.is_stdio),
             listening,
         )
         if listening is None:
