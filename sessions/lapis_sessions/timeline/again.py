@@ -109,14 +109,8 @@ class Again:
             entry = entries[self.spot.done]
             self.through(entry, entry.end, hit)
             self._tell()
-        if spot.done == len(entries):
-            return
-        entry = entries[spot.done]
-        if spot.at > self.spot.at:
-            self.through(entry, spot.at, hit)
-        elif entry.start != self.spot.at == entry.end:
-            # A checkpoint was kept right there; who comes from before has it over.
-            self._finish(entry)
+        if spot.at > self.spot.at and spot.done < len(entries):
+            self.through(entries[spot.done], spot.at, hit)
 
     def _to_event(self, entry: Entry, seq: int) -> None:
         """Go on in the present entry till an event of it, by a slice at most."""

@@ -68,7 +68,8 @@ def _back_to_last(
             # back.
             lower = branch.strictly_before(upper, timeline.slice)
             found = _between(timeline, lower, upper, instrument)
-            for spot in sorted({each for each in found if each < here}, reverse=True):
+            earlier = {each for each in found if _is_before(branch, each, here)}
+            for spot in sorted(earlier, reverse=True):
                 course.expect(_from_checkpoint(branch, spot))
                 timeline.go(spot)
                 if timeline.spot < here:  # and not in the instruction that ends here
@@ -78,6 +79,16 @@ def _back_to_last(
                 timeline.go(here)
                 return False
             upper = lower.spot
+
+
+def _is_before(branch: Branch, spot: Spot, here: Spot) -> bool:
+    """Tell whether a spot is another point than `here`, and before it.
+
+    The end of a run is the point behind it. Who comes there from before is behind it;
+    who is put back there by a checkpoint that was kept at the end would not be.
+    """
+    is_end = spot.at == here.at and spot.done + 1 == here.done
+    return spot < here and not (is_end and branch.entries[spot.done].moves)
 
 
 def _from_checkpoint(branch: Branch, spot: Spot) -> int:
