@@ -10,6 +10,7 @@ from textual.geometry import Offset
 
 from lapis_tui.blocks.lines import Line
 from lapis_tui.filter import VISIBLE
+from lapis_tui.looks import LooksApp
 from lapis_tui.panes import base
 from lapis_tui.panes.base import LinePane
 from lapis_tui.theme import DEFAULT, LIGHT, THEMES
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 class OnePane(App[None]):
     """A pane, and how often it has painted a line."""
+
+    COMPONENT_CLASSES = LooksApp.COMPONENT_CLASSES
+    DEFAULT_CSS = LooksApp.DEFAULT_CSS.replace("LooksApp", "OnePane")
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App
 
 from lapis_sessions.errors import CommandError
 from lapis_tui import layouts, own, palette, screenshot
+from lapis_tui.blocks.lines import ROLES
 from lapis_tui.filter import IN_ASCII, VISIBLE
-from lapis_tui.theme import DEFAULT, TERMINAL, THEMES, recoloured
+from lapis_tui.theme import DEFAULT, ROLE_CSS, TERMINAL, THEMES, recoloured
 from lapis_tui.travels import TravelsApp
 from lapis_tui.worn import Worn
 
@@ -30,6 +31,9 @@ PAINT_SECONDS: Final = 1.0
 
 class LooksApp(TravelsApp):
     """An application with themes."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{role}" for role in ROLES}
+    DEFAULT_CSS = ROLE_CSS
 
     def __init__(
         self,

@@ -132,21 +132,22 @@ THEMES: Final[Mapping[str, Theme]] = {
 }
 
 ROLE_CSS = """
-LinePane > .line--dim { color: $lapis-dim; text-style: $lapis-dim-style; }
-LinePane > .line--label { color: $secondary; }
-LinePane > .line--title { color: $primary; text-style: bold; }
-LinePane > .line--strong { text-style: bold; }
-LinePane > .line--changed { color: $accent; text-style: bold; }
-LinePane > .line--address { color: $secondary; }
-LinePane > .line--symbol { color: $primary; }
-LinePane > .line--mnemonic { text-style: bold; }
-LinePane > .line--here { background: $lapis-here; }
-LinePane > .line--cursor { background: $lapis-cursor; text-style: $lapis-reverse; }
-LinePane > .line--caret { text-style: reverse; }
-LinePane > .line--rule { color: $lapis-rule; text-style: $lapis-dim-style; }
-LinePane > .line--good { color: $success; }
-LinePane > .line--warn { color: $warning; }
-LinePane > .line--bad { color: $error; text-style: bold; }
-LinePane > .line--held { color: $lapis-held; }
+LooksApp > .line--dim { color: $lapis-dim; text-style: $lapis-dim-style; }
+LooksApp > .line--label { color: $secondary; }
+LooksApp > .line--title { color: $primary; text-style: bold; }
+LooksApp > .line--strong { text-style: bold; }
+LooksApp > .line--changed { color: $accent; text-style: bold; }
+LooksApp > .line--address { color: $secondary; }
+LooksApp > .line--symbol { color: $primary; }
+LooksApp > .line--mnemonic { text-style: bold; }
+LooksApp > .line--here { background: $lapis-here; }
+LooksApp > .line--cursor { background: $lapis-cursor; text-style: $lapis-reverse; }
+LooksApp > .line--caret { text-style: reverse; }
+LooksApp > .line--rule { color: $lapis-rule; text-style: $lapis-dim-style; }
+LooksApp > .line--good { color: $success; }
+LooksApp > .line--warn { color: $warning; }
+LooksApp > .line--bad { color: $error; text-style: bold; }
+LooksApp > .line--held { color: $lapis-held; }
 """
-"""One component class a role."""
+"""One component class a role, of the application: Textual works those of a widget out
+again whenever the focus comes or goes, and all panes have the same."""

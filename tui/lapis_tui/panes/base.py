@@ -20,9 +20,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lapis_sessions.text.visible import visible
-from lapis_tui.blocks.lines import ELLIPSIS, ROLES, Line, plain
+from lapis_tui.blocks.lines import ELLIPSIS, Line, plain
 from lapis_tui.filter import Visible
-from lapis_tui.theme import ROLE_CSS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -49,8 +48,6 @@ MOST_STRIPS = 512
 class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
     """A pane of lines."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{role}" for role in ROLES}
-    DEFAULT_CSS = ROLE_CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,up", "scroll_up", "up", show=False),
         Binding("j,down", "scroll_down", "down", show=False),
@@ -288,7 +285,7 @@ class LinePane(ScrollView, can_focus=True, inherit_bindings=False):
         """
         look = self.rich_style
         for role in roles:
-            styles = self.get_component_styles(f"line--{role}")
+            styles = self.app.get_component_styles(f"line--{role}")
             look += styles.text_style
             if look.reverse:
                 continue
