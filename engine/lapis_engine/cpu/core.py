@@ -242,27 +242,21 @@ class Core:
         self,
         writes: Iterable[Place],
         reads: Iterable[Place],
-        tell: Callable[[int, Reached], None],
-        *,
-        cuts: bool = False,
+        tell: Callable[[int, Reached], bool],
     ) -> None:
-        """Tell of accesses to these, and no others; with `cuts` each ends the run.
+        """Tell of accesses to these, and no others.
 
-        `tell` gets the number, from 1, of the instruction in the present run.
+        `tell` gets the number, from 1, of the instruction in the present run, and says
+        whether the run is to end behind it.
         """
 
         def told(access: Reached) -> None:
-            tell(self._before + self._counter.value, access)
-            if cuts:
+            if tell(self._before + self._counter.value, access):
                 self._stops.cut()
 
         self._stops.watch(writes, reads, told)
         self._choose()
         self._forget_all()
-
-    def cut(self) -> None:
-        """End the run behind the present instruction: for who is told of an access."""
-        self._stops.cut()
 
     def _choose(self) -> None:
         """Count by instruction while any memory is watched, for it is told where."""

@@ -50,16 +50,17 @@ class Accesses:
         vm.core.watch((), (), self._accessed)
         vm.memory.on_write = self._others
 
-    def _accessed(self, number: int, access: Reached) -> None:
+    def _accessed(self, number: int, access: Reached) -> bool:
         vm = self._machine.vm
         if vm.entered is None:
-            return
+            return False
         at = vm.vcpus[vm.entered].retired + number - 1
         is_write, gpa, size = access
         before = vm.memory.peek(gpa, size) if is_write else None
-        if self._tell(RamAccess(vm.entered, at, gpa, size, is_write, before)):
+        ends = self._tell(RamAccess(vm.entered, at, gpa, size, is_write, before))
+        if ends:
             vm.attention.ask_stop()
-            vm.core.cut()
+        return ends
 
     def _stored(self, gpa: int, size: int) -> None:
         """Tell of what the engine stores, as when an event is delivered."""

@@ -493,10 +493,7 @@ class Machine(Debugger):
         physical: bool = False,
         is_att: bool = False,
     ) -> list[Line]:
-        """Disassemble for vCPU `number` in its present mode, from RIP by default.
-
-        It is in Intel's syntax, or in AT&T's.
-        """
+        """Disassemble in its mode, from RIP by default, as Intel or AT&T write it."""
         vcpu, memory = self.vcpu(number), self.vm.memory
         return guest_memory.code(
             memory, vcpu, at, count, physical=physical, is_att=is_att

@@ -137,7 +137,7 @@ class Watches:
             return
         stores = [place for w in mine if w.kind in STORES for place in w.places]
         loads = [place for w in mine if w.kind in LOADS for place in w.places]
-        self._vm.core.watch(stores, loads, self._accessed, cuts=True)
+        self._vm.core.watch(stores, loads, self._accessed)
         self._forget, self._vm.memory.on_write = self._vm.memory.on_write, self._stored
         self._is_on = True
         self.refresh()
@@ -174,10 +174,11 @@ class Watches:
         memory = self._vm.memory
         return b"".join(memory.peek(gpa, size) for gpa, size in watch.places)
 
-    def _accessed(self, _number: int, access: Reached) -> None:
+    def _accessed(self, _number: int, access: Reached) -> bool:
         who = self._vm.entered
         self._touched.append((who, access.is_write, access.gpa, access.size))
         self._vm.attention.ask_stop()
+        return True
 
     def _stored(self, gpa: int, size: int) -> None:
         if self._forget is not None:

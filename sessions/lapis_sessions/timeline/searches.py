@@ -247,10 +247,11 @@ def writes(timeline: Timeline, number: int, linear: int, size: int) -> Instrumen
 
     @contextmanager
     def instrument(found: Found) -> Iterator[None]:
-        def written(begun: int, _access: object) -> None:
+        def written(begun: int, _access: object) -> bool:
             """Take a write by the instruction that is number `begun` of this run."""
             retired = capture.position(machine).retired
             found(Position(retired + begun - 1, 0, 0))
+            return False
 
         memory = machine.vm.memory
         forget = memory.on_write
