@@ -146,6 +146,23 @@ def test_gdb_can_be_told_that_all_is_16_bit_code(
     assert "$2 = 0x8000" in seen
 
 
+def test_the_end_of_history_is_told_behind_a_breakpoint_that_stands_before_it(
+    opened: Opened, tmp_path: Path
+) -> None:
+    # gdb steps off the breakpoint, and the history ends with that step.
+    seen = run(opened, tmp_path, {
+        "there": ["break *0x101cd", "continue", "stepi", "reverse-stepi"],
+        "end": ["continue", "p/x $pc"],
+        "alone": ["set scheduler-locking on", "stepi", "p/x $pc"],
+        "on": ["set scheduler-locking off", "continue"],
+    })  # fmt: skip
+    assert "end of main" in seen["end"]
+    assert "No more reverse-execution history" in seen["end"]
+    assert "= 0x101d5" in seen["end"]
+    assert "= 0x101d6" in seen["alone"]
+    assert 'Thread 3 "running" hit Breakpoint 1' in seen["on"]
+
+
 def with_lines(folder: Path) -> Path:
     """Make an ELF file of ipi-ping, whose bytes are those of the guest."""
     source, elf = GUESTS / "ipi-ping.asm", folder / "ipi-ping.elf"

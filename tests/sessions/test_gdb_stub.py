@@ -467,6 +467,37 @@ def test_back_to_a_breakpoint_and_forward_along_what_was_done(client: Client) ->
     assert len(client.session.timeline.branches) == 1
 
 
+def test_a_step_to_the_end_is_a_step_and_who_goes_on_is_told(client: Client) -> None:
+    # gdb 13 steps off a breakpoint first, and waits for ever if that step does not end.
+    client.ask("vCont;s:1")
+    client.ask("bs")
+    end = client.session.timeline.branch.end
+    shown, stop = client.told("vCont;s:1")
+    assert "end of main" in shown
+    assert stop.startswith("T05thread:1;")
+    assert "replaylog" not in stop
+    assert client.session.timeline.spot == end
+    assert "replaylog:end;" in client.ask("vCont;c")
+    assert client.session.timeline.spot == end
+    assert "replaylog" not in client.ask("vCont;c")
+    assert client.session.machine.vcpus[0].retired > 1
+
+
+def test_a_step_that_the_history_does_not_have_is_not_asked_for_again(
+    client: Client,
+) -> None:
+    client.ask("vCont;s:1")
+    client.ask("bs")
+    shown, stop = client.told("vCont;r10000,20000:1;c")
+    assert "end of main" in shown
+    assert stop.startswith("T00thread:1;")
+    client.session.read_only = True
+    shown, stop = client.told("vCont;r10000,20000:1;c")
+    assert "fork" in shown
+    assert stop.startswith("T00thread:1;")
+    assert client.ask("vCont;c").startswith("T05")
+
+
 def test_a_way_back_can_be_broken_off(opened: Opened) -> None:
     session = opened()
     from lapis_sessions.gdb.stub import Stub  # noqa: PLC0415

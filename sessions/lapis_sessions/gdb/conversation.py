@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lapis_sessions.gdb.description import Description
     from lapis_sessions.gdb.marks import Marks
     from lapis_sessions.session import Session
+    from lapis_sessions.timeline.branches import Spot
 
 TRAP: Final = 5
 """SIGTRAP: gdb's word for a stop that was asked for."""
@@ -72,6 +73,9 @@ class Conversation:
     """The vCPU that the last stop was about."""
     refused: int | None = None
     """The vCPU whose step was refused last, with nothing moved since."""
+    end_owed: Spot | None = None
+    """The end of a branch that a step came to: to go on from there is answered by that
+    end, once."""
     said: list[str] = field(default_factory=list)
     """Sentences for who serves, oldest first."""
     owed: list[str] = field(default_factory=list)

@@ -18,7 +18,10 @@ answered at once, with the reason. gdb's `step` and `next` would ask again for e
 from the second time on the answer is of no signal, at which they give up.
 
 In the past all of it goes along what was done there; at the end the client is told that
-the history ends, and what it asks for then happens anew.
+the history ends, and what it asks for then happens anew. A step that comes there is not
+answered by gdb's word for it (`replaylog:end`): gdb 13 steps off a breakpoint before it
+goes on, and would wait for the end of that step for ever. It gets the word when it goes
+on from there.
 """
 
 from __future__ import annotations
@@ -55,6 +58,8 @@ class Forward:
     """The vCPU whose step it is."""
     was_past: bool
     """It began in the past."""
+    wanted: int | None = None
+    """Instructions that the vCPU has retired when its step is done, if it is one."""
 
     def go(self, instructions: int) -> bytes | None:
         """Do a slice; return the stop reply, or None while it goes on."""
@@ -62,8 +67,7 @@ class Forward:
         try:
             stop = self.advance(max(instructions, 1))
         except LapisError as error:
-            talk.say(printed(f"stopped: {error}"))
-            return stopped.reply(talk, self._whom())
+            return self._given_up(printed(f"stopped: {error}"), self._whom())
         timeline = talk.session.timeline
         is_end = stop.reason == END_OF_BRANCH
         if stop.reason == "budget":
@@ -71,15 +75,37 @@ class Forward:
                 return self._spent(stop.retired)
             is_end = True
         if is_end:
-            name = timeline.branch.name
-            talk.say(printed(f"end of {name}: from here on what you do is done anew"))
-            return stopped.reply(talk, stop.vcpu, reason=END)
+            return self._ended(stop.vcpu)
         said = stopped.words(talk, stop)
         if said:
             talk.say(said)
         signal = stopped.SIGNALS.get(stop.reason, TRAP)
         reason = stopped.reason_of(talk, stop) or stopped.exception(talk, said)
         return stopped.reply(talk, stop.vcpu, signal, reason)
+
+    def _ended(self, number: int) -> bytes:
+        """Say that the history ends here, where a vCPU would have gone on."""
+        talk, timeline = self.talk, self.talk.session.timeline
+        said = printed(
+            f"end of {timeline.branch.name}: from here on what you do is done anew"
+        )
+        if self.step is None:
+            talk.say(said)
+            return stopped.reply(talk, number, reason=END)
+        retired = talk.session.machine.vcpu(self.step).retired
+        if self.wanted is not None and retired >= self.wanted:
+            talk.say(said)
+            talk.end_owed = timeline.spot
+            return stopped.reply(talk, self.step)
+        return self._given_up(said, self.step)
+
+    def _given_up(self, said: str, number: int) -> bytes:
+        """Say why it does not go on; gdb asks for no further step then."""
+        self.talk.say(said)
+        reason = stopped.exception(self.talk, said)
+        is_silent = self.step is not None and not reason
+        signal = SILENT if is_silent else TRAP
+        return stopped.reply(self.talk, number, signal, reason)
 
     def _spent(self, retired: int) -> bytes | None:
         if self.left is None:
@@ -148,14 +174,19 @@ def begin(talk: Conversation, asked: Actions) -> bytes | None:
             return refusal
     talk.refused = None
     was_past = not session.timeline.at_end
+    owed, talk.end_owed = talk.end_owed, None
     if not steps and not goes:
         return stopped.reply(talk, first)
+    if not steps and not was_past and owed == session.timeline.spot:
+        return stopped.reply(talk, first, reason=END)
     if len(steps) > 1:
         talk.run = Forward(talk, advancing.each(talk, steps), None, first, was_past)
     elif steps:
-        most = MOST if asked.within is None else None
         advance = advancing.step(talk, first, asked.within, alone=is_alone)
-        talk.run = Forward(talk, advance, most, first, was_past)
+        most = wanted = None
+        if asked.within is None:
+            most, wanted = MOST, session.machine.vcpu(first).retired + 1
+        talk.run = Forward(talk, advance, most, first, was_past, wanted)
     else:
         talk.run = Forward(talk, advancing.whole(talk, goes), None, None, was_past)
     return None
