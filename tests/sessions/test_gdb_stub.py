@@ -534,6 +534,23 @@ def test_a_recording_that_is_only_looked_at_is_not_written(client: Client) -> No
     assert client.session.machine.vcpus[0].retired == 0
 
 
+def test_bytes_that_cannot_all_be_written_are_none(client: Client) -> None:
+    last = 64 * 1024 * 1024 - 2
+    assert client.ask(f"M{last:x},4:11223344") == "E14"
+    assert client.ask(f"X{last:x},4:abcd") == "E14"
+    assert client.ask(f"m{last:x},2") == "0000"
+    shown, _ = client.told("vCont;s:1")
+    assert shown.count("cannot be written") == 1  # and not once for each try
+
+
+def test_gdb_cannot_run_a_machine_from_its_beginning_and_stays(client: Client) -> None:
+    assert client.ask("!") == "OK"
+    assert client.ask("vKill;1") == "E03"
+    assert any("monitor goto start" in text for text in client.stub.said)
+    assert not client.stub.has_ended
+    assert client.ask("vCont;s:1").startswith("T05")
+
+
 def test_a_client_leaves_while_the_machine_runs(client: Client) -> None:
     client.ask("Z0,8000,1")
     client.stub.receive(packet(b"vCont;c"))

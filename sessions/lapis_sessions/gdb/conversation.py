@@ -61,6 +61,8 @@ class Conversation:
     """Of swbreak and hwbreak those that the client understands."""
     told_apart: tuple[int, int] | None = None
     """The thread and the selected vCPU that `monitor` has told apart last."""
+    is_extended: bool = False
+    """The client would stay when what it debugs is gone (`target extended-remote`)."""
     is_lldb: bool = False
     """The client is lldb, which takes reasons in words with a stop."""
     knows_modes: bool = False
@@ -88,7 +90,12 @@ class Conversation:
         self.marks.clear()
 
     def say(self, text: str) -> None:
-        """Keep a sentence for the client, and for who serves elsewhere."""
+        """Keep a sentence for the client, and for who serves elsewhere.
+
+        gdb tries some things twice: the sentence is kept once.
+        """
+        if self.owed[-1:] == [text]:
+            return
         if not self.is_beside:
             self.note(text)
         self.owed.append(text)

@@ -165,9 +165,24 @@ def _mark(text: str) -> Mark | None:
 # The end.
 
 
+def _extend(talk: Conversation, _text: str) -> Answer:
+    talk.is_extended = True
+    return b"OK"
+
+
 def _leave(talk: Conversation, _text: str) -> Answer:
     talk.leave()
     return b"OK"
+
+
+def _kill_process(talk: Conversation, text: str) -> Answer:
+    if talk.is_extended:  # where gdb's `run` begins so
+        raise PacketError(
+            NO_THREAD,
+            "a machine is not killed or run from its beginning by gdb: `monitor goto "
+            "start` goes there, and `detach` leaves",
+        )
+    return _leave(talk, text)
 
 
 def _kill(talk: Conversation, _text: str) -> Answer:
@@ -185,7 +200,7 @@ LETTERS: Final[dict[str, Handler]] = {
     "P": contents.write_one, "m": contents.read_memory, "M": contents.write_memory,
     "x": contents.read_binary,
     "H": _select, "T": _alive, "b": _back, "Z": _set, "z": _clear, "D": _leave,
-    "k": _kill, "R": _restart,
+    "k": _kill, "!": _extend, "R": _restart,
     "c": _resume(steps=False, has_signal=False),
     "C": _resume(steps=False, has_signal=True),
     "s": _resume(steps=True, has_signal=False),
@@ -193,5 +208,5 @@ LETTERS: Final[dict[str, Handler]] = {
 }  # fmt: skip
 VERBS: Final[dict[str, Handler]] = {
     "vCont?": lambda _talk, _text: b"vCont;c;C;s;S;t;r", "vCont": _go_on,
-    "vKill": _leave, "vCtrlC": lambda _talk, _text: b"OK",
+    "vKill": _kill_process, "vCtrlC": lambda _talk, _text: b"OK",
 }  # fmt: skip

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 0x8000
 """Bytes that are read at once: what comes of it fits into a packet."""
+PIECE: Final = PAGE
+"""Bytes that are written at once, wherever they begin."""
 
 
 def span(text: str) -> tuple[int, int]:
@@ -49,15 +51,18 @@ def read(talk: Conversation, at: int, size: int) -> bytes:
 
 
 def write(talk: Conversation, at: int, data: bytes) -> None:
-    """Store bytes in RAM; raise `PacketError`, with pages before it written."""
+    """Store bytes in RAM; raise `PacketError`.
+
+    Up to `PIECE` bytes are written, or none; of more, those before may be.
+    """
     machine = talk.session.machine
     while data:
-        piece = PAGE - at % PAGE
+        piece = data[:PIECE]
         try:
             machine.write_memory(
-                talk.general, at, data[:piece].hex(), physical=talk.is_physical
+                talk.general, at, piece.hex(), physical=talk.is_physical
             )
         except LapisError as error:
             talk.say(f"{at:#x} cannot be written: {error}")
             raise PacketError(NO_MEMORY, str(error)) from None
-        at, data = at + piece, data[piece:]
+        at, data = at + PIECE, data[PIECE:]
