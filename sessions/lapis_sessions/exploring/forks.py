@@ -15,14 +15,23 @@ WRITER: Final = 256
 """Bits of those who read a byte, below the bits of those who wrote it."""
 
 
+class Spin(NamedTuple):
+    """A round that a vCPU does over and over, and that changes nothing."""
+
+    bytes: tuple[int, ...]
+    """Addresses of those that it reads or writes: while they stay, each is the same."""
+    shows: bool
+    """Whether shared bytes are other ones for a part of it, and others may see them."""
+
+
 class Tenure(NamedTuple):
     """A vCPU had the processor, until another was given it."""
 
     vcpu: int
     ran: int
     """Instructions; 0 of one that has only taken in an INIT."""
-    looked: tuple[int, ...] = ()
-    """Addresses of the bytes that it looked at in vain, where it ended by spinning."""
+    spin: Spin | None = None
+    """What it does, where it ended by spinning."""
 
 
 class Gap(NamedTuple):
@@ -43,7 +52,7 @@ class Fork:
     preemptions: int = 0
     nth: int = 0
     """Which of the vCPUs that could go on, in the order of their numbers from the one
-    of the last tenure on; that one is none of them."""
+    of the last tenure on, those that spin last; that one is none of them."""
     whole: int | None = None
     """How many tenures it has in common; None is all."""
     cut: int | None = None

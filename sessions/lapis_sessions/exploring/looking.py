@@ -3,8 +3,8 @@
 It finds three things: where a preemption may come, who shares which memory, and who
 spins. A vCPU spins when it is back at an access, and its registers and what it wrote
 are as they were when it was there before in the same tenure, and nothing else came of
-the round. It goes on only when one of the bytes that it looked at has changed, or an
-event came to it: until then each further round is like the last one.
+the round. It goes on only when one of the bytes of that round, read or written, has
+changed, or an event came to it: until then each further round is like the last one.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from lapis_engine.apic.state import mode
 from lapis_engine.events import (
+    ExtIntDelivered,
     Halted,
     IpiSent,
     NmiDelivered,
     VectorDelivered,
 )
 from lapis_engine.machine.accesses import Accesses
-from lapis_sessions.exploring.forks import WRITER
+from lapis_engine.vmm import arbitration
+from lapis_sessions.exploring.forks import WRITER, Spin
 
 if TYPE_CHECKING:
     from lapis_engine.events import Logged
@@ -55,13 +57,16 @@ class Looking:
         self._stored: RamAccess | None = None
         """The last store, of which nobody has seen yet whether it changes anything."""
         self.touched: dict[int, int] = {}
-        self.spinning: dict[int, frozenset[int]] = {}
-        """vCPUs that spin, and what they look at."""
-        self.begin_tenure()
+        self.spinning: dict[int, Spin] = {}
+        """vCPUs that spin, and how."""
+        self.begin_tenure(None)
 
-    def begin_tenure(self) -> None:
-        """Take note that another vCPU goes on."""
+    def begin_tenure(self, vcpu: int | None) -> None:
+        """Take note that another vCPU goes on; None before any does."""
         self.judge()
+        self.alert()
+        if vcpu is not None:
+            self.spinning.pop(vcpu, None)
         self.counts: set[int] = set()
         """What its vCPU had retired where a preemption may come."""
         self._done: list[RamAccess] = []
@@ -94,7 +99,7 @@ class Looking:
     def _noted(self, logged: Logged) -> None:
         event = logged.event
         number = getattr(event, "vcpu", None)
-        if not isinstance(number, int):
+        if not isinstance(number, int) or number < 0:  # it is a device's
             return
         here = self._machine.vcpu(number).retired
         match event:
@@ -103,7 +108,7 @@ class Looking:
                 is_x2apic = mode(self._machine.vcpu(number).apic) == "x2apic"
                 at = here - 1 if is_x2apic else here
                 self.counts |= {at, at + 1}
-            case VectorDelivered() | NmiDelivered():
+            case VectorDelivered() | NmiDelivered() | ExtIntDelivered():
                 self.counts |= {here, here + 1}
             case Halted():
                 self.counts.add(here - 1)
@@ -120,15 +125,25 @@ class Looking:
         if stored is None or not self.spinning:
             return
         changed = self._changed([stored])
-        for vcpu, looked in list(self.spinning.items()):
-            if changed & looked:
+        for vcpu, spin in list(self.spinning.items()):
+            if not changed.isdisjoint(spin.bytes):
                 del self.spinning[vcpu]
 
-    def spins(self, vcpu: int) -> tuple[int, ...]:
-        """Return what a vCPU that spins looks at, or nothing."""
+    def alert(self) -> None:
+        """Let go on who spins and would take an event now.
+
+        Not all are told of as a vCPU's: INTR of the 8259 pair is a line to all.
+        """
+        vm = self._machine.vm
+        for vcpu in list(self.spinning):
+            if arbitration.wakes(vm, vm.vcpus[vcpu]):
+                del self.spinning[vcpu]
+
+    def spins(self, vcpu: int) -> Spin | None:
+        """Return how a vCPU spins; None if it does not."""
         key, self._suspect = self._suspect, None
         if key is None:
-            return ()
+            return None
         machine = self._machine
         exits = sum(machine.vm.tally.values())
         here = len(self._done), exits, machine.log.next_seq
@@ -136,15 +151,15 @@ class Looking:
         before = self._visits.get((key, state))
         self._visits[key, state] = here
         if before is None or before[1:] != here[1:]:
-            return ()
+            return None
         round_ = self._done[before[0] :]
         if self._changed(round_):
-            return ()
-        looked = {
-            byte for it in round_ if not it.is_write
-            for byte in range(it.gpa, it.gpa + it.size)
-        }  # fmt: skip
-        return tuple(sorted(looked))
+            return None
+        used = {byte for it in round_ for byte in range(it.gpa, it.gpa + it.size)}
+        # What is now is as before the first store: a byte that was another one before
+        # a later store has changed twice.
+        shows = any(self._changed([it]) & self.shared for it in round_)
+        return Spin(tuple(sorted(used)), shows)
 
     def _changed(self, done: list[RamAccess]) -> frozenset[int]:
         """Return the bytes that are not what they were before these accesses."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lapis_sessions.exploring.driving import Waypoint
-    from lapis_sessions.exploring.forks import Fork
+    from lapis_sessions.exploring.forks import Fork, Spin
     from lapis_sessions.exploring.outcomes import Observed
     from lapis_sessions.exploring.work import Job
 
@@ -47,7 +47,7 @@ class _Kept:
     first: int
     """What the vCPU of the last tenure had retired when that began."""
     touched: Mapping[int, int]
-    spinning: Mapping[int, frozenset[int]]
+    spinning: Mapping[int, Spin]
 
     def leads_to(self, before: tuple[Tenure, ...]) -> bool:
         """Tell whether another schedule is the same up to here."""
@@ -126,7 +126,7 @@ class Searcher:
             self._looking = Looking(self.driver.machine)
         run = _Run(self, self._looking, fork, shared, stopped)
         run.lead_up(kept)
-        if before and not before[-1].looked:
+        if before and before[-1].spin is None:
             self._kept = run.keep()
         # However it came here: what a run may still spend follows from the fork alone.
         spent = sum(tenure.ran + 1 for tenure in before)
@@ -199,7 +199,8 @@ class _Run:
         fork, looking = self._fork, self._looking
         others = [self._vcpu]
         if self._tenures:
-            others = self._able(self._tenures[-1].vcpu)
+            last = self._tenures[-1]
+            others = self._able(last.vcpu, last.spin, is_cut=fork.cut is not None)
             if fork.nth >= len(others):
                 return Searched(None, (), 0, (), (), {}, b"")
             self._go_on(others[fork.nth])
@@ -207,7 +208,7 @@ class _Run:
             looking.counts.add(self._from)  # an event of its own has just come
         key = self._searcher.key(self._vcpu, looking)
         stop = self._to_the_end()
-        self._end_tenure(())
+        self._end_tenure(None)
         driver = self._driver
         met = stop is None or self._goal.is_met(driver, stop)
         found = outcome(self._machine, stop, met=met)
@@ -238,8 +239,8 @@ class _Run:
                 driver.wake()
             assert vcpu.retired > before, f"{tenure} is not what was done before"
         self._looking.judge()
-        if tenure.looked:
-            self._looking.spinning[tenure.vcpu] = frozenset(tenure.looked)
+        if tenure.spin is not None:
+            self._looking.spinning[tenure.vcpu] = tenure.spin
             self._all_go_on()
         self._tenures.append(tenure)
 
@@ -261,22 +262,22 @@ class _Run:
             self._looking.judge()
             if driver.is_over(stop):
                 return stop
-            looked = self._looking.spins(self._vcpu)
-            is_able = driver.is_awake(self._vcpu) and not looked
+            spin = self._looking.spins(self._vcpu)
+            is_able = driver.is_awake(self._vcpu) and spin is None
             if is_able and self._patience > 0:
                 continue
-            if looked:
-                self._looking.spinning[self._vcpu] = frozenset(looked)
-            end = self._hand_over(looked)
+            if spin is not None:
+                self._looking.spinning[self._vcpu] = spin
+            end = self._hand_over(spin)
             if end is not None:
                 return end
 
-    def _hand_over(self, looked: tuple[int, ...]) -> Stop | None:
+    def _hand_over(self, spin: Spin | None) -> Stop | None:
         """Let another vCPU go on; return the stop if none ever will."""
         driver = self._driver
-        able = self._able(self._vcpu)
+        able = self._able(self._vcpu, spin)
         if able:
-            self._end_tenure(looked)
+            self._end_tenure(spin)
             self._choices.append((len(self._tenures) - 1, len(able)))
             self._go_on(able[0])
             return None
@@ -284,16 +285,16 @@ class _Run:
             if clock.deadline(self._machine.vm) is None:
                 return self._spinning()
             self._all_go_on()
-            able = self._able(self._vcpu)
+            able = self._able(self._vcpu, spin)
         if able:
-            self._end_tenure(looked)
+            self._end_tenure(spin)
             self._go_on(able[0])
         elif not driver.awake():
-            return self._wake(looked)
+            return self._wake()
         self._patience = PATIENCE  # it goes on alone
         return None
 
-    def _wake(self, looked: tuple[int, ...]) -> Stop | None:
+    def _wake(self) -> Stop | None:
         """Let time pass until a vCPU wakes; return the stop if none ever will."""
         before = [vcpu.retired for vcpu in self._machine.vcpus]
         stop = self._driver.wake()
@@ -303,7 +304,7 @@ class _Run:
             (v.id for v in self._machine.vcpus if v.retired != before[v.id]), stop.vcpu
         )
         if woken != self._vcpu:
-            self._end_tenure(looked, before[self._vcpu])
+            self._end_tenure(None, before[self._vcpu])
             self._go_on(woken)
             self._from = before[woken]
         self._patience = PATIENCE
@@ -329,26 +330,32 @@ class _Run:
 
     # Both.
 
-    def _able(self, last: int) -> list[int]:
-        """Return who could go on after a vCPU, from the next number on."""
-        cpus = len(self._machine.vcpus)
-        return [
-            it
-            for it in ((last + n) % cpus for n in range(1, cpus))
-            if it not in self._looking.spinning and self._driver.is_awake(it)
-        ]
+    def _able(self, last: int, spin: Spin | None, *, is_cut: bool = False) -> list[int]:
+        """Return who could go on after a vCPU, from the next number on.
+
+        Who spins and shows it comes last, as a part of his round makes a difference;
+        not after another such round, which makes none.
+        """
+        cpus, spinning = len(self._machine.vcpus), self._looking.spinning
+        self._looking.alert()
+        others = [(last + n) % cpus for n in range(1, cpus)]
+        awake = [it for it in others if self._driver.is_awake(it)]
+        able = [it for it in awake if it not in spinning]
+        if (able or is_cut) and not (spin and spin.shows):
+            able += [it for it in awake if it in spinning and spinning[it].shows]
+        return able
 
     def _go_on(self, vcpu: int) -> None:
         """Begin a tenure."""
-        self._looking.begin_tenure()
+        self._looking.begin_tenure(vcpu)
         self._vcpu, self._patience = vcpu, PATIENCE
         self._from = self._machine.vcpu(vcpu).retired
 
-    def _end_tenure(self, looked: tuple[int, ...], end: int | None = None) -> None:
+    def _end_tenure(self, spin: Spin | None, end: int | None = None) -> None:
         """Take down what the present vCPU has done, and where it could be preempted."""
         number = len(self._tenures)
         end = self._machine.vcpu(self._vcpu).retired if end is None else end
-        self._tenures.append(Tenure(self._vcpu, end - self._from, looked))
+        self._tenures.append(Tenure(self._vcpu, end - self._from, spin))
         self._places += [
             Gap(number, at - self._from)
             for at in sorted(self._looking.counts)
