@@ -134,11 +134,22 @@ def test_a_write_of_the_pc_is_linear_and_an_act(client: Client) -> None:
     client.ask("vCont;s:1")
     assert client.ask("P10=0600010000000000") == "OK"
     assert (client.register("rip"), client.register("ip")) == (0x10006, 6)
-    assert client.ask("P10=0000000000000000").startswith(
-        "E.rip 0xffff0000: it is beyond"
+    assert client.ask("P10=0000020000000000") == (
+        "E.0x20000 is not within CS: CS begins at 0x10000 and ends 0xffff behind that"
     )
     assert client.ask("bs").startswith("T05")
     assert client.register("rip") == 0x10000
+
+
+def test_cr8_is_the_class_of_the_tpr(client: Client) -> None:
+    index = [reg.attrib["name"] for reg in _registers(client)].index("cr8")
+    assert client.ask(f"P{index:x}=0300000000000000") == "OK"
+    assert client.register("cr8") == 3
+    assert client.register("apic_tpr") == 0x30
+    assert client.ask(f"P{index:x}=1000000000000000") == (
+        "E.cr8 0x10: 0x0 to 0xf is expected"
+    )
+    assert client.register("cr8") == 3
 
 
 def test_memory_is_peeked_and_no_device_is_touched(client: Client) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lapis_engine.units import MASK32
+from lapis_sessions.gdb.refusal import BAD_PACKET, PacketError
 from lapis_sessions.gdb.register import (
     Owner,
     Read,
@@ -35,6 +36,8 @@ FLOATING: Final = (
 )  # fmt: skip
 EMPTY_TAG: Final = 3
 """Of two bits of FTW (SDM Vol. 1 "x87 FPU Tag Word"); for the others 0 is given."""
+HIGHEST_CLASS: Final = 0xF
+"""Of priority, in CR8."""
 FS_BASE: Final = 0xC000_0100
 GS_BASE: Final = 0xC000_0101
 KERNEL_GS_BASE: Final = 0xC000_0102
@@ -53,8 +56,22 @@ def _write_pc(machine: Machine, number: int, value: int) -> None:
     regs = machine.vcpu(number).regs
     is_long = regs.code_bits == 64
     base = 0 if is_long else regs.base(ENCODED.index("cs"))
-    offset = value - base
-    machine.write_register(number, "rip", offset if is_long else offset & MASK32)
+    offset = value if is_long else (value - base) & MASK32
+    limit = regs.segment(ENCODED.index("cs")).limit
+    if not is_long and offset > limit:
+        why = f"CS begins at {base:#x} and ends {limit:#x} behind that"
+        raise PacketError(
+            BAD_PACKET, f"{value:#x} is not within CS: {why}", in_words=True
+        )
+    machine.write_register(number, "rip", offset)
+
+
+def _write_cr8(machine: Machine, number: int, value: int) -> None:
+    """Write the class of the TPR (SDM Vol. 3A "Task Priority in IA-32e Mode")."""
+    if value > HIGHEST_CLASS:
+        why = f"cr8 {value:#x}: 0x0 to {HIGHEST_CLASS:#x} is expected"
+        raise PacketError(BAD_PACKET, why, in_words=True)
+    machine.write_apic(number, "tpr", value << 4)
 
 
 def _selector(name: str) -> Read:
@@ -186,7 +203,7 @@ def system(*, wide: bool) -> tuple[Register, ...]:
         Register("cr2", bits, _attribute("cr2"), write=by_name("cr2")),
         Register("cr3", bits, _attribute("cr3"), write=by_name("cr3")),
         Register("cr4", 32, _attribute("cr4"), "lapis_cr4", write=by_name("cr4")),
-        Register("cr8", bits, lambda owner: owner.vcpu.apic.tpr >> 4),
+        Register("cr8", bits, lambda owner: owner.vcpu.apic.tpr >> 4, write=_write_cr8),
         Register("efer", 32, _attribute("efer"), "lapis_efer", write=by_msr(EFER)),
         Register("ip", 64, _attribute("rip"), write=by_name("rip")),
         Register("cs_base", 64, _base("cs")),
