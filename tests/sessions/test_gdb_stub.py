@@ -87,6 +87,13 @@ def test_threads_have_their_run_states_and_reasons(client: Client) -> None:
     assert "waits for SIPI" in (after[2].text or "")
     extra = bytes.fromhex(client.ask("qThreadExtraInfo,3")).decode()
     assert extra.startswith("wait-for-SIPI; vCPU 2, real mode: it waits for SIPI")
+    client.ask("Z0,8000,1")
+    assert thread_of(client.ask("vCont;c")) == 2
+    texts = [t.text for t in document(client, "threads")]
+    assert texts[1:3] == [
+        "vCPU 1, real mode, can run",
+        "vCPU 2, real mode, what it waits for has come, and it runs at its turn",
+    ]
 
 
 @pytest.mark.parametrize("architecture", ["auto", "i386", "i8086"])

@@ -41,7 +41,7 @@ def _vcpus(session: Session) -> list[Row]:
             "vCPU": str(vcpu.id), "thread": str(vcpu.id + 1),
             "state": threads.name(session, vcpu.id), "mode": vcpu.regs.mode,
             "pc": f"{vcpu.regs.linear_rip:#x}", "retired": str(vcpu.retired),
-            "reason": "it can run" if why is None else why.text,
+            "reason": why.text if why is not None else threads.ready(session, vcpu.id),
         })  # fmt: skip
     return rows
 

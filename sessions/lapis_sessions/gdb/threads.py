@@ -27,10 +27,17 @@ def extra(session: Session, number: int) -> str:
     why = machine.why_not_runnable(number)
     head = f"vCPU {number}, {regs.mode} mode"
     if why is None:
-        return f"{head}, can run"
+        return f"{head}, {ready(session, number)}"
     waiting = [each for each in machine.pending() if each.vcpu == number]
     text = f"{why.text} ({waiting[0].text})" if waiting else why.text
     return visible(f"{head}: {text}")
+
+
+def ready(session: Session, number: int) -> str:
+    """Say that a vCPU can run, which its run-state may not tell before its turn."""
+    if session.machine.vcpu_state(number) == "running":
+        return "can run"
+    return "what it waits for has come, and it runs at its turn"
 
 
 def listing(session: Session) -> bytes:
