@@ -33,13 +33,13 @@ FOR_PEOPLE: Final = (
     "vmm.traps",
 )  # fmt: skip
 SELDOM: Final = (
-    "apic.regs", "cpu.breach", "cpu.guest_stops", "cpu.restart", "cpu.strict",
-    "cpu.tasks", "cpu.x87", "devices.cmos", "devices.debugcon", "devices.fw_cfg",
-    "devices.i8042", "devices.isa_debug_exit", "devices.msi", "devices.pci",
-    "devices.post_code", "devices.ps2", "devices.rtc", "devices.vga", "vie.implied",
-    "vie.world", "vmm.bit_fields", "vmm.mov_dr", "vmm.mxcsr", "vmm.power",
-    "vmm.repaired", "vmm.startup", "vmm.task_switches", "vmm.unreached", "vmm.x87",
-    "vmm.x87_images", "vmm.x87_integers",
+    "apic.regs", "cpu.breach", "cpu.far_return", "cpu.guest_stops", "cpu.restart",
+    "cpu.strict", "cpu.tasks", "cpu.x87", "devices.cmos", "devices.debugcon",
+    "devices.fw_cfg", "devices.i8042", "devices.isa_debug_exit", "devices.msi",
+    "devices.pci", "devices.post_code", "devices.ps2", "devices.rtc", "devices.vga",
+    "vie.implied", "vie.world", "vmm.bit_fields", "vmm.mov_dr", "vmm.mxcsr",
+    "vmm.power", "vmm.repaired", "vmm.startup", "vmm.task_switches", "vmm.unreached",
+    "vmm.x87", "vmm.x87_images", "vmm.x87_integers",
 )  # fmt: skip
 LEFT: Final = {
     **dict.fromkeys(CTYPES, "structures of ctypes"),

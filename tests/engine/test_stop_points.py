@@ -8,7 +8,7 @@ import pytest
 from rigs import machines
 from rigs.counting import COUNT
 
-from lapis_engine.cpu.registers import RAX
+from lapis_engine.cpu.registers import RAX, RSP
 from lapis_engine.errors import EngineError
 from lapis_engine.machine.watches import KINDS, Watch
 from lapis_engine.replay.digest import Digester
@@ -122,6 +122,25 @@ def test_it_stops_behind_the_instruction(kind: str, rips: list[int]) -> None:
         found.append(at(m))
     assert found == rips
     assert set(KINDS) == {"write", "change", "read", "access"}
+
+
+@pytest.mark.parametrize(
+    ("code", "back", "words"),
+    [
+        ("bc0006 0e 6a08 cb 90 90 ebfe", 8, (0x5FC, 0x5FE)),
+        ("bc0006 660e 666a0b 66cb 90 90 ebfe", 11, (0x5F8, 0x5FC)),
+    ],
+)
+def test_a_far_return_in_real_mode_goes_where_it_returns_to(
+    code: str, back: int, words: tuple[int, int]
+) -> None:
+    """mov sp, 0x600; push cs; push back; retf; nop; back: nop; jmp to itself."""
+    for address in (*words, words[1] + 1, words[0] - 1, 0x500):
+        m = machines.machine(bytes.fromhex(code))
+        watching(m, "read", address, 1)
+        stop = m.run(4)
+        assert (stop.reason == "watchpoint") == (address >= words[0])
+        assert (stop.retired, at(m), m.vcpu(0).regs.gpr[RSP]) == (4, back, 0x600)
 
 
 def test_old_and_new_value_are_told() -> None:

@@ -218,6 +218,11 @@ KINDS: Final = {
         "mov sp, 0x740 / push word 1 / pop ax / mov [0x700], ax / hlt",
         "mov sp, 0x740 / push word 2 / pop ax / mov [0x702], ax / hlt",
     ),
+    "a far return": (
+        ("mov sp, 0x740 / push cs / push word .x - start / retf / "
+        ".x: mov word [0x700], 1 / hlt / .y: mov word [0x702], 2 / hlt"),
+        "mov word [0x73C], bsp.y - start / hlt",
+    ),
     "shared in some schedules only": (
         ("mov word [0x700], 1 / mov word [0x700], 0 / mov word [0x702], 9 / "
         "mov ax, [0x704] / mov [0x706], ax / hlt"),

@@ -104,8 +104,9 @@ class Core:
         """Instructions of the present run that were retired by earlier starts."""
         self._told = 0
         """What of that `answers` knows."""
-        self._stops = Stops(self._uc, self._counter)
-        self._guest = GuestStops(self._uc, self._counter, self._counted.save)
+        where = self._uc, self._counter, self._control.state
+        self._stops = Stops(*where)
+        self._guest = GuestStops(*where, self._counted.save)
         self._reader = ReportReader(self._bare, self._marks, self._stops, self._guest)
         self._skip: int | None = None
         self.retired = 0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from unicorn import UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, UC_MEM_WRITE
 
+from lapis_engine.cpu import far_return
 from lapis_engine.cpu.debug_registers import DATA, Armed
 from lapis_engine.cpu.stops import after
 from lapis_engine.units import PAGE
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from unicorn import Uc
 
     from lapis_engine.cpu.context import Context
+    from lapis_engine.cpu.layout import Head
 
 EVERYWHERE: Final = (1, 0)
 """Bounds of a hook that has none."""
@@ -46,16 +48,16 @@ class GuestStops:
     """What the vCPUs of one Unicorn instance have armed."""
 
     __slots__ = (
-        "_budget", "_counter", "_hook", "_save", "_uc", "at", "hits",
+        "_budget", "_counter", "_hook", "_save", "_state", "_uc", "at", "hits",
         "instructions", "known", "watching",
     )  # fmt: skip
     __deletable__ = ("_uc", "_save")  # by `close`; mypyc wants to know
 
     def __init__(
-        self, uc: Uc, counter: c.c_size_t, save: Callable[[], Context]
+        self, uc: Uc, counter: c.c_size_t, state: Head, save: Callable[[], Context]
     ) -> None:
-        """Begin with none; `save` takes the state over that the processor is in."""
-        self._uc, self._counter, self._save = uc, counter, save
+        """Begin with none; `save` takes over `state`, which the processor is in."""
+        self._uc, self._counter, self._state, self._save = uc, counter, state, save
         self._budget = type(counter).from_address(after(counter))
         self.known: dict[Context, Told] = {}
         """What each vCPU has armed, of those that have."""
@@ -109,8 +111,13 @@ class GuestStops:
     def _on_access(
         self, _uc: Uc, kind: int, gpa: int, size: int, _value: int, _data: object
     ) -> None:
-        if self.watching is None:
-            return
+        if self.watching is not None:
+            self._look(kind, gpa, size)
+        if kind != UC_MEM_WRITE:
+            far_return.go_on(self._uc, self._state, gpa, size)
+
+    def _look(self, kind: int, gpa: int, size: int) -> None:
+        assert self.watching is not None
         for it in self.known[self.watching].armed:
             if it.what == "access" or (it.what == "write" and kind == UC_MEM_WRITE):
                 ahead, behind = (it.address - gpa) & OFFSET, (gpa - it.address) & OFFSET

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from unicorn import UC_HOOK_CODE, UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, UC_MEM_WRITE
 
+from lapis_engine.cpu import far_return
 from lapis_engine.units import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from unicorn import Uc
+
+    from lapis_engine.cpu.layout import Head
 
 MOST_STORED: Final = 64
 """Bytes that one access of the processor has, at most."""
@@ -42,14 +45,14 @@ class Stops:
     """The hooks of one Unicorn instance that are the debugger's."""
 
     __slots__ = (
-        "_budget", "_counter", "_uc", "_watches", "breakpoints", "cut_at", "peek",
-        "physical",
+        "_budget", "_counter", "_state", "_uc", "_watches", "breakpoints", "cut_at",
+        "peek", "physical",
     )  # fmt: skip
     __deletable__ = ("_uc",)  # by `close`; mypyc wants to know
 
-    def __init__(self, uc: Uc, counter: c.c_size_t) -> None:
-        """Set none yet; `counter` counts the instructions of a run."""
-        self._uc = uc
+    def __init__(self, uc: Uc, counter: c.c_size_t, state: Head) -> None:
+        """Set none yet; `counter` counts the instructions of a run on `state`."""
+        self._uc, self._state = uc, state
         self._counter = counter
         self._budget = type(counter).from_address(after(counter))
         self.cut_at = 0
@@ -131,6 +134,8 @@ class Stops:
             first, length = where
             if at < first + length and first < at + size:
                 tell(Reached(kind == UC_MEM_WRITE, at, size))
+            if kind != UC_MEM_WRITE:
+                far_return.go_on(self._uc, self._state, at, size)
 
         wanted = [(UC_HOOK_MEM_WRITE, place) for place in writes]
         wanted += [(UC_HOOK_MEM_READ, place) for place in reads]
