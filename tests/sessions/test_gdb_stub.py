@@ -544,12 +544,16 @@ def test_what_was_not_done_in_the_past_forks_and_is_said(client: Client) -> None
 
 
 def test_a_recording_that_is_only_looked_at_is_not_written(client: Client) -> None:
+    client.ask("vCont;s:1")
+    client.ask("bs")
     client.session.read_only = True
+    shown, _ = client.told("vCont;c")
+    assert "end of main: `monitor fork` goes on from here" in shown
     assert client.ask("M20000,1:55") == "E14"
     assert client.ask("P0=01").startswith("E.read only")
     shown, _ = client.told("vCont;s:1")
-    assert "fork" in shown
-    assert client.session.machine.vcpus[0].retired == 0
+    assert "read only" in shown
+    assert client.session.machine.vcpus[0].retired == 1
 
 
 def test_bytes_that_cannot_all_be_written_are_none(client: Client) -> None:

@@ -86,9 +86,12 @@ class Forward:
     def _ended(self, number: int) -> bytes:
         """Say that the history ends here, where a vCPU would have gone on."""
         talk, timeline = self.talk, self.talk.session.timeline
-        said = printed(
-            f"end of {timeline.branch.name}: from here on what you do is done anew"
+        what_comes = (
+            "`monitor fork` goes on from here"
+            if talk.session.read_only
+            else "from here on what you do is done anew"
         )
+        said = printed(f"end of {timeline.branch.name}: {what_comes}")
         if self.step is None:
             talk.say(said)
             return stopped.reply(talk, number, reason=END)
