@@ -444,6 +444,24 @@ def test_back_to_a_watchpoint_is_before_the_access(client: Client) -> None:
     assert sum(vcpu.retired for vcpu in client.session.machine.vcpus) == 0
 
 
+def test_back_from_behind_an_access_is_before_that_one(client: Client) -> None:
+    client.ask(f"Z2,{APS_COUNTED:x},4")
+    for count, thread in ((1, 2), (2, 3)):
+        stop = client.ask("vCont;c")
+        assert f";watch:{APS_COUNTED:x};" in stop
+        assert thread_of(stop) == thread
+        assert client.ask(f"m{APS_COUNTED:x},4") == f"{count:02x}000000"
+    for count, thread in ((1, 3), (0, 2)):
+        stop = client.ask("bc")
+        assert f";watch:{APS_COUNTED:x};" in stop
+        assert thread_of(stop) == thread
+        assert client.ask(f"m{APS_COUNTED:x},4") == f"{count:02x}000000"
+    assert client.ask("vCont;c").startswith("T05")  # and along it again
+    assert client.ask(f"m{APS_COUNTED:x},4") == "01000000"
+    client.ask(f"z2,{APS_COUNTED:x},4")
+    assert "replaylog:begin;" in client.ask("bc")
+
+
 def test_back_to_what_came_last_whoever_stands_still_since(opened: Opened) -> None:
     client = Client(opened(cpus=2))
     client.ask("qSupported:swbreak+")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lapis_sessions.gdb.refusal import NO_THREAD, PacketError, in_hex
 
@@ -37,6 +37,15 @@ class Resumption(Protocol):
     def interrupt(self) -> bytes:
         """Break off; return the answer."""
         ...
+
+
+class Touched(NamedTuple):
+    """A stop just behind an access to what is watched."""
+
+    spot: Spot
+    vcpu: int
+    number: int
+    """Of the watchpoint."""
 
 
 @dataclass(slots=True)
@@ -78,6 +87,8 @@ class Conversation:
     end_owed: Spot | None = None
     """The end of a branch that a step came to: to go on from there is answered by that
     end, once."""
+    touched: Touched | None = None
+    """Where the last watchpoint was met on the way forward."""
     said: list[str] = field(default_factory=list)
     """Sentences for who serves, oldest first."""
     owed: list[str] = field(default_factory=list)

@@ -32,12 +32,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lapis_engine.errors import LapisError
 from lapis_sessions.gdb import advancing, stopped
-from lapis_sessions.gdb.conversation import INTERRUPTED, SILENT, TRAP, vcpu_of
+from lapis_sessions.gdb.conversation import (
+    INTERRUPTED,
+    SILENT,
+    TRAP,
+    Touched,
+    vcpu_of,
+)
+from lapis_sessions.gdb.marks import WATCHES
 from lapis_sessions.gdb.refusal import BAD_PACKET, PacketError, in_hex
 from lapis_sessions.text.visible import printed
 from lapis_sessions.timeline.following import END_OF_BRANCH
 
 if TYPE_CHECKING:
+    from lapis_engine.machine.stop import Stop
     from lapis_sessions.gdb.advancing import Advance
     from lapis_sessions.gdb.conversation import Conversation
 
@@ -79,9 +87,18 @@ class Forward:
         said = stopped.words(talk, stop)
         if said:
             talk.say(said)
+        self._note_access(stop)
         signal = stopped.SIGNALS.get(stop.reason, TRAP)
         reason = stopped.reason_of(talk, stop) or stopped.exception(talk, said)
         return stopped.reply(talk, stop.vcpu, signal, reason)
+
+    def _note_access(self, stop: Stop) -> None:
+        """Note where an access was met, which a way back from there undoes first."""
+        talk = self.talk
+        mark = talk.marks.of(stop.point)
+        if stop.point is not None and mark is not None and mark.type in WATCHES:
+            here = talk.session.timeline.spot
+            talk.touched = Touched(here, stop.vcpu, stop.point)
 
     def _ended(self, number: int) -> bytes:
         """Say that the history ends here, where a vCPU would have gone on."""

@@ -3,8 +3,9 @@
 `bs` goes back to where that vCPU was about to run its last instruction, whoever ran
 since; what stands at the breakpoint under it does not matter. `bc` goes back to the
 last breakpoint that a vCPU stood at, or to before the last access to what is watched:
-gdb compares what was there, and expects the access undone. At the ends of what is known
-the client is told so (`replaylog:begin`).
+gdb compares what was there, and expects the access undone, be it the one at which it
+has just stopped. At the ends of what is known the client is told so
+(`replaylog:begin`).
 """
 
 from __future__ import annotations
@@ -86,6 +87,10 @@ class Backward:
     def _continue(self) -> bytes:
         talk, session = self.talk, self.talk.session
         timeline, machine = session.timeline, session.machine
+        last = talk.touched
+        is_here = last is not None and last.spot == timeline.spot
+        if last is not None and is_here and talk.marks.of(last.number) is not None:
+            return self._before_access(last.vcpu, last.number)
         met: list[Met] = []
         enabled = [each for each in machine.points.items if each.enabled]
         points = [
@@ -114,13 +119,7 @@ class Backward:
         here = [each for each in met if each.retired == _retired(session)]
         watch = next((each for each in reversed(here) if each.is_watch), None)
         if watch is not None:
-            session.select(watch.vcpu)
-            _took_back(talk, session.machine.vcpu(watch.vcpu))
-            mark = talk.marks.of(watch.number)
-            word = "" if mark is None else f"{WATCHES[mark.type][1]}:{mark.address:x};"
-            if mark is None:
-                talk.say(f"before an access to what watchpoint {watch.number} watches")
-            return stopped.reply(talk, watch.vcpu, TRAP, word)
+            return self._before_access(watch.vcpu, watch.number)
         point = next((each for each in reversed(here)), None)
         if point is not None:
             session.select(point.vcpu)
@@ -130,6 +129,17 @@ class Backward:
             return stopped.reply(talk, point.vcpu, TRAP, reason)
         talk.say("just after an event that is caught")
         return stopped.reply(talk, session.selected)
+
+    def _before_access(self, number: int, watchpoint: int) -> bytes:
+        """Undo the access that a vCPU has just made; say which watchpoint it is."""
+        talk, session = self.talk, self.talk.session
+        session.select(number)
+        _took_back(talk, session.machine.vcpu(number))
+        mark = talk.marks.of(watchpoint)
+        word = "" if mark is None else f"{WATCHES[mark.type][1]}:{mark.address:x};"
+        if mark is None:
+            talk.say(f"before an access to what watchpoint {watchpoint} watches")
+        return stopped.reply(talk, number, TRAP, word)
 
 
 def _noting(
