@@ -22,8 +22,10 @@ class Schedules:
 
     def __repr__(self) -> str:
         """Say of what, and how many."""
-        guest = visible(str(self._asked.options.get("guest", "")))
-        return f"<Schedules {guest} schedules={self._asked.schedules}>"
+        options = self._asked.options
+        guest, bound = visible(str(options.get("guest", ""))), options.get("bound")
+        many = self._asked.schedules if bound is None else f"all, bound={bound}"
+        return f"<Schedules {guest} schedules={many}>"
 
     def never(self, condition: str) -> Exploration:
         """Fail the test if any schedule comes to a condition.

@@ -117,13 +117,14 @@ def explore(**options: Any) -> int:
     does in all the runs, and 3 if it did not in fewer, as --budget ended it.
 
     With --bound all schedules with at most K preemptions are run, those with fewer
-    first, and IPIs are as sent. A vCPU goes on until it halts, waits, or spins on
-    memory that does not change. A preemption lets another go on instead: before or
-    behind an IPI that it sends, before it takes an interrupt or behind the first
-    instruction of the handler, before HLT, and before each access to RAM that vCPUs
-    share, as the runs show. The rest is not covered: preemptions elsewhere, sharing by
-    devices, page tables, descriptors or fetched code, IPIs that are late, and other
-    moments of a timer. With --never the status is 3 where not all are run to the end.
+    first, and IPIs are as sent. A vCPU goes on until it halts, waits, spins on memory
+    that does not change, or has done 10,000 instructions. A preemption lets another go
+    on instead: before or behind an IPI that it sends, before it takes an interrupt or
+    behind the first instruction of the handler, before HLT, and before each instruction
+    that accesses RAM that vCPUs share, as the runs show. The rest is not covered:
+    preemptions elsewhere, as within an instruction without LOCK, sharing by devices,
+    page tables, descriptors or fetched code, IPIs that are late, and other moments of a
+    timer. With --never the status is 3 where not all are run to the end.
 
     EXPR is looked at after each turn, and at the end, as in
     --until 'stop == "halted" and "done" not in console'. It can speak of stop, reason,
