@@ -32,15 +32,15 @@ FEATURES: Final = (
     "binary-upload+",
 )  # fmt: skip
 REASONS: Final = ("swbreak", "hwbreak")
+XML: Final = "xmlRegisters="
+"""What the architectures stand behind whose descriptions a client can read."""
 
 
 def supported(talk: Conversation, text: str) -> bytes:
     """Say what we can, and note what the client can."""
     theirs = text.split(";")
     talk.knows_reasons = frozenset(r for r in REASONS if f"{r}+" in theirs)
-    known = [
-        each[13:].split(",") for each in theirs if each.startswith("xmlRegisters=")
-    ]
+    known = [each[len(XML) :].split(",") for each in theirs if each.startswith(XML)]
     if known and not {"i386", "x86-64"} & set(known[0]):
         names = ", ".join(known[0])[:80]
         talk.say(f"this gdb knows the registers of {names} and not those of i386")
