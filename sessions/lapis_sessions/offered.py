@@ -24,7 +24,12 @@ MOST: Final = 200
 """Words offered at once."""
 MOST_FILES: Final = 2000
 """Entries of a folder that are looked at."""
-_TAIL: Final = re.compile(r"\$?(?:[A-Za-z_][\w.]*(?:\[\w+\])?\.?)*\Z", re.ASCII)
+_PART: Final = r"[A-Za-z_]\w*(?:\[\w+\])?"
+_TAIL: Final = re.compile(
+    rf"(?:(?<![\w.$])\$?{_PART}(?:\.{_PART})*\.?|\$)?\Z", re.ASCII
+)
+"""The name that a text ends in, with what it is a part of. It can be read in one way
+only: else a long text that ends in none would be read in all of them."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 

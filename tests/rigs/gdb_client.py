@@ -66,7 +66,7 @@ class Client:
             if not body.startswith(b"O") or body == b"OK":
                 return body
 
-    def _packet(self) -> bytes:
+    def _packet(self, *, acks: bool = True) -> bytes:
         while True:
             begin = self._came.find(b"$")
             end = self._came.find(b"#", begin)
@@ -74,7 +74,8 @@ class Client:
                 body = self._came[begin + 1 : end]
                 assert int(self._came[end + 1 : end + 3], 16) == sum(body) & 0xFF
                 self._came = self._came[end + 3 :]
-                self.send(b"+")
+                if acks:
+                    self.send(b"+")
                 return body
             data = self.socket.recv(1 << 16)
             assert data, ("the server is gone", self._came)
@@ -90,7 +91,9 @@ class Client:
         return self._came
 
     def detach(self) -> None:
-        assert self.ask(b"D") == b"OK"
+        self.send(framed(b"D"))
+        body = self._packet(acks=False)  # who has let go listens no more
+        assert body == b"OK"
         self.socket.close()
 
     def vanish(self) -> None:

@@ -60,6 +60,18 @@ def test_a_word_is_completed(session: Session, line: str, choice: str) -> None:
     assert choice in completion.complete(session, line)
 
 
+@pytest.mark.parametrize(
+    "begun",
+    ["a" * 5000 + "!", "a." * 3000 + "!", "a[1]" * 2000 + "{", "a" * 5000 + "]"],
+)
+def test_a_long_word_that_ends_in_no_name_is_read_once(
+    session: Session, begun: str
+) -> None:
+    # In all the ways in which it can be cut into names it would be read for ever.
+    line = f"print {begun}"
+    assert all(each.startswith(line) for each in completion.complete(session, line))
+
+
 def test_the_vectors_that_wait_are_offered(session: Session) -> None:
     session.execute("set apic[0].svr = 0x1ff")
     session.execute("ipi send fixed 0x41 --to 0")
