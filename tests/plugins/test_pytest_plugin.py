@@ -340,6 +340,7 @@ def test_no_folder_for_recordings_is_told_and_nothing_else_lost(
     assert "recording: /" not in text
     assert "vCPU 1 does not run: no INIT has been sent to it" in text
     assert "schedule 25 of those with at most 2 preemptions: halted" in text
+    assert "race, 2 vCPUs, profile sdm; " in text  # drawn from no seed
     assert "vCPU 1 does not run: it is halted at 0x803f" in text
 
 

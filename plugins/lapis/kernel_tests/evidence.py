@@ -35,8 +35,9 @@ class Evidence:
     guest: str
     cpus: int
     profile: str
-    seed: int
-    """Of the schedules, or else of the guest's random numbers."""
+    seed: int | None
+    """Of the schedules, or else of the guest's random numbers; None where all schedules
+    with so many preemptions were run."""
     retired: int
     now: int
     """ns of virtual time."""
@@ -63,7 +64,7 @@ class Evidence:
             "lapis_replay": self.replay,
             "lapis_guest": self.guest,
             "lapis_profile": self.profile,
-            "lapis_seed": str(self.seed),
+            "lapis_seed": "" if self.seed is None else str(self.seed),
             "lapis_why": "\n".join(self.why),
         }
         return [(name, printed(value)) for name, value in rows.items() if value]
@@ -79,8 +80,9 @@ class Evidence:
             yield f"replay it: {visible(self.replay)}"
         yield from self.notes
         yield (
-            f"{self.guest}, {self.cpus} vCPUs, profile {self.profile}, seed "
-            f"{self.seed}; {self.retired:,} instructions, {self.now:,} ns"
+            f"{self.guest}, {self.cpus} vCPUs, profile {self.profile}"
+            f"{'' if self.seed is None else f', seed {self.seed}'}; "
+            f"{self.retired:,} instructions, {self.now:,} ns"
         )
         yield "why:"
         yield from (f"  {line}" for line in self.why)
@@ -94,7 +96,7 @@ class Evidence:
 
 
 def gathered(
-    session: Session, title: str, seed: int, file: str, notes: Sequence[str]
+    session: Session, title: str, seed: int | None, file: str, notes: Sequence[str]
 ) -> Evidence:
     """Return what is worth knowing of a session as it stands."""
     machine = session.machine

@@ -69,7 +69,8 @@ def of_schedules(schedules: Schedules, place: Path, tries: int) -> Evidence | No
         notes.append(_shrunk(done, path, tries))
         with opening.replay(path) as session:
             session.goto("end")
-            return evidence.gathered(session, title, done.seed, file, notes)
+            seed = done.seed if done.coverage is None else None
+            return evidence.gathered(session, title, seed, file, notes)
 
 
 def _make_room(place: Path) -> None:
