@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from lapis.options import MachineOptions
     from lapis_sessions.draft import Target
+    from lapis_sessions.exploring.exploration import Enough
     from lapis_sessions.exploring.outcomes import Result
     from lapis_sessions.exploring.view import (
         CoverageView,
@@ -219,16 +220,8 @@ def explore(  # noqa: PLR0913 - as one says it
     enough = exploration.never if go_on else ENOUGH.get(verb, exploration.met)
     if bound is not None and ipis != "as-sent":
         raise ConfigError(f"bound={bound} and ipis={ipis!r} exclude each other")
-    kept, coverage = MemoryShelf(), None
-    with pool.processes(jobs, bool) as workers:
-        if bound is None:
-            done = exploration.explore(job, schedules, workers, enough=enough)
-        else:
-            done, coverage = systematic.explore(job, bound, workers, kept, enough)
-    goal = Goal(job.extensions(), job.until, job.lint)
-    view = views.explored(
-        job, goal, done, Terms(schedules), broken_off=False, coverage=coverage
-    )
+    kept = MemoryShelf()
+    view = _explored(job, Terms(schedules), bound, jobs, enough, kept)
     return _exploration(job, view, verb, kept)
 
 
@@ -295,6 +288,21 @@ def _job(
     paths = tuple(fspath(each) for each in plugins)
     extensions = discover(files=paths).extensions
     return asking.job(asked, machine, extensions, ExtensionsOf(paths))
+
+
+def _explored(
+    job: Job, terms: Terms, bound: int | None, jobs: int, enough: Enough,
+    kept: MemoryShelf,
+) -> ExploredView:  # fmt: skip
+    """Run some schedules at random, or all within a bound; `kept` has recordings."""
+    coverage = None
+    with pool.processes(jobs, bool) as workers:
+        if bound is None:
+            done = exploration.explore(job, terms.schedules, workers, enough=enough)
+        else:
+            done, coverage = systematic.explore(job, bound, workers, kept, enough)
+    goal = Goal(job.extensions(), job.until, job.lint)
+    return views.explored(job, goal, done, terms, broken_off=False, coverage=coverage)
 
 
 def _exploration(

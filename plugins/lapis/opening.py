@@ -71,15 +71,13 @@ def open(  # noqa: A001, PLR0913 - as one says it, and one argument each
         record: File to record into, which must not be there yet.
         plugins: Python files of plug-ins, beside those that are installed.
 
-    Raises `ConfigError` when the machine cannot be so, `GuestError` when a file cannot
-    be had, `ImageError` when it is nothing that can be started, `CommandError` for what
-    is no rule, and `RecordingError`.
+    Raises `ConfigError` when the machine cannot be so, `GuestError` and `ImageError`
+    for files, `CommandError` for what is no rule, and `RecordingError`.
     """
     said = options.MachineOptions(
         cpus=cpus, memory=memory, profile=profile, firmware=firmware, append=append,
-        machine=machine, initrd=initrd, modules=modules, disk=disk,
-        flash_vars=flash_vars, ports=ports, mmio=mmio, time=time, strict=strict,
-        checks=checks,
+        machine=machine, initrd=initrd, modules=modules, disk=disk, ports=ports,
+        flash_vars=flash_vars, mmio=mmio, time=time, strict=strict, checks=checks,
     )  # fmt: skip
     live = built(guest, said, seed=seed, answers=answers, plugins=plugins)
     if record is not None:

@@ -46,15 +46,15 @@ class Evidence:
     events: tuple[str, ...]
     console: str
     lints: tuple[str, ...]
-    file: str = ""
-    """The recording, or nothing where there is none."""
+    file: str | None = None
+    """The recording, if there is one."""
     notes: tuple[str, ...] = ()
     """What became of that."""
 
     @property
-    def replay(self) -> str:
-        """The command line that opens the recording, or nothing."""
-        return f"lapis replay {shlex.quote(self.file)}" if self.file else ""
+    def replay(self) -> str | None:
+        """The command line that opens the recording, if there is one."""
+        return None if self.file is None else f"lapis replay {shlex.quote(self.file)}"
 
     @property
     def properties(self) -> list[tuple[str, str]]:
@@ -64,7 +64,7 @@ class Evidence:
             "lapis_replay": self.replay,
             "lapis_guest": self.guest,
             "lapis_profile": self.profile,
-            "lapis_seed": "" if self.seed is None else str(self.seed),
+            "lapis_seed": None if self.seed is None else str(self.seed),
             "lapis_why": "\n".join(self.why),
         }
         return [(name, printed(value)) for name, value in rows.items() if value]
@@ -75,7 +75,7 @@ class Evidence:
         return printed("\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
-        if self.file:
+        if self.file is not None and self.replay is not None:
             yield f"recording: {visible(self.file)}"
             yield f"replay it: {visible(self.replay)}"
         yield from self.notes
@@ -96,7 +96,11 @@ class Evidence:
 
 
 def gathered(
-    session: Session, title: str, seed: int | None, file: str, notes: Sequence[str]
+    session: Session,
+    title: str,
+    seed: int | None,
+    file: str | None,
+    notes: Sequence[str],
 ) -> Evidence:
     """Return what is worth knowing of a session as it stands."""
     machine = session.machine

@@ -40,12 +40,14 @@ def name_of(test: str) -> str:
 
 def of_machine(machine: KernelMachine, place: Path, seed: int) -> Evidence:
     """Record all that was done to the machine of `lapis_machine`, and describe it."""
-    file, notes = f"{place}{SUFFIX}", []
+    wanted, notes = f"{place}{SUFFIX}", list[str]()
+    file: str | None = None
     try:
         _make_room(place)
-        machine.record(file, force=True)
+        machine.record(wanted, force=True)
+        file = wanted
     except LapisError as error:
-        file, notes = "", [f"there is no recording: {error}"]
+        notes.append(f"there is no recording: {error}")
     return evidence.gathered(machine, "lapis_machine", seed, file, notes)
 
 
@@ -59,12 +61,14 @@ def of_schedules(schedules: Schedules, place: Path, tries: int) -> Evidence | No
         return None
     title = f"lapis_schedules, {done.where}"
     with TemporaryDirectory() as elsewhere:
-        file, notes = f"{place}{SUFFIX}", []
+        wanted, notes = f"{place}{SUFFIX}", list[str]()
+        file: str | None = None
         try:
             _make_room(place)
-            path = done.save(file, force=True)
+            path = done.save(wanted, force=True)
+            file = wanted
         except LapisError as error:
-            file, notes = "", [f"there is no recording: {error}"]
+            notes.append(f"there is no recording: {error}")
             path = done.save(Path(elsewhere, f"a{SUFFIX}"))
         notes.append(_shrunk(done, path, tries))
         with opening.replay(path) as session:

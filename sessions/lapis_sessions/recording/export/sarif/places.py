@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = "%SRCROOT%"
 """What relative paths are relative to, as consumers of SARIF call it."""
-LARGEST: Final = 2**63 - 1
-"""Integer that every consumer holds; the RIP stands among the properties as well."""
 OURS: Final = "lapisFinding/v1"
 OF_LINES: Final = "primaryLocationLineHash"
 """Names of fingerprints."""
@@ -74,7 +72,7 @@ def location(row: FoundRow, places: Places, artifact: str) -> Data:
     logical: list[Data] = []
     if rip is not None:
         near = places.near(rip)
-        physical["address"] = _address(rip, near)
+        physical["address"] = _address(near)
         if near:
             name = symbol(places, rip)
             logical.append(
@@ -86,14 +84,14 @@ def location(row: FoundRow, places: Places, artifact: str) -> Data:
     return found | ({"logicalLocations": logical} if logical else {})
 
 
-def _address(rip: int, near: str) -> Data:
-    """Return the `address` (3.32) of an instruction, by its number if it may be."""
-    found: Data = {"kind": "instruction"}
-    if rip <= LARGEST:
-        found["absoluteAddress"] = rip
-    if near:
-        found["fullyQualifiedName"] = near
-    return found
+def _address(near: str) -> Data:
+    """Return the `address` (3.32) of an instruction, by its name.
+
+    It has no number: a finding has its RIP, which is an offset in CS, and has it as a
+    property.
+    """
+    name = {"fullyQualifiedName": near} if near else {}
+    return {"kind": "instruction", **name}
 
 
 def _artifact(source: SourceLine | None, artifact: str) -> Data:
